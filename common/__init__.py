@@ -1,0 +1,1 @@
+"""What two services must agree on, and the chassis each stands on."""

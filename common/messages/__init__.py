@@ -1,0 +1,53 @@
+"""What services say to each other: immutable messages and their JSON form.
+
+Readers ignore members they do not know, so that two releases can talk to each other; writers never
+change the meaning of a member. Times are POSIX seconds, sizes are bytes.
+"""
+
+from common.messages.edges import (
+    DesiredPackage,
+    DesiredState,
+    Heartbeat,
+    HeartbeatAnswer,
+    HeldPackage,
+    Holdings,
+)
+from common.messages.jobs import JobProgress, JobState, JobView, StageView
+from common.messages.packages import ManifestObject, PackageAnnouncement, PackageManifest
+from common.messages.views import (
+    AssetState,
+    AssetView,
+    EdgeState,
+    EdgeView,
+    RankedEdge,
+    RegionCopies,
+    RouteView,
+)
+from common.messages.wire import MessageInvalid, decode, encode, encode_text
+
+__all__ = [
+    "AssetState",
+    "AssetView",
+    "DesiredPackage",
+    "DesiredState",
+    "EdgeState",
+    "EdgeView",
+    "Heartbeat",
+    "HeartbeatAnswer",
+    "HeldPackage",
+    "Holdings",
+    "JobProgress",
+    "JobState",
+    "JobView",
+    "ManifestObject",
+    "MessageInvalid",
+    "PackageAnnouncement",
+    "PackageManifest",
+    "RankedEdge",
+    "RegionCopies",
+    "RouteView",
+    "StageView",
+    "decode",
+    "encode",
+    "encode_text",
+]

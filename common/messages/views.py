@@ -1,0 +1,97 @@
+"""What the control plane shows of its catalog and fleet to operators and tools."""
+
+from enum import StrEnum
+
+import msgspec
+
+
+class AssetState(StrEnum):
+    """Where an asset stands between its publish and its viewers."""
+
+    PUBLISHED = "published"
+    """Known and whole in the origin; no edge holds it yet."""
+    FILLING = "filling"
+    """Some of the edges that placement asks for hold it."""
+    PLACED = "placed"
+    """Every edge that placement asks for holds it."""
+
+
+class EdgeState(StrEnum):
+    """An edge's health, as routing sees it."""
+
+    UP = "up"
+    STARTING = "starting"
+    """Alive, but not ready for viewers: it starts or drains."""
+    DOWN = "down"
+
+
+class RegionCopies(msgspec.Struct, frozen=True):
+    """How far one region's copies of a version are."""
+
+    region: str
+    wanted: int
+    """Edges that placement asks to hold it."""
+    held: int
+    """Of those, edges that hold it whole."""
+    bytes_wanted: int
+    bytes_held: int
+    """Over all edges of the region that placement asks, so that a fill's progress can be shown."""
+
+
+class AssetView(msgspec.Struct, frozen=True):
+    """An asset with its current version."""
+
+    asset_id: str
+    version: str
+    title: str
+    state: AssetState
+    duration: float
+    """Seconds."""
+    bytes: int
+    renditions: tuple[str, ...]
+    copies: tuple[RegionCopies, ...]
+    created_at: float
+    published_at: float
+
+
+class EdgeView(msgspec.Struct, frozen=True):
+    """An edge, as the control plane knows it."""
+
+    edge_id: str
+    region: str
+    url: str
+    state: EdgeState
+    heard_at: float
+    """When its last heartbeat came, POSIX seconds."""
+    packages_held: int
+    """Packages it holds whole."""
+    capacity_bytes: int
+    used_bytes: int
+    requests: int
+    hits: int
+    bytes_sent: int
+    fill_pending: int
+
+
+class RankedEdge(msgspec.Struct, frozen=True):
+    """One line of a route: an edge and why it stands where it does."""
+
+    rank: int
+    """1 is the best."""
+    edge_id: str
+    region: str
+    url: str
+    """The multivariant playlist on this edge."""
+    reason: str
+
+
+class RouteView(msgspec.Struct, frozen=True):
+    """The answer of ``/play/{asset_id}.json``: the ranked edges for one client."""
+
+    asset_id: str
+    version: str
+    client: str
+    """The client's address, as the control plane sees it."""
+    location: str
+    """Where that is, in words."""
+    edges: tuple[RankedEdge, ...]

@@ -1,0 +1,24 @@
+"""The chassis every role stands on: uvloop, signals, drain, health, TLS, credentials, problems."""
+
+from common.service.client import new_client_session
+from common.service.credentials import Credential, CredentialSettings, Gatekeeper, Role
+from common.service.health import ReadyCheck, add_health_routes
+from common.service.listen import ListenSettings, Listener, listening
+from common.service.problems import problem_middleware, problem_response
+from common.service.run import run_role
+
+__all__ = [
+    "Credential",
+    "CredentialSettings",
+    "Gatekeeper",
+    "ListenSettings",
+    "Listener",
+    "ReadyCheck",
+    "Role",
+    "add_health_routes",
+    "listening",
+    "new_client_session",
+    "problem_middleware",
+    "problem_response",
+    "run_role",
+]

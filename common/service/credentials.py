@@ -1,0 +1,129 @@
+"""Who may do what: bearer tokens (RFC 6750) and the roles they open."""
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+from aiohttp import hdrs, web
+
+from common.errors import CredentialForbidden, CredentialMissing, CredentialUnknown
+
+
+class Role(StrEnum):
+    """What a credential opens."""
+
+    OPERATOR = "operator"
+    """Everything."""
+    PUBLISHER = "publisher"
+    """Uploading, and reading one's jobs."""
+    EDGE = "edge"
+    """Reading objects from the origin and reporting to the control plane, as the edge it names."""
+    INGEST = "ingest"
+    """Announcing packages to the control plane."""
+    CONTROL = "control"
+    """Reading jobs for the control plane's page."""
+
+
+class CredentialSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """A token and what it opens."""
+
+    name: Annotated[
+        str,
+        msgspec.Meta(
+            description="Who holds the token; an edge's credential has the edge's name.",
+            pattern=r"^[A-Za-z0-9_-]{1,64}\Z",
+            extra={"example": "eu-1"},
+        ),
+    ]
+    token: Annotated[
+        str,
+        msgspec.Meta(
+            description="The secret, as sent in `Authorization: Bearer TOKEN`.",
+            min_length=16,
+            max_length=512,
+            extra={"example": "a-long-random-secret"},
+        ),
+    ]
+    roles: Annotated[
+        tuple[Role, ...],
+        msgspec.Meta(
+            description="What it opens: operator, publisher, edge, ingest, control.",
+            min_length=1,
+            extra={"example": ("edge",)},
+        ),
+    ]
+
+
+class Credential(msgspec.Struct, frozen=True):
+    """A credential that was presented and is known."""
+
+    name: str
+    roles: frozenset[Role]
+
+    def may(self, *roles: Role) -> bool:
+        """Whether it opens any of ``roles``; an operator's opens all."""
+        return Role.OPERATOR in self.roles or not self.roles.isdisjoint(roles)
+
+
+class Gatekeeper:
+    """Knows the credentials of one server."""
+
+    def __init__(self, credentials: Iterable[CredentialSettings]) -> None:
+        # Looked up by digest, so that the time it takes tells nothing about a token.
+        self._known = {
+            hashlib.sha256(given.token.encode()).digest(): Credential(
+                given.name, frozenset(given.roles)
+            )
+            for given in credentials
+        }
+
+    def identify(self, request: web.BaseRequest) -> Credential | None:
+        """The credential that ``request`` presents; None when it presents none.
+
+        Browsers that ask for a password may send the token as the password of HTTP Basic
+        authentication (RFC 7617).
+
+        Raises:
+            CredentialUnknown: it presents one that is not known.
+        """
+        scheme, _, value = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
+        if not scheme:
+            return None
+        token = value.strip()
+        if scheme.lower() == "basic":
+            token = _password(token)
+        elif scheme.lower() != "bearer":
+            raise CredentialUnknown
+        digest = hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
+        credential = self._known.get(digest)
+        if credential is None:
+            raise CredentialUnknown
+        return credential
+
+    def require(self, request: web.BaseRequest, *roles: Role) -> Credential:
+        """The credential that ``request`` presents, which opens one of ``roles``.
+
+        Raises:
+            CredentialMissing: it presents none.
+            CredentialUnknown: it presents one that is not known.
+            CredentialForbidden: it opens none of ``roles``.
+        """
+        credential = self.identify(request)
+        if credential is None:
+            raise CredentialMissing
+        if not credential.may(*roles):
+            raise CredentialForbidden(
+                name=credential.name, needed=", ".join(sorted({Role.OPERATOR, *roles}))
+            )
+        return credential
+
+
+def _password(encoded: str) -> str:
+    try:
+        return base64.b64decode(encoded, validate=True).decode().partition(":")[2]
+    except (binascii.Error, UnicodeDecodeError):
+        return ""

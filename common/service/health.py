@@ -1,0 +1,39 @@
+"""Liveness, readiness and metrics over HTTP, as container schedulers and Prometheus ask for them."""
+
+from collections.abc import Awaitable, Callable
+
+import msgspec
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+
+from common import metrics
+
+ReadyCheck = Callable[[], Awaitable[dict[str, str]]]
+"""Answers what keeps the role from being ready: name to reason; empty when it is ready."""
+
+
+def add_health_routes(
+    application: web.Application, registry: CollectorRegistry, ready: ReadyCheck
+) -> None:
+    """Adds ``/healthz``, ``/readyz`` and ``/metrics`` to ``application``."""
+
+    async def healthz(_: web.Request) -> web.Response:
+        return web.json_response({"status": "alive"})
+
+    async def readyz(_: web.Request) -> web.Response:
+        reasons = await ready()
+        body = {"status": "not ready" if reasons else "ready", "reasons": reasons}
+        return web.Response(
+            status=503 if reasons else 200,
+            body=msgspec.json.encode(body),
+            content_type="application/json",
+        )
+
+    async def show_metrics(_: web.Request) -> web.Response:
+        return web.Response(
+            body=metrics.render(registry), headers={"Content-Type": metrics.CONTENT_TYPE}
+        )
+
+    application.router.add_get("/healthz", healthz)
+    application.router.add_get("/readyz", readyz)
+    application.router.add_get("/metrics", show_metrics)

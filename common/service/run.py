@@ -1,0 +1,38 @@
+"""Running one role to its end: uvloop, signals, and an exit status that tells what happened."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+
+import uvloop
+
+from common import logs
+from common.errors import NearcastError
+
+Main = Callable[[asyncio.Event], Awaitable[None]]
+"""A role's main coroutine: works until the event is set, then drains and returns."""
+
+
+def run_role(role: str, main: Main, *, log_level: str = "info") -> int:
+    """Runs ``main`` on uvloop until it returns; SIGTERM and SIGINT set its event.
+
+    Returns:
+        The process's exit status: 0, or 1 after an error that is told in one sentence.
+    """
+    logs.configure(role, level=log_level)
+    try:
+        uvloop.run(_supervise(role, main))
+    except NearcastError as error:
+        print(f"nearcast {role}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+async def _supervise(role: str, main: Main) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await main(stop)
+    logs.get(__name__).info("stopped", role=role)

@@ -1,0 +1,1 @@
+"""Catalog, placement, health and routing: who should watch what from where."""

@@ -1,0 +1,1 @@
+"""The command line, the all-in-one system and what operators deploy."""

@@ -1,0 +1,1 @@
+"""Edge nodes: HTTP caches that serve viewers."""

@@ -1,0 +1,1 @@
+"""The object store and its delivery to edges over HTTP."""

@@ -1,0 +1,1 @@
+"""Where packages live: one port, a folder and S3 behind it."""
