@@ -79,7 +79,7 @@ class SettingsInvalid(NearcastError):
 
 
 class PortTaken(NearcastError):
-    """Port {port} on {host} is taken by another program: choose another port or stop that program."""
+    """Port {port} on {host} is taken by another program: choose another, or stop that program."""
 
 
 class StorageFull(NearcastError):

@@ -27,7 +27,7 @@ UNITS: Final = {"": 1, "B": 1} | {
 
 
 class ByteSize(int):
-    """A number of bytes; settings write it as a number or as text such as ``10GiB`` or ``500MB``."""
+    """A number of bytes, in settings a number or text such as ``10GiB`` or ``500MB``."""
 
     @classmethod
     def parse(cls, value: object) -> "ByteSize":

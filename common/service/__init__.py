@@ -3,7 +3,7 @@
 from common.service.client import new_client_session
 from common.service.credentials import Credential, CredentialSettings, Gatekeeper, Role
 from common.service.health import ReadyCheck, add_health_routes
-from common.service.listen import ListenSettings, Listener, listening
+from common.service.listen import Listener, ListenSettings, listening
 from common.service.problems import problem_middleware, problem_response
 from common.service.run import run_role
 

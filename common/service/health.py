@@ -1,4 +1,4 @@
-"""Liveness, readiness and metrics over HTTP, as container schedulers and Prometheus ask for them."""
+"""Liveness, readiness and metrics over HTTP, as schedulers and Prometheus ask for them."""
 
 from collections.abc import Awaitable, Callable
 
