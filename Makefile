@@ -1,0 +1,62 @@
+# `make up` runs the whole system on this machine; `make test` proves that it works.
+SHELL := /bin/bash
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+DASHBOARD := control_plane/dashboard
+PLAYER := $(DASHBOARD)/static/vendor/hls.min.js
+
+.PHONY: up install test lint lock clean
+.DELETE_ON_ERROR:
+
+## Runs everything; VIDEO=path plays a file of your own, ARGS="…" adds flags of `nearcast up`.
+up: install
+	@exec $(BIN)/nearcast up $(if $(VIDEO),--video "$(VIDEO)") $(ARGS)
+
+## Makes .venv with the command `nearcast`.
+install: $(VENV)/.installed $(PLAYER)
+
+$(BIN)/python:
+	@command -v $(PYTHON) >/dev/null || { echo "Nearcast needs Python 3.11: apt-get install python3.11-venv, or name another with PYTHON=…" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "Python's venv module is missing: apt-get install python3.11-venv" >&2; exit 1; }
+
+$(VENV)/.installed: requirements/runtime.txt pyproject.toml | $(BIN)/python
+	@echo "Installing the pinned dependencies…"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/runtime.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
+	@touch $@
+
+# Where the machine has no npm, the one in a wheel does.
+$(PLAYER): $(DASHBOARD)/package-lock.json | $(VENV)/.installed
+	@echo "Installing the web player…"
+	@command -v npm >/dev/null || [ -x $(BIN)/npm ] || $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/node.txt
+	@cd $(DASHBOARD) && PATH="$$PATH:$(abspath $(BIN))" npm ci --silent
+	@mkdir -p $(@D) && cp $(DASHBOARD)/node_modules/hls.js/dist/hls.min.js $@
+
+$(VENV)/.tested: requirements/test.txt $(VENV)/.installed
+	@echo "Installing what the tests need…"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/test.txt
+	@touch $@
+
+## Gates, then every test.
+test: install $(VENV)/.tested lint
+	@$(BIN)/python -m tests.servers.install
+	@$(BIN)/python -m pytest
+
+## The gates alone: style, types, and which package may import which.
+lint: $(VENV)/.tested
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+## Pins every dependency anew, with hashes and without the address it came from.
+lock: $(VENV)/.tested
+	@$(BIN)/python -m pip install --quiet uv
+	@for set in "pyproject.toml requirements/build.in:runtime" "requirements/test.in:test" "requirements/node.in:node"; do \
+		$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header \
+			--python-version 3.11 $${set%%:*} -o requirements/$${set##*:}.txt >/dev/null || exit 1; done
+
+## Removes what was built; the data under .nearcast stays.
+clean:
+	@rm -rf $(VENV) .cache build *.egg-info $(DASHBOARD)/node_modules $(DASHBOARD)/static/vendor

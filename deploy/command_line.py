@@ -1,0 +1,148 @@
+"""The command ``nearcast``."""
+
+import asyncio
+import ctypes
+import os
+import signal
+import sys
+from pathlib import Path
+
+import click
+
+from common.errors import NearcastError
+from deploy import roles
+
+PR_SET_PDEATHSIG = 1
+"""prctl(2): the signal a process gets when its parent ends."""
+
+
+class SentenceGroup(click.Group):
+    """Tells errors that Nearcast raises on purpose in one sentence."""
+
+    def invoke(self, context: click.Context) -> object:
+        """Runs the command.
+
+        Raises:
+            ClickException: the command raised a NearcastError.
+        """
+        try:
+            return super().invoke(context)
+        except NearcastError as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=SentenceGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="nearcast")
+def main() -> None:
+    """Nearcast: a self-hosted CDN and edge delivery system for HLS video."""
+
+
+def _add_role(entry: roles.RoleEntry) -> None:
+    @main.command(entry.name, help=f"{entry.purpose} Settings: `nearcast config {entry.name}`.")
+    @click.option(
+        "--config",
+        "config",
+        required=True,
+        type=click.Path(path_type=Path),
+        help="TOML file of the role's settings.",
+    )
+    @click.option("--with-parent", is_flag=True, hidden=True)
+    def run(config: Path, *, with_parent: bool) -> None:
+        if with_parent:
+            _end_with_parent()
+        sys.exit(roles.play(entry.name, config))
+
+
+for _entry in roles.ROLES.values():
+    _add_role(_entry)
+
+
+def _end_with_parent() -> None:
+    """Has the kernel kill this process when the one that started it ends, however it ends.
+
+    A role survives being killed by design, and so no port stays taken after a crash.
+    """
+    parent = os.getppid()
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        sys.exit(1)
+
+
+@main.command("config")
+@click.argument("role", type=click.Choice(list(roles.ROLES)))
+def show_config(role: str) -> None:
+    """Prints a commented example of ROLE's settings: units, defaults and bounds."""
+    click.echo(roles.example_config(role), nl=False)
+
+
+_home_option = click.option(
+    "--home",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(".nearcast"),
+    show_default=True,
+    help="Folder of everything that `nearcast up` keeps.",
+)
+
+
+@main.command()
+@_home_option
+@click.option(
+    "--port-base",
+    type=click.IntRange(1024, 65535 - 30),
+    default=8440,
+    show_default=True,
+    help="First of the 30 TCP ports that may be used on the loopback address.",
+)
+@click.option("--no-sample", is_flag=True, help="Starts without uploading a video.")
+@click.option(
+    "--video",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Uploads this video instead of a made one.",
+)
+def up(*, home: Path, port_base: int, no_sample: bool, video: Path | None) -> None:
+    """Runs the whole system on this machine: origin, ingest, control plane and five edges."""
+    from deploy.up.run import run_up  # noqa: PLC0415 - roles start faster without it
+
+    if no_sample and video is not None:
+        raise click.UsageError("--no-sample and --video exclude each other")
+    sys.exit(run_up(home, port_base=port_base, sample=not no_sample, video=video))
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--title", help="Title of the video.  [default: the file's name]")
+@click.option("--wait", is_flag=True, help="Waits until the video is published, with progress.")
+@_home_option
+@click.option("--ingest", "url", envvar="NEARCAST_INGEST", help="URL of ingest.")
+@click.option("--token", envvar="NEARCAST_TOKEN", help="A publisher's token.")
+@click.option(
+    "--ca",
+    envvar="NEARCAST_CA",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="File of CA certificates to trust besides the system's.",
+)
+def upload(
+    *,
+    file: Path,
+    title: str | None,
+    wait: bool,
+    home: Path,
+    url: str | None,
+    token: str | None,
+    ca: Path | None,
+) -> None:
+    """Uploads FILE.
+
+    Without --ingest, it goes to the system that `nearcast up` runs on the same --home.
+    """
+    from deploy.upload import upload_command  # noqa: PLC0415 - roles start faster without it
+
+    sys.exit(
+        asyncio.run(
+            upload_command(file, title=title, wait=wait, home=home, url=url, token=token, ca=ca)
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

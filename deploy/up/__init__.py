@@ -1,0 +1,1 @@
+"""``nearcast up``: the whole system on one machine, on embedded defaults."""

@@ -1,0 +1,169 @@
+"""The settings ``nearcast up`` gives every role: TOML files as an operator would write them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from deploy.up.authority import Certificates
+from deploy.up.geography import PLACES, edge_regions
+from deploy.up.home import Home, Secrets, write_private
+
+HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Which port each role answers on."""
+
+    control: int
+    ingest: int
+    origin: int
+    edges: dict[str, int]
+    admin: dict[str, int]
+
+    @classmethod
+    def from_base(cls, base: int) -> "Ports":
+        """The ports that follow from the first one."""
+        names = list(edge_regions())
+        return cls(
+            control=base,
+            ingest=base + 1,
+            origin=base + 2,
+            edges={name: base + 10 + number for number, name in enumerate(names)},
+            admin={name: base + 20 + number for number, name in enumerate(names)},
+        )
+
+    def all(self) -> list[int]:
+        """Every port."""
+        return [
+            self.control,
+            self.ingest,
+            self.origin,
+            *self.edges.values(),
+            *self.admin.values(),
+        ]
+
+
+def url(port: int) -> str:
+    """The address of the role that answers on ``port``."""
+    return f"https://{HOST}:{port}"
+
+
+def write_configs(
+    home: Home, ports: Ports, secrets: Secrets, tls: Certificates
+) -> dict[str, tuple[str, Path]]:
+    """Writes every role's settings into the home.
+
+    Returns:
+        Process name to role and file of settings.
+    """
+    shared = _Shared(home, ports, secrets, tls)
+    documents = {
+        "origin": ("origin", _origin(shared)),
+        "control": ("control", _control(shared)),
+        "ingest": ("ingest", _ingest(shared)),
+        **{name: ("edge", _edge(shared, name)) for name in edge_regions()},
+    }
+    written: dict[str, tuple[str, Path]] = {}
+    for name, (role, document) in documents.items():
+        path = home.config / f"{name}.toml"
+        write_private(path, tomli_w.dumps(document).encode())
+        written[name] = (role, path)
+    return written
+
+
+@dataclass(frozen=True)
+class _Shared:
+    home: Home
+    ports: Ports
+    secrets: Secrets
+    tls: Certificates
+
+    def listen(self, port: int) -> dict[str, Any]:
+        return {
+            "host": HOST,
+            "port": port,
+            "certificate": str(self.tls.chain),
+            "key": str(self.tls.key),
+        }
+
+    @property
+    def operator(self) -> dict[str, Any]:
+        return {"name": "operator", "token": self.secrets.operator, "roles": ["operator"]}
+
+    @property
+    def edges(self) -> list[dict[str, Any]]:
+        return [
+            {"name": name, "token": token, "roles": ["edge"]}
+            for name, token in self.secrets.edges.items()
+        ]
+
+    @property
+    def store(self) -> dict[str, Any]:
+        return {"folder": str(self.home.data / "objects")}
+
+
+def _origin(shared: _Shared) -> dict[str, Any]:
+    return {
+        "listen": shared.listen(shared.ports.origin),
+        "store": shared.store,
+        "credentials": [shared.operator, *shared.edges],
+    }
+
+
+def _control(shared: _Shared) -> dict[str, Any]:
+    return {
+        "listen": shared.listen(shared.ports.control),
+        "ca": str(shared.tls.ca),
+        "database": {"sqlite": str(shared.home.data / "control.sqlite")},
+        "geoip": str(shared.home.geoip),
+        "trusted_proxies": ["127.0.0.0/8", "::1/128"],
+        "dashboard_open": True,
+        "ingest": {"url": url(shared.ports.ingest), "token": shared.secrets.control},
+        "regions": [
+            {
+                "name": place.region,
+                "title": place.title,
+                "latitude": place.latitude,
+                "longitude": place.longitude,
+            }
+            for place in PLACES
+        ],
+        "credentials": [
+            shared.operator,
+            {"name": "ingest", "token": shared.secrets.ingest, "roles": ["ingest"]},
+            *shared.edges,
+        ],
+    }
+
+
+def _ingest(shared: _Shared) -> dict[str, Any]:
+    return {
+        "listen": shared.listen(shared.ports.ingest),
+        "ca": str(shared.tls.ca),
+        "store": shared.store,
+        "database": {"sqlite": str(shared.home.data / "ingest.sqlite")},
+        "work_folder": str(shared.home.data / "work"),
+        "control": {"url": url(shared.ports.control), "token": shared.secrets.ingest},
+        "credentials": [
+            shared.operator,
+            {"name": "control", "token": shared.secrets.control, "roles": ["control"]},
+        ],
+    }
+
+
+def _edge(shared: _Shared, name: str) -> dict[str, Any]:
+    return {
+        "edge_id": name,
+        "region": edge_regions()[name],
+        "url": url(shared.ports.edges[name]),
+        "listen": shared.listen(shared.ports.edges[name]),
+        "admin": shared.listen(shared.ports.admin[name]),
+        "ca": str(shared.tls.ca),
+        "cache_folder": str(shared.home.data / "edges" / name),
+        "origin": {"url": url(shared.ports.origin), "token": shared.secrets.edges[name]},
+        "control": {"url": url(shared.ports.control), "token": shared.secrets.edges[name]},
+        "credentials": [shared.operator],
+    }

@@ -1,0 +1,133 @@
+"""``nearcast upload``: sends a video and, when asked, waits until viewers can have it."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+from common.errors import NearcastError
+from common.messages import AssetView, JobState, JobView
+from deploy.client import Api, NotReached, Refused
+from deploy.progress import ProgressDisplay
+from deploy.up.home import Home
+
+FILL_PATIENCE = 600.0
+"""Seconds without any more bytes on the edges after which waiting for them ends."""
+
+
+class NowhereToUpload(NearcastError):
+    """No system is at {home}: run `nearcast up` first, or name one with --ingest and --token."""
+
+
+class JobFailed(NearcastError):
+    """The video could not be published: {reason}."""
+
+
+async def upload_command(
+    file: Path,
+    *,
+    title: str | None,
+    wait: bool,
+    home: Path,
+    url: str | None,
+    token: str | None,
+    ca: Path | None,
+) -> int:
+    """Uploads ``file`` and prints job and asset; the exit status tells whether it went well."""
+    try:
+        api = await _open(home, url=url, token=token, ca=ca)
+        try:
+            with ProgressDisplay() as display:
+                job = await send(api, file, title or file.stem, display)
+                display.say(f"Uploaded: job {job.job_id}, asset {job.asset_id}.")
+                if wait:
+                    await follow_encode(api, job.job_id, display)
+                    display.say(f"Published: asset {job.asset_id}.")
+        finally:
+            await api.close()
+    except NearcastError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+async def _open(home: Path, *, url: str | None, token: str | None, ca: Path | None) -> Api:
+    known = await asyncio.to_thread(Home(home).client)
+    if url is None:
+        if known is None:
+            raise NowhereToUpload(home=home)
+        return await Api.open(
+            ingest=known.ingest,
+            control=known.control,
+            token=token or known.token,
+            ca=ca or Path(known.ca),
+        )
+    return await Api.open(ingest=url, control=url, token=token or "", ca=ca)
+
+
+async def send(api: Api, file: Path, title: str, display: ProgressDisplay) -> JobView:
+    """Uploads ``file`` and shows how much of it is sent.
+
+    Raises:
+        Refused: the server refuses it.
+        NotReached: the server does not answer.
+    """
+    size = (await asyncio.to_thread(file.stat)).st_size
+
+    def on_sent(sent: int) -> None:
+        display.show("Upload", 100 * sent / size, f"{sent / 1e6:.1f} of {size / 1e6:.1f} MB")
+
+    return await api.upload(file, title, on_sent)
+
+
+async def follow_encode(api: Api, job_id: str, display: ProgressDisplay) -> JobView:
+    """Shows a job's progress until it is done.
+
+    Raises:
+        JobFailed: it failed or was cancelled.
+        NotReached: ingest stays away.
+    """
+    async for view in api.follow(job_id):
+        note = str(view.state)
+        if view.speed and not view.state.final:
+            note += f", {view.speed:.1f}x"
+        if view.seconds_left and not view.state.final:
+            note += f", {view.seconds_left:.0f} s left"
+        display.show("Encode", view.percent, note)
+        if view.state is JobState.DONE:
+            return view
+    raise JobFailed(reason=(view.error or str(view.state)).rstrip("."))
+
+
+async def follow_fill(api: Api, asset_id: str, display: ProgressDisplay) -> AssetView:
+    """Shows how full each region is of an asset until every wanted copy is held.
+
+    Gives up waiting, without an error, when nothing moves for long.
+
+    Raises:
+        NotReached: the control plane stays away.
+        Refused: it does not know the asset.
+    """
+    loop = asyncio.get_running_loop()
+    moved, held = loop.time(), -1
+    while True:
+        try:
+            view: AssetView | None = await api.asset(asset_id)
+        except (NotReached, Refused):
+            view = None
+            if loop.time() - moved > 30:
+                raise
+        if view is not None:
+            for copies in view.copies:
+                percent = (
+                    100 * copies.bytes_held / copies.bytes_wanted if copies.bytes_wanted else 0
+                )
+                display.show(
+                    f"Fill {copies.region}", percent, f"{copies.held} of {copies.wanted} edges"
+                )
+            total = sum(copies.bytes_held for copies in view.copies)
+            if total != held:
+                moved, held = loop.time(), total
+            whole = view.copies and all(0 < copies.wanted == copies.held for copies in view.copies)
+            if whole or loop.time() - moved > FILL_PATIENCE:
+                return view
+        await asyncio.sleep(0.25)
