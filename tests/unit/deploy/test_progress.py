@@ -1,0 +1,39 @@
+"""Progress where there is no terminal: plain lines, not too many, and always the last one."""
+
+from deploy.progress import ProgressDisplay
+
+
+def test_the_end_of_the_work_is_told() -> None:
+    lines: list[str] = []
+    with ProgressDisplay(lines.append) as display:
+        display.show("Encode", 10)
+        display.show("Encode", 20)
+        display.show("Encode", 100, "done")
+
+    assert lines == ["Encode: 10%", "Encode: 100% (done)"]
+
+
+def test_the_end_is_told_once() -> None:
+    lines: list[str] = []
+    with ProgressDisplay(lines.append) as display:
+        display.show("Encode", 100)
+        display.show("Encode", 100)
+
+    assert lines == ["Encode: 100%"]
+
+
+def test_each_piece_of_work_has_its_own_lines() -> None:
+    lines: list[str] = []
+    with ProgressDisplay(lines.append) as display:
+        display.show("Fill eu", 50)
+        display.show("Fill us", 60)
+
+    assert lines == ["Fill eu: 50%", "Fill us: 60%"]
+
+
+def test_sentences_are_lines() -> None:
+    lines: list[str] = []
+    with ProgressDisplay(lines.append) as display:
+        display.say("Uploaded.")
+
+    assert lines == ["Uploaded."]
