@@ -78,6 +78,10 @@ class SettingsInvalid(NearcastError):
     """{file}: {key}: {expected}."""
 
 
+class SettingsUnreadable(SettingsInvalid):
+    """{file} cannot be read as settings: {reason}."""
+
+
 class PortTaken(NearcastError):
     """Port {port} on {host} is taken by another program: choose another, or stop that program."""
 

@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from common.errors import SettingsInvalid
+from common.errors import SettingsInvalid, SettingsUnreadable
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -65,17 +65,16 @@ def load(path: Path, kind: type[T]) -> T:
     Relative paths in it are relative to the folder of the file.
 
     Raises:
-        SettingsInvalid: the file cannot be read, is no TOML, has a key that is not known or a value
-            that does not fit; the error names file, key and what was expected.
+        SettingsUnreadable: the file cannot be read, or is no TOML.
+        SettingsInvalid: it has a key that is not known or a value that does not fit; the error
+            names file, key and what was expected.
     """
     try:
         document = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
-        raise SettingsInvalid(
-            file=path, key="file", expected=f"cannot be read: {error.strerror}"
-        ) from error
+        raise SettingsUnreadable(file=path, reason=error.strerror) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsInvalid(file=path, key="syntax", expected=f"not TOML: {error}") from error
+        raise SettingsUnreadable(file=path, reason=f"it is no TOML: {error}") from error
     return _anchored(check(document, kind, source=str(path)), path.absolute().parent)
 
 
