@@ -34,9 +34,11 @@ def test_an_address_is_found_in_its_city(
 def test_other_addresses_are_in_no_city(tmp_path: Path) -> None:
     ensure_database(tmp_path / "geoip.mmdb")
 
-    with geoip2.database.Reader(tmp_path / "geoip.mmdb") as reader:
-        with pytest.raises(geoip2.errors.AddressNotFoundError):
-            reader.city("8.8.8.8")
+    with (
+        geoip2.database.Reader(tmp_path / "geoip.mmdb") as reader,
+        pytest.raises(geoip2.errors.AddressNotFoundError),
+    ):
+        reader.city("8.8.8.8")
 
 
 @pytest.mark.parametrize("damage", [b"", b"no database", b"\x00" * 4096])
