@@ -1,0 +1,1 @@
+"""Takes uploads, encodes them into HLS packages and announces these to the control plane."""

@@ -1,0 +1,221 @@
+"""Read a file from end to end with PyAV and tell what is in it. Runs in the confined process."""
+
+from array import array
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Final
+
+import av
+import av.error
+from av.audio.stream import AudioStream as DemuxedAudio
+from av.container import InputContainer
+from av.stream import Disposition
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream as DemuxedVideo
+
+from ingest.inspect import wholeness
+from ingest.inspect.errors import (
+    ContainerForbidden,
+    FileEmpty,
+    FileNotVideo,
+    FileTruncated,
+    VideoMissing,
+    VideoUndecodable,
+)
+from ingest.inspect.media import AudioStream, MediaInfo, Rational, VideoStream
+from ingest.inspect.rates import frame_rate
+
+ISO_MEDIA: Final = "mov,mp4,m4a,3gp,3g2,mj2"
+
+CONTAINERS: Final = {
+    ISO_MEDIA: "MP4 or MOV",
+    "matroska,webm": "Matroska or WebM",
+    "mpegts": "MPEG-TS",
+    "mpeg": "MPEG-PS",
+    "avi": "AVI",
+    "flv": "FLV",
+    "ogg": "Ogg",
+    "asf": "WMV",
+    "mxf": "MXF",
+}
+"""Demuxers that hold their media themselves. Those that open what a text names must never be here:
+an upload would make the service read another file or the network."""
+
+INDEXED: Final = frozenset({ISO_MEDIA, "matroska,webm"})
+"""Demuxers whose files lead to any key frame exactly."""
+
+MISSING_SHARE: Final = 0.02
+MISSING_SECONDS: Final = 1.0
+"""A file that ends this much before its promised end was cut; less is how muxers round."""
+
+QUARTER_TURN: Final = 90
+
+UNDETERMINED: Final = "und"
+"""ISO 639-2's code for a language that is not known."""
+
+
+class _Timeline:
+    """The presentation times of one stream, in its own units."""
+
+    def __init__(self, time_base: Fraction) -> None:
+        self.time_base = time_base
+        self.times = array("q")
+        self.last_duration = 0
+        self.exact = True
+
+    def add(self, packet: "av.Packet[Any]") -> None:
+        time = packet.pts if packet.pts is not None else packet.dts
+        if time is None or packet.is_discard:
+            return
+        self.exact = self.exact and packet.pts is not None
+        if not self.times or time > self.times[-1]:
+            self.last_duration = packet.duration or 0
+        self.times.append(time)
+
+    def seconds(self, time: int) -> float:
+        return float(time * self.time_base)
+
+
+def read(path: Path) -> MediaInfo:
+    """What is in the file at ``path``.
+
+    Raises:
+        UploadRefused: one of its classes for each way in which the file is no good.
+    """
+    if path.stat().st_size == 0:
+        raise FileEmpty
+    try:
+        container = av.open(
+            str(path),
+            container_options={
+                "protocol_whitelist": "file",
+                "format_whitelist": ",".join(CONTAINERS),
+            },
+        )
+    except av.error.ArgumentError as error:
+        allowed = ", ".join(CONTAINERS.values())
+        raise ContainerForbidden(allowed=allowed) from error
+    except av.error.FFmpegError as error:
+        if wholeness.looks_like_iso_media(path):
+            wholeness.require_whole(path)
+        raise FileNotVideo from error
+    with container:
+        if container.format.name == ISO_MEDIA:
+            wholeness.require_whole(path)
+        return _read_container(container, path)
+
+
+def _read_container(container: InputContainer, path: Path) -> MediaInfo:
+    video = _seen_stream(container)
+    # Streams without parameters are announced by a header and never come.
+    audio = [stream for stream in container.streams.audio if stream.codec_context.sample_rate]
+    frame = _first_frame(container, video)
+    timelines = _demux(container, [video, *audio])
+    timeline = timelines[video.index]
+    if not timeline.times:
+        raise VideoUndecodable(reason="no frame of it has a time")
+    video_stream = _video(video, frame, timeline)
+    audio_streams = tuple(
+        _audio(stream, timelines[stream.index]) for stream in audio if timelines[stream.index].times
+    )
+    starts = [video_stream.first_timestamp] + [one.first_timestamp for one in audio_streams]
+    ends = [video_stream.end_timestamp] + [one.end_timestamp for one in audio_streams]
+    _require_promised_end(container, max(ends))
+    return MediaInfo(
+        container=container.format.name,
+        byte_size=path.stat().st_size,
+        duration=max(ends) - min(starts),
+        seekable=container.format.name in INDEXED,
+        video=video_stream,
+        audio=audio_streams,
+    )
+
+
+def _seen_stream(container: InputContainer) -> DemuxedVideo:
+    """The first video stream that is no cover picture."""
+    for stream in container.streams.video:
+        if not stream.disposition & Disposition.attached_pic:
+            return stream
+    raise VideoMissing
+
+
+def _first_frame(container: InputContainer, video: DemuxedVideo) -> VideoFrame:
+    try:
+        for frame in container.decode(video):
+            container.seek(0)
+            return frame
+    except (av.error.FFmpegError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise VideoUndecodable(reason=reason) from error
+    raise VideoUndecodable(reason="it has no frames")
+
+
+def _demux(
+    container: InputContainer, streams: list[DemuxedVideo | DemuxedAudio]
+) -> dict[int, _Timeline]:
+    timelines = {stream.index: _Timeline(Fraction(stream.time_base or 0)) for stream in streams}
+    try:
+        for packet in container.demux(*streams):
+            timelines[packet.stream.index].add(packet)
+            if packet.is_corrupt and packet.stream.type == "video":
+                raise FileTruncated(reason="a packet of its video is not all there")
+    except av.error.FFmpegError as error:
+        raise FileTruncated(reason=str(error.strerror)) from error
+    return timelines
+
+
+def _video(stream: DemuxedVideo, frame: VideoFrame, timeline: _Timeline) -> VideoStream:
+    times = sorted(timeline.times)
+    claims = (stream.average_rate, stream.base_rate, stream.guessed_rate)
+    rate, constant = frame_rate(times, timeline.time_base, claims)
+    last_frame = min(1 / rate, Fraction(1)) if constant else _last_frame(timeline, rate)
+    aspect = stream.sample_aspect_ratio or Fraction(1)
+    return VideoStream(
+        index=stream.index,
+        codec=stream.codec_context.codec.name,
+        width=stream.codec_context.width,
+        height=stream.codec_context.height,
+        sample_aspect_ratio=Rational.of(Fraction(aspect)),
+        rotation=round(frame.rotation / QUARTER_TURN) * QUARTER_TURN % 360,
+        pixel_format=frame.format.name,
+        color_primaries=int(frame.color_primaries),
+        color_transfer=int(frame.color_trc),
+        color_matrix=int(frame.colorspace),
+        full_range=int(frame.color_range) == 2,
+        frame_rate=Rational.of(rate),
+        constant_frame_rate=constant,
+        exact_timestamps=timeline.exact,
+        frame_count=len(times),
+        first_timestamp=timeline.seconds(times[0]),
+        end_timestamp=float(times[-1] * timeline.time_base + last_frame),
+    )
+
+
+def _last_frame(timeline: _Timeline, rate: Fraction) -> Fraction:
+    """Seconds that the last frame is shown; a still at the end of a recording counts a second."""
+    told = timeline.last_duration * timeline.time_base
+    return min(told or 1 / rate, Fraction(1))
+
+
+def _audio(stream: DemuxedAudio, timeline: _Timeline) -> AudioStream:
+    return AudioStream(
+        index=stream.index,
+        codec=stream.codec_context.codec.name,
+        channels=stream.codec_context.channels,
+        sample_rate=stream.codec_context.sample_rate,
+        first_timestamp=timeline.seconds(timeline.times[0]),
+        end_timestamp=timeline.seconds(timeline.times[-1] + timeline.last_duration),
+        language=stream.language if stream.language != UNDETERMINED else None,
+    )
+
+
+def _require_promised_end(container: InputContainer, end: float) -> None:
+    if container.duration is None:
+        return
+    start = (container.start_time or 0) / av.time_base
+    promised = container.duration / av.time_base
+    missing = promised - (end - start)
+    if missing > max(MISSING_SECONDS, MISSING_SHARE * promised):
+        raise FileTruncated(
+            reason=f"its header promises {promised:.1f} seconds, and {missing:.1f} are missing"
+        )

@@ -1,0 +1,69 @@
+"""What can be wrong with an upload; each docstring is the sentence that its sender reads."""
+
+from common.errors import NearcastError
+
+
+class UploadRefused(NearcastError):
+    """The upload cannot be used."""
+
+    status = 422
+
+
+class FileEmpty(UploadRefused):
+    """The file is empty."""
+
+
+class FileUnreadable(UploadRefused):
+    """The file cannot be read: {reason}."""
+
+    status = 500
+
+
+class FileNotVideo(UploadRefused):
+    """The file is not a video in any format known here."""
+
+    status = 415
+
+
+class ContainerForbidden(UploadRefused):
+    """Files of this kind are not taken: send one of {allowed}."""
+
+    status = 415
+
+
+class VideoMissing(UploadRefused):
+    """The file has no video stream."""
+
+
+class VideoUndecodable(UploadRefused):
+    """The video stream cannot be decoded: {reason}."""
+
+
+class FileTruncated(UploadRefused):
+    """The file ends too early: {reason}."""
+
+
+class InspectionTooSlow(UploadRefused):
+    """Looking into the file took longer than {seconds:g} seconds."""
+
+
+class InspectionFailed(UploadRefused):
+    """Looking into the file failed: {reason}."""
+
+
+class UploadTooLarge(UploadRefused):
+    """The file has {bytes} bytes; at most {limit} are taken."""
+
+    status = 413
+
+
+class VideoTooLong(UploadRefused):
+    """The video lasts {seconds:.1f} seconds; at most {limit:g} are taken."""
+
+
+class PictureTooLarge(UploadRefused):
+    """The picture has {width} by {height} pixels; at most {limit} on a side are taken."""
+
+
+class FrameRateTooHigh(UploadRefused):
+    """The video has {rate:.2f} frames per second; at most {limit:g} are taken."""

@@ -1,0 +1,75 @@
+"""The frame rate that a stream's presentation times tell, and whether it is constant."""
+
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from typing import Final
+
+STANDARD_RATES: Final = tuple(
+    Fraction(rate)
+    for rate in (
+        "10",
+        "12",
+        "12.5",
+        "15000/1001",
+        "15",
+        "20",
+        "24000/1001",
+        "24",
+        "25",
+        "30000/1001",
+        "30",
+        "48000/1001",
+        "48",
+        "50",
+        "60000/1001",
+        "60",
+        "100",
+        "120000/1001",
+        "120",
+    )
+)
+"""Rates that cameras, films and encoders use."""
+
+OFF_GRID: Final = Fraction(1, 4)
+"""Frames by which a time may miss the grid: containers round, some to whole milliseconds."""
+
+NEAR: Final = Fraction(1, 50)
+"""How far an average may lie from a standard rate and still mean it."""
+
+FALLBACK: Final = Fraction(25)
+"""For a lone frame in a file that names no rate."""
+
+
+def frame_rate(
+    times: Sequence[int], time_base: Fraction, claims: Iterable[Fraction | None]
+) -> tuple[Fraction, bool]:
+    """The rate in frames per second, and whether it is constant.
+
+    ``times`` are the presentation times of all frames in ascending order, in units of
+    ``time_base`` seconds; ``claims`` are rates that the container names, the most trusted first.
+    """
+    named = [claim for claim in claims if claim]
+    if len(times) < 2 or times[-1] == times[0]:
+        return (named[0] if named else FALLBACK), True
+    average = (len(times) - 1) / ((times[-1] - times[0]) * time_base)
+    nearest = min(STANDARD_RATES, key=lambda rate: abs(rate - average))
+    # Where a clip is short, several rates fit: the container's word decides among them.
+    for rate in [*named, nearest, average.limit_denominator(1001)]:
+        if _on_grid(times, time_base, rate):
+            return rate, True
+    for rate in [*(claim for claim in named if claim in STANDARD_RATES), nearest]:
+        if abs(rate - average) <= NEAR * average:
+            return rate, False
+    return average.limit_denominator(1001), False
+
+
+def _on_grid(times: Sequence[int], time_base: Fraction, rate: Fraction) -> bool:
+    ticks_per_frame = 1 / (rate * time_base)
+    # Integers only: a long film has a million frames.
+    numerator, denominator = ticks_per_frame.numerator, ticks_per_frame.denominator
+    tolerance = OFF_GRID.numerator * numerator
+    first = times[0]
+    return all(
+        abs((time - first) * denominator - number * numerator) * OFF_GRID.denominator <= tolerance
+        for number, time in enumerate(times)
+    )

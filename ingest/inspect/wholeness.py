@@ -1,0 +1,55 @@
+"""Whether an ISO base media file is all there, told by the sizes of its outermost boxes.
+
+A demuxer reads such a file up to where it was cut and says nothing; the boxes do say how much there
+should be (ISO/IEC 14496-12 §4.2).
+"""
+
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from ingest.inspect.errors import FileTruncated
+
+HEADER: Final = 8
+"""Bytes of a box's size and type."""
+
+
+def require_whole(path: Path) -> None:
+    """Check that every outermost box of the file at ``path`` is complete and one is the index.
+
+    Raises:
+        FileTruncated: a box promises more than there is, or no ``moov`` box is there.
+    """
+    length = path.stat().st_size
+    indexed = False
+    with path.open("rb") as file:
+        offset = 0
+        while offset + HEADER <= length:
+            kind, size = _box(file, offset, length)
+            if offset + size > length:
+                raise FileTruncated(
+                    reason=f"{offset + size - length} bytes of its {kind!r} box are missing"
+                )
+            if size < HEADER:
+                break
+            indexed = indexed or kind == "moov"
+            offset += size
+    if not indexed:
+        raise FileTruncated(reason="its index, the 'moov' box, is missing")
+
+
+def looks_like_iso_media(path: Path) -> bool:
+    """Whether the file at ``path`` begins as ISO base media and QuickTime files do."""
+    with path.open("rb") as file:
+        return file.read(HEADER)[4:] in {b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"}
+
+
+def _box(file: BinaryIO, offset: int, length: int) -> tuple[str, int]:
+    """Type and size of the box at ``offset``; size 0 means: to the end of the file."""
+    file.seek(offset)
+    header = file.read(16)
+    size = int.from_bytes(header[:4], "big")
+    if size == 1:
+        size = int.from_bytes(header[8:16], "big")
+    elif size == 0:
+        size = length - offset
+    return header[4:8].decode("latin-1"), size

@@ -1,0 +1,113 @@
+"""The ladder of H.264 renditions for a source.
+
+Sizes and rates follow the H.264 table of Apple's "HLS Authoring Specification for Apple Devices",
+§1.23 and its appendix, read by the picture's short side so that portrait video fares the same.
+"""
+
+from fractions import Fraction
+from typing import Final, NamedTuple
+
+from ingest.inspect.media import VideoStream
+from ingest.plan.model import VideoRendition
+
+
+class Rung(NamedTuple):
+    """A size and its rate, at 16:9."""
+
+    short_side: int
+    """Pixels."""
+    bitrate: int
+    """bit/s."""
+
+
+RUNGS: Final = (
+    Rung(1080, 7_800_000),
+    Rung(720, 4_500_000),
+    Rung(540, 2_000_000),
+    Rung(432, 1_100_000),
+    Rung(360, 730_000),
+    Rung(234, 365_000),
+)
+
+FEWEST: Final = 3
+FRACTIONS: Final = (Fraction(1), Fraction(3, 4), Fraction(1, 2))
+"""Of the source's size, where the table has too few sizes that fit."""
+
+WORTH_A_RUNG: Final = Fraction(11, 10)
+"""A source this much larger than the best size of the table is kept in its own size too."""
+
+LEAST_BITRATE: Final = 64_000
+BUFFER_SECONDS: Final = 2
+"""Seconds at the highest rate that the decoder's buffer holds: one group of pictures."""
+
+QUARTER_TURNS: Final = {90, 270}
+
+
+def display_size(video: VideoStream) -> tuple[int, int]:
+    """Width and height in square pixels as a viewer sees the picture, at least 1 each.
+
+    Samples that are not square shrink one side, so that no side is larger than it was coded.
+    """
+    aspect = video.sample_aspect_ratio.fraction
+    width, height = Fraction(video.width), Fraction(video.height)
+    if aspect > 1:
+        height /= aspect
+    elif aspect > 0:
+        width *= aspect
+    size = max(1, round(width)), max(1, round(height))
+    return size[::-1] if video.rotation in QUARTER_TURNS else size
+
+
+def ladder(width: int, height: int) -> tuple[VideoRendition, ...]:
+    """The renditions for a picture of ``width`` by ``height`` square pixels, best first.
+
+    None is larger than the picture, save that H.264 in 4:2:0 needs even sides of at least 2.
+    """
+    short = min(width, height)
+    sides = [Fraction(rung.short_side) for rung in RUNGS if rung.short_side <= short]
+    if len(sides) < FEWEST:
+        sides = [short * fraction for fraction in FRACTIONS]
+    elif sides[0] < RUNGS[0].short_side and short >= sides[0] * WORTH_A_RUNG:
+        sides.insert(0, Fraction(short))
+    renditions: list[VideoRendition] = []
+    for side in sides:
+        size = _even(width * side / short, width), _even(height * side / short, height)
+        taken = {rendition.name for rendition in renditions}
+        renditions.append(_rendition(*size, taken))
+    return tuple(renditions)
+
+
+def _even(length: Fraction, limit: int) -> int:
+    """The even number nearest to ``length`` that is not over ``limit``."""
+    return max(2, min(round(length / 2), limit // 2) * 2)
+
+
+def _rendition(width: int, height: int, taken: set[str]) -> VideoRendition:
+    rate = bitrate(width, height)
+    name = f"h264-{min(width, height)}p"
+    # Tiny sources round to one size more than once.
+    number = 2
+    while name in taken:
+        name = f"h264-{min(width, height)}p-{number}"
+        number += 1
+    return VideoRendition(
+        name=name,
+        width=width,
+        height=height,
+        max_bitrate=rate,
+        buffer_size=rate * BUFFER_SECONDS,
+    )
+
+
+def bitrate(width: int, height: int) -> int:
+    """bit/s for a picture of this size: that of the next size of the table, shrunk by the area."""
+    short = min(width, height)
+    rung = min(
+        (rung for rung in RUNGS if rung.short_side >= short - 1),
+        key=lambda rung: rung.short_side,
+        default=RUNGS[0],
+    )
+    if abs(rung.short_side - short) <= 1:
+        return rung.bitrate
+    area = Fraction(short, rung.short_side) ** 2
+    return max(LEAST_BITRATE, round(rung.bitrate * area))

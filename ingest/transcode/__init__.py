@@ -1,0 +1,1 @@
+"""Carries a plan out with ffmpeg: what it is told, and the one place that runs it."""

@@ -1,0 +1,20 @@
+"""A call of ffmpeg as a value: what to run, where, and how far it has to go."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Command:
+    """Arguments for ffmpeg, and what its progress is measured by."""
+
+    arguments: tuple[str, ...]
+    """Without the program. Outputs are named relative to ``folder``."""
+    folder: Path
+    """Where it runs."""
+    subfolders: tuple[str, ...]
+    """Folders to make in ``folder`` beforehand, one per rendition."""
+    seconds: float
+    """Media time that it produces."""
+    frames: int = 0
+    """Frames that it produces; 0 where progress is told by time alone."""

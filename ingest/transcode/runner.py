@@ -1,0 +1,143 @@
+"""Runs ffmpeg: the one place that does. Reports progress; ends what stalls or is cancelled."""
+
+import asyncio
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import imageio_ffmpeg
+
+from ingest.transcode.command import Command
+from ingest.transcode.confinement import Confinement
+from ingest.transcode.errors import EncodeFailed, EncoderMissing, EncodeStalled
+from ingest.transcode.processes import running
+
+WORDS_KEPT: Final = 8192
+"""Bytes of ffmpeg's complaints that are kept: the first ones name the cause."""
+
+COMPONENT: Final = re.compile(r"^(?:\[[^\]]*\] ?)+")
+"""How ffmpeg begins a line: with the part of it that speaks, and an address."""
+
+PATH: Final = re.compile(r"(?:file:)?/\S+")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a command is."""
+
+    fraction: float
+    """0 to 1."""
+    frames: int
+    """Frames made so far."""
+    speed: float | None
+    """Seconds of media made per second, where ffmpeg knows it already."""
+
+
+async def run(
+    command: Command,
+    *,
+    on_progress: Callable[[Progress], None] | None = None,
+    stall_timeout: float,
+    confinement: Confinement | None = None,
+) -> None:
+    """Run ``command`` to its end; when this is cancelled, all of its process group is killed.
+
+    ``stall_timeout`` is how many seconds may pass in which nothing more is produced.
+
+    Raises:
+        EncodeFailed: ffmpeg failed; the reason is in its own words.
+        EncodeStalled: nothing more was produced for ``stall_timeout`` seconds.
+        EncoderMissing: there is no ffmpeg to start.
+    """
+    await asyncio.to_thread(_make_folders, command)
+    try:
+        arguments = (imageio_ffmpeg.get_ffmpeg_exe(), *command.arguments)
+    except RuntimeError as error:
+        raise EncoderMissing(reason=str(error)) from error
+    async with running(
+        arguments, confinement=confinement or Confinement(), folder=command.folder
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        words = asyncio.create_task(_first_words(process.stderr))
+        try:
+            await _follow(process.stdout, command, on_progress, stall_timeout)
+            code = await process.wait()
+            said = await words
+        finally:
+            words.cancel()
+            await asyncio.gather(words, return_exceptions=True)
+    if code != 0:
+        raise EncodeFailed(reason=_reason(said, code))
+    if on_progress is not None:
+        # ffmpeg's last report comes before its last output.
+        on_progress(Progress(fraction=1.0, frames=command.frames, speed=None))
+
+
+def _make_folders(command: Command) -> None:
+    for name in ("", *command.subfolders):
+        (command.folder / name).mkdir(parents=True, exist_ok=True)
+
+
+async def _follow(
+    pipe: asyncio.StreamReader,
+    command: Command,
+    on_progress: Callable[[Progress], None] | None,
+    stall_timeout: float,
+) -> None:
+    """Read ``-progress`` reports until the pipe ends."""
+    clock = asyncio.get_running_loop()
+    report: dict[str, str] = {}
+    produced = ("", "")
+    try:
+        async with asyncio.timeout(stall_timeout) as patience:
+            while line := await pipe.readline():
+                key, _, value = line.decode(errors="replace").strip().partition("=")
+                report[key] = value
+                if key != "progress":
+                    continue
+                now = report.get("frame", ""), report.get("out_time_us", "")
+                # ffmpeg reports twice a second even when it waits; only more output is progress.
+                if now != produced:
+                    produced = now
+                    patience.reschedule(clock.time() + stall_timeout)
+                if on_progress is not None:
+                    on_progress(read_progress(report, command))
+    except TimeoutError as error:
+        raise EncodeStalled(seconds=stall_timeout) from error
+
+
+def read_progress(report: dict[str, str], command: Command) -> Progress:
+    """The progress that one block of ``-progress`` lines tells, keys to values."""
+    frames = int(_number(report.get("frame")) or 0)
+    if command.frames:
+        done = frames / command.frames
+    else:
+        done = (_number(report.get("out_time_us")) or 0.0) / 1e6 / (command.seconds or 1.0)
+    speed = _number(report.get("speed", "").removesuffix("x"))
+    return Progress(fraction=min(1.0, max(0.0, done)), frames=frames, speed=speed)
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return float(text or "")
+    except ValueError:
+        return None
+
+
+async def _first_words(pipe: asyncio.StreamReader) -> str:
+    """The first of what ffmpeg says; the rest is read too, or ffmpeg would wait for a reader."""
+    words = b""
+    while more := await pipe.read(1 << 16):
+        words += more[: WORDS_KEPT - len(words)]
+    return words.decode(errors="replace")
+
+
+def _reason(said: str, code: int) -> str:
+    """One sentence of ffmpeg's, without its addresses, paths and full stop."""
+    for line in said.splitlines():
+        words = PATH.sub("the file", COMPONENT.sub("", line)).strip().rstrip(".:")
+        if words:
+            return words
+    return f"signal {-code} ended it" if code < 0 else f"it ended with status {code}"
