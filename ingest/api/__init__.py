@@ -1,0 +1,1 @@
+"""Ingest over HTTP: uploads, jobs, and what happens to them."""

@@ -1,0 +1,90 @@
+"""``PUT /v1/videos``: one streaming upload."""
+
+import contextlib
+from collections.abc import Iterator
+
+from aiohttp import hdrs, web
+
+from common.errors import NearcastError
+from common.messages import encode
+from common.service import Gatekeeper, Role, problem_response
+from ingest.jobs.conductor import Conductor
+from ingest.jobs.view import view_of
+from ingest.upload.errors import UploadsTooMany
+from ingest.upload.receive import Receiver
+from ingest.upload.request import UploadRequest, check_length, check_request
+
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class VideosApi:
+    """Answers uploads."""
+
+    def __init__(
+        self,
+        gatekeeper: Gatekeeper,
+        receiver: Receiver,
+        conductor: Conductor,
+        *,
+        limit: int,
+        uploads_at_once: int,
+    ) -> None:
+        self._gatekeeper = gatekeeper
+        self._receiver = receiver
+        self._conductor = conductor
+        self._limit = limit
+        self._uploads_at_once = uploads_at_once
+        self._running = 0
+
+    def add_routes(self, application: web.Application) -> None:
+        """Adds the route of uploads to ``application``."""
+        application.router.add_put("/v1/videos", self.upload, expect_handler=self._expect)
+
+    async def _expect(self, request: web.Request) -> web.StreamResponse | None:
+        """Says "go on" (RFC 9110 §10.1.1) only to an upload that would be taken."""
+        if request.headers.get(hdrs.EXPECT, "").lower() != "100-continue":
+            raise web.HTTPExpectationFailed
+        try:
+            self._check(request)
+        except NearcastError as error:
+            return _refusal(error)
+        if request.transport is not None:
+            request.transport.write(_CONTINUE)
+        return None
+
+    async def upload(self, request: web.Request) -> web.Response:
+        """201 with the job, when bytes and job are durable."""
+        try:
+            wanted = self._check(request)
+            with self._counted():
+                job = await self._receiver.receive(wanted, request.content, request.content_length)
+        except NearcastError as error:
+            return _refusal(error)
+        return web.Response(
+            status=201,
+            body=encode(view_of(job, ())),
+            content_type="application/json",
+            headers={"Location": f"/v1/jobs/{job.job_id}"},
+        )
+
+    def _check(self, request: web.Request) -> UploadRequest:
+        self._gatekeeper.require(request, Role.PUBLISHER)
+        check_length(request.headers.get(hdrs.CONTENT_LENGTH), self._limit)
+        return check_request(request.query, content_type=request.content_type)
+
+    @contextlib.contextmanager
+    def _counted(self) -> Iterator[None]:
+        if self._running >= self._uploads_at_once:
+            raise UploadsTooMany(limit=self._uploads_at_once)
+        self._running += 1
+        try:
+            yield
+        finally:
+            self._running -= 1
+
+
+def _refusal(error: NearcastError) -> web.Response:
+    response = problem_response(error)
+    # The rest of the body is not wanted, and cannot be told from a next request.
+    response.force_close()
+    return response

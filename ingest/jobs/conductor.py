@@ -1,0 +1,69 @@
+"""Carries out what the graph decides: new tasks, stops, the job's state, and word of all that."""
+
+import msgspec
+
+from common import logs
+from common.clock import Clock
+from common.messages import JobProgress
+from ingest.jobs import transitions
+from ingest.jobs.dispatch import TaskDispatch
+from ingest.jobs.events import Events
+from ingest.jobs.graph import decide
+from ingest.jobs.model import Job, Task
+from ingest.jobs.store import JobStore
+
+ROUNDS = 50
+"""Times that one call starts over because others changed the job meanwhile; the sweeper goes on."""
+
+_log = logs.get(__name__)
+
+
+class Conductor:
+    """Moves jobs on. Any number of them may work on the same job at the same time."""
+
+    def __init__(
+        self, store: JobStore, dispatch: TaskDispatch, events: Events, clock: Clock
+    ) -> None:
+        self._store = store
+        self._dispatch = dispatch
+        self._events = events
+        self._clock = clock
+
+    async def advance(self, job_id: str) -> None:
+        """Brings the job to where its tasks allow.
+
+        Raises:
+            Unavailable: the database is away; the sweeper will call again.
+        """
+        for _ in range(ROUNDS):
+            job = await self._store.job(job_id)
+            if job is None:
+                return
+            tasks = await self._store.tasks([job_id])
+            if await self._step(job, tasks):
+                break
+        await self._events.publish(JobProgress(job_id))
+
+    async def _step(self, job: Job, tasks: tuple[Task, ...]) -> bool:
+        """Carries out one decision; answers whether nothing is left to decide."""
+        now = self._clock.now()
+        decision = decide(job, tasks, now)
+        await self._store.add_tasks(decision.create)
+        for task in decision.stop:
+            await self._store.swap_task(task, transitions.stopped(task, now))
+        if decision.job is not job:
+            if not await self._store.swap_job(job, decision.job):
+                return False
+            if decision.job.state is not job.state:
+                _log.info("job moved", job_id=job.job_id, state=decision.job.state.value)
+        for task in decision.create:
+            await self._dispatch.send(task.task_id)
+        if decision.stop:
+            return False
+        for task in tasks:
+            if task.state.final and task.due_at is not None:
+                await self._store.swap_task(task, transitions.settled(task))
+        if job.state.final and job.due_at is not None:
+            settled = msgspec.structs.replace(job, due_at=None, revision=job.revision + 1)
+            await self._store.swap_job(job, settled)
+        return True

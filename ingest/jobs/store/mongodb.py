@@ -1,0 +1,212 @@
+"""Jobs in MongoDB: a collection of jobs and one of tasks, every write held by a majority.
+
+Each write touches one document (or inserts new ones), so no transaction is needed and a single
+server serves as well as a replica set.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import msgspec
+from bson.binary import Binary
+from pymongo import ASCENDING, DESCENDING, AsyncMongoClient, ReadPreference
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from common.errors import StorageFull, Unavailable
+from common.messages import JobState
+from ingest.jobs.model import Job, Task
+
+T = TypeVar("T", Job, Task)
+
+ANSWER_WITHIN = 5000
+"""Milliseconds that one operation may take, finding a server included."""
+
+_DUPLICATE_KEY = 11000
+_OUT_OF_DISK_SPACE = 14031
+_INSERT_AT_ONCE = 500
+
+_OPEN = [state.value for state in JobState if not state.final]
+
+
+class MongoJobStore:
+    """The adapter for many machines."""
+
+    def __init__(self, client: AsyncMongoClient[dict[str, Any]], name: str) -> None:
+        self._client = client
+        # Journalled by a majority and read from the primary: what was answered is never lost,
+        # and nobody decides on a record that is older than the last write to it.
+        database = client.get_database(
+            name,
+            write_concern=WriteConcern(w="majority", j=True),
+            read_concern=ReadConcern("majority"),
+            read_preference=ReadPreference.PRIMARY,
+        )
+        self._jobs: AsyncCollection[dict[str, Any]] = database["jobs"]
+        self._tasks: AsyncCollection[dict[str, Any]] = database["tasks"]
+
+    @classmethod
+    async def open(cls, url: str, name: str) -> "MongoJobStore":
+        """The database ``name`` on the servers at ``url``, its indexes made when missing.
+
+        Raises:
+            Unavailable: no server answers, or the URL is none.
+        """
+        try:
+            client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
+                url, timeoutMS=ANSWER_WITHIN, serverSelectionTimeoutMS=ANSWER_WITHIN, tz_aware=True
+            )
+        except (PyMongoError, ValueError) as error:
+            raise _translated(error) from error
+        store = cls(client, name)
+        try:
+            async with _translating():
+                await store._make_indexes()
+        except BaseException:
+            await client.close()
+            raise
+        return store
+
+    async def _make_indexes(self) -> None:
+        due = {"due_at": {"$type": "double"}}
+        await self._jobs.create_index([("due_at", ASCENDING)], partialFilterExpression=due)
+        await self._tasks.create_index([("due_at", ASCENDING)], partialFilterExpression=due)
+        await self._tasks.create_index([("job_id", ASCENDING)])
+        await self._jobs.create_index([("state", ASCENDING)])
+
+    async def add_job(self, job: Job) -> None:
+        """See the port."""
+        async with _translating():
+            try:
+                await self._jobs.insert_one(_document(job.job_id, job))
+            except DuplicateKeyError:
+                return
+
+    async def add_tasks(self, tasks: Sequence[Task]) -> None:
+        """See the port."""
+        for start in range(0, len(tasks), _INSERT_AT_ONCE):
+            documents = [
+                _document(task.task_id, task) for task in tasks[start : start + _INSERT_AT_ONCE]
+            ]
+            async with _translating():
+                try:
+                    await self._tasks.insert_many(documents, ordered=False)
+                except BulkWriteError as error:
+                    errors = error.details.get("writeErrors", [])
+                    if not errors or any(e.get("code") != _DUPLICATE_KEY for e in errors):
+                        raise
+
+    async def job(self, job_id: str) -> Job | None:
+        """See the port."""
+        async with _translating():
+            found = await self._jobs.find_one({"_id": job_id})
+        return _record(found, Job) if found else None
+
+    async def task(self, task_id: str) -> Task | None:
+        """See the port."""
+        async with _translating():
+            found = await self._tasks.find_one({"_id": task_id})
+        return _record(found, Task) if found else None
+
+    async def tasks(self, job_ids: Iterable[str]) -> tuple[Task, ...]:
+        """See the port."""
+        async with _translating():
+            cursor = self._tasks.find({"job_id": {"$in": list(job_ids)}}).sort("_id", ASCENDING)
+            return tuple([_record(found, Task) async for found in cursor])
+
+    async def recent_jobs(self, limit: int) -> tuple[Job, ...]:
+        """See the port."""
+        async with _translating():
+            cursor = self._jobs.find().sort("_id", DESCENDING).limit(limit)
+            return tuple([_record(found, Job) async for found in cursor])
+
+    async def swap_job(self, old: Job, new: Job) -> bool:
+        """See the port."""
+        return await self._swap(self._jobs, old.job_id, old.revision, new)
+
+    async def swap_task(self, old: Task, new: Task) -> bool:
+        """See the port."""
+        return await self._swap(self._tasks, old.task_id, old.revision, new)
+
+    async def _swap(
+        self,
+        collection: AsyncCollection[dict[str, Any]],
+        identifier: str,
+        revision: int,
+        new: Job | Task,
+    ) -> bool:
+        async with _translating():
+            result = await collection.replace_one(
+                {"_id": identifier, "revision": revision}, _document(identifier, new)
+            )
+        return result.modified_count == 1
+
+    async def due_jobs(self, now: float, limit: int) -> tuple[Job, ...]:
+        """See the port."""
+        async with _translating():
+            cursor = self._jobs.find(_due(now)).sort("due_at", ASCENDING).limit(limit)
+            return tuple([_record(found, Job) async for found in cursor])
+
+    async def due_tasks(self, now: float, limit: int) -> tuple[Task, ...]:
+        """See the port."""
+        async with _translating():
+            cursor = self._tasks.find(_due(now)).sort("due_at", ASCENDING).limit(limit)
+            return tuple([_record(found, Task) async for found in cursor])
+
+    async def count_open(self) -> dict[JobState, int]:
+        """See the port."""
+        pipeline: list[Mapping[str, Any]] = [
+            {"$match": {"state": {"$in": _OPEN}}},
+            {"$group": {"_id": "$state", "count": {"$sum": 1}}},
+        ]
+        async with _translating():
+            cursor = await self._jobs.aggregate(pipeline)
+            return {JobState(found["_id"]): found["count"] async for found in cursor}
+
+    async def ping(self) -> None:
+        """See the port."""
+        async with _translating():
+            await self._client.admin.command("ping")
+
+    async def close(self) -> None:
+        """See the port."""
+        await self._client.close()
+
+
+def _due(now: float) -> dict[str, Any]:
+    # The type is named again so that the partial index may be used.
+    return {"due_at": {"$lte": now, "$type": "double"}}
+
+
+def _document(identifier: str, record: Job | Task) -> dict[str, Any]:
+    document: dict[str, Any] = msgspec.to_builtins(record, builtin_types=(bytes,))
+    if isinstance(record, Task):
+        document["result"] = Binary(bytes(record.result))
+    return {"_id": identifier, **document}
+
+
+def _record(document: Mapping[str, Any], kind: type[T]) -> T:
+    fields = dict(document)
+    if kind is Task:
+        result = msgspec.Raw(bytes(fields.pop("result")))
+        task = msgspec.convert(fields, Task)
+        return msgspec.structs.replace(task, result=result)
+    return msgspec.convert(fields, kind)
+
+
+@asynccontextmanager
+async def _translating() -> AsyncIterator[None]:
+    try:
+        yield
+    except PyMongoError as error:
+        raise _translated(error) from error
+
+
+def _translated(error: Exception) -> Unavailable | StorageFull:
+    if getattr(error, "code", None) == _OUT_OF_DISK_SPACE:
+        return StorageFull(where="the database")
+    # The driver's message goes on with the whole topology: the first clause says what happened.
+    return Unavailable(what="the database", reason=str(error).split(",")[0].strip()[:200])

@@ -1,0 +1,156 @@
+"""How a task may change: every transition there is, as a function from record to record. Pure.
+
+    READY ──claimed──▶ RUNNING ──committed──▶ DONE
+      ▲                 │ │ │ └─failed──────▶ FAILED
+      └─retried/released┘ │ └─stopped──▶ STOPPING ──stopped──▶ CANCELLED
+                          └─claimed (lease over): RUNNING, next attempt
+
+Whoever carries a transition out writes the new record only where the old one still stands
+(compare-and-set on ``revision``), so of two that try, one wins. An attempt that lost its task can
+change nothing any more: that is the fence.
+"""
+
+from typing import Any
+
+import msgspec
+
+from ingest.jobs.model import Task, TaskKind, TaskState
+
+LEASE = 10.0
+"""Seconds that a worker may stay silent before its task is given to another."""
+
+RENEW_EVERY = 1.0
+"""Seconds between a working worker's signs of life."""
+
+MAXIMUM_FAILURES = 5
+"""Attempts at a task that may fail in passing before the job is given up."""
+
+LONGEST_BACKOFF = 60.0
+FIRST_DISPATCH_AGAIN = 5.0
+LONGEST_DISPATCH_AGAIN = 600.0
+SETTLE_WITHIN = 3.0
+"""Seconds after which a finished task that nobody drew conclusions from is looked at again."""
+
+UNDYING = frozenset({TaskKind.PUBLISH, TaskKind.CLEAN})
+"""Kinds that are tried until they succeed: giving up would lose a finished video, or leak bytes."""
+
+
+def may_claim(task: Task, now: float) -> bool:
+    """Whether a worker may take ``task``."""
+    match task.state:
+        case TaskState.READY:
+            return task.not_before <= now
+        case TaskState.RUNNING:
+            return task.lease_until <= now
+        case _:
+            return False
+
+
+def exhausted(task: Task) -> bool:
+    """Whether ``task`` has failed so often that one more attempt is not worth it."""
+    return task.kind not in UNDYING and task.failures >= MAXIMUM_FAILURES
+
+
+def backoff(failures: int) -> float:
+    """Seconds to wait after so many failures: 1, 2, 4, … up to a minute."""
+    return min(LONGEST_BACKOFF, 2.0 ** min(failures - 1, 10))
+
+
+def claimed(task: Task, worker: str, now: float) -> Task:
+    """``task`` in the hands of ``worker``, as a new attempt."""
+    return _changed(
+        task,
+        state=TaskState.RUNNING,
+        attempt=task.attempt + 1,
+        # A lease that ran out is a worker that died, perhaps of this very task.
+        failures=task.failures + (task.state is TaskState.RUNNING),
+        dispatches=0,
+        worker=worker,
+        lease_until=now + LEASE,
+        due_at=now + LEASE,
+        progress=0.0,
+        speed=None,
+        started_at=now,
+    )
+
+
+def renewed(task: Task, now: float, *, progress: float, speed: float | None) -> Task:
+    """``task`` with its worker heard of at ``now``."""
+    return _changed(
+        task,
+        lease_until=now + LEASE,
+        due_at=now + LEASE,
+        progress=min(max(progress, 0.0), 1.0),
+        speed=speed,
+    )
+
+
+def committed(task: Task, result: bytes, now: float) -> Task:
+    """``task`` done, with ``result`` as JSON."""
+    return _finished(
+        task, TaskState.DONE, now, progress=1.0, result=msgspec.Raw(result), error=None
+    )
+
+
+def failed(task: Task, error: str, now: float) -> Task:
+    """``task`` failed for good."""
+    return _finished(task, TaskState.FAILED, now, error=error)
+
+
+def retried(task: Task, error: str, now: float) -> Task:
+    """``task`` to be tried again after a passing error; failed for good when that was too often."""
+    again = _ready(task, now + backoff(task.failures + 1), failures=task.failures + 1, error=error)
+    return failed(again, error, now) if exhausted(again) else again
+
+
+def released(task: Task, now: float) -> Task:
+    """``task`` given back by a worker that shuts down: ready at once, and no failure of its own."""
+    return _ready(task, now)
+
+
+def stopped(task: Task, now: float) -> Task:
+    """``task`` not wanted any more: off at once, or as soon as the worker that has it lets go."""
+    if task.state is TaskState.RUNNING and task.lease_until > now:
+        return _changed(task, state=TaskState.STOPPING, due_at=task.lease_until)
+    return _finished(task, TaskState.CANCELLED, now)
+
+
+def dispatched(task: Task, now: float) -> Task:
+    """``task`` of which workers have been told at ``now``; told again later, ever less often."""
+    again = min(LONGEST_DISPATCH_AGAIN, FIRST_DISPATCH_AGAIN * 2.0 ** min(task.dispatches, 10))
+    return _changed(task, dispatches=task.dispatches + 1, due_at=now + again)
+
+
+def settled(task: Task) -> Task:
+    """A finished ``task`` whose job has taken note: nobody needs to look at it again."""
+    return _changed(task, due_at=None)
+
+
+def _ready(task: Task, not_before: float, **changes: Any) -> Task:
+    return _changed(
+        task,
+        state=TaskState.READY,
+        not_before=not_before,
+        due_at=not_before,
+        lease_until=0.0,
+        worker=None,
+        progress=0.0,
+        speed=None,
+        **changes,
+    )
+
+
+def _finished(task: Task, state: TaskState, now: float, **changes: Any) -> Task:
+    return _changed(
+        task,
+        state=state,
+        lease_until=0.0,
+        speed=None,
+        finished_at=now,
+        due_at=now + SETTLE_WITHIN,
+        **changes,
+    )
+
+
+def _changed(task: Task, **changes: Any) -> Task:
+    return msgspec.structs.replace(task, revision=task.revision + 1, **changes)

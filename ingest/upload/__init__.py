@@ -1,0 +1,1 @@
+"""Taking in a video: bytes to the object store, then the job to the database, then the answer."""

@@ -1,0 +1,59 @@
+"""What an upload's request says before its body comes, checked. Pure."""
+
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ingest.upload.errors import LengthMalformed, TitleInvalid, UploadEmpty, UploadTooLarge
+
+TITLE_LENGTH = 256
+FILENAME_LENGTH = 255
+
+
+@dataclass(frozen=True)
+class UploadRequest:
+    """An upload that may begin."""
+
+    title: str
+    filename: str | None
+    content_type: str
+
+
+def check_request(query: Mapping[str, str], *, content_type: str) -> UploadRequest:
+    """The upload that the parameters ``title`` and ``filename`` describe.
+
+    Raises:
+        TitleInvalid: one of them is too long, empty or has control characters.
+    """
+    filename = query.get("filename")
+    if filename is not None:
+        filename = _text(filename, "filename", FILENAME_LENGTH)
+    title = _text(query.get("title") or filename or "", "title", TITLE_LENGTH)
+    return UploadRequest(title, filename, content_type)
+
+
+def check_length(content_length: str | None, limit: int) -> None:
+    """Whether a body of that Content-Length may come; None is a length not told.
+
+    Raises:
+        LengthMalformed: it is no number.
+        UploadEmpty: it is zero.
+        UploadTooLarge: it is more than ``limit`` bytes.
+    """
+    if content_length is None:
+        return
+    if not (content_length.isascii() and content_length.isdigit() and len(content_length) <= 20):
+        raise LengthMalformed
+    if int(content_length) == 0:
+        raise UploadEmpty
+    if int(content_length) > limit:
+        raise UploadTooLarge(limit=limit)
+
+
+def _text(value: str, parameter: str, limit: int) -> str:
+    text = unicodedata.normalize("NFC", value).strip()
+    # Cc: controls, Cf: invisible marks that reorder text, Cs: halves of characters, Zl/Zp: breaks.
+    hostile = any(unicodedata.category(letter) in {"Cc", "Cf", "Cs", "Zl", "Zp"} for letter in text)
+    if not 1 <= len(text) <= limit or hostile:
+        raise TitleInvalid(parameter=parameter, limit=limit)
+    return text
