@@ -1,5 +1,7 @@
 """Where packages live: one port, a folder and S3 behind it."""
 
+from origin.store.files import fetch_file, put_file
+from origin.store.opening import open_store
 from origin.store.port import (
     SLICE,
     DigestMismatch,
@@ -9,10 +11,12 @@ from origin.store.port import (
     ObjectExists,
     ObjectInfo,
     ObjectStore,
+    ObjectTooLarge,
     ObjectUnknown,
     PrefixInvalid,
     ReadInterrupted,
 )
+from origin.store.settings import S3Settings, StoreSettings
 
 __all__ = [
     "SLICE",
@@ -23,7 +27,13 @@ __all__ = [
     "ObjectExists",
     "ObjectInfo",
     "ObjectStore",
+    "ObjectTooLarge",
     "ObjectUnknown",
     "PrefixInvalid",
     "ReadInterrupted",
+    "S3Settings",
+    "StoreSettings",
+    "fetch_file",
+    "open_store",
+    "put_file",
 ]

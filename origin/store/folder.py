@@ -19,6 +19,7 @@ from origin.store.folder_files import (
     open_file,
     opened_folder,
     read_record,
+    record_of,
     remove,
     sweep_temporary,
     write_record,
@@ -241,7 +242,7 @@ def _describe(root: Path, segments: tuple[str, ...]) -> ObjectInfo:
             record = read_record(folder, name)
             if record is None or not record.fits(status):
                 if record is not None:
-                    _log.warning("an object was changed by other hands", key="/".join(segments))
+                    _log.warning("a file is not the one that was written", key="/".join(segments))
                 content_type = record.content_type if record else media_type_of(name)
                 record = _learn(descriptor, content_type)
                 # Where it cannot be remembered, a folder mounted read-only say, it still holds.
@@ -259,7 +260,7 @@ def _learn(descriptor: int, content_type: str) -> Record:
     while piece := os.pread(descriptor, _WRITE_AT_ONCE, position):
         digest.update(piece)
         position += len(piece)
-    return Record(status.st_size, status.st_mtime_ns, digest.hexdigest(), content_type)
+    return record_of(status, digest.hexdigest(), content_type)
 
 
 def _info(key: str, status: os.stat_result, sha256: str, content_type: str) -> ObjectInfo:

@@ -10,6 +10,7 @@ from origin.store.folder_files import (
     Record,
     TemporaryFile,
     opened_folder,
+    record_of,
     temporary,
     write_record,
 )
@@ -57,9 +58,7 @@ class Draft:
             file = self._opened()
             os.fsync(file.descriptor)
             status = os.fstat(file.descriptor)
-            record = Record(
-                status.st_size, status.st_mtime_ns, self._digest.hexdigest(), content_type
-            )
+            record = record_of(status, self._digest.hexdigest(), content_type)
             for _ in range(_ATTEMPTS):
                 # A folder that a removal found empty may vanish before the file gets into it.
                 with contextlib.suppress(FileNotFoundError):

@@ -30,12 +30,14 @@ _CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLO
 
 
 class Record(msgspec.Struct, frozen=True):
-    """What was learnt of a file's bytes; it holds while size and time of change stay the same.
+    """What was learnt of a file's bytes; it holds while it is the same file, of the same age.
 
-    The file is the truth: without a record, or after a change by other hands, the digest is
-    computed anew. The media type holds whatever the bytes are.
+    The file is the truth: without a record, after a change by other hands, or when a writer that
+    lost the race for the name left its own, the digest is computed anew. The media type holds
+    whatever the bytes are.
     """
 
+    inode: int
     size: int
     modified_ns: int
     sha256: Sha256
@@ -43,12 +45,18 @@ class Record(msgspec.Struct, frozen=True):
 
     def fits(self, status: os.stat_result) -> bool:
         """Whether the file has not changed since."""
-        return (self.size, self.modified_ns) == (status.st_size, status.st_mtime_ns)
+        told = (self.inode, self.size, self.modified_ns)
+        return told == (status.st_ino, status.st_size, status.st_mtime_ns)
 
 
 def record_name(name: str) -> str:
     """The file name of the record of the object with the file name ``name``."""
     return f".{name}~"
+
+
+def record_of(status: os.stat_result, sha256: str, content_type: str) -> Record:
+    """The record of a file that has ``status``."""
+    return Record(status.st_ino, status.st_size, status.st_mtime_ns, sha256, content_type)
 
 
 @contextlib.contextmanager

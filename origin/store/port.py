@@ -45,6 +45,12 @@ class KeyObstructed(NearcastError):
     status = 409
 
 
+class ObjectTooLarge(NearcastError):
+    """The object {key!r} is larger than the store can keep."""
+
+    status = 413
+
+
 class DigestMismatch(NearcastError):
     """The bytes sent for {key!r} have the SHA-256 {actual}, not {expected} as was said."""
 
@@ -113,6 +119,7 @@ class ObjectStore(Protocol):
             DigestMismatch: they have another digest; nothing was written.
             ObjectExists: the key holds other bytes.
             KeyObstructed: the adapter cannot keep this key beside the others.
+            ObjectTooLarge: the adapter cannot keep so many bytes under one key.
             StorageFull: no space is left.
         """
         ...

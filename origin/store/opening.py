@@ -1,0 +1,52 @@
+"""Opening the store that the settings name."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+
+import aiohttp
+
+from common import logs
+from common.errors import SettingsInvalid, Unavailable
+from common.service import new_client_session
+from origin.store.folder import FolderStore
+from origin.store.port import ObjectStore
+from origin.store.s3 import S3Store
+from origin.store.s3_wire import S3Wire, load_model
+from origin.store.settings import S3Settings, StoreSettings
+
+_log = logs.get(__name__)
+
+
+@contextlib.asynccontextmanager
+async def open_store(settings: StoreSettings) -> AsyncIterator[ObjectStore]:
+    """The store that ``settings`` name, while the block runs.
+
+    What dead writers left behind is removed. An S3 server that does not answer is no error yet.
+
+    Raises:
+        SettingsInvalid: they name no store or two, or its folder or CA file is of no use.
+    """
+    if settings.folder is not None and settings.s3 is None:
+        yield await FolderStore.open(settings.folder)
+    elif settings.s3 is not None and settings.folder is None:
+        async with _opened_s3(settings.s3) as store:
+            yield store
+    else:
+        raise SettingsInvalid(
+            file="store", key="folder", expected="either a folder or a table [store.s3]"
+        )
+
+
+@contextlib.asynccontextmanager
+async def _opened_s3(settings: S3Settings) -> AsyncIterator[S3Store]:
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=60)
+    model = await asyncio.to_thread(load_model)
+    async with await new_client_session(settings.ca, timeout=timeout) as session:
+        store = S3Store(S3Wire(session, settings, model))
+        try:
+            await store.free_abandoned(now=time.time())
+        except Unavailable as error:
+            _log.warning("the object store does not answer yet", error=str(error))
+        yield store
