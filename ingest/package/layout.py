@@ -1,0 +1,42 @@
+"""Where the objects of a version lie below its prefix, and what they are.
+
+``main.m3u8``, ``poster.jpg``, ``{rendition}/playlist.m3u8``, ``{rendition}/{part}/init.mp4`` and
+``{rendition}/{part}/00000.m4s``. Each attempt at a chunk writes a part of its own, so that two
+attempts never write the same object; playlists list the parts that were committed.
+"""
+
+from pathlib import PurePosixPath
+from typing import Final
+
+MULTIVARIANT_NAME: Final = "main.m3u8"
+PLAYLIST_NAME: Final = "playlist.m3u8"
+POSTER_NAME: Final = "poster.jpg"
+
+CONTENT_TYPES: Final = {
+    # RFC 8216 §10.
+    ".m3u8": "application/vnd.apple.mpegurl",
+    # RFC 4337; for segments the same, as players and caches know no other.
+    ".mp4": "video/mp4",
+    ".m4s": "video/mp4",
+    ".jpg": "image/jpeg",
+    ".json": "application/json",
+}
+
+
+def part_name(chunk: int, attempt: int) -> str:
+    """The folder of what ``attempt`` (from 1) at ``chunk`` (from 0) made."""
+    return f"c{chunk:04d}a{attempt}"
+
+
+def segment_name(number: int) -> str:
+    """The name of segment ``number`` of a rendition, from 0."""
+    return f"{number:05d}.m4s"
+
+
+def content_type(key: str) -> str:
+    """The media type of the object at ``key``.
+
+    Raises:
+        KeyError: no object of a package ends so.
+    """
+    return CONTENT_TYPES[PurePosixPath(key).suffix]
