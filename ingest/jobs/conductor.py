@@ -58,7 +58,7 @@ class Conductor:
                 _log.info("job moved", job_id=job.job_id, state=decision.job.state.value)
         for task in decision.create:
             await self._dispatch.send(task.task_id)
-        if decision.stop:
+        if decision.stop or decision.job.error != job.error:
             return False
         for task in tasks:
             if task.state.final and task.due_at is not None:

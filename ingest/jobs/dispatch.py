@@ -64,7 +64,8 @@ class TaskDispatch:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._look: Look | None = None
         self._worker: dramatiq.Worker | None = None
-        self._looking: set[concurrent.futures.Future[None]] = set()
+        self._looking: set[asyncio.Task[None]] = set()
+        self._stopping = False
         self._actor = dramatiq.actor(broker=broker, actor_name=ACTOR, queue_name=QUEUE)(
             self._receive
         )
@@ -87,29 +88,36 @@ class TaskDispatch:
         await asyncio.to_thread(worker.start)
 
     async def stop(self) -> None:
-        """Takes no more messages and cancels the looks that go on."""
+        """Takes no more messages, cancels the looks that go on, and waits for them to let go."""
+        if self._stopping:
+            return
+        self._stopping = True
+        for looking in tuple(self._looking):
+            looking.cancel()
+        await asyncio.gather(*self._looking, return_exceptions=True)
         if self._worker is not None:
             worker, self._worker = self._worker, None
-            for thread in worker.workers:
-                thread.stop()
-            for looking in tuple(self._looking):
-                looking.cancel()
             await asyncio.to_thread(worker.stop, STOP_WITHIN)
         await asyncio.to_thread(self._broker.close)
 
     def _receive(self, task_id: str) -> None:
         """Runs in one of Dramatiq's threads."""
-        if self._loop is None or self._look is None or self._worker is None:
+        if self._loop is None or self._stopping or not isinstance(task_id, str):
             return
-        looking = asyncio.run_coroutine_threadsafe(self._looked(task_id), self._loop)
-        self._looking.add(looking)
         try:
-            looking.result()
-        except concurrent.futures.CancelledError:
+            asyncio.run_coroutine_threadsafe(self._looked(task_id), self._loop).result()
+        except (concurrent.futures.CancelledError, RuntimeError):
+            # The process is shutting down; the sweeper of the next one finds the task.
             return
-        finally:
-            self._looking.discard(looking)
 
     async def _looked(self, task_id: str) -> None:
         assert self._look is not None
-        await self._look(task_id)
+        looking = asyncio.current_task()
+        assert looking is not None
+        if self._stopping:
+            return
+        self._looking.add(looking)
+        try:
+            await self._look(task_id)
+        finally:
+            self._looking.discard(looking)

@@ -87,7 +87,8 @@ def _failing(job: Job, tasks: Sequence[Task], error: str, now: float) -> Decisio
     state = job.state
     if clean is not None and clean.state is TaskState.DONE:
         state = JobState.FAILED
-    elif clean is None and all(task.state.final for task in others):
+    elif clean is None and job.error is not None and all(t.state.final for t in others):
+        # Cleaning goes by the job's record: it must say that the job fails before that begins.
         create = (_single(job, TaskKind.CLEAN, now),)
     return Decision(create, stop, _moved(job, tasks, state, error, now))
 

@@ -25,7 +25,7 @@ RENEW_EVERY = 1.0
 MAXIMUM_FAILURES = 5
 """Attempts at a task that may fail in passing before the job is given up."""
 
-LONGEST_BACKOFF = 60.0
+LONGEST_BACKOFF = 30.0
 FIRST_DISPATCH_AGAIN = 5.0
 LONGEST_DISPATCH_AGAIN = 600.0
 SETTLE_WITHIN = 3.0
@@ -52,7 +52,7 @@ def exhausted(task: Task) -> bool:
 
 
 def backoff(failures: int) -> float:
-    """Seconds to wait after so many failures: 1, 2, 4, … up to a minute."""
+    """Seconds to wait after so many failures: 1, 2, 4, … up to half a minute."""
     return min(LONGEST_BACKOFF, 2.0 ** min(failures - 1, 10))
 
 

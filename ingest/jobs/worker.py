@@ -146,7 +146,8 @@ class Worker:
             log.info("task let go")
             await self._end(assignment, transitions.released)
         except NearcastError as error:
-            passing = error.status >= 500
+            # What is left behind must go in the end, whatever stands in the way now.
+            passing = error.status >= 500 or task.kind is TaskKind.CLEAN
             log.warning("task failed", error=str(error), passing=passing)
             ending = transitions.retried if passing else transitions.failed
             sentence = str(error)

@@ -133,7 +133,9 @@ def test_a_failed_job_says_so_only_once_it_is_clean() -> None:
     failed = t.failed(t.claimed(a_task(TaskKind.INSPECT, "inspect"), "w", NOW), "No video.", NOW)
     before = decide(a_job(), [failed], NOW)
     assert not before.job.state.final
-    job, _ = _run(before.job, [failed, *before.create])
+    assert before.create == ()
+    job, tasks = _run(before.job, [failed])
+    assert tasks[-1].kind is TaskKind.CLEAN
     assert (job.state, job.error) == (JobState.FAILED, "No video.")
 
 

@@ -1,0 +1,251 @@
+"""Puts ingest together: the roles ``ingest`` (uploads and jobs) and ``worker`` (their tasks)."""
+
+import asyncio
+import contextlib
+import os
+import secrets
+import socket
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+
+from common import logs
+from common.clock import Clock, SystemClock
+from common.errors import NearcastError
+from common.metrics import new_registry
+from common.service import (
+    Gatekeeper,
+    Listener,
+    ListenSettings,
+    add_health_routes,
+    listening,
+    new_client_session,
+    problem_middleware,
+)
+from ingest.api.jobs import JobsApi
+from ingest.api.videos import VideosApi
+from ingest.jobs.conductor import Conductor
+from ingest.jobs.dispatch import TaskDispatch, embedded_broker, redis_broker
+from ingest.jobs.events import Events, MemoryEvents, RedisEvents
+from ingest.jobs.scratch import Scratch
+from ingest.jobs.sources import Sources
+from ingest.jobs.store import JobStore, open_job_store
+from ingest.jobs.sweeper import Sweeper
+from ingest.jobs.work import JobWork, Tools
+from ingest.jobs.worker import Worker
+from ingest.metrics import IngestMetrics
+from ingest.settings import BrokerSettings, Settings, WorkerSettings, WorkSettings
+from ingest.upload.receive import Receiver
+from origin.store import ObjectStore, open_store
+
+DRAIN = 1.5
+"""Seconds that answers in flight get when the process is told to stop."""
+
+COUNT_JOBS_EVERY = 5.0
+ORPHANS_EVERY = 3600.0
+"""Seconds."""
+
+_log = logs.get(__name__)
+
+__all__ = ["Settings", "WorkerSettings", "main", "worker_main"]
+
+
+async def main(settings: Settings, stop: asyncio.Event) -> None:
+    """The role ``ingest``; without a broker it works on tasks too.
+
+    Raises:
+        NearcastError: what it needs to start is not there.
+    """
+    async with _engine(settings, settings.broker) as engine, AsyncExitStack() as stack:
+        receiver = Receiver(
+            engine.objects,
+            engine.jobs,
+            engine.clock,
+            limit=int(settings.limits.max_bytes),
+            stall_timeout=settings.upload.stall_seconds,
+            observe=engine.metrics.received,
+        )
+        background = [_sweeping(engine), _counting(engine), _tidying(receiver)]
+        await stack.enter_async_context(_running(background))
+        if settings.broker is None:
+            await stack.enter_async_context(_working(settings, engine))
+        application = _ingest_application(settings, engine, receiver)
+        await stack.enter_async_context(_answering(application, settings.listen))
+        await stop.wait()
+
+
+async def worker_main(settings: WorkerSettings, stop: asyncio.Event) -> None:
+    """The role ``worker``.
+
+    Raises:
+        NearcastError: what it needs to start is not there.
+    """
+    async with _engine(settings, settings.broker) as engine:
+        application = web.Application(middlewares=[problem_middleware])
+        add_health_routes(application, engine.registry, engine.unready)
+        async with (
+            _running([_sweeping(engine)]),
+            _working(settings, engine),
+            _answering(application, settings.listen),
+        ):
+            await stop.wait()
+
+
+@dataclass(frozen=True)
+class _Engine:
+    """What both roles stand on."""
+
+    objects: ObjectStore
+    jobs: JobStore
+    events: Events
+    dispatch: TaskDispatch
+    conductor: Conductor
+    clock: Clock
+    registry: CollectorRegistry
+    metrics: IngestMetrics
+
+    async def unready(self) -> dict[str, str]:
+        """What keeps the role from being ready."""
+        checks: dict[str, Awaitable[None]] = {
+            "database": self.jobs.ping(),
+            "store": _look_into(self.objects),
+        }
+        reasons = {}
+        for name, check in checks.items():
+            try:
+                async with asyncio.timeout(5):
+                    await check
+            except (NearcastError, TimeoutError) as error:
+                reasons[name] = str(error) or "it does not answer"
+        return reasons
+
+
+async def _look_into(objects: ObjectStore) -> None:
+    async with contextlib.aclosing(objects.list("readiness/")) as found:
+        async for _ in found:
+            break
+
+
+@asynccontextmanager
+async def _engine(settings: WorkSettings, broker: BrokerSettings | None) -> AsyncIterator[_Engine]:
+    async with AsyncExitStack() as stack:
+        clock = SystemClock()
+        registry = new_registry()
+        objects = await stack.enter_async_context(open_store(settings.store))
+        jobs = await open_job_store(settings.database)
+        stack.push_async_callback(jobs.close)
+        events: Events = MemoryEvents() if broker is None else RedisEvents(broker.redis)
+        stack.push_async_callback(events.close)
+        dispatch = TaskDispatch(embedded_broker() if broker is None else redis_broker(broker.redis))
+        stack.push_async_callback(dispatch.stop)
+        yield _Engine(
+            objects=objects,
+            jobs=jobs,
+            events=events,
+            dispatch=dispatch,
+            conductor=Conductor(jobs, dispatch, events, clock),
+            clock=clock,
+            registry=registry,
+            metrics=IngestMetrics(registry),
+        )
+
+
+def _ingest_application(settings: Settings, engine: _Engine, receiver: Receiver) -> web.Application:
+    gatekeeper = Gatekeeper(settings.credentials)
+    application = web.Application(middlewares=[problem_middleware])
+    VideosApi(
+        gatekeeper,
+        receiver,
+        limit=int(settings.limits.max_bytes),
+        uploads_at_once=settings.upload.at_once,
+        accepted=engine.conductor.advance,
+        observe=engine.metrics.upload,
+    ).add_routes(application)
+    JobsApi(gatekeeper, engine.jobs, engine.events, engine.clock).add_routes(application)
+    add_health_routes(application, engine.registry, engine.unready)
+    return application
+
+
+@asynccontextmanager
+async def _working(settings: WorkSettings, engine: _Engine) -> AsyncIterator[None]:
+    """Works on tasks while the block runs; then lets go of them, so that others may go on."""
+    name = f"{socket.gethostname()[:64]}-{os.getpid()}-{secrets.token_hex(4)}"
+    async with AsyncExitStack() as stack:
+        scratch = await Scratch.open(settings.work_folder, name)
+        stack.push_async_callback(scratch.close)
+        session = await new_client_session(
+            settings.ca,
+            token=settings.control.token,
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=30),
+        )
+        stack.push_async_callback(session.close)
+        tools = Tools(
+            objects=engine.objects,
+            jobs=engine.jobs,
+            sources=Sources(engine.objects, scratch.folder, in_place=settings.store.folder),
+            scratch=scratch,
+            session=session,
+            control=settings.control.url,
+            limits=settings.limits,
+            inspection=settings.inspection,
+            plan=settings.plan,
+            encoding=settings.encoding,
+            keep_sources=settings.keep_sources,
+        )
+        worker = Worker(
+            name,
+            store=engine.jobs,
+            dispatch=engine.dispatch,
+            events=engine.events,
+            conductor=engine.conductor,
+            work=JobWork(tools),
+            clock=engine.clock,
+            observe=engine.metrics.task,
+        )
+        await engine.dispatch.start(worker.look, concurrency=settings.concurrency)
+        stack.push_async_callback(engine.dispatch.stop)
+        yield
+
+
+@asynccontextmanager
+async def _answering(application: web.Application, listen: ListenSettings) -> AsyncIterator[None]:
+    async with listening([Listener(application, listen)], shutdown_timeout=DRAIN):
+        _log.info("listening", host=listen.host, port=listen.port)
+        yield
+
+
+@asynccontextmanager
+async def _running(forever: Sequence[Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
+    """Runs coroutines that never end while the block runs."""
+    tasks = [asyncio.create_task(coroutine) for coroutine in forever]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _sweeping(engine: _Engine) -> Coroutine[Any, Any, None]:
+    return Sweeper(engine.jobs, engine.dispatch, engine.conductor, engine.clock).run()
+
+
+async def _counting(engine: _Engine) -> None:
+    while True:
+        with contextlib.suppress(NearcastError):
+            engine.metrics.jobs(await engine.jobs.count_open())
+        await asyncio.sleep(COUNT_JOBS_EVERY)
+
+
+async def _tidying(receiver: Receiver) -> None:
+    while True:
+        try:
+            await receiver.remove_orphans()
+        except NearcastError as error:
+            _log.warning("orphaned uploads not looked for", error=str(error))
+        await asyncio.sleep(ORPHANS_EVERY)

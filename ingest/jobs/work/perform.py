@@ -1,0 +1,41 @@
+"""Which work belongs to which kind of task."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+from common.messages import encode
+from ingest.jobs.model import TaskKind
+from ingest.jobs.work.cleaning import clean
+from ingest.jobs.work.encoding import encode_audio, encode_chunk, take_poster
+from ingest.jobs.work.inspecting import inspect_source
+from ingest.jobs.work.packaging import write_package
+from ingest.jobs.work.publishing import publish
+from ingest.jobs.work.tools import Tools
+from ingest.jobs.worker import Assignment
+
+_WORK: Final[Mapping[TaskKind, Callable[[Tools, Assignment], Awaitable[Any]]]] = {
+    TaskKind.INSPECT: inspect_source,
+    TaskKind.ENCODE: encode_chunk,
+    TaskKind.AUDIO: encode_audio,
+    TaskKind.POSTER: take_poster,
+    TaskKind.PACKAGE: write_package,
+    TaskKind.PUBLISH: publish,
+    TaskKind.CLEAN: clean,
+}
+
+
+class JobWork:
+    """The work of jobs; see ``ingest.jobs.worker.Work``."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+
+    async def perform(self, assignment: Assignment) -> bytes:
+        """Does the work and answers its result as JSON."""
+        return encode(await _WORK[assignment.task.kind](self._tools, assignment))
+
+    async def discard(self, assignment: Assignment) -> None:
+        """Deletes what an attempt wrote that was not committed."""
+        while assignment.written:
+            await self._tools.objects.delete(assignment.written[-1])
+            assignment.written.pop()

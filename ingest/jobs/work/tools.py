@@ -1,0 +1,76 @@
+"""What work needs, and what it hands on from task to task."""
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+import aiohttp
+import msgspec
+
+from common.messages import ManifestObject, PackageAnnouncement
+from ingest.inspect import InspectionLimits, MediaLimits
+from ingest.jobs.model import Inspected, Job, Task, TaskKind
+from ingest.jobs.scratch import Scratch
+from ingest.jobs.sources import Sources
+from ingest.jobs.store import JobStore
+from ingest.package import PartFacts
+from ingest.plan import EncodingPlan, PlanSettings
+from ingest.transcode.settings import TranscodeSettings
+from origin.store import ObjectStore
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What any work may use."""
+
+    objects: ObjectStore
+    jobs: JobStore
+    sources: Sources
+    scratch: Scratch
+    session: aiohttp.ClientSession
+    """Sends the credential that the control plane knows."""
+    control: str
+    """URL of the control plane."""
+    limits: MediaLimits
+    inspection: InspectionLimits
+    plan: PlanSettings
+    encoding: TranscodeSettings
+    keep_sources: bool
+
+    async def task_of(self, job: Job, name: str) -> Task:
+        """The task of ``job`` of that name, which exists."""
+        task = await self.jobs.task(f"{job.job_id}-{name}")
+        assert task is not None
+        return task
+
+    async def plan_of(self, job: Job) -> EncodingPlan:
+        """The plan that the inspection of ``job`` made."""
+        inspect = await self.task_of(job, TaskKind.INSPECT)
+        inspected = msgspec.json.decode(inspect.result, type=Inspected)
+        return msgspec.json.decode(inspected.plan, type=EncodingPlan)
+
+
+class Encoded(msgspec.Struct, frozen=True):
+    """The result of encoding a chunk, or the sound."""
+
+    part: str
+    """Folder of this attempt in each rendition, see ``ingest.package.part_name``."""
+    renditions: dict[str, PartFacts]
+
+
+class Pictured(msgspec.Struct, frozen=True):
+    """The result of taking the poster."""
+
+    poster: ManifestObject
+
+
+class Packaged(msgspec.Struct, frozen=True):
+    """The result of packaging."""
+
+    announcement: PackageAnnouncement
+
+
+def chunk_task_name(index: int) -> str:
+    """The name of the task that encodes chunk ``index``, from 0."""
+    return f"c{index:04d}"

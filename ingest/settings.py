@@ -1,0 +1,145 @@
+"""The settings of the roles ``ingest`` and ``worker``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from common.service import CredentialSettings, ListenSettings
+from ingest.inspect import InspectionLimits, MediaLimits
+from ingest.jobs.store import DatabaseSettings
+from ingest.plan import PlanSettings
+from ingest.transcode.settings import TranscodeSettings
+from origin.store import StoreSettings
+
+LogLevel = Annotated[
+    str,
+    msgspec.Meta(
+        description="The lowest level of log lines: debug, info, warning or error.",
+        pattern=r"^(debug|info|warning|error)\Z",
+    ),
+]
+
+
+class BrokerSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What tells workers of tasks."""
+
+    redis: Annotated[
+        str,
+        msgspec.Meta(
+            description="URL of the Redis server.",
+            pattern=r"^(rediss?|unix)://",
+            extra={"example": "redis://queue:6379/0"},
+        ),
+    ]
+
+
+class ControlSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The control plane that finished versions are announced to."""
+
+    url: Annotated[
+        str,
+        msgspec.Meta(
+            description="Address of the control plane.",
+            pattern=r"^https?://[!-~]{1,512}\Z",
+            extra={"example": "https://control.example.net"},
+        ),
+    ]
+    token: Annotated[
+        str,
+        msgspec.Meta(
+            description="A credential of the control plane with the role ingest.",
+            min_length=16,
+            max_length=512,
+            extra={"example": "a-long-random-secret"},
+        ),
+    ]
+
+
+class UploadSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How uploads are taken in."""
+
+    at_once: Annotated[
+        int, msgspec.Meta(description="Uploads that may run at the same time.", ge=1, le=10_000)
+    ] = 256
+    stall_seconds: Annotated[
+        float,
+        msgspec.Meta(
+            description="An upload that sends nothing for so long is given up.",
+            gt=0,
+            le=3600,
+            extra={"unit": "seconds"},
+        ),
+    ] = 60.0
+
+
+class WorkSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What any process that works on tasks needs to know."""
+
+    store: Annotated[StoreSettings, msgspec.Meta(description="Where sources and packages lie.")]
+    database: Annotated[DatabaseSettings, msgspec.Meta(description="Where jobs are kept.")]
+    control: Annotated[
+        ControlSettings, msgspec.Meta(description="Where finished versions are announced.")
+    ]
+    work_folder: Annotated[
+        Path,
+        msgspec.Meta(
+            description="Folder for files in the making; needs room for a source and its encodes.",
+            extra={"example": "data/work"},
+        ),
+    ]
+    concurrency: Annotated[
+        int,
+        msgspec.Meta(description="Tasks that one process works on at the same time.", ge=1, le=256),
+    ] = 2
+    ca: Annotated[
+        Path | None,
+        msgspec.Meta(
+            description="File of CA certificates in PEM to trust besides the system's.",
+            extra={"example": "tls/ca.pem"},
+        ),
+    ] = None
+    limits: Annotated[MediaLimits, msgspec.Meta(description="Which media are taken.")] = (
+        MediaLimits()
+    )
+    inspection: Annotated[
+        InspectionLimits, msgspec.Meta(description="What looking into a file may cost.")
+    ] = InspectionLimits()
+    plan: Annotated[
+        PlanSettings, msgspec.Meta(description="How videos are cut into segments and chunks.")
+    ] = PlanSettings()
+    encoding: Annotated[TranscodeSettings, msgspec.Meta(description="How videos are encoded.")] = (
+        TranscodeSettings()
+    )
+    keep_sources: Annotated[
+        bool, msgspec.Meta(description="Keep the uploaded files of jobs that are done.")
+    ] = False
+    log_level: LogLevel = "info"
+
+
+class Settings(WorkSettings, frozen=True, kw_only=True):
+    """Settings of the role ``ingest``."""
+
+    listen: Annotated[ListenSettings, msgspec.Meta(description="Where uploads are taken.")]
+    credentials: Annotated[
+        tuple[CredentialSettings, ...],
+        msgspec.Meta(description="Who may upload (publisher) and who may see jobs (control)."),
+    ] = ()
+    upload: Annotated[UploadSettings, msgspec.Meta(description="How uploads are taken in.")] = (
+        UploadSettings()
+    )
+    broker: Annotated[
+        BrokerSettings | None,
+        msgspec.Meta(
+            description="What tells workers of tasks. Without it this process works on them itself."
+        ),
+    ] = None
+
+
+class WorkerSettings(WorkSettings, frozen=True, kw_only=True):
+    """Settings of the role ``worker``."""
+
+    listen: Annotated[
+        ListenSettings, msgspec.Meta(description="Where health and metrics are answered.")
+    ]
+    broker: Annotated[BrokerSettings, msgspec.Meta(description="What tells workers of tasks.")]
