@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import aiohttp
 
 from common import logs
-from common.errors import SettingsInvalid, Unavailable
+from common.errors import Unavailable
 from common.service import new_client_session
 from origin.store.folder import FolderStore
 from origin.store.port import ObjectStore
@@ -26,17 +26,13 @@ async def open_store(settings: StoreSettings) -> AsyncIterator[ObjectStore]:
     What dead writers left behind is removed. An S3 server that does not answer is no error yet.
 
     Raises:
-        SettingsInvalid: they name no store or two, or its folder or CA file is of no use.
+        SettingsInvalid: the folder or the file of CA certificates is of no use.
     """
-    if settings.folder is not None and settings.s3 is None:
-        yield await FolderStore.open(settings.folder)
-    elif settings.s3 is not None and settings.folder is None:
+    if settings.s3 is not None:
         async with _opened_s3(settings.s3) as store:
             yield store
-    else:
-        raise SettingsInvalid(
-            file="store", key="folder", expected="either a folder or a table [store.s3]"
-        )
+    elif settings.folder is not None:
+        yield await FolderStore.open(settings.folder)
 
 
 @contextlib.asynccontextmanager

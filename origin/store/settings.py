@@ -69,3 +69,7 @@ class StoreSettings(msgspec.Struct, frozen=True, kw_only=True):
     s3: Annotated[
         S3Settings | None, msgspec.Meta(description="A bucket of an S3 server, for many machines.")
     ] = None
+
+    def __post_init__(self) -> None:
+        if (self.folder is None) == (self.s3 is None):
+            raise ValueError("Expected either a folder or a table s3")
