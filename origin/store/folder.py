@@ -21,6 +21,7 @@ from origin.store.folder_files import (
     read_record,
     record_of,
     remove,
+    require_store,
     sweep_temporary,
     write_record,
 )
@@ -219,8 +220,9 @@ def _open(root: Path, segments: tuple[str, ...]) -> int:
     try:
         with opened_folder(root, tuple(folders)) as folder:
             return open_file(folder, name)
-    except NotADirectoryError as error:
-        raise FileNotFoundError(errno.ENOENT, "not a folder", name) from error
+    except (FileNotFoundError, NotADirectoryError) as error:
+        require_store(root)
+        raise FileNotFoundError(errno.ENOENT, "no such object", name) from error
 
 
 def _close_unwanted(opening: asyncio.Future[int]) -> None:

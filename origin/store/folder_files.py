@@ -129,6 +129,16 @@ def write_record(root: Path, folder: int, name: str, record: Record) -> None:
         os.replace(file.name, record_name(name), src_dir_fd=file.folder, dst_dir_fd=folder)
 
 
+def require_store(root: Path) -> None:
+    """Makes sure that the folder is the store, and not the place where its disk is not mounted.
+
+    Raises:
+        OSError: ENODEV, as the folder of temporary files, which every store has, is missing.
+    """
+    if not (root / TEMPORARY).is_dir():
+        raise OSError(errno.ENODEV, "it is not there, or no store")
+
+
 @dataclass(frozen=True, slots=True)
 class TemporaryFile:
     """A file being written, in the folder of temporary files."""
@@ -141,7 +151,8 @@ class TemporaryFile:
 @contextlib.contextmanager
 def temporary(root: Path) -> Iterator[TemporaryFile]:
     """A new file, empty and locked; its name is gone when the block ends."""
-    with opened_folder(root, (TEMPORARY,), create=True) as folder:
+    require_store(root)
+    with opened_folder(root, (TEMPORARY,)) as folder:
         name, descriptor = _create_locked(folder)
         try:
             yield TemporaryFile(folder, name, descriptor)
@@ -237,6 +248,7 @@ def entries(root: Path, segments: tuple[str, ...]) -> list[Entry]:
         with opened_folder(root, segments) as folder, os.scandir(folder) as found:
             kept = [made for entry in found if (made := _entry(entry)) is not None]
     except (FileNotFoundError, NotADirectoryError):
+        require_store(root)
         return []
     # A folder sorts as its keys do, with the slash that follows its name in them.
     return sorted(kept, key=lambda entry: entry.name + "/" * entry.is_folder)
