@@ -2,6 +2,7 @@
 
 from ingest.inspect.errors import (
     ContainerForbidden,
+    FileDamaged,
     FileEmpty,
     FileNotVideo,
     FileTruncated,
@@ -10,6 +11,7 @@ from ingest.inspect.errors import (
     InspectionFailed,
     InspectionTooSlow,
     PictureTooLarge,
+    UploadRefused,
     UploadTooLarge,
     VideoMissing,
     VideoTooLong,
@@ -22,6 +24,7 @@ from ingest.inspect.probe import inspect
 __all__ = [
     "AudioStream",
     "ContainerForbidden",
+    "FileDamaged",
     "FileEmpty",
     "FileNotVideo",
     "FileTruncated",
@@ -34,6 +37,7 @@ __all__ = [
     "MediaLimits",
     "PictureTooLarge",
     "Rational",
+    "UploadRefused",
     "UploadTooLarge",
     "VideoMissing",
     "VideoStream",

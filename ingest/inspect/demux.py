@@ -16,6 +16,7 @@ from av.video.stream import VideoStream as DemuxedVideo
 from ingest.inspect import wholeness
 from ingest.inspect.errors import (
     ContainerForbidden,
+    FileDamaged,
     FileEmpty,
     FileNotVideo,
     FileTruncated,
@@ -62,10 +63,16 @@ class _Timeline:
         self.times = array("q")
         self.last_duration = 0
         self.exact = True
+        self.damaged = 0
+        self.whole_since = 0
 
     def add(self, packet: "av.Packet[Any]") -> None:
         time = packet.pts if packet.pts is not None else packet.dts
-        if time is None or packet.is_discard:
+        if time is None:
+            return
+        self.damaged += packet.is_corrupt
+        self.whole_since = 0 if packet.is_corrupt else self.whole_since + 1
+        if packet.is_discard:
             return
         self.exact = self.exact and packet.pts is not None
         if not self.times or time > self.times[-1]:
@@ -84,8 +91,18 @@ def read(path: Path) -> MediaInfo:
     """
     if path.stat().st_size == 0:
         raise FileEmpty
+    with _opened(path) as container:
+        if container.format.name == ISO_MEDIA:
+            wholeness.require_whole(path)
+        frame = _first_frame(container, _seen_stream(container))
+    # Opened anew: seeking back to the start skips sound that leads the first key frame.
+    with _opened(path) as container:
+        return _describe(container, path, frame)
+
+
+def _opened(path: Path) -> InputContainer:
     try:
-        container = av.open(
+        return av.open(
             str(path),
             container_options={
                 "protocol_whitelist": "file",
@@ -99,19 +116,15 @@ def read(path: Path) -> MediaInfo:
         if wholeness.looks_like_iso_media(path):
             wholeness.require_whole(path)
         raise FileNotVideo from error
-    with container:
-        if container.format.name == ISO_MEDIA:
-            wholeness.require_whole(path)
-        return _read_container(container, path)
 
 
-def _read_container(container: InputContainer, path: Path) -> MediaInfo:
+def _describe(container: InputContainer, path: Path, frame: VideoFrame) -> MediaInfo:
     video = _seen_stream(container)
     # Streams without parameters are announced by a header and never come.
     audio = [stream for stream in container.streams.audio if stream.codec_context.sample_rate]
-    frame = _first_frame(container, video)
     timelines = _demux(container, [video, *audio])
     timeline = timelines[video.index]
+    _require_undamaged(timeline)
     if not timeline.times:
         raise VideoUndecodable(reason="no frame of it has a time")
     video_stream = _video(video, frame, timeline)
@@ -142,7 +155,6 @@ def _seen_stream(container: InputContainer) -> DemuxedVideo:
 def _first_frame(container: InputContainer, video: DemuxedVideo) -> VideoFrame:
     try:
         for frame in container.decode(video):
-            container.seek(0)
             return frame
     except (av.error.FFmpegError, RuntimeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
@@ -157,11 +169,20 @@ def _demux(
     try:
         for packet in container.demux(*streams):
             timelines[packet.stream.index].add(packet)
-            if packet.is_corrupt and packet.stream.type == "video":
-                raise FileTruncated(reason="a packet of its video is not all there")
     except av.error.FFmpegError as error:
-        raise FileTruncated(reason=str(error.strerror)) from error
+        raise FileDamaged(reason=str(error.strerror)) from error
     return timelines
+
+
+def _require_undamaged(timeline: _Timeline) -> None:
+    """Refuse a video with packets that the demuxer marks as not all there."""
+    if timeline.damaged == 1 and not timeline.whole_since:
+        raise FileTruncated(reason="the last packet of its video is not all there")
+    if timeline.damaged:
+        count = len(timeline.times)
+        raise FileDamaged(
+            reason=f"{timeline.damaged} of {count} packets of its video are not all there"
+        )
 
 
 def _video(stream: DemuxedVideo, frame: VideoFrame, timeline: _Timeline) -> VideoStream:

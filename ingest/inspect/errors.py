@@ -43,6 +43,10 @@ class FileTruncated(UploadRefused):
     """The file ends too early: {reason}."""
 
 
+class FileDamaged(UploadRefused):
+    """The file is damaged: {reason}."""
+
+
 class InspectionTooSlow(UploadRefused):
     """Looking into the file took longer than {seconds:g} seconds."""
 

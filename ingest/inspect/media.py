@@ -47,7 +47,7 @@ class VideoStream(msgspec.Struct, frozen=True):
     full_range: bool
     """Whether samples use the full range of values."""
     frame_rate: Rational
-    """Frames per second: exact when constant, else the average."""
+    """Frames per second: exact when constant, else as the most usual step tells."""
     constant_frame_rate: bool
     """Whether every frame's time lies on one even grid, within a quarter of a frame."""
     exact_timestamps: bool

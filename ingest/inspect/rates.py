@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from itertools import pairwise
 from typing import Final
 
 STANDARD_RATES: Final = tuple(
@@ -33,8 +34,8 @@ STANDARD_RATES: Final = tuple(
 OFF_GRID: Final = Fraction(1, 4)
 """Frames by which a time may miss the grid: containers round, some to whole milliseconds."""
 
-NEAR: Final = Fraction(1, 50)
-"""How far an average may lie from a standard rate and still mean it."""
+NEAR: Final = Fraction(1, 20)
+"""How far a measured rate may lie from a standard one and still mean it."""
 
 FALLBACK: Final = Fraction(25)
 """For a lone frame in a file that names no rate."""
@@ -49,18 +50,22 @@ def frame_rate(
     ``time_base`` seconds; ``claims`` are rates that the container names, the most trusted first.
     """
     named = [claim for claim in claims if claim]
-    if len(times) < 2 or times[-1] == times[0]:
+    steps = sorted(after - before for before, after in pairwise(times) if after > before)
+    if not steps:
         return (named[0] if named else FALLBACK), True
     average = (len(times) - 1) / ((times[-1] - times[0]) * time_base)
-    nearest = min(STANDARD_RATES, key=lambda rate: abs(rate - average))
     # Where a clip is short, several rates fit: the container's word decides among them.
-    for rate in [*named, nearest, average.limit_denominator(1001)]:
+    for rate in [*named, _standard(average), average.limit_denominator(1001)]:
         if _on_grid(times, time_base, rate):
             return rate, True
-    for rate in [*(claim for claim in named if claim in STANDARD_RATES), nearest]:
-        if abs(rate - average) <= NEAR * average:
-            return rate, False
-    return average.limit_denominator(1001), False
+    # The most usual step, not the average: a pause must not make the motion around it jerk.
+    return _standard(1 / (steps[len(steps) // 2] * time_base)), False
+
+
+def _standard(rate: Fraction) -> Fraction:
+    """The standard rate that ``rate`` means, or else ``rate`` in small numbers."""
+    nearest = min(STANDARD_RATES, key=lambda standard: abs(standard - rate))
+    return nearest if abs(nearest - rate) <= NEAR * rate else rate.limit_denominator(1001)
 
 
 def _on_grid(times: Sequence[int], time_base: Fraction, rate: Fraction) -> bool:

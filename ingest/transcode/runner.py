@@ -50,13 +50,11 @@ async def run(
         EncodeStalled: nothing more was produced for ``stall_timeout`` seconds.
         EncoderMissing: there is no ffmpeg to start.
     """
-    await asyncio.to_thread(_make_folders, command)
-    try:
-        arguments = (imageio_ffmpeg.get_ffmpeg_exe(), *command.arguments)
-    except RuntimeError as error:
-        raise EncoderMissing(reason=str(error)) from error
+    program = await asyncio.to_thread(_prepare, command)
     async with running(
-        arguments, confinement=confinement or Confinement(), folder=command.folder
+        (program, *command.arguments),
+        confinement=confinement or Confinement(),
+        folder=command.folder,
     ) as process:
         assert process.stdout is not None
         assert process.stderr is not None
@@ -75,9 +73,14 @@ async def run(
         on_progress(Progress(fraction=1.0, frames=command.frames, speed=None))
 
 
-def _make_folders(command: Command) -> None:
+def _prepare(command: Command) -> str:
+    """Make the folders that ``command`` writes into, and find ffmpeg."""
     for name in ("", *command.subfolders):
         (command.folder / name).mkdir(parents=True, exist_ok=True)
+    try:
+        return str(imageio_ffmpeg.get_ffmpeg_exe())
+    except RuntimeError as error:
+        raise EncoderMissing(reason=str(error)) from error
 
 
 async def _follow(
