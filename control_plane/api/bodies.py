@@ -1,0 +1,45 @@
+"""Reading messages from request bodies, within bounds."""
+
+from typing import TypeVar
+
+from aiohttp import web
+
+from common.errors import NearcastError
+from common.messages import decode
+
+T = TypeVar("T")
+
+KIBIBYTE = 1024
+
+
+class BodyTooLarge(NearcastError):
+    """The body has more than the {limit} bytes that are taken here."""
+
+    status = 413
+
+
+class BodyTruncated(NearcastError):
+    """The body ended before its announced length."""
+
+    status = 400
+
+
+async def read_message(request: web.Request, kind: type[T], *, limit: int) -> T:
+    """The message of type ``kind`` in the body of ``request``.
+
+    Raises:
+        BodyTooLarge: it has more than ``limit`` bytes.
+        BodyTruncated: the client went away in the middle.
+        MessageInvalid: it is no such message.
+    """
+    if (request.content_length or 0) > limit:
+        raise BodyTooLarge(limit=limit)
+    body = bytearray()
+    try:
+        async for piece in request.content.iter_any():
+            body += piece
+            if len(body) > limit:
+                raise BodyTooLarge(limit=limit)
+    except (ConnectionError, web.RequestPayloadError) as error:
+        raise BodyTruncated from error
+    return decode(bytes(body), kind)

@@ -1,0 +1,115 @@
+"""What ingest and edges tell the control plane, and what operators read."""
+
+from typing import Any
+
+from aiohttp import web
+
+from common.errors import CredentialForbidden, NearcastError
+from common.messages import Heartbeat, Holdings, PackageAnnouncement, encode
+from common.service import Gatekeeper, Role
+from control_plane.api.bodies import KIBIBYTE, read_message
+from control_plane.fleet import Fleet
+from control_plane.metrics import ControlMetrics
+from control_plane.views import asset_view, edge_view
+
+MOST_ASSETS = 1000
+"""Assets in one answer."""
+
+
+class EdgeMisnamed(NearcastError):
+    """The body is of edge {told!r}, but it was sent as {expected!r}."""
+
+    status = 422
+
+
+class FleetApi:
+    """Handlers for packages, edges and the catalog."""
+
+    def __init__(self, fleet: Fleet, gatekeeper: Gatekeeper, metrics: ControlMetrics) -> None:
+        self._fleet = fleet
+        self._gatekeeper = gatekeeper
+        self._metrics = metrics
+
+    def routes(self) -> list[web.RouteDef]:
+        """Where the handlers are."""
+        return [
+            web.post("/v1/packages", self.publish),
+            web.post("/v1/edges/{edge_id}/heartbeat", self.heartbeat),
+            web.get("/v1/edges/{edge_id}/desired", self.desired),
+            web.put("/v1/edges/{edge_id}/holdings", self.holdings),
+            web.get("/v1/assets", self.assets),
+            web.get("/v1/assets/{asset_id}", self.asset),
+            web.get("/v1/edges", self.edges),
+            web.get("/v1/regions", self.regions),
+        ]
+
+    async def publish(self, request: web.Request) -> web.Response:
+        """Ingest announces a package."""
+        self._gatekeeper.require(request, Role.INGEST)
+        announcement = await read_message(request, PackageAnnouncement, limit=64 * KIBIBYTE)
+        package = await self._fleet.publish(announcement)
+        return _json(package, status=201)
+
+    async def heartbeat(self, request: web.Request) -> web.Response:
+        """An edge tells how it is."""
+        edge_id = self._as_edge(request)
+        heartbeat = await read_message(request, Heartbeat, limit=64 * KIBIBYTE)
+        _check_name(heartbeat.edge_id, edge_id)
+        self._metrics.heartbeats.inc()
+        return _json(await self._fleet.hear(heartbeat))
+
+    async def desired(self, request: web.Request) -> web.Response:
+        """An edge asks what it should hold."""
+        return _json(self._fleet.desired(self._as_edge(request)))
+
+    async def holdings(self, request: web.Request) -> web.Response:
+        """An edge tells what it holds."""
+        edge_id = self._as_edge(request)
+        holdings = await read_message(request, Holdings, limit=16 * KIBIBYTE * KIBIBYTE)
+        _check_name(holdings.edge_id, edge_id)
+        await self._fleet.take_holdings(holdings)
+        return web.Response(status=204)
+
+    async def assets(self, request: web.Request) -> web.Response:
+        """The newest assets."""
+        self._gatekeeper.require(request, Role.PUBLISHER)
+        assets = list(self._fleet.assets())[:MOST_ASSETS]
+        return _json([asset_view(self._fleet, asset) for asset in assets])
+
+    async def asset(self, request: web.Request) -> web.Response:
+        """One asset."""
+        self._gatekeeper.require(request, Role.PUBLISHER)
+        asset = self._fleet.asset(request.match_info["asset_id"])
+        return _json(asset_view(self._fleet, asset))
+
+    async def edges(self, request: web.Request) -> web.Response:
+        """Every edge."""
+        self._gatekeeper.require(request, Role.OPERATOR)
+        return _json([edge_view(self._fleet, record) for record in self._fleet.edges()])
+
+    async def regions(self, request: web.Request) -> web.Response:
+        """Every region."""
+        self._gatekeeper.require(request, Role.OPERATOR)
+        return _json(self._fleet.rules.regions)
+
+    def _as_edge(self, request: web.Request) -> str:
+        """The edge that asks: its credential has its name, so none can speak for another."""
+        credential = self._gatekeeper.require(request, Role.EDGE)
+        edge_id = request.match_info["edge_id"]
+        if credential.name != edge_id and not credential.may(Role.OPERATOR):
+            raise CredentialForbidden(name=credential.name, needed=f"edge {edge_id[:64]}")
+        return edge_id
+
+
+def _check_name(told: str, expected: str) -> None:
+    if told != expected:
+        raise EdgeMisnamed(told=told, expected=expected)
+
+
+def _json(message: Any, *, status: int = 200) -> web.Response:
+    return web.Response(
+        status=status,
+        body=encode(message),
+        content_type="application/json",
+        headers={"Cache-Control": "no-store"},
+    )

@@ -1,0 +1,107 @@
+"""``/play/{asset_id}``: sends a viewer to the best edge, or tells which it would be and why."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from aiohttp import hdrs, web
+
+from common.errors import NearcastError
+from common.messages import RankedEdge, RouteView, encode
+from control_plane.fleet import AssetUnknown, Fleet
+from control_plane.geoip import GeoDatabase
+from control_plane.metrics import ControlMetrics
+from control_plane.routing import Network, client_address, rank_edges
+
+
+class NoEdgeLeft(NearcastError):
+    """No edge can serve asset {asset_id!r} now: try again soon."""
+
+    status = 503
+    headers: ClassVar[dict[str, str]] = {"Retry-After": "2"}
+
+
+class PlayApi:
+    """Handlers of ``/play/``; they touch no disk and wait for nobody."""
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        geography: GeoDatabase | None,
+        trusted: Sequence[Network],
+        metrics: ControlMetrics,
+    ) -> None:
+        self._fleet = fleet
+        self._geography = geography
+        self._trusted = trusted
+        self._metrics = metrics
+
+    def routes(self) -> list[web.RouteDef]:
+        """Where the handlers are. GET answers HEAD too."""
+        return [
+            web.get("/play/{asset_id:[A-Za-z0-9_-]{1,64}}", self.redirect),
+            web.get("/play/{asset_id:[A-Za-z0-9_-]{1,64}}.json", self.explain),
+        ]
+
+    async def redirect(self, request: web.Request) -> web.Response:
+        """302 to the multivariant playlist on the best edge."""
+        view = self._route(request)
+        self._metrics.routes.labels("redirected").inc()
+        return web.Response(
+            status=302,
+            headers={
+                hdrs.LOCATION: view.edges[0].url,
+                # Where a client goes is its own business and true for a moment only.
+                hdrs.CACHE_CONTROL: "private, no-store",
+            },
+        )
+
+    async def explain(self, request: web.Request) -> web.Response:
+        """The ranked edges, with the reason for each rank."""
+        view = self._route(request)
+        self._metrics.routes.labels("explained").inc()
+        return web.Response(
+            body=encode(view),
+            content_type="application/json",
+            headers={hdrs.CACHE_CONTROL: "private, no-store"},
+        )
+
+    @staticmethod
+    async def allow_any_origin(request: web.Request, response: web.StreamResponse) -> None:
+        """Lets players on pages of any site read the answers, the failures included."""
+        if request.path.startswith("/play/"):
+            response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = "*"
+
+    def _route(self, request: web.Request) -> RouteView:
+        try:
+            package = self._fleet.asset(request.match_info["asset_id"]).current.announcement
+        except AssetUnknown:
+            self._metrics.routes.labels("unknown").inc()
+            raise
+        client = client_address(
+            request.remote or "0.0.0.0",  # noqa: S104 - an address in no database, not a bind
+            request.headers.getall(hdrs.X_FORWARDED_FOR, ()),
+            self._trusted,
+        )
+        location = self._geography.locate(client) if self._geography else None
+        ranked = rank_edges(
+            package.asset_id, self._fleet.serving(package), self._fleet.rules.regions, location
+        )
+        if not ranked:
+            self._metrics.routes.labels("no edge").inc()
+            raise NoEdgeLeft(asset_id=package.asset_id)
+        return RouteView(
+            asset_id=package.asset_id,
+            version=package.version,
+            client=str(client),
+            location=location.name if location else "unknown",
+            edges=tuple(
+                RankedEdge(
+                    rank=number,
+                    edge_id=facts.edge.edge_id,
+                    region=facts.edge.region,
+                    url=f"{facts.edge.url.rstrip('/')}/{package.entry}",
+                    reason=facts.reason,
+                )
+                for number, facts in enumerate(ranked, start=1)
+            ),
+        )

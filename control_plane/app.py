@@ -1,0 +1,107 @@
+"""The control plane put together: the one place that names its parts."""
+
+import asyncio
+from contextlib import AsyncExitStack
+
+from aiohttp import web
+
+from common.clock import SystemClock
+from common.errors import SettingsInvalid
+from common.metrics import new_registry
+from common.service import (
+    Gatekeeper,
+    Listener,
+    add_health_routes,
+    listening,
+    new_client_session,
+    problem_middleware,
+)
+from control_plane.api.fleet import FleetApi
+from control_plane.api.play import PlayApi
+from control_plane.catalog import open_catalog
+from control_plane.dashboard.jobs import IngestJobs
+from control_plane.dashboard.page import Page
+from control_plane.fleet import Fleet, Rules
+from control_plane.geoip import GeoDatabase
+from control_plane.metrics import ControlMetrics
+from control_plane.routing import Network, Region, parse_networks
+from control_plane.settings import Settings
+
+__all__ = ["Settings", "main"]
+
+REFRESH_EVERY = 1.0
+"""Seconds between looks at what other control planes wrote."""
+
+
+async def main(settings: Settings, stop: asyncio.Event) -> None:
+    """Answers until ``stop``.
+
+    Raises:
+        SettingsInvalid: a setting cannot be carried out.
+        GeoDatabaseUnusable: the GeoIP database is missing or broken.
+        Unavailable: the catalog's database does not answer.
+        PortTaken: the port is another program's.
+    """
+    trusted = _trusted(settings)
+    geography = (
+        await asyncio.to_thread(GeoDatabase, settings.geoip) if settings.geoip is not None else None
+    )
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        catalog = await open_catalog(settings.database)
+        stack.push_async_callback(catalog.close)
+        fleet = Fleet(catalog, clock, _rules(settings))
+        await fleet.refresh()
+        jobs = None
+        if settings.ingest is not None:
+            session = await new_client_session(settings.ca, token=settings.ingest.token)
+            stack.push_async_callback(session.close)
+            jobs = IngestJobs(session, settings.ingest.url)
+        gatekeeper = Gatekeeper(settings.credentials)
+        page = await asyncio.to_thread(
+            Page, fleet, jobs, gatekeeper, clock, open_to_all=settings.dashboard_open
+        )
+        registry = new_registry()
+        metrics = ControlMetrics(registry, fleet)
+        play = PlayApi(fleet, geography, trusted, metrics)
+        application = web.Application(middlewares=[problem_middleware])
+        application.router.add_routes(FleetApi(fleet, gatekeeper, metrics).routes())
+        application.router.add_routes(play.routes())
+        application.router.add_routes(page.routes())
+        application.on_response_prepare.append(play.allow_any_origin)
+
+        async def ready() -> dict[str, str]:
+            return {"catalog": fleet.away} if fleet.away is not None else {}
+
+        add_health_routes(application, registry, ready)
+        refreshing = asyncio.create_task(_keep_fresh(fleet))
+        stack.callback(refreshing.cancel)
+        async with listening([Listener(application, settings.listen)]):
+            await stop.wait()
+
+
+async def _keep_fresh(fleet: Fleet) -> None:
+    while True:
+        await asyncio.sleep(REFRESH_EVERY)
+        await fleet.refresh()
+
+
+def _rules(settings: Settings) -> Rules:
+    return Rules(
+        regions=tuple(
+            Region(region.name, region.title, region.latitude, region.longitude)
+            for region in settings.regions
+        ),
+        copies_per_region=settings.copies_per_region,
+        silence=settings.heartbeat_timeout,
+        patience=settings.placement_patience,
+    )
+
+
+def _trusted(settings: Settings) -> tuple[Network, ...]:
+    try:
+        return parse_networks(settings.trusted_proxies)
+    except ValueError as error:
+        raise SettingsInvalid(
+            file="settings", key="trusted_proxies", expected=f"expected networks: {error}"
+        ) from error

@@ -1,0 +1,140 @@
+"""The catalog in MongoDB, for control planes on many machines.
+
+Every write touches one document, so a single server serves as well as a replica set. Records are
+kept as documents, not as text, so that an operator can query them.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import msgspec
+from pymongo import AsyncMongoClient
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.errors import DuplicateKeyError, PyMongoError
+from pymongo.write_concern import WriteConcern
+
+from common.errors import StorageFull, Unavailable
+from common.messages import Heartbeat, Holdings, PackageAnnouncement
+from control_plane.catalog.port import PackageConflict
+from control_plane.catalog.records import EdgeRecord, Package
+
+T = TypeVar("T")
+Document = dict[str, Any]
+
+ANSWER_WITHIN = 5000
+"""Milliseconds that one operation may take, finding a server included."""
+
+OUT_OF_DISK_SPACE = 14031
+"""The error code of a server whose disk is full."""
+
+
+class MongoCatalog:
+    """The adapter for many machines."""
+
+    def __init__(self, client: AsyncMongoClient[Document], name: str) -> None:
+        self._client = client
+        durable = client.get_database(name, write_concern=WriteConcern(w="majority", j=True))
+        # A heartbeat is repeated within a second: no need to wait for other servers' disks.
+        passing = client.get_database(name, write_concern=WriteConcern(w=1))
+        self._packages: AsyncCollection[Document] = durable["packages"]
+        self._edges: AsyncCollection[Document] = passing["edges"]
+        self._holdings: AsyncCollection[Document] = passing["holdings"]
+
+    @classmethod
+    async def open(cls, url: str, name: str) -> "MongoCatalog":
+        """The database ``name`` on the servers at ``url``.
+
+        Raises:
+            Unavailable: no server answers, or the URL is none.
+        """
+        try:
+            client: AsyncMongoClient[Document] = AsyncMongoClient(
+                url, timeoutMS=ANSWER_WITHIN, serverSelectionTimeoutMS=ANSWER_WITHIN
+            )
+        except PyMongoError as error:
+            raise _translated(error) from error
+        try:
+            await client.admin.command("ping")
+        except PyMongoError as error:
+            await client.close()
+            raise _translated(error) from error
+        return cls(client, name)
+
+    async def publish(self, announcement: PackageAnnouncement, now: float) -> Package:
+        """See the port."""
+        name = f"{announcement.asset_id}/{announcement.version}"
+        package = Package(announcement, now)
+        document = {"_id": name, **msgspec.to_builtins(package)}
+
+        async def insert() -> Package:
+            try:
+                await self._packages.insert_one(document)
+            except DuplicateKeyError:
+                known = await self._packages.find_one({"_id": name})
+                return _record(known, Package)
+            return package
+
+        known = await _asked(insert)
+        if known.announcement.manifest_sha256 != announcement.manifest_sha256:
+            raise PackageConflict(asset_id=announcement.asset_id, version=announcement.version)
+        return known
+
+    async def packages(self) -> tuple[Package, ...]:
+        """See the port."""
+        found = await _asked(lambda: self._packages.find().to_list())
+        return tuple(_record(document, Package) for document in found)
+
+    async def package_count(self) -> int:
+        """See the port."""
+        return await _asked(lambda: self._packages.count_documents({}))
+
+    async def record_heartbeat(self, heartbeat: Heartbeat, now: float) -> None:
+        """See the port."""
+        document = {"heard_at": now, "heartbeat": msgspec.to_builtins(heartbeat)}
+        await _asked(
+            lambda: self._edges.replace_one({"_id": heartbeat.edge_id}, document, upsert=True)
+        )
+
+    async def record_holdings(self, holdings: Holdings) -> None:
+        """See the port."""
+        document = msgspec.to_builtins(holdings)
+        await _asked(
+            lambda: self._holdings.replace_one({"_id": holdings.edge_id}, document, upsert=True)
+        )
+
+    async def edges(self) -> tuple[EdgeRecord, ...]:
+        """See the port."""
+        held = {
+            document["_id"]: _record(document, Holdings)
+            for document in await _asked(lambda: self._holdings.find().to_list())
+        }
+        beats = await _asked(lambda: self._edges.find().to_list())
+        return tuple(
+            EdgeRecord(
+                _record(document["heartbeat"], Heartbeat),
+                document["heard_at"],
+                held.get(document["_id"]),
+            )
+            for document in beats
+        )
+
+    async def close(self) -> None:
+        """See the port."""
+        await self._client.close()
+
+
+async def _asked(operation: Callable[[], Awaitable[T]]) -> T:
+    try:
+        return await operation()
+    except PyMongoError as error:
+        raise _translated(error) from error
+
+
+def _record(document: Document | None, kind: type[T]) -> T:
+    return msgspec.convert(document, kind)
+
+
+def _translated(error: PyMongoError) -> Unavailable | StorageFull:
+    if getattr(error, "code", None) == OUT_OF_DISK_SPACE:
+        return StorageFull(where="MongoDB")
+    return Unavailable(what="MongoDB", reason=str(error).split(", Timeout:", maxsplit=1)[0])

@@ -1,0 +1,247 @@
+"""The control plane's picture of catalog and fleet: in memory, so that routing waits for nobody.
+
+The picture is drawn anew from the catalog every second, which is how several control planes see the
+same, and at once after what this one is told. While the database is away, the last picture serves.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from common import logs
+from common.clock import Clock
+from common.errors import NearcastError, Unavailable
+from common.messages import (
+    DesiredState,
+    EdgeState,
+    Heartbeat,
+    HeartbeatAnswer,
+    Holdings,
+    PackageAnnouncement,
+)
+from control_plane import health, placement
+from control_plane.catalog import Asset, Catalog, EdgeRecord, Package
+from control_plane.catalog.records import group_by_asset
+from control_plane.routing.rank import EdgeFacts, Region
+
+_log = logs.get(__name__)
+
+
+class AssetUnknown(NearcastError):
+    """There is no asset {asset_id!r}."""
+
+    status = 404
+
+
+class EdgeUnknown(NearcastError):
+    """The edge {edge_id!r} has not been heard of: it must send a heartbeat first."""
+
+    status = 404
+
+
+class RegionUnknown(NearcastError):
+    """The edge {edge_id!r} says it is in region {region!r}, which the settings do not have."""
+
+    status = 422
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the settings say of fleet and placement."""
+
+    regions: tuple[Region, ...]
+    copies_per_region: int
+    silence: float
+    """Seconds without a heartbeat after which an edge is down."""
+    patience: float
+    """Seconds that a silent edge keeps its packages before they are placed elsewhere."""
+
+
+@dataclass(frozen=True)
+class _Picture:
+    assets: Mapping[str, Asset] = field(default_factory=dict)
+    edges: Mapping[str, EdgeRecord] = field(default_factory=dict)
+    candidates: tuple[placement.Candidate, ...] = ()
+    wanted: Mapping[tuple[str, str], placement.Wanted] = field(default_factory=dict)
+    desired: Mapping[str, DesiredState] = field(default_factory=dict)
+
+
+class Fleet:
+    """Knows assets and edges, and what should be where."""
+
+    def __init__(self, catalog: Catalog, clock: Clock, rules: Rules) -> None:
+        self._catalog = catalog
+        self._clock = clock
+        self.rules = rules
+        self._picture = _Picture()
+        self.away: str | None = "the catalog was not read yet"
+        """Why the picture may be old; None when it is fresh."""
+
+    async def refresh(self) -> None:
+        """Draws the picture anew. Never raises: an old picture is better than none."""
+        try:
+            edges = {record.edge_id: record for record in await self._catalog.edges()}
+            known = sum(len(asset.packages) for asset in self._picture.assets.values())
+            packages: tuple[Package, ...] | None = None
+            if await self._catalog.package_count() != known:
+                packages = await self._catalog.packages()
+        except Unavailable as error:
+            if self.away is None:
+                _log.warning("routing from the last picture", reason=str(error))
+            self.away = str(error)
+            return
+        if self.away is not None:
+            _log.info("the catalog answers")
+        self.away = None
+        for edge_id, mine in self._picture.edges.items():
+            # What this process heard itself may be newer than what it read.
+            if edge_id not in edges or edges[edge_id].heard_at < mine.heard_at:
+                read = edges.get(edge_id, mine)
+                edges[edge_id] = replace(mine, holdings=read.holdings or mine.holdings)
+        self._draw(edges, None if packages is None else group_by_asset(packages))
+
+    def _draw(
+        self, edges: Mapping[str, EdgeRecord], assets: Mapping[str, Asset] | None = None
+    ) -> None:
+        """Replaces the picture; places packages anew only when assets or edges came or went."""
+        old = self._picture
+        now = self._clock.now()
+        candidates = tuple(
+            placement.Candidate(record.edge_id, record.region)
+            for _, record in sorted(edges.items())
+            if now - record.heard_at < self.rules.patience
+        )
+        if assets is None and candidates == old.candidates:
+            self._picture = replace(old, edges=edges)
+            return
+        current = old.assets if assets is None else assets
+        wanted = {
+            (package.announcement.asset_id, package.announcement.version): placement.wanted_edges(
+                package.announcement,
+                candidates,
+                copies_per_region=self.rules.copies_per_region,
+            )
+            for asset in current.values()
+            for package in asset.packages
+        }
+        desired = {
+            candidate.edge_id: placement.desired_state(candidate.edge_id, wanted.values())
+            for candidate in candidates
+        }
+        self._picture = _Picture(current, edges, candidates, wanted, desired)
+
+    async def publish(self, announcement: PackageAnnouncement) -> Package:
+        """Takes a package into the catalog; durable when this returns.
+
+        Raises:
+            PackageConflict: the version is known with another manifest.
+            Unavailable: the database does not answer.
+        """
+        package = await self._catalog.publish(announcement, self._clock.now())
+        known = [p for asset in self._picture.assets.values() for p in asset.packages]
+        if package not in known:
+            self._draw(self._picture.edges, group_by_asset([*known, package]))
+        return package
+
+    async def hear(self, heartbeat: Heartbeat) -> HeartbeatAnswer:
+        """Takes a heartbeat and answers what the edge should do.
+
+        Raises:
+            RegionUnknown: the edge names a region that is none.
+        """
+        if all(region.name != heartbeat.region for region in self.rules.regions):
+            raise RegionUnknown(edge_id=heartbeat.edge_id, region=heartbeat.region)
+        now = self._clock.now()
+        record = self._picture.edges.get(heartbeat.edge_id)
+        if record is None or health.accepts(
+            record.heartbeat, record.heard_at, heartbeat, now=now, silence=self.rules.silence
+        ):
+            record = EdgeRecord(heartbeat, now, record.holdings if record else None)
+            self._draw({**self._picture.edges, record.edge_id: record})
+            try:
+                await self._catalog.record_heartbeat(heartbeat, now)
+            except Unavailable as error:
+                self.away = str(error)
+        holdings = record.holdings
+        return HeartbeatAnswer(
+            desired_revision=self._picture.desired[record.edge_id].revision,
+            send_holdings=holdings is None or holdings.revision != heartbeat.holdings_revision,
+        )
+
+    async def take_holdings(self, holdings: Holdings) -> None:
+        """Takes what an edge holds.
+
+        Raises:
+            EdgeUnknown: it never sent a heartbeat.
+            Unavailable: the database does not answer.
+        """
+        record = self._picture.edges.get(holdings.edge_id)
+        if record is None:
+            raise EdgeUnknown(edge_id=holdings.edge_id)
+        await self._catalog.record_holdings(holdings)
+        latest = self._picture.edges[holdings.edge_id]
+        self._draw({**self._picture.edges, latest.edge_id: replace(latest, holdings=holdings)})
+
+    def desired(self, edge_id: str) -> DesiredState:
+        """What an edge should hold.
+
+        Raises:
+            EdgeUnknown: it has not been heard of for long.
+        """
+        state = self._picture.desired.get(edge_id)
+        if state is None:
+            raise EdgeUnknown(edge_id=edge_id)
+        return state
+
+    def asset(self, asset_id: str) -> Asset:
+        """The asset ``asset_id``.
+
+        Raises:
+            AssetUnknown: there is none.
+        """
+        asset = self._picture.assets.get(asset_id)
+        if asset is None:
+            raise AssetUnknown(asset_id=asset_id[:64])
+        return asset
+
+    def assets(self) -> Iterable[Asset]:
+        """Every asset, the newest publish first."""
+        return sorted(
+            self._picture.assets.values(),
+            key=lambda asset: asset.current.published_at,
+            reverse=True,
+        )
+
+    def edges(self) -> Iterable[EdgeRecord]:
+        """Every edge, by region and name."""
+        return sorted(self._picture.edges.values(), key=lambda edge: (edge.region, edge.edge_id))
+
+    def edge(self, edge_id: str) -> EdgeRecord | None:
+        """The edge ``edge_id``, if it was ever heard of."""
+        return self._picture.edges.get(edge_id)
+
+    def wanted(self, asset_id: str, version: str) -> Mapping[str, tuple[str, ...]]:
+        """The edges that should hold a version, by region."""
+        found = self._picture.wanted.get((asset_id, version))
+        return found.edges if found else {}
+
+    def state_of(self, record: EdgeRecord) -> EdgeState:
+        """An edge's health now."""
+        return health.state_of(
+            record.heartbeat,
+            record.heard_at,
+            now=self._clock.now(),
+            silence=self.rules.silence,
+        )
+
+    def serving(self, package: PackageAnnouncement) -> list[EdgeFacts]:
+        """The edges that take viewers of ``package``."""
+        return [
+            EdgeFacts(
+                edge_id=record.edge_id,
+                region=record.region,
+                url=record.heartbeat.url,
+                holds=record.holds(package.asset_id, package.version),
+            )
+            for record in self._picture.edges.values()
+            if self.state_of(record) is EdgeState.UP
+        ]

@@ -1,0 +1,6 @@
+"""Which edges should hold which packages. Pure."""
+
+from control_plane.placement.desired import Candidate, Wanted, desired_state, wanted_edges
+from control_plane.placement.rendezvous import ranked
+
+__all__ = ["Candidate", "Wanted", "desired_state", "ranked", "wanted_edges"]

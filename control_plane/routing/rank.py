@@ -1,0 +1,106 @@
+"""The ranked list of edges for one client, with the reason for each rank."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from control_plane.placement.rendezvous import score
+
+EARTH_RADIUS = 6371.0
+"""Kilometres, on average."""
+
+
+@dataclass(frozen=True)
+class Location:
+    """Where a client is."""
+
+    latitude: float
+    longitude: float
+    name: str
+    """For people: city and country."""
+
+
+@dataclass(frozen=True)
+class Region:
+    """Where a region's edges are."""
+
+    name: str
+    title: str
+    latitude: float
+    longitude: float
+
+
+@dataclass(frozen=True)
+class EdgeFacts:
+    """What routing needs to know of an edge that takes viewers."""
+
+    edge_id: str
+    region: str
+    url: str
+    holds: bool
+    """Whether it holds the whole version that is asked for."""
+
+
+@dataclass(frozen=True)
+class RankedFacts:
+    """An edge in its place."""
+
+    edge: EdgeFacts
+    reason: str
+
+
+def rank_edges(
+    asset_id: str,
+    edges: Sequence[EdgeFacts],
+    regions: Sequence[Region],
+    client: Location | None,
+) -> tuple[RankedFacts, ...]:
+    """The edges, best first: those that hold the version before those that would have to fetch it,
+    then by distance, then by rendezvous hash, so that an asset's viewers in a region meet on one
+    edge.
+
+    Args:
+        asset_id: what is asked for.
+        edges: the edges that take viewers.
+        regions: every region, in the operator's order, which counts where distance cannot.
+        client: where the client is; None when nobody knows.
+    """
+    distances = {region.name: distance(client, region) if client else 0.0 for region in regions}
+    order = {region.name: number for number, region in enumerate(regions)}
+    ranked = sorted(
+        (edge for edge in edges if edge.region in order),
+        key=lambda edge: (
+            not edge.holds,
+            distances[edge.region],
+            order[edge.region],
+            -score(asset_id, edge.edge_id),
+        ),
+    )
+    titles = {region.name: region.title for region in regions}
+    reasons: list[RankedFacts] = []
+    for edge in ranked:
+        earlier = [
+            r.edge for r in reasons if (r.edge.region, r.edge.holds) == (edge.region, edge.holds)
+        ]
+        holding = "holds the version" if edge.holds else "healthy, but has to fetch the version"
+        where = (
+            f"{titles[edge.region]} is {distances[edge.region]:.0f} km from {client.name}"
+            if client
+            else f"the client's place is unknown, {titles[edge.region]} is number "
+            f"{order[edge.region] + 1} in the operator's order"
+        )
+        turn = f"; number {len(earlier) + 1} in its region by rendezvous hash"
+        reasons.append(RankedFacts(edge, f"{holding}; {where}{turn}"))
+    return tuple(reasons)
+
+
+def distance(one: Location | Region, other: Location | Region) -> float:
+    """Kilometres along the great circle (haversine formula)."""
+    latitude_1, latitude_2 = math.radians(one.latitude), math.radians(other.latitude)
+    d_latitude = latitude_2 - latitude_1
+    d_longitude = math.radians(other.longitude - one.longitude)
+    half_chord = (
+        math.sin(d_latitude / 2) ** 2
+        + math.cos(latitude_1) * math.cos(latitude_2) * math.sin(d_longitude / 2) ** 2
+    )
+    return 2 * EARTH_RADIUS * math.asin(min(1.0, math.sqrt(half_chord)))

@@ -1,0 +1,154 @@
+"""The settings of the control plane."""
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from common.service import CredentialSettings, ListenSettings
+from control_plane.catalog.settings import DatabaseSettings
+
+
+class RegionSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """A region of the fleet."""
+
+    name: Annotated[
+        str,
+        msgspec.Meta(
+            description="The region's name, as edges give it.",
+            pattern=r"^[A-Za-z0-9_-]{1,64}\Z",
+            extra={"example": "eu"},
+        ),
+    ]
+    title: Annotated[
+        str,
+        msgspec.Meta(
+            description="What people call it.",
+            min_length=1,
+            max_length=64,
+            extra={"example": "Europe"},
+        ),
+    ]
+    latitude: Annotated[
+        float,
+        msgspec.Meta(
+            description="Where its edges are, north of the equator.",
+            ge=-90,
+            le=90,
+            extra={"unit": "degrees", "example": 50.11},
+        ),
+    ]
+    longitude: Annotated[
+        float,
+        msgspec.Meta(
+            description="Where its edges are, east of Greenwich.",
+            ge=-180,
+            le=180,
+            extra={"unit": "degrees", "example": 8.68},
+        ),
+    ]
+
+
+class IngestSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the page reads jobs."""
+
+    url: Annotated[
+        str,
+        msgspec.Meta(
+            description="Address of ingest.",
+            pattern=r"^https?://",
+            extra={"example": "https://ingest.example.org"},
+        ),
+    ]
+    token: Annotated[
+        str,
+        msgspec.Meta(
+            description="The token of a credential that ingest knows, with the role control.",
+            min_length=16,
+            extra={"example": "a-long-random-secret"},
+        ),
+    ]
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """All settings of the control plane."""
+
+    listen: Annotated[ListenSettings, msgspec.Meta(description="Where viewers and edges ask.")]
+    database: Annotated[DatabaseSettings, msgspec.Meta(description="Where the catalog is kept.")]
+    regions: Annotated[
+        tuple[RegionSettings, ...],
+        msgspec.Meta(
+            description="The fleet's regions, in the order that counts where distance cannot.",
+            min_length=1,
+        ),
+    ]
+    credentials: Annotated[
+        tuple[CredentialSettings, ...],
+        msgspec.Meta(description="Who may use the API: operators, ingest, and every edge."),
+    ] = ()
+    ca: Annotated[
+        Path | None,
+        msgspec.Meta(
+            description="File of CA certificates to trust besides the system's, PEM.",
+            extra={"example": "tls/ca.pem"},
+        ),
+    ] = None
+    geoip: Annotated[
+        Path | None,
+        msgspec.Meta(
+            description="GeoIP database in MaxMind's file format (.mmdb). Without one, clients go "
+            "to the regions in their order.",
+            extra={"example": "GeoLite2-City.mmdb"},
+        ),
+    ] = None
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        msgspec.Meta(
+            description="Networks (CIDR) of proxies whose X-Forwarded-For is believed.",
+            extra={"example": ("10.0.0.0/8",)},
+        ),
+    ] = ()
+    copies_per_region: Annotated[
+        int,
+        msgspec.Meta(
+            description="Edges of each region that hold a version; all of them where it has fewer.",
+            ge=1,
+            le=1000,
+        ),
+    ] = 2
+    heartbeat_timeout: Annotated[
+        float,
+        msgspec.Meta(
+            description="Silence after which an edge gets no more viewers.",
+            ge=1,
+            le=3600,
+            extra={"unit": "seconds"},
+        ),
+    ] = 3.0
+    placement_patience: Annotated[
+        float,
+        msgspec.Meta(
+            description="Silence after which an edge's packages are placed on others.",
+            ge=1,
+            le=604800,
+            extra={"unit": "seconds"},
+        ),
+    ] = 600.0
+    ingest: Annotated[
+        IngestSettings | None,
+        msgspec.Meta(description="Ingest, for the jobs on the page; without it none are shown."),
+    ] = None
+    dashboard_open: Annotated[
+        bool,
+        msgspec.Meta(
+            description="Whether everybody may see the page; otherwise it asks for an operator's "
+            "token as password."
+        ),
+    ] = False
+    log_level: Annotated[
+        str,
+        msgspec.Meta(
+            description="The lowest level that is logged: debug, info, warning or error.",
+            pattern=r"^(debug|info|warning|error)\Z",
+        ),
+    ] = "info"
