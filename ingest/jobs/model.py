@@ -106,7 +106,7 @@ class Task(msgspec.Struct, frozen=True):
     progress: float = 0.0
     """0 to 1."""
     speed: float | None = None
-    """Seconds of media per second, while it runs."""
+    """Seconds of media per second, as last measured in this attempt."""
     started_at: float | None = None
     finished_at: float | None = None
     result: msgspec.Raw = msgspec.Raw(b"null")

@@ -145,7 +145,6 @@ def _finished(task: Task, state: TaskState, now: float, **changes: Any) -> Task:
         task,
         state=state,
         lease_until=0.0,
-        speed=None,
         finished_at=now,
         due_at=now + SETTLE_WITHIN,
         **changes,

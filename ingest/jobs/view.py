@@ -74,14 +74,14 @@ def _weight(task: Task) -> float:
     return COSTS.get(task.kind, 1.0) * max(task.seconds, SHORTEST)
 
 
-def _speed(tasks: Iterable[Task]) -> float | None:
+def _speed(tasks: Sequence[Task]) -> float | None:
     """Seconds of video encoded per second, by all of the job's workers together."""
-    speeds = [
-        task.speed
-        for task in tasks
-        if task.kind is TaskKind.ENCODE and task.state is TaskState.RUNNING and task.speed
-    ]
-    return round(sum(speeds), 2) if speeds else None
+    encodes = [task for task in tasks if task.kind is TaskKind.ENCODE and task.speed]
+    running = [task.speed or 0.0 for task in encodes if task.state is TaskState.RUNNING]
+    # Between two chunks nothing is measured: the last one's speed is the best guess.
+    last = max(encodes, key=lambda task: task.finished_at or 0.0, default=None)
+    speed = sum(running) or (last.speed if last else None)
+    return round(speed, 2) if speed else None
 
 
 def _seconds_left(tasks: Iterable[Task], speed: float) -> float:

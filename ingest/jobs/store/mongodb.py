@@ -17,7 +17,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from common.errors import StorageFull, Unavailable
-from common.messages import JobState
+from common.messages import JobState, encode
 from ingest.jobs.model import Job, Task
 
 T = TypeVar("T", Job, Task)
@@ -182,18 +182,18 @@ def _due(now: float) -> dict[str, Any]:
 
 
 def _document(identifier: str, record: Job | Task) -> dict[str, Any]:
-    document: dict[str, Any] = msgspec.to_builtins(record, builtin_types=(bytes,))
-    if isinstance(record, Task):
-        document["result"] = Binary(bytes(record.result))
+    if isinstance(record, Job):
+        return {"_id": identifier, **msgspec.to_builtins(record)}
+    # A result is JSON of its kind's own; it stays bytes, as nothing is ever asked about it.
+    bare = msgspec.structs.replace(record, result=msgspec.Raw(b"null"))
+    document = msgspec.json.decode(encode(bare)) | {"result": Binary(bytes(record.result))}
     return {"_id": identifier, **document}
 
 
 def _record(document: Mapping[str, Any], kind: type[T]) -> T:
-    fields = dict(document)
-    if kind is Task:
-        result = msgspec.Raw(bytes(fields.pop("result")))
-        task = msgspec.convert(fields, Task)
-        return msgspec.structs.replace(task, result=result)
+    if kind is Job:
+        return msgspec.convert(document, kind)
+    fields = dict(document) | {"result": msgspec.Raw(bytes(document["result"]))}
     return msgspec.convert(fields, kind)
 
 

@@ -10,6 +10,8 @@ from ingest.jobs.store.mongodb import MongoJobStore
 from ingest.jobs.store.port import JobStore
 from ingest.jobs.store.sqlite import SqliteJobStore
 
+_MongoUrl = Annotated[str, msgspec.Meta(pattern=r"^mongodb(\+srv)?://[!-~]{1,1024}\Z")]
+
 
 class DatabaseSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Where jobs are kept: one of a SQLite file and MongoDB."""
@@ -22,10 +24,9 @@ class DatabaseSettings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = None
     mongodb: Annotated[
-        str | None,
+        _MongoUrl | None,
         msgspec.Meta(
             description="URL of the MongoDB servers, for many machines.",
-            pattern=r"^mongodb(\+srv)?://",
             extra={"example": "mongodb://db1:27017,db2:27017/?replicaSet=rs0"},
         ),
     ] = None

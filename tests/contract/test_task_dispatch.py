@@ -1,0 +1,156 @@
+"""What word of tasks promises, with Dramatiq's broker in process and on a real Redis."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+
+import dramatiq
+import pytest
+import redis
+
+from ingest.jobs.dispatch import TaskDispatch, embedded_broker, redis_broker
+
+SOON = 10.0
+
+
+@pytest.fixture(params=["embedded", "redis"])
+def new_broker(request: pytest.FixtureRequest) -> Callable[[], dramatiq.Broker]:
+    if request.param == "embedded":
+        broker = embedded_broker()
+        return lambda: broker
+    url = request.getfixturevalue("redis_server").url
+    with redis.Redis.from_url(url) as client:
+        client.flushdb()
+    return lambda: redis_broker(url)
+
+
+@pytest.fixture
+async def dispatch(new_broker: Callable[[], dramatiq.Broker]) -> AsyncIterator[TaskDispatch]:
+    made = TaskDispatch(new_broker())
+    yield made
+    await made.stop()
+
+
+class Looks:
+    """Notes which tasks were looked at, and can hold each look until it is let go."""
+
+    def __init__(self, *, held: bool = False) -> None:
+        self.seen: list[str] = []
+        self.running = 0
+        self.most = 0
+        self.cancelled: list[str] = []
+        self.go = asyncio.Event()
+        self._word = asyncio.Condition()
+        if not held:
+            self.go.set()
+
+    async def look(self, task_id: str) -> None:
+        async with self._word:
+            self.seen.append(task_id)
+            self._word.notify_all()
+        self.running += 1
+        self.most = max(self.most, self.running)
+        try:
+            await self.go.wait()
+        except asyncio.CancelledError:
+            await asyncio.sleep(0.05)
+            self.cancelled.append(task_id)
+            raise
+        finally:
+            self.running -= 1
+
+    async def until(self, count: int) -> None:
+        async with asyncio.timeout(SOON), self._word:
+            await self._word.wait_for(lambda: len(self.seen) >= count)
+
+
+async def test_a_task_that_is_sent_is_looked_at(dispatch: TaskDispatch) -> None:
+    looks = Looks()
+    await dispatch.start(looks.look, concurrency=1)
+    await dispatch.send("a")
+    await looks.until(1)
+    assert looks.seen == ["a"]
+
+
+async def test_word_waits_for_a_worker(dispatch: TaskDispatch) -> None:
+    await dispatch.send("a")
+    looks = Looks()
+    await dispatch.start(looks.look, concurrency=1)
+    await looks.until(1)
+    assert looks.seen == ["a"]
+
+
+async def test_word_sent_three_times_is_looked_at_three_times(dispatch: TaskDispatch) -> None:
+    looks = Looks()
+    await dispatch.start(looks.look, concurrency=1)
+    for _ in range(3):
+        await dispatch.send("a")
+    await looks.until(3)
+    assert looks.seen == ["a", "a", "a"]
+
+
+async def test_no_more_looks_run_than_the_concurrency_allows(dispatch: TaskDispatch) -> None:
+    looks = Looks(held=True)
+    await dispatch.start(looks.look, concurrency=3)
+    for number in range(8):
+        await dispatch.send(f"t{number}")
+    await looks.until(3)
+    await asyncio.sleep(0.3)
+    assert looks.running == 3
+    looks.go.set()
+    await looks.until(8)
+    assert looks.most == 3
+
+
+async def test_stopping_cancels_looks_and_waits_until_they_have_let_go(
+    dispatch: TaskDispatch,
+) -> None:
+    looks = Looks(held=True)
+    await dispatch.start(looks.look, concurrency=2)
+    await dispatch.send("a")
+    await dispatch.send("b")
+    await looks.until(2)
+    began = time.monotonic()
+    await dispatch.stop()
+    assert sorted(looks.cancelled) == ["a", "b"]
+    assert time.monotonic() - began < 2.0
+
+
+async def test_an_idle_worker_gets_word_within_a_fraction_of_a_second(
+    dispatch: TaskDispatch,
+) -> None:
+    looks = Looks()
+    await dispatch.start(looks.look, concurrency=1)
+    delays = []
+    for number in range(5):
+        await asyncio.sleep(0.1)
+        began = time.monotonic()
+        await dispatch.send(f"t{number}")
+        await looks.until(number + 1)
+        delays.append(time.monotonic() - began)
+    assert sorted(delays)[2] < 0.5
+
+
+async def test_what_a_busy_worker_cannot_begin_another_process_gets(
+    request: pytest.FixtureRequest,
+) -> None:
+    url = request.getfixturevalue("redis_server").url
+    with redis.Redis.from_url(url) as client:
+        client.flushdb()
+    one, other = TaskDispatch(redis_broker(url)), TaskDispatch(redis_broker(url))
+    busy, idle = Looks(held=True), Looks()
+    await one.start(busy.look, concurrency=1)
+    for number in range(3):
+        await one.send(f"t{number}")
+    await busy.until(1)
+    await other.start(idle.look, concurrency=1)
+    await idle.until(2)
+    assert len(busy.seen) == 1
+    busy.go.set()
+    await asyncio.gather(one.stop(), other.stop())
+
+
+async def test_sending_without_redis_is_no_error() -> None:
+    dispatch = TaskDispatch(redis_broker("redis://127.0.0.1:1/0"))
+    await dispatch.send("a")
+    await dispatch.stop()
