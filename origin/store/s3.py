@@ -36,6 +36,9 @@ from origin.store.s3_upload import DIGEST_FIELD, MultipartUpload, abort, parts_o
 from origin.store.s3_wire import Refused, Request, S3Wire
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
+PAGE: Final = 1000
+"""Objects in one answer to a listing."""
+
 _DELETED_AT_ONCE: Final = 16
 _ABANDONED_AFTER: Final = 48 * 3600.0
 
@@ -141,7 +144,7 @@ class S3Store:
     async def list(self, prefix: str) -> AsyncGenerator[ListedObject, None]:
         """See ``ObjectStore.list``."""
         check_prefix(prefix, empty=True)
-        query = {"list-type": "2", "prefix": prefix, "encoding-type": "url"}
+        query = {"list-type": "2", "prefix": prefix, "encoding-type": "url", "max-keys": str(PAGE)}
         while True:
             reply = await self._of_bucket(query, "ListObjectsV2")
             for entry in reply.get("Contents", ()):
