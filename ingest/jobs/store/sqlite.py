@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import aiosqlite
 import msgspec
@@ -54,7 +54,7 @@ class SqliteJobStore:
         self._path = path
 
     @classmethod
-    async def open(cls, path: Path) -> "SqliteJobStore":
+    async def open(cls, path: Path) -> Self:
         """The database in the file ``path``, which is made when it is missing.
 
         Raises:

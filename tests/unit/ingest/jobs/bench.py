@@ -1,0 +1,135 @@
+"""A worker on a real database in a file, with work and a clock that the test controls."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiosqlite
+
+from common.errors import NearcastError, Unavailable
+from ingest.jobs.conductor import Conductor
+from ingest.jobs.dispatch import TaskDispatch, embedded_broker
+from ingest.jobs.events import MemoryEvents
+from ingest.jobs.model import Task, TaskKind
+from ingest.jobs.store.sqlite import SqliteJobStore
+from ingest.jobs.sweeper import Sweeper
+from ingest.jobs.worker import Assignment, Worker
+from tests.unit.ingest.jobs.records import INSPECTED, NOW, a_job
+
+
+class ManualClock:
+    """A clock that stands until the test moves it."""
+
+    def __init__(self) -> None:
+        self.time = NOW
+
+    def now(self) -> float:
+        return self.time
+
+    def monotonic(self) -> float:
+        return self.time
+
+
+class MediaBroken(NearcastError):
+    """The picture is broken."""
+
+    status = 422
+
+
+@dataclass
+class ScriptedWork:
+    """Work that notes what it is asked for, and does what the test says for a task."""
+
+    script: dict[str, Callable[[Assignment], Awaitable[None]]] = field(default_factory=dict)
+    begun: list[str] = field(default_factory=list)
+    discarded: list[str] = field(default_factory=list)
+    word: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    async def until_begun(self, attempt_name: str) -> None:
+        async with asyncio.timeout(5), self.word:
+            await self.word.wait_for(lambda: attempt_name in self.begun)
+
+    async def perform(self, assignment: Assignment) -> bytes:
+        async with self.word:
+            self.begun.append(assignment.attempt_name)
+            self.word.notify_all()
+        if step := self.script.get(assignment.task.name):
+            await step(assignment)
+        return INSPECTED if assignment.task.kind is TaskKind.INSPECT else b"{}"
+
+    async def discard(self, assignment: Assignment) -> None:
+        self.discarded.append(assignment.attempt_name)
+
+
+class Outage(SqliteJobStore):
+    """The real database, behind a network that the test can cut."""
+
+    away = False
+
+    @contextlib.asynccontextmanager
+    async def _rows(
+        self, statement: str, values: tuple[Any, ...]
+    ) -> AsyncIterator[aiosqlite.Cursor]:
+        if self.away:
+            raise Unavailable(what="the database", reason="the test cut it off")
+        async with super()._rows(statement, values) as cursor:
+            yield cursor
+
+
+class Bench:
+    """All that moves jobs, but for the messages: the test says who looks, and when."""
+
+    def __init__(self, store: Outage) -> None:
+        self.store = store
+        self.clock = ManualClock()
+        self.events = MemoryEvents()
+        self.dispatch = TaskDispatch(embedded_broker())
+        self.conductor = Conductor(store, self.dispatch, self.events, self.clock)
+        self.sweeper = Sweeper(store, self.dispatch, self.conductor, self.clock)
+        self.work = ScriptedWork()
+
+    def worker(self, name: str = "w1") -> Worker:
+        return Worker(
+            name,
+            store=self.store,
+            dispatch=self.dispatch,
+            events=self.events,
+            conductor=self.conductor,
+            work=self.work,
+            clock=self.clock,
+            observe=lambda _task, _seconds: None,
+        )
+
+    async def begin(self) -> None:
+        """A job that waits for its inspection."""
+        await self.store.add_job(a_job())
+        await self.conductor.advance("job1")
+
+    async def task(self, name: str) -> Task:
+        task = await self.store.task(f"job1-{name}")
+        assert task is not None
+        return task
+
+    async def run(self, worker: Worker | None = None) -> None:
+        """Looks at every task again and again, until a whole round begins nothing."""
+        before = -1
+        while before != len(self.work.begun):
+            before = len(self.work.begun)
+            for task in await self.store.tasks(["job1"]):
+                await (worker or self.worker()).look(task.task_id)
+
+
+@contextlib.asynccontextmanager
+async def opened_bench(folder: Path) -> AsyncIterator[Bench]:
+    store = await Outage.open(folder / "jobs.sqlite")
+    bench = Bench(store)
+    yield bench
+    await bench.dispatch.stop()
+    await store.close()
+
+
+async def forever(_: Assignment) -> None:
+    await asyncio.Event().wait()

@@ -1,0 +1,295 @@
+"""What a worker does with tasks, with a real database."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from common.errors import StorageFull
+from common.messages import JobState
+from ingest.jobs import transitions
+from ingest.jobs.model import Task, TaskState
+from ingest.jobs.worker import Assignment
+from tests.unit.ingest.jobs.bench import Bench, MediaBroken, forever, opened_bench
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    async with opened_bench(tmp_path) as bench:
+        yield bench
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transitions, "RENEW_EVERY", 0.02)
+
+
+async def state(bench: Bench) -> tuple[JobState, str | None]:
+    job = await bench.store.job("job1")
+    assert job is not None
+    return job.state, job.error
+
+
+async def encoding(bench: Bench) -> None:
+    """A job whose inspection is done."""
+    await bench.begin()
+    await bench.worker().look("job1-inspect")
+
+
+async def test_a_job_goes_all_the_way_and_every_task_runs_once(bench: Bench) -> None:
+    await bench.begin()
+    await bench.run()
+    assert await state(bench) == (JobState.DONE, None)
+    assert sorted(bench.work.begun) == [
+        "audioa1",
+        "c0000a1",
+        "c0001a1",
+        "cleana1",
+        "inspecta1",
+        "packagea1",
+        "postera1",
+        "publisha1",
+    ]
+
+
+async def test_the_same_task_delivered_three_times_runs_once(bench: Bench) -> None:
+    await encoding(bench)
+    await asyncio.gather(*(bench.worker(f"w{n}").look("job1-c0000") for n in range(3)))
+    await bench.worker().look("job1-c0000")
+    assert bench.work.begun.count("c0000a1") == 1
+    assert "c0000a2" not in bench.work.begun
+
+
+async def test_word_of_a_task_that_is_not_there_does_nothing(bench: Bench) -> None:
+    await bench.worker().look("nobody-c0000")
+    assert bench.work.begun == []
+
+
+async def test_a_broken_video_fails_the_job_at_once_in_one_sentence(bench: Bench) -> None:
+    async def broken(_: Assignment) -> None:
+        raise MediaBroken
+
+    bench.work.script["c0000"] = broken
+    await bench.begin()
+    await bench.run()
+    assert await state(bench) == (JobState.FAILED, "The picture is broken.")
+    assert "c0000a2" not in bench.work.begun
+    assert bench.work.begun[-1] == "cleana1"
+
+
+async def test_a_passing_error_is_tried_again_later(bench: Bench) -> None:
+    async def full_once(assignment: Assignment) -> None:
+        if assignment.task.attempt == 1:
+            raise StorageFull(where="the work folder")
+
+    bench.work.script["c0000"] = full_once
+    await bench.begin()
+    await bench.run()
+    assert (await state(bench))[0] is JobState.ENCODING
+    assert bench.work.discarded == ["c0000a1"]
+    bench.clock.time += 1.0
+    await bench.run()
+    assert (await state(bench))[0] is JobState.DONE
+    assert "c0000a2" in bench.work.begun
+
+
+async def test_an_error_that_does_not_pass_fails_the_job_with_its_sentence(bench: Bench) -> None:
+    async def full(_: Assignment) -> None:
+        raise StorageFull(where="the work folder")
+
+    bench.work.script["c0000"] = full
+    await bench.begin()
+    for _ in range(transitions.MAXIMUM_FAILURES + 2):
+        await bench.run()
+        bench.clock.time += 60
+    assert await state(bench) == (JobState.FAILED, "No space is left in the work folder.")
+    assert bench.work.begun.count("c0000a5") == 1
+    assert "c0000a6" not in bench.work.begun
+
+
+async def test_a_fault_of_ours_is_tried_again_and_told_without_its_inner_words(
+    bench: Bench,
+) -> None:
+    async def fault(_: Assignment) -> None:
+        raise KeyError("secret")
+
+    bench.work.script["poster"] = fault
+    await bench.begin()
+    for _ in range(transitions.MAXIMUM_FAILURES + 2):
+        await bench.run()
+        bench.clock.time += 60
+    _, error = await state(bench)
+    assert error == "Something unexpected went wrong in poster (KeyError)."
+
+
+async def test_publishing_is_tried_until_it_works(bench: Bench) -> None:
+    async def late(assignment: Assignment) -> None:
+        if assignment.task.attempt <= 20:
+            raise StorageFull(where="somewhere")
+
+    bench.work.script["publish"] = late
+    await bench.begin()
+    for _ in range(25):
+        await bench.run()
+        bench.clock.time += 60
+    assert (await state(bench))[0] is JobState.DONE
+
+
+async def test_a_worker_that_died_is_replaced_when_its_lease_is_over(bench: Bench) -> None:
+    await encoding(bench)
+    task = await bench.task("c0000")
+    await bench.store.swap_task(task, transitions.claimed(task, "dead", bench.clock.now()))
+    await bench.worker().look("job1-c0000")
+    assert "c0000a2" not in bench.work.begun
+    bench.clock.time += transitions.LEASE
+    await bench.worker().look("job1-c0000")
+    assert "c0000a2" in bench.work.begun
+
+
+async def test_a_task_that_kills_its_workers_is_given_up(bench: Bench) -> None:
+    await encoding(bench)
+    for _ in range(transitions.MAXIMUM_FAILURES):
+        task = await bench.task("c0000")
+        await bench.store.swap_task(task, transitions.claimed(task, "dead", bench.clock.now()))
+        bench.clock.time += transitions.LEASE
+    await bench.run()
+    assert await state(bench) == (
+        JobState.FAILED,
+        "The encode task was tried 5 times and never came to an end: its workers died.",
+    )
+
+
+async def test_a_working_worker_keeps_its_lease(bench: Bench) -> None:
+    await encoding(bench)
+    bench.work.script["c0000"] = forever
+    working = asyncio.create_task(bench.worker().look("job1-c0000"))
+    await bench.work.until_begun("c0000a1")
+    for _ in range(5):
+        bench.clock.time += transitions.LEASE * 0.8
+        await asyncio.sleep(0.1)
+    held = await bench.task("c0000")
+    assert held.lease_until == bench.clock.now() + transitions.LEASE
+    assert held.attempt == 1
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
+
+
+async def test_progress_is_written_while_it_works(bench: Bench) -> None:
+    async def half(assignment: Assignment) -> None:
+        assignment.progress, assignment.speed = 0.5, 3.0
+        await asyncio.Event().wait()
+
+    await encoding(bench)
+    bench.work.script["c0000"] = half
+    working = asyncio.create_task(bench.worker().look("job1-c0000"))
+    with bench.events.subscribe("job1") as subscription:
+        assert await subscription.wait(5)
+        assert await subscription.wait(5)
+    held = await bench.task("c0000")
+    assert (held.progress, held.speed) == (0.5, 3.0)
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
+
+
+async def test_a_worker_thought_dead_stops_and_deletes_what_it_wrote(bench: Bench) -> None:
+    await encoding(bench)
+    bench.work.script["c0000"] = forever
+    late = asyncio.create_task(bench.worker("late").look("job1-c0000"))
+    await bench.work.until_begun("c0000a1")
+    held = await bench.task("c0000")
+    second = transitions.claimed(held, "second", bench.clock.now())
+    assert await bench.store.swap_task(held, second)
+    await asyncio.wait_for(late, 5)
+    assert bench.work.discarded == ["c0000a1"]
+    assert await bench.task("c0000") == second
+
+
+async def test_a_late_attempt_cannot_commit(bench: Bench) -> None:
+    async def slow(_: Assignment) -> None:
+        held = await bench.task("c0000")
+        await bench.store.swap_task(held, transitions.claimed(held, "second", bench.clock.now()))
+
+    await encoding(bench)
+    bench.work.script["c0000"] = slow
+    await bench.worker("late").look("job1-c0000")
+    held = await bench.task("c0000")
+    assert (held.state, held.worker, held.attempt) == (TaskState.RUNNING, "second", 2)
+    assert bench.work.discarded == ["c0000a1"]
+
+
+async def test_shutting_down_gives_the_task_back_for_the_next_to_take_at_once(
+    bench: Bench,
+) -> None:
+    await encoding(bench)
+    bench.work.script["c0000"] = forever
+    working = asyncio.create_task(bench.worker().look("job1-c0000"))
+    await bench.work.until_begun("c0000a1")
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
+    held = await bench.task("c0000")
+    assert (held.state, held.failures) == (TaskState.READY, 0)
+    del bench.work.script["c0000"]
+    await bench.worker("next").look("job1-c0000")
+    assert (await bench.task("c0000")).state is TaskState.DONE
+
+
+async def test_when_one_part_fails_running_ones_stop_before_the_job_is_cleaned(
+    bench: Bench,
+) -> None:
+    async def broken(_: Assignment) -> None:
+        raise MediaBroken
+
+    await encoding(bench)
+    bench.work.script |= {"c0000": forever, "c0001": broken}
+    working = asyncio.create_task(bench.worker("w1").look("job1-c0000"))
+    await bench.work.until_begun("c0000a1")
+    await bench.worker("w2").look("job1-c0001")
+    assert (await state(bench))[0] is JobState.ENCODING
+    await asyncio.wait_for(working, 5)
+    assert (await bench.task("c0000")).state is TaskState.CANCELLED
+    await bench.run()
+    assert (await state(bench))[0] is JobState.FAILED
+    assert bench.work.begun[-1] == "cleana1"
+    assert bench.work.discarded == ["c0001a1", "c0000a1"]
+
+
+async def test_work_goes_on_while_the_database_is_away_and_is_committed_after(
+    bench: Bench,
+) -> None:
+    async def through_the_outage(_: Assignment) -> None:
+        bench.store.away = True
+        await asyncio.sleep(0.2)
+
+    await encoding(bench)
+    bench.work.script["c0000"] = through_the_outage
+    working = asyncio.create_task(bench.worker().look("job1-c0000"))
+    await asyncio.sleep(0.5)
+    assert not working.done()
+    bench.store.away = False
+    await asyncio.wait_for(working, 5)
+    assert (await bench.task("c0000")).state is TaskState.DONE
+    assert bench.work.discarded == []
+
+
+async def test_a_commit_whose_answer_got_lost_counts(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The write arrives, but not the word of it: the next try must not take it for a fence."""
+    await encoding(bench)
+    real = bench.store.swap_task
+    lost: list[Task] = []
+
+    async def swap(old: Task, new: Task) -> bool:
+        swapped = await real(old, new)
+        if new.state is TaskState.DONE and not lost:
+            lost.append(new)
+            bench.clock.time += 1.0
+            return False
+        return swapped
+
+    monkeypatch.setattr(bench.store, "swap_task", swap)
+    await bench.worker().look("job1-c0000")
+    assert lost
+    assert (await bench.task("c0000")).state is TaskState.DONE
+    assert bench.work.discarded == []
