@@ -37,6 +37,9 @@ OFF_GRID: Final = Fraction(1, 4)
 NEAR: Final = Fraction(1, 20)
 """How far a measured rate may lie from a standard one and still mean it."""
 
+LARGEST_DENOMINATOR: Final = 1001
+"""Of a rate in small numbers, as television's own."""
+
 FALLBACK: Final = Fraction(25)
 """For a lone frame in a file that names no rate."""
 
@@ -55,7 +58,7 @@ def frame_rate(
         return (named[0] if named else FALLBACK), True
     average = (len(times) - 1) / ((times[-1] - times[0]) * time_base)
     # Where a clip is short, several rates fit: the container's word decides among them.
-    for rate in [*named, _standard(average), average.limit_denominator(1001)]:
+    for rate in [*named, _standard(average), _small(average)]:
         if _on_grid(times, time_base, rate):
             return rate, True
     # The most usual step, not the average: a pause must not make the motion around it jerk.
@@ -65,7 +68,11 @@ def frame_rate(
 def _standard(rate: Fraction) -> Fraction:
     """The standard rate that ``rate`` means, or else ``rate`` in small numbers."""
     nearest = min(STANDARD_RATES, key=lambda standard: abs(standard - rate))
-    return nearest if abs(nearest - rate) <= NEAR * rate else rate.limit_denominator(1001)
+    return nearest if abs(nearest - rate) <= NEAR * rate else _small(rate)
+
+
+def _small(rate: Fraction) -> Fraction:
+    return rate.limit_denominator(LARGEST_DENOMINATOR) or Fraction(1, LARGEST_DENOMINATOR)
 
 
 def _on_grid(times: Sequence[int], time_base: Fraction, rate: Fraction) -> bool:

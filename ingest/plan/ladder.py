@@ -100,14 +100,16 @@ def _rendition(width: int, height: int, taken: set[str]) -> VideoRendition:
 
 
 def bitrate(width: int, height: int) -> int:
-    """bit/s for a picture of this size: that of the next size of the table, shrunk by the area."""
-    short = min(width, height)
-    rung = min(
-        (rung for rung in RUNGS if rung.short_side >= short - 1),
-        key=lambda rung: rung.short_side,
-        default=RUNGS[0],
-    )
-    if abs(rung.short_side - short) <= 1:
-        return rung.bitrate
-    area = Fraction(short, rung.short_side) ** 2
-    return max(LEAST_BITRATE, round(rung.bitrate * area))
+    """bit/s for a picture of this size: on the line, by area, between its neighbours in the table.
+
+    Below the table it falls with the area, down to a least one.
+    """
+    area = min(width, height) ** 2
+    low = Rung(0, 0)
+    for high in reversed(RUNGS):
+        if area <= high.short_side**2:
+            break
+        low = high
+    span = high.short_side**2 - low.short_side**2
+    share = Fraction(area - low.short_side**2, span) if span else Fraction(1)
+    return max(LEAST_BITRATE, low.bitrate + round((high.bitrate - low.bitrate) * share))

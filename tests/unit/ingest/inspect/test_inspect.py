@@ -1,0 +1,329 @@
+"""Inspecting real files: what is found in good ones, and the sentence for each bad one."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from ingest.inspect import (
+    ContainerForbidden,
+    FileDamaged,
+    FileEmpty,
+    FileNotVideo,
+    FileTruncated,
+    FileUnreadable,
+    InspectionFailed,
+    InspectionLimits,
+    InspectionTooSlow,
+    Rational,
+    UploadRefused,
+    VideoMissing,
+    VideoUndecodable,
+    inspect,
+)
+from tests.unit.ingest.clips import clip, ffmpeg, rewritten
+
+LIMITS = InspectionLimits(wall_seconds=30)
+
+DASH_MANIFEST = """<?xml version="1.0"?>
+<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static">
+  <Period><BaseURL>file:///etc/passwd</BaseURL></Period>
+</MPD>
+"""
+
+
+@pytest.fixture(scope="session")
+def plain() -> Path:
+    return clip("plain.mp4")
+
+
+@pytest.fixture(scope="session")
+def faststart() -> Path:
+    return clip("faststart.mp4", "-movflags", "+faststart")
+
+
+@pytest.fixture(scope="session")
+def matroska() -> Path:
+    return clip("plain.mkv")
+
+
+@pytest.fixture(scope="session")
+def flash() -> Path:
+    return clip("plain.flv")
+
+
+@pytest.fixture(scope="session")
+def transport_stream() -> Path:
+    return clip("plain.ts", seconds=4, size="640x360")
+
+
+async def test_an_mp4_file_is_described(plain: Path) -> None:
+    media = await inspect(plain, LIMITS)
+
+    assert media.container == "mov,mp4,m4a,3gp,3g2,mj2"
+    assert media.byte_size == plain.stat().st_size
+    assert media.duration == pytest.approx(2.0, abs=0.05)
+    assert media.seekable
+    video = media.video
+    assert (video.codec, video.width, video.height, video.frame_count) == ("h264", 160, 90, 60)
+    assert video.frame_rate == Rational(30)
+    assert video.constant_frame_rate
+    assert video.exact_timestamps
+    assert video.rotation == 0
+    assert video.sample_aspect_ratio == Rational(1)
+    assert (video.first_timestamp, video.end_timestamp) == (0.0, 2.0)
+    [audio] = media.audio
+    assert (audio.codec, audio.channels, audio.sample_rate) == ("aac", 1, 44100)
+    assert audio.language is None
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "container", "seekable"),
+    [
+        ("kinds.mkv", (), "matroska,webm", True),
+        ("kinds.webm", ("-c:v", "libvpx", "-cpu-used", "8"), "matroska,webm", True),
+        ("kinds.ts", (), "mpegts", False),
+        ("kinds.mpg", ("-c:v", "mpeg2video"), "mpeg", False),
+        ("kinds.avi", ("-c:v", "mpeg4"), "avi", False),
+        ("kinds.flv", (), "flv", False),
+        ("kinds.ogv", ("-c:v", "libvpx", "-cpu-used", "8"), "ogg", False),
+        ("kinds.mov", ("-c:v", "mjpeg"), "mov,mp4,m4a,3gp,3g2,mj2", True),
+    ],
+)
+async def test_every_real_container_is_taken(
+    name: str, options: tuple[str, ...], container: str, seekable: bool
+) -> None:
+    media = await inspect(clip(name, *options), LIMITS)
+
+    assert media.container == container
+    assert media.seekable == seekable
+    assert media.video.frame_rate == Rational(30)
+    assert media.video.frame_count == pytest.approx(60, abs=1)
+    assert len(media.audio) == 1
+
+
+async def test_silent_films_have_no_audio() -> None:
+    media = await inspect(clip("silent.mp4", sound=False), LIMITS)
+
+    assert media.audio == ()
+
+
+async def test_rotation_is_read(plain: Path) -> None:
+    ffmpeg("-display_rotation", "90", "-i", plain.name, "-c", "copy", "turned.mp4")
+
+    media = await inspect(plain.with_name("turned.mp4"), LIMITS)
+
+    assert media.video.rotation == 90
+
+
+async def test_sample_aspect_ratio_and_pixel_format_are_read() -> None:
+    source = clip("wide.mp4", "-vf", "setsar=4/3,format=yuv444p", sound=False)
+
+    media = await inspect(source, LIMITS)
+
+    assert media.video.sample_aspect_ratio == Rational(4, 3)
+    assert media.video.pixel_format == "yuv444p"
+
+
+async def test_colours_are_code_points_of_h273() -> None:
+    tags = "setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=tv"
+    source = clip("colours.mp4", "-vf", tags, sound=False)
+
+    video = (await inspect(source, LIMITS)).video
+
+    assert (video.color_primaries, video.color_transfer, video.color_matrix) == (1, 1, 1)
+    assert not video.full_range
+
+
+async def test_variable_frame_rate_is_told() -> None:
+    source = clip("pauses.mp4", "-vf", "select='lt(mod(n,7),4)'", "-fps_mode", "vfr")
+
+    video = (await inspect(source, LIMITS)).video
+
+    assert not video.constant_frame_rate
+    assert video.frame_rate == Rational(30)
+
+
+async def test_a_film_rate_in_a_container_of_milliseconds_is_exact() -> None:
+    source = clip("film.mkv", rate="24000/1001", seconds=3, sound=False)
+
+    video = (await inspect(source, LIMITS)).video
+
+    assert video.constant_frame_rate
+    assert video.frame_rate == Rational(24000, 1001)
+
+
+async def test_a_start_that_is_not_zero_is_told(transport_stream: Path) -> None:
+    media = await inspect(transport_stream, LIMITS)
+
+    assert media.video.first_timestamp > 1
+    assert media.duration == pytest.approx(4.0, abs=0.1)
+
+
+async def test_sound_that_leads_the_picture_is_timed(plain: Path) -> None:
+    late = ("-itsoffset", "1.5", "-i", plain.name)
+    ffmpeg("-i", plain.name, *late, "-map", "0:a", "-map", "1:v", "-c", "copy", "leads.mkv")
+
+    media = await inspect(plain.with_name("leads.mkv"), LIMITS)
+
+    assert media.audio[0].first_timestamp == pytest.approx(0.0, abs=0.05)
+    assert media.video.first_timestamp == pytest.approx(1.5, abs=0.05)
+
+
+async def test_a_lone_frame_is_a_video() -> None:
+    media = await inspect(clip("lone.mp4", "-frames:v", "1", sound=False), LIMITS)
+
+    assert media.video.frame_count == 1
+    assert media.duration == pytest.approx(1 / 30, abs=0.01)
+
+
+async def test_a_cover_picture_is_no_video(plain: Path) -> None:
+    ffmpeg("-i", plain.name, "-frames:v", "1", "cover.jpg")
+    cover = ("-i", "cover.jpg", "-map", "0:a", "-map", "1:v", "-disposition:v", "attached_pic")
+    ffmpeg("-i", plain.name, *cover, "-c", "copy", "-strict", "unofficial", "song.mp4")
+
+    with pytest.raises(VideoMissing, match="no video stream"):
+        await inspect(plain.with_name("song.mp4"), LIMITS)
+
+
+async def test_sound_alone_is_no_video(plain: Path) -> None:
+    ffmpeg("-i", plain.name, "-vn", "-c", "copy", "sound.mp4")
+
+    with pytest.raises(VideoMissing):
+        await inspect(plain.with_name("sound.mp4"), LIMITS)
+
+
+async def test_the_name_of_a_file_says_nothing(plain: Path) -> None:
+    renamed = rewritten(plain, "renamed.m3u8", plain.read_bytes())
+
+    assert (await inspect(renamed, LIMITS)).video.frame_count == 60
+
+
+async def test_an_empty_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "empty.mp4").touch()
+
+    with pytest.raises(FileEmpty, match=r"^The file is empty\.$"):
+        await inspect(tmp_path / "empty.mp4", LIMITS)
+
+
+async def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FileUnreadable, match="No such file"):
+        await inspect(tmp_path / "missing.mp4", LIMITS)
+
+
+@pytest.mark.parametrize(
+    "content", [b"hello, world\n" * 100, bytes(range(256)) * 400, b"\0" * 100_000, b"\x1f\x8b"]
+)
+async def test_what_is_no_media_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "upload").write_bytes(content)
+
+    with pytest.raises(UploadRefused) as refused:
+        await inspect(tmp_path / "upload", LIMITS)
+
+    assert isinstance(refused.value, FileNotVideo | ContainerForbidden)
+    assert refused.value.status == 415
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n",
+        "#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\nhttp://127.0.0.1:9/a.ts\n#EXT-X-ENDLIST\n",
+        "ffconcat version 1.0\nfile '/etc/passwd'\n",
+        "ffconcat version 1.0\nfile 'http://127.0.0.1:9/a.mp4'\n",
+        DASH_MANIFEST,
+        "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 9 RTP/AVP 96\n",
+    ],
+)
+async def test_text_that_names_other_files_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "upload.mp4").write_text(text)
+
+    with pytest.raises(UploadRefused) as refused:
+        await inspect(tmp_path / "upload.mp4", LIMITS)
+
+    assert isinstance(refused.value, FileNotVideo | ContainerForbidden)
+    assert "passwd" not in str(refused.value)
+
+
+async def test_a_playlist_of_a_real_file_is_refused(plain: Path) -> None:
+    text = f"ffconcat version 1.0\nfile '{plain.name}'\n"
+
+    with pytest.raises(ContainerForbidden):
+        await inspect(rewritten(plain, "script.mp4", text.encode()), LIMITS)
+
+
+async def test_a_picture_is_refused(plain: Path) -> None:
+    ffmpeg("-i", plain.name, "-frames:v", "1", "picture.png")
+
+    with pytest.raises(ContainerForbidden, match="MP4 or MOV"):
+        await inspect(plain.with_name("picture.png"), LIMITS)
+
+
+async def test_an_mp4_file_cut_before_its_index_is_truncated(plain: Path) -> None:
+    content = plain.read_bytes()
+    cut = rewritten(plain, "no-index.mp4", content[: content.index(b"moov") - 4])
+
+    with pytest.raises(FileTruncated, match="moov"):
+        await inspect(cut, LIMITS)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.9, 0.999])
+async def test_an_mp4_file_cut_behind_its_index_is_truncated(faststart: Path, share: float) -> None:
+    content = faststart.read_bytes()
+    cut = rewritten(faststart, "cut.mp4", content[: int(len(content) * share)])
+
+    with pytest.raises(FileTruncated, match="ends too early"):
+        await inspect(cut, LIMITS)
+
+
+async def test_a_matroska_file_cut_in_the_middle_is_truncated() -> None:
+    long = clip("long.mkv", seconds=6)
+    content = long.read_bytes()
+    cut = rewritten(long, "cut.mkv", content[: len(content) // 2])
+
+    with pytest.raises(FileTruncated, match="promises 6"):
+        await inspect(cut, LIMITS)
+
+
+async def test_a_flash_file_cut_in_a_packet_is_truncated(flash: Path) -> None:
+    content = flash.read_bytes()
+    cut = rewritten(flash, "cut.flv", content[: len(content) // 2])
+
+    with pytest.raises(FileTruncated):
+        await inspect(cut, LIMITS)
+
+
+async def test_a_transport_stream_with_holes_is_damaged(transport_stream: Path) -> None:
+    packets = transport_stream.read_bytes()
+    middle = len(packets) // 2 // 188 * 188
+    holed = rewritten(transport_stream, "holed.ts", packets[:middle] + packets[middle + 188 * 5 :])
+
+    with pytest.raises(FileDamaged, match="not all there"):
+        await inspect(holed, LIMITS)
+
+
+async def test_a_stream_of_noise_cannot_be_decoded(plain: Path) -> None:
+    content = bytearray(plain.read_bytes())
+    start = content.index(b"mdat") + 4
+    end = content.index(b"moov") - 4
+    for place in range(start, end):
+        content[place] = (place * 31 + 7) & 0xFF
+
+    with pytest.raises((VideoUndecodable, FileDamaged)):
+        await inspect(rewritten(plain, "noise.mp4", bytes(content)), LIMITS)
+
+
+async def test_looking_takes_no_longer_than_allowed(plain: Path) -> None:
+    started = time.monotonic()
+
+    with pytest.raises(InspectionTooSlow, match=r"longer than 0\.05 seconds"):
+        await inspect(plain, InspectionLimits(wall_seconds=0.05))
+
+    assert time.monotonic() - started < 5
+
+
+async def test_looking_takes_no_more_memory_than_allowed(plain: Path) -> None:
+    limits = InspectionLimits(memory=type(LIMITS.memory)(100 << 20))
+
+    with pytest.raises(InspectionFailed):
+        await inspect(plain, limits)
