@@ -1,0 +1,252 @@
+"""The fill agent: works until the edge holds its desired state, and knows what it holds.
+
+The desired state is kept on disk, so that after a restart the same objects are pinned and held even
+if the control plane is gone. What is held already is never fetched again.
+"""
+
+import asyncio
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from common import logs
+from common.errors import NearcastError
+from common.messages import (
+    DesiredPackage,
+    DesiredState,
+    HeldPackage,
+    Holdings,
+    ManifestObject,
+    MessageInvalid,
+    PackageManifest,
+    decode,
+    encode,
+)
+from edge.fetch import Fetches, UpstreamBroke
+from edge.policy.fill_order import object_order, package_order
+from edge.store import Cache, Entry
+
+FIRST_PAUSE = 0.5
+"""Seconds before a fill that failed is tried again."""
+LONGEST_PAUSE = 30.0
+"""Seconds that the pause, doubled at each failure, grows to."""
+LARGEST_MANIFEST = 64 * 1024 * 1024
+"""Bytes of a manifest."""
+
+_log = logs.get(__name__)
+
+
+@dataclass
+class _Progress:
+    """How much of a package is held."""
+
+    desired: DesiredPackage
+    manifest: PackageManifest | None = None
+    missing: dict[str, ManifestObject] = field(default_factory=dict)
+    """By key; of no meaning before the manifest is there."""
+
+    @property
+    def held(self) -> HeldPackage:
+        objects = self.manifest.objects if self.manifest else ()
+        missing = self.missing.values()
+        total = sum(item.size for item in objects)
+        return HeldPackage(
+            asset_id=self.desired.asset_id,
+            version=self.desired.version,
+            objects_held=len(objects) - len(missing),
+            objects_total=len(objects),
+            bytes_held=total - sum(item.size for item in missing),
+            bytes_total=total or self.desired.bytes,
+        )
+
+
+class FillAgent:
+    """Fills the cache with the desired state."""
+
+    def __init__(
+        self, edge_id: str, cache: Cache, fetches: Fetches, folder: Path, *, concurrency: int
+    ) -> None:
+        self._edge_id = edge_id
+        self._cache = cache
+        self._fetches = fetches
+        self._file = folder / "desired.json"
+        self._concurrency = concurrency
+        self._state = DesiredState(edge_id, 0, ())
+        self._progress: dict[tuple[str, str], _Progress] = {}
+        self._changed = asyncio.Event()
+
+    @property
+    def revision(self) -> int:
+        """The desired state it works on; 0 before the first."""
+        return self._state.revision
+
+    @property
+    def pending(self) -> tuple[int, int]:
+        """Objects still to be filled, and their bytes, as far as manifests tell."""
+        missing = [item for part in self._progress.values() for item in part.missing.values()]
+        unknown = sum(1 for part in self._progress.values() if part.manifest is None)
+        return len(missing) + unknown, sum(item.size for item in missing)
+
+    def holdings(self) -> Holdings:
+        """What the edge holds of its desired state. The revision is made from the content."""
+        packages = tuple(
+            self._progress[name].held
+            for name in sorted(self._progress)
+            if self._progress[name].manifest is not None
+        )
+        revision = hashlib.sha256(encode(packages)).hexdigest()[:16]
+        return Holdings(edge_id=self._edge_id, revision=revision, packages=packages)
+
+    async def restore(self) -> None:
+        """Takes up the desired state of the last run, and looks at what is held of it."""
+        try:
+            stored = await asyncio.to_thread(self._file.read_bytes)
+            state = decode(stored, DesiredState)
+        except FileNotFoundError:
+            return
+        except (OSError, MessageInvalid) as error:
+            _log.warning("stored desired state is lost, the control plane has it", why=str(error))
+            return
+        if state.edge_id == self._edge_id:
+            await self._adopt(state)
+
+    async def apply(self, state: DesiredState) -> None:
+        """Takes up a new desired state."""
+        await self._adopt(state)
+        await asyncio.to_thread(_write, self._file, encode(state))
+
+    async def _adopt(self, state: DesiredState) -> None:
+        self._state = state
+        old = self._progress
+        self._progress = {}
+        for desired in state.packages:
+            name = (desired.asset_id, desired.version)
+            known = old.get(name)
+            if known is None or known.desired.manifest_sha256 != desired.manifest_sha256:
+                known = _Progress(desired)
+                entry = await self._cache.lookup(desired.manifest_key)
+                if entry is not None and entry.sha256.hex() == desired.manifest_sha256:
+                    await self._read_manifest(known, entry)
+            self._progress[name] = known
+        self._pin()
+        self._changed.set()
+
+    def _pin(self) -> None:
+        """Keeps manifests and what they list from being evicted."""
+        keys: list[str] = []
+        for part in self._progress.values():
+            keys.append(part.desired.manifest_key)
+            keys += (item.key for item in part.manifest.objects) if part.manifest else ()
+        self._cache.pin(keys)
+
+    async def run(self) -> None:
+        """Fills for ever."""
+        pause = FIRST_PAUSE
+        while True:
+            self._changed.clear()
+            if await self._fill_all():
+                await self._changed.wait()
+                pause = FIRST_PAUSE
+                continue
+            try:
+                async with asyncio.timeout(pause):
+                    await self._changed.wait()
+                pause = FIRST_PAUSE
+            except TimeoutError:
+                pause = min(pause * 2, LONGEST_PAUSE)
+
+    async def _fill_all(self) -> bool:
+        """Goes through the desired state once; False when something failed and is worth a retry."""
+        complete = True
+        for desired in package_order(self._state.packages):
+            if self._changed.is_set():
+                # A newer state may ask for something more urgent.
+                return False
+            part = self._progress[desired.asset_id, desired.version]
+            try:
+                if part.manifest is None:
+                    await self._fetch_manifest(part)
+                complete = await self._fill(part) and complete
+            except NearcastError as error:
+                _log.warning("fill failed", key=desired.manifest_key, reason=str(error))
+                complete = False
+        return complete
+
+    async def _fetch_manifest(self, part: _Progress) -> None:
+        entry = await self._obtain(part.desired.manifest_key, part.desired.manifest_sha256)
+        await self._read_manifest(part, entry)
+        self._pin()
+
+    async def _read_manifest(self, part: _Progress, entry: Entry) -> None:
+        if entry.size > LARGEST_MANIFEST:
+            raise UpstreamBroke(key=part.desired.manifest_key, reason="the manifest is too large")
+        body = b"".join([piece async for piece in self._cache.read(entry, 0, entry.size)])
+        manifest = decode(body, PackageManifest)
+        part.missing = {item.key: item for item in manifest.objects if not self._holds(item)}
+        part.manifest = manifest
+
+    def _holds(self, item: ManifestObject) -> bool:
+        entry = self._cache.peek(item.key)
+        return entry is not None and entry.sha256.hex() == item.sha256
+
+    async def _fill(self, part: _Progress) -> bool:
+        """Fetches what is missing of a package, a few objects at a time; whether all came."""
+        waiting = iter(object_order(part.missing.values()))
+        failures: list[NearcastError] = []
+
+        async def work(items: Iterable[ManifestObject]) -> None:
+            for item in items:
+                if self._changed.is_set() or len(failures) > self._concurrency:
+                    return
+                try:
+                    await self._obtain(item.key, item.sha256)
+                except NearcastError as error:
+                    failures.append(error)
+                else:
+                    part.missing.pop(item.key, None)
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(self._concurrency):
+                group.create_task(work(waiting))
+        if failures:
+            raise failures[0]
+        return not part.missing
+
+    async def _obtain(self, key: str, sha256: str) -> Entry:
+        """The entry of ``key`` with that digest, fetched unless it is held.
+
+        Raises:
+            NearcastError: it cannot be had, or not with that digest, or not be kept.
+        """
+        entry = await self._cache.lookup(key)
+        if entry is not None and entry.sha256.hex() == sha256:
+            return entry
+        if entry is not None:
+            # The manifest is the truth about an object: what is held is something else.
+            await self._cache.remove([key])
+        fetch, joined = self._fetches.join(key, sha256=bytes.fromhex(sha256))
+        entry = await fetch.whole()
+        if joined and entry.sha256.hex() != sha256:
+            await self._cache.remove([key])
+            raise UpstreamBroke(key=key, reason="it is not what its manifest says")
+        if not fetch.kept:
+            raise UpstreamBroke(key=key, reason="it could not be kept: is the disk full?")
+        return entry
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Replaces a file so that a crash leaves the old or the new content."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".desired-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
