@@ -16,7 +16,9 @@ import dramatiq
 import redis
 from dramatiq.brokers.redis import RedisBroker
 from dramatiq.brokers.stub import StubBroker
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 
 from common import logs
 from common.errors import SettingsInvalid
@@ -47,7 +49,13 @@ def redis_broker(url: str) -> dramatiq.Broker:
         SettingsInvalid: the URL is none.
     """
     try:
-        client: Any = redis.Redis.from_url(url, socket_connect_timeout=2, socket_timeout=5)
+        client: Any = redis.Redis.from_url(
+            url,
+            socket_connect_timeout=2,
+            socket_timeout=5,
+            # Whoever sends must not wait long: the sweeper is what tries again.
+            retry=Retry(NoBackoff(), 0),
+        )
     except ValueError as error:
         raise SettingsInvalid(file="settings", key="broker.redis", expected=str(error)) from error
     # No middleware: retries, time limits and ages are the database's business.

@@ -5,6 +5,8 @@ import contextlib
 from typing import Any
 
 import redis.asyncio
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from common import logs
@@ -17,6 +19,9 @@ CHANNEL = "nearcast:jobs"
 RECONNECT_AFTER = 1.0
 """Seconds to wait before the channel is listened to again after Redis went away."""
 
+PUBLISH_WITHIN = 1.0
+"""Seconds."""
+
 _log = logs.get(__name__)
 
 
@@ -26,7 +31,10 @@ class RedisEvents:
     def __init__(self, url: str) -> None:
         try:
             self._client: Any = redis.asyncio.Redis.from_url(
-                url, socket_connect_timeout=2, socket_timeout=5
+                url,
+                socket_connect_timeout=2,
+                socket_timeout=5,
+                retry=Retry(NoBackoff(), 0),
             )
         except ValueError as error:
             raise SettingsInvalid(
@@ -39,8 +47,10 @@ class RedisEvents:
     async def publish(self, progress: JobProgress) -> None:
         """See the port."""
         try:
-            await self._client.publish(CHANNEL, encode(progress))
-        except RedisError as error:
+            # Workers tell of progress between two renewals of a lease: it must not take long.
+            async with asyncio.timeout(PUBLISH_WITHIN):
+                await self._client.publish(CHANNEL, encode(progress))
+        except (RedisError, OSError, TimeoutError) as error:
             _log.debug("event lost", error=str(error))
 
     def subscribe(self, job_id: str) -> contextlib.AbstractContextManager[Subscription]:
