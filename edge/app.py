@@ -1,11 +1,13 @@
 """An edge put together: the one place that names its parts."""
 
 import asyncio
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
+from common import logs
 from common.clock import Clock, SystemClock
 from common.messages import Heartbeat, encode
 from common.metrics import new_registry
@@ -28,6 +30,8 @@ from edge.settings import Settings
 from edge.store import Cache
 
 __all__ = ["Settings", "main"]
+
+_log = logs.get(__name__)
 
 
 async def main(settings: Settings, stop: asyncio.Event) -> None:
@@ -97,7 +101,7 @@ class _Edge:
             Listener(self._admin_application(), self._settings.admin),
         ]
         async with AsyncExitStack() as stack:
-            tasks = [asyncio.create_task(self._agent.run())]
+            tasks = [asyncio.create_task(_told(self._agent.run(), stop))]
             stack.push_async_callback(_end, tasks)
             async with listening(listeners):
                 self._ready = True
@@ -114,7 +118,7 @@ class _Edge:
                         compose=self._heartbeat,
                         agent=self._agent,
                     )
-                    tasks.append(asyncio.create_task(self._reporter.run()))
+                    tasks.append(asyncio.create_task(_told(self._reporter.run(), stop)))
                 await stop.wait()
                 self._ready = False
                 await _end(tasks)
@@ -135,7 +139,7 @@ class _Edge:
             ready=self._ready,
             desired_revision=self._agent.revision,
             holdings_revision=self._agent.holdings().revision,
-            capacity_bytes=self._settings.disk,
+            capacity_bytes=int(self._settings.disk),
             used_bytes=self._cache.used,
             requests=totals.requests,
             hits=totals.hits,
@@ -186,6 +190,15 @@ def _viewers_application(viewers: Viewers) -> web.Application:
     application = web.Application(middlewares=[problem_middleware])
     application.router.add_route("*", "/{path:.*}", viewers.handle)
     return application
+
+
+async def _told(work: Coroutine[None, None, None], stop: asyncio.Event) -> None:
+    """Runs what must not end; if it does, tells and stops the edge, which is then started anew."""
+    try:
+        await work
+    except Exception:
+        _log.exception("a part of the edge failed")
+        stop.set()
 
 
 async def _end(tasks: list[asyncio.Task[None]]) -> None:

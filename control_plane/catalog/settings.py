@@ -22,10 +22,9 @@ class DatabaseSettings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = None
     mongodb: Annotated[
-        str | None,
+        Annotated[str, msgspec.Meta(pattern=r"^mongodb(\+srv)?://")] | None,
         msgspec.Meta(
             description="URL of the MongoDB servers, for many machines.",
-            pattern=r"^mongodb(\+srv)?://",
             extra={"example": "mongodb://db1:27017,db2:27017/?replicaSet=rs0"},
         ),
     ] = None
