@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DASHBOARD := control_plane/dashboard
 PLAYER := $(DASHBOARD)/static/vendor/hls.min.js
 
-.PHONY: up install test lint lock clean
+.PHONY: up install test test-parts lint lock clean
 .DELETE_ON_ERROR:
 
 ## Runs everything; VIDEO=path plays a file of your own, ARGS="…" adds flags of `nearcast up`.
@@ -39,9 +39,12 @@ $(VENV)/.tested: requirements/test.txt $(VENV)/.installed
 	@touch $@
 
 ## Gates, then every test.
-test: install $(VENV)/.tested lint
-	@$(BIN)/python -m tests.servers.install
+test: install lint test-parts
 	@$(BIN)/python -m pytest
+
+## Installs what the tests need beside Python packages: real servers, a browser, footage.
+test-parts: $(VENV)/.tested
+	@$(BIN)/python -m tests.servers.install
 
 ## The gates alone: style, types, and which package may import which.
 lint: $(VENV)/.tested

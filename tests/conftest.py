@@ -1,0 +1,67 @@
+"""Fixtures for every test: real servers, started when first asked for, and a watched event loop."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import trustme
+import uvloop
+from blockbuster import BlockBuster
+
+from tests.servers.databases import Server, mongodb, redis
+from tests.servers.parts import FOOTAGE, installed
+from tests.servers.s3 import S3Server, s3
+
+WATCHED = ("common", "origin", "edge", "ingest", "control_plane", "deploy")
+
+
+@pytest.fixture(scope="session")
+def event_loop_policy() -> asyncio.AbstractEventLoopPolicy:
+    """Tests run on the loop that the roles run on."""
+    return uvloop.EventLoopPolicy()
+
+
+@pytest.fixture(autouse=True)
+def no_blocking_calls() -> Iterator[BlockBuster]:
+    """A call of Nearcast's own code that blocks the event loop fails the test.
+
+    Tests may block; they have nobody to keep waiting.
+    """
+    watcher = BlockBuster(scanned_modules=list(WATCHED))
+    watcher.activate()
+    yield watcher
+    watcher.deactivate()
+
+
+@pytest.fixture(scope="session")
+def mongodb_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A real MongoDB."""
+    with mongodb(tmp_path_factory.mktemp("mongodb")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A real Redis."""
+    with redis(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """A real S3 server."""
+    with s3(tmp_path_factory.mktemp("s3")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def footage() -> Path:
+    """The folder with bigbuckbunny.mp4, bikes.mp4 and carphone_pristine.mp4."""
+    return installed(FOOTAGE)
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    """A certificate authority for the tests' servers."""
+    return trustme.CA()

@@ -1,0 +1,64 @@
+"""A real MongoDB replica set of one server, and a real Redis."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pymongo
+from pymongo.errors import PyMongoError
+
+from tests.servers.parts import MONGOD, installed, program
+from tests.servers.processes import free_ports, running
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server."""
+
+    url: str
+    pid: int
+
+
+@contextlib.contextmanager
+def mongodb(folder: Path) -> Iterator[Server]:
+    """A MongoDB server on a free port: a replica set, so that majorities mean something."""
+    (port,) = free_ports(1)
+    data = folder / "mongodb"
+    data.mkdir()
+    command = [
+        str(installed(MONGOD)),
+        *("--dbpath", str(data), "--port", str(port), "--bind_ip", "127.0.0.1"),
+        *("--replSet", "rs0", "--wiredTigerCacheSizeGB", "0.25"),
+    ]
+    with running(command, log=folder / "mongodb.log", ports=[port]) as process:
+        _initiate(port)
+        yield Server(f"mongodb://127.0.0.1:{port}/?replicaSet=rs0", process.pid)
+
+
+def _initiate(port: int) -> None:
+    member = {"_id": 0, "host": f"127.0.0.1:{port}"}
+    with pymongo.MongoClient[dict[str, object]](
+        "127.0.0.1", port, directConnection=True, serverSelectionTimeoutMS=10_000
+    ) as client:
+        client.admin.command("replSetInitiate", {"_id": "rs0", "members": [member]})
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            with contextlib.suppress(PyMongoError):
+                if client.admin.command("hello").get("isWritablePrimary"):
+                    return
+            time.sleep(0.1)
+    raise RuntimeError("MongoDB does not become primary")
+
+
+@contextlib.contextmanager
+def redis(folder: Path) -> Iterator[Server]:
+    """A Redis server on a free port that keeps nothing on disk."""
+    (port,) = free_ports(1)
+    command = [
+        program("redis-server"),
+        *("--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)),
+    ]
+    with running(command, log=folder / "redis.log", ports=[port]) as process:
+        yield Server(f"redis://127.0.0.1:{port}/0", process.pid)

