@@ -23,7 +23,8 @@ def average(segments: Sequence[Measured]) -> int:
 def peak(segments: Sequence[Measured], target: int) -> int:
     """The largest bit/s of segments in a row that last 0.5 to 1.5 of ``target`` seconds together.
 
-    Where none do, as in a clip shorter than half a segment, that of any one segment.
+    Never less than the average, which a last segment may raise that is in no such row. Where no row
+    lasts so long, as in a clip shorter than half a segment, the largest of any one segment.
     """
     shortest, longest = Fraction(target, 2), Fraction(3 * target, 2)
     rates = []
@@ -36,7 +37,9 @@ def peak(segments: Sequence[Measured], target: int) -> int:
                 break
             if duration >= shortest:
                 rates.append(_rate(size, duration))
-    return max(rates or [_rate(one.size, one.duration) for one in segments])
+    if not rates:
+        rates = [_rate(one.size, one.duration) for one in segments]
+    return max(*rates, average(segments))
 
 
 def _rate(size: int, duration: Fraction | int) -> int:

@@ -42,7 +42,9 @@ def read_init(name: str, data: bytes) -> tuple[InitFacts, Defaults]:
     header = track.find("mdia", "mdhd")
     timescale = header.number(20 if header.number(0, 1) else 12, 4)
     entries = track.find("mdia", "minf", "stbl", "stsd")
-    entry = next(entries.children(8))
+    entry = next(entries.children(8), None)
+    if entry is None:
+        raise PartInvalid(name=name, reason="it describes no codec")
     codec, width, height, channels, sample_rate = "", 0, 0, 0, 0
     if entry.kind in {"avc1", "avc3"}:
         width, height = entry.number(24, 2), entry.number(26, 2)

@@ -19,7 +19,7 @@ WORDS_KEPT: Final = 8192
 COMPONENT: Final = re.compile(r"^(?:\[[^\]]*\] ?)+")
 """How ffmpeg begins a line: with the part of it that speaks, and an address."""
 
-PATH: Final = re.compile(r"(?:file:)?/\S+")
+PATH: Final = re.compile(r"(?:file:)?/\S+?(?=:?(?:\s|$))")
 
 
 @dataclass(frozen=True)
