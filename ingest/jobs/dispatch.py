@@ -17,6 +17,7 @@ import redis
 from dramatiq.brokers.redis import RedisBroker
 from dramatiq.brokers.stub import StubBroker
 from redis.backoff import NoBackoff
+from redis.driver_info import DriverInfo
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
@@ -55,6 +56,8 @@ def redis_broker(url: str) -> dramatiq.Broker:
             socket_timeout=5,
             # Whoever sends must not wait long: the sweeper is what tries again.
             retry=Retry(NoBackoff(), 0),
+            # Left to itself, the driver looks for its version on the disk.
+            driver_info=DriverInfo(lib_version=redis.__version__),
         )
     except ValueError as error:
         raise SettingsInvalid(file="settings", key="broker.redis", expected=str(error)) from error

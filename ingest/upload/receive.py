@@ -10,6 +10,7 @@ import hashlib
 import os
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from typing import Final
 
 import aiohttp
 from aiohttp import StreamReader
@@ -32,6 +33,14 @@ PREFIX = "uploads/"
 
 ORPHAN_AFTER = 24 * 3600.0
 """Seconds after which a source without a job cannot be an upload that still runs."""
+
+_CUT_OFF: Final = (
+    aiohttp.ClientError,
+    aiohttp.http.HttpProcessingError,
+    ConnectionError,
+    # What a stream says that is asked for more after its connection is gone.
+    RuntimeError,
+)
 
 _log = logs.get(__name__)
 
@@ -83,7 +92,7 @@ class _Counted:
                 part = await self.body.readany()
         except TimeoutError as error:
             raise UploadStalled(seconds=self.stall_timeout) from error
-        except (aiohttp.ClientError, aiohttp.http.HttpProcessingError, ConnectionError) as error:
+        except _CUT_OFF as error:
             raise UploadCutOff(received=self.received) from error
         self.received += len(part)
         self.observe(len(part))

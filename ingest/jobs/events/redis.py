@@ -7,6 +7,7 @@ from typing import Any
 import redis.asyncio
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.driver_info import DriverInfo
 from redis.exceptions import RedisError
 
 from common import logs
@@ -35,6 +36,8 @@ class RedisEvents:
                 socket_connect_timeout=2,
                 socket_timeout=5,
                 retry=Retry(NoBackoff(), 0),
+                # Left to itself, the driver looks for its version on the disk.
+                driver_info=DriverInfo(lib_version=redis.__version__),
             )
         except ValueError as error:
             raise SettingsInvalid(

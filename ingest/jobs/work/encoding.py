@@ -11,7 +11,7 @@ from common.messages import ManifestObject
 from common.messages.packages import version_prefix
 from ingest.jobs.work.tools import Encoded, Pictured, Tools, chunk_task_name
 from ingest.jobs.worker import Assignment
-from ingest.package import POSTER_NAME, PartFacts, content_type, measure, part_name
+from ingest.package import POSTER_NAME, PartFacts, PartInvalid, content_type, measure, part_name
 from ingest.transcode.command import Command
 from ingest.transcode.commands import audio, poster, video_chunk
 from ingest.transcode.errors import EncodeFailed
@@ -100,11 +100,24 @@ async def _run(tools: Tools, assignment: Assignment, command: Command) -> None:
         )
     except EncodeFailed as error:
         reason = str(error.facts["reason"])
-        usage = await asyncio.to_thread(shutil.disk_usage, command.folder)
-        if "No space left" in reason or usage.free < LEAST_FREE:
+        if "No space left" in reason or await _full(command.folder):
             raise StorageFull(where="the work folder") from error
         if reason.startswith("signal "):
             raise EncoderKilled(reason=reason) from error
+        raise
+
+
+async def _full(folder: Path) -> bool:
+    return (await asyncio.to_thread(shutil.disk_usage, folder)).free < LEAST_FREE
+
+
+async def _measured(folder: Path) -> PartFacts:
+    try:
+        return await asyncio.to_thread(measure, folder)
+    except PartInvalid as error:
+        # ffmpeg's HLS muxer ends well even when its last writes found no room.
+        if await _full(folder):
+            raise StorageFull(where="the work folder") from error
         raise
 
 
@@ -119,7 +132,7 @@ async def _keep(
 ) -> Encoded:
     """Measures what was encoded and writes it to the object store."""
     prefix = version_prefix(assignment.job.asset_id, assignment.job.version)
-    facts = {name: await asyncio.to_thread(measure, folder / name) for name in renditions}
+    facts = {name: await _measured(folder / name) for name in renditions}
     room = asyncio.Semaphore(PUTS_AT_ONCE)
 
     async def keep(rendition: str, name: str, size: int, sha256: str) -> None:

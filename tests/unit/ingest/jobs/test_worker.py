@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from common.errors import StorageFull
 from common.messages import JobState
@@ -116,9 +117,11 @@ async def test_a_fault_of_ours_is_tried_again_and_told_without_its_inner_words(
 
     bench.work.script["poster"] = fault
     await bench.begin()
-    for _ in range(transitions.MAXIMUM_FAILURES + 2):
-        await bench.run()
-        bench.clock.time += 60
+    with structlog.testing.capture_logs() as logged:
+        for _ in range(transitions.MAXIMUM_FAILURES + 2):
+            await bench.run()
+            bench.clock.time += 60
+    assert "task failed unexpectedly" in {entry["event"] for entry in logged}
     _, error = await state(bench)
     assert error == "Something unexpected went wrong in poster (KeyError)."
 
