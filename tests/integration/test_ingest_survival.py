@@ -10,9 +10,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+from botocore.config import Config
 
 from tests.integration.ingest_service import TOKEN, ControlEar, Service, make_clip, running
+from tests.servers.s3 import S3Server
 
 SLOW: dict[str, Any] = {"encoding": {"preset": "slow", "threads": 1}}
 
@@ -209,6 +212,49 @@ def test_two_workers_share_a_job_over_mongodb_and_redis_and_one_is_killed(
         workers[0].kill()
         published_once(ingest, ear, ingest.finished(job_id))
         assert workers[1].stop() < 3.0
+
+
+def test_a_job_goes_its_way_over_mongodb_redis_and_s3(
+    tmp_path: Path,
+    ear: ControlEar,
+    clip: bytes,
+    shared: dict[str, Any],
+    s3_server: S3Server,
+) -> None:
+    client = boto3.client(
+        "s3",
+        endpoint_url=s3_server.endpoint,
+        aws_access_key_id=s3_server.access_key,
+        aws_secret_access_key=s3_server.secret_key,
+        region_name=s3_server.region,
+        config=Config(
+            s3={"addressing_style": "path"}, request_checksum_calculation="when_required"
+        ),
+    )
+    client.create_bucket(Bucket="ingest")
+    shared["store"] = {
+        "s3": {
+            "endpoint": s3_server.endpoint,
+            "bucket": "ingest",
+            "access_key": s3_server.access_key,
+            "secret_key": s3_server.secret_key,
+        }
+    }
+    ingest = Service(tmp_path, ear, **shared)
+    worker = Service(tmp_path, ear, role="worker", name="worker", **shared)
+    with running(ingest), running(worker):
+        job = ingest.finished(ingest.upload(clip).json["job_id"])
+        assert (job["state"], job["error"]) == ("done", None)
+        (announced,) = ear.heard
+        body = client.get_object(Bucket="ingest", Key=announced["manifest_key"])["Body"].read()
+        listed = [one["key"] for one in json.loads(body)["objects"]]
+        found = client.list_objects_v2(Bucket="ingest")["Contents"]
+        keys = sorted(one["Key"] for one in found)
+        assert keys == sorted([*listed, announced["manifest_key"]])
+        bad = ingest.finished(ingest.upload(b"no video").json["job_id"])
+        assert bad["error"] == "The file is not a video in any format known here."
+        again = client.list_objects_v2(Bucket="ingest")["Contents"]
+        assert sorted(one["Key"] for one in again) == keys
 
 
 def busy(worker: Service) -> bool:
