@@ -1,0 +1,186 @@
+"""Players play: a browser with hls.js in every region, and two generations of ffmpeg."""
+
+import asyncio
+import base64
+import hashlib
+import json
+import os
+import subprocess
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import imageio_ffmpeg
+import m3u8
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from playwright.async_api import Page, async_playwright
+
+from tests.e2e.system import REGION_CLIENTS, System, until
+from tests.servers.parts import program
+
+CLIP_FRAMES = 600
+"""Of the sample: 20 s at 30 frames per second."""
+
+PLAY = """
+async (url) => {
+  const video = document.createElement("video");
+  video.muted = true;
+  document.body.append(video);
+  const heard = { errors: [], hosts: [], levels: [] };
+  const player = new Hls();
+  player.on(Hls.Events.ERROR, (_, data) => heard.errors.push(`${data.type} ${data.details}`));
+  player.on(Hls.Events.FRAG_LOADED, (_, data) => heard.hosts.push(new URL(data.frag.url).host));
+  player.on(Hls.Events.MANIFEST_PARSED, (_, data) => heard.levels = data.levels.length);
+  player.loadSource(url);
+  player.attachMedia(video);
+  await video.play();
+  const began = performance.now();
+  while (video.currentTime < 4 && performance.now() - began < 20000) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  heard.time = video.currentTime;
+  heard.ranges = video.buffered.length;
+  heard.width = video.videoWidth;
+  heard.sound = video.webkitAudioDecodedByteCount;
+  heard.dropped = video.getVideoPlaybackQuality().droppedVideoFrames;
+  player.destroy();
+  video.remove();
+  return heard;
+}
+"""
+
+
+def public_key_pin(certificate: Path) -> str:
+    """The SHA-256 of a server's public key, as Chromium wants it to be told."""
+    leaf = x509.load_pem_x509_certificates(certificate.read_bytes())[0]
+    key = leaf.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return base64.b64encode(hashlib.sha256(key).digest()).decode()
+
+
+@pytest.fixture
+async def page(system: System, tmp_path: Path) -> AsyncIterator[Page]:
+    """A page of headless Chromium at the control plane, which trusts this system's certificate."""
+    pin = public_key_pin(system.ca.parent / "server.pem")
+    async with async_playwright() as playwright:
+        context = await playwright.chromium.launch_persistent_context(
+            str(tmp_path / "profile"),
+            executable_path=program("chromium"),
+            args=[
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-quic",
+                "--disable-background-networking",
+                "--no-first-run",
+                "--disable-sync",
+                "--disable-component-update",
+                "--autoplay-policy=no-user-gesture-required",
+                f"--ignore-certificate-errors-spki-list={pin}",
+            ],
+        )
+        page = context.pages[0]
+        await page.goto(f"{system.ready['control']}/")
+        yield page
+        await context.close()
+
+
+async def test_a_browser_plays_in_every_region(system: System, page: Page) -> None:
+    for region, client in REGION_CLIENTS.items():
+        url = await system.location(client)
+
+        heard: dict[str, Any] = await page.evaluate(PLAY, url)
+
+        assert heard["errors"] == [], region
+        assert heard["time"] >= 4, region
+        assert heard["ranges"] == 1, region
+        assert heard["width"] > 0, region
+        assert heard["sound"] > 0, region
+        assert heard["levels"] >= 3, region
+        hosts = {
+            urlsplit(edge["url"]).netloc
+            for edge in system.ready["edges"].values()
+            if edge["region"] == region
+        }
+        assert set(heard["hosts"]) <= hosts, region
+
+
+async def test_the_page_plays_when_its_button_is_pressed(system: System, page: Page) -> None:
+    await page.click("button.play")
+
+    async def plays() -> bool:
+        return bool(await page.evaluate("document.querySelector('video').currentTime > 1"))
+
+    await until(plays, within=20)
+    assert "eu-" in await page.inner_text("#player-facts")
+
+
+async def media_playlists(system: System) -> dict[str, str]:
+    """The URL of every rendition's playlist on an edge, by its path."""
+    entry = await system.location(REGION_CLIENTS["ap"])
+    async with system.client() as session, session.get(entry) as response:
+        multivariant = m3u8.loads(await response.text(), uri=entry)
+    uris = [item.uri for item in multivariant.playlists]
+    uris += [item.uri for item in multivariant.media if item.uri]
+    return {uri: urljoin(entry, uri) for uri in uris}
+
+
+def decode(ffmpeg: str, url: str, ca: Path) -> tuple[str, dict[str, str]]:
+    """What a decoder complains of, and the last report of its progress."""
+    done = subprocess.run(
+        [
+            ffmpeg,
+            *("-nostdin", "-v", "warning", "-ca_file", str(ca), "-tls_verify", "1"),
+            *("-i", url, "-f", "null", "-progress", "pipe:1", "-nostats", "-"),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env={**os.environ, "SSL_CERT_FILE": str(ca)},
+    )
+    report = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
+    assert done.returncode == 0, done.stderr
+    return done.stderr, report
+
+
+@pytest.mark.parametrize("generation", ["wheel", "debian"])
+async def test_ffmpeg_decodes_every_rendition_without_a_warning(
+    system: System, generation: str
+) -> None:
+    binary = imageio_ffmpeg.get_ffmpeg_exe() if generation == "wheel" else program("ffmpeg")
+    playlists = await media_playlists(system)
+    assert len(playlists) >= 4
+
+    for uri, url in playlists.items():
+        complaint, report = await asyncio.to_thread(decode, binary, url, system.ca)
+
+        assert complaint == "", uri
+        if "frame" in report and "aac" not in uri:
+            assert int(report["frame"]) == CLIP_FRAMES, uri
+        else:
+            assert abs(int(report["out_time_us"]) / 1e6 - 20) < 0.1, uri
+
+
+async def test_ffprobe_sees_three_renditions_and_sound(system: System) -> None:
+    entry = await system.location(REGION_CLIENTS["us"])
+    done = await asyncio.to_thread(
+        subprocess.run,
+        [
+            program("ffprobe"),
+            *("-v", "warning", "-ca_file", str(system.ca), "-tls_verify", "1"),
+            *("-show_streams", "-of", "json", entry),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    streams = json.loads(done.stdout)["streams"]
+
+    heights = [item["height"] for item in streams if item["codec_type"] == "video"]
+    assert done.stderr == ""
+    assert len(set(heights)) >= 3
+    assert max(heights) == 720
+    assert {item["codec_name"] for item in streams if item["codec_type"] == "audio"} == {"aac"}
