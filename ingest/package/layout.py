@@ -11,6 +11,9 @@ from typing import Final
 MULTIVARIANT_NAME: Final = "main.m3u8"
 PLAYLIST_NAME: Final = "playlist.m3u8"
 POSTER_NAME: Final = "poster.jpg"
+INIT_NAME: Final = "init.mp4"
+SEGMENT_PATTERN: Final = "%05d.m4s"
+"""Of a segment's number in its rendition, from 0, in the words of printf and ffmpeg."""
 
 CONTENT_TYPES: Final = {
     # RFC 8216 §10.
@@ -30,7 +33,7 @@ def part_name(chunk: int, attempt: int) -> str:
 
 def segment_name(number: int) -> str:
     """The name of segment ``number`` of a rendition, from 0."""
-    return f"{number:05d}.m4s"
+    return SEGMENT_PATTERN % number
 
 
 def content_type(key: str) -> str:

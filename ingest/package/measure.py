@@ -5,9 +5,9 @@ from typing import Final
 
 from ingest.package.errors import PartInvalid
 from ingest.package.facts import PartFacts
+from ingest.package.layout import INIT_NAME
 from ingest.package.segments import read_init, read_segment
 
-INIT_NAME: Final = "init.mp4"
 SEGMENTS: Final = "*.m4s"
 
 

@@ -1,10 +1,12 @@
 """The ladder of H.264 renditions for a source.
 
-Sizes and rates follow the H.264 table of Apple's "HLS Authoring Specification for Apple Devices",
-§1.23 and its appendix, read by the picture's short side so that portrait video fares the same.
+Sizes and rates are those of the table of recommended variants in Apple's "HLS Authoring
+Specification for Apple Devices", read by the picture's short side so that portrait video fares the
+same; where it has two rates for a size, the higher one. They cap a constant quality: plain pictures
+stay far below.
 """
 
-from fractions import Fraction
+import Fraction
 from typing import Final, NamedTuple
 
 from ingest.inspect.media import VideoStream
@@ -26,7 +28,7 @@ RUNGS: Final = (
     Rung(540, 2_000_000),
     Rung(432, 1_100_000),
     Rung(360, 730_000),
-    Rung(234, 365_000),
+    Rung(234, 145_000),
 )
 
 FEWEST: Final = 3

@@ -15,7 +15,7 @@ LOWEST_RATE: Final = 1
 """Frames per second; slower sources repeat frames, so that segments keep their length."""
 
 KEYFRAME_SECONDS: Final = 2
-"""Apple's authoring specification, §1.10: a key frame every two seconds."""
+"""Apple's authoring specification, §1.13: a key frame every two seconds."""
 
 COMMON_TIMESCALE: Final = 90_000
 """The clock of MPEG-2 systems; frames of most rates last a whole number of its ticks."""

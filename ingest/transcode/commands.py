@@ -10,16 +10,13 @@ from typing import Any, Final
 
 import ffmpeg
 
+from ingest.package.layout import INIT_NAME, POSTER_NAME, SEGMENT_PATTERN
 from ingest.plan.model import AudioRendition, Chunk, EncodingPlan, VideoRendition
 from ingest.transcode.command import Command
 from ingest.transcode.settings import TranscodeSettings
 
-INIT_NAME: Final = "init.mp4"
-SEGMENT_NAMES: Final = "%05d.m4s"
 MUXER_PLAYLIST: Final = "muxer.m3u8"
 """What ffmpeg's HLS muxer insists on writing; nobody reads it."""
-
-POSTER_NAME: Final = "poster.jpg"
 
 SEEK_MARGIN: Final = 2
 """Seconds decoded ahead of a chunk, so that its first frame has all that it refers to."""
@@ -193,7 +190,7 @@ def _segments(plan: EncodingPlan, name: str, first_segment: int) -> Options:
         "hls_playlist_type": "vod",
         "hls_segment_type": "fmp4",
         "hls_fmp4_init_filename": INIT_NAME,
-        "hls_segment_filename": f"{name}/{SEGMENT_NAMES}",
+        "hls_segment_filename": f"{name}/{SEGMENT_PATTERN}",
         "start_number": first_segment,
         # Times are right as they are; a muxer that moves the first to 0 would break the joint.
         "avoid_negative_ts": "disabled",
