@@ -6,7 +6,7 @@ same; where it has two rates for a size, the higher one. They cap a constant qua
 stay far below.
 """
 
-import Fraction
+from fractions import Fraction
 from typing import Final, NamedTuple
 
 from ingest.inspect.media import VideoStream
