@@ -74,22 +74,17 @@ class Fetch:
         """
         draft = self._draft
         assert draft is not None
-        draft.enter()
-        try:
-            while start < stop:
-                if draft.size > start:
-                    length = min(SLICE, stop - start)
-                    data = await asyncio.to_thread(draft.read, start, length)
-                    start += len(data)
-                    if start >= stop:
-                        # The last slice is held back until the whole is known to be right.
-                        await self._until_judged(stop)
-                    yield data
-                else:
-                    self._raise_failure()
-                    await self._changed.wait()
-        finally:
-            draft.leave()
+        while start < stop:
+            if draft.size <= start:
+                self._raise_failure()
+                await self._changed.wait()
+                continue
+            data = await asyncio.to_thread(draft.read, start, min(SLICE, stop - start))
+            start += len(data)
+            if start >= stop:
+                # The last slice is held back until the whole is known to be right.
+                await self._until_judged(stop)
+            yield data
 
     async def _until_judged(self, stop: int) -> None:
         while stop == self.size and not self._done:
@@ -186,10 +181,8 @@ class Fetches:
             fetch.failed(UpstreamBroke(key=fetch.key, reason=type(error).__name__))
         finally:
             del self._going[fetch.key]
-            if draft is not None:
-                draft.leave()
-                if not fetch.kept:
-                    await asyncio.to_thread(draft.discard)
+            if draft is not None and not fetch.kept:
+                await asyncio.to_thread(draft.discard)
 
     def _entry_of(self, arrival: Arrival) -> Entry:
         now = self._clock.now()

@@ -7,6 +7,7 @@ those who wait get them all the same; such an object is not kept.
 import errno
 import hashlib
 import os
+import weakref
 from pathlib import Path
 
 from common.errors import StorageFull
@@ -29,7 +30,6 @@ class Draft:
         self._digest = hashlib.sha256()
         self._memory: bytearray | None = None
         self._memory_limit = memory_limit
-        self._users = 1
         self._file = -1
         try:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -37,6 +37,9 @@ class Draft:
             if error.errno not in FULL:
                 raise
             self._memory = bytearray()
+        else:
+            # Open for as long as anybody can read it, under whatever name, or under none.
+            weakref.finalize(self, os.close, self._file)
 
     @property
     def on_disk(self) -> bool:
@@ -81,19 +84,8 @@ class Draft:
         """The SHA-256 of all bytes so far."""
         return self._digest.digest()
 
-    def enter(self) -> None:
-        """Says that one more reads it."""
-        self._users += 1
-
-    def leave(self) -> None:
-        """Says that one of those who use it does so no more; the last one closes the file."""
-        self._users -= 1
-        if self._users == 0 and self._file >= 0:
-            os.close(self._file)
-            self._file = -1
-
     def discard(self) -> None:
-        """Removes the file; those who read it may go on."""
+        """Removes the file's name; those who read it may go on."""
         self.path.unlink(missing_ok=True)
 
 

@@ -1,0 +1,218 @@
+"""A scripted origin over real sockets, and a real edge before it, for tests."""
+
+import asyncio
+import base64
+import contextlib
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+
+from common.messages import (
+    DesiredPackage,
+    DesiredState,
+    Heartbeat,
+    HeartbeatAnswer,
+    Holdings,
+    ManifestObject,
+    PackageManifest,
+    decode,
+    encode,
+)
+from common.service import CredentialSettings, ListenSettings, Role
+from common.settings import ByteSize
+from edge.app import main
+from edge.settings import PeerSettings, Settings
+from tests.servers.processes import free_ports
+
+TOKEN = "edge-token-for-tests"
+OPERATOR = "operator-token-for-tests"
+IMMUTABLE = "public, max-age=31536000, immutable"
+
+Script = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def digest_field(body: bytes) -> str:
+    """The Repr-Digest of ``body``."""
+    return f"sha-256=:{base64.b64encode(hashlib.sha256(body).digest()).decode()}:"
+
+
+@dataclass
+class Origin:
+    """Objects by path, or scripts that answer for them; notes who asked for what."""
+
+    objects: dict[str, bytes] = field(default_factory=dict)
+    scripts: dict[str, Script] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    port: int = 0
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        self.asked.append(request.path)
+        script = self.scripts.get(request.path)
+        if script is not None:
+            return await script(request)
+        if request.headers.get("Authorization") != f"Bearer {TOKEN}":
+            return web.Response(status=401)
+        body = self.objects.get(request.path)
+        if body is None:
+            return web.Response(status=404)
+        return web.Response(body=body, headers=self.fields(body))
+
+    @staticmethod
+    def fields(body: bytes) -> dict[str, str]:
+        return {
+            "Content-Type": "video/mp4",
+            "ETag": f'"{hashlib.sha256(body).hexdigest()}"',
+            "Last-Modified": "Mon, 23 Nov 2026 12:00:00 GMT",
+            "Cache-Control": IMMUTABLE,
+            "Repr-Digest": digest_field(body),
+        }
+
+    def count(self, path: str) -> int:
+        return self.asked.count(path)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+
+@dataclass
+class Control:
+    """A control plane that says what it is told to say, and notes what it hears."""
+
+    packages: tuple[DesiredPackage, ...] = ()
+    revision: int = 1
+    status: int = 200
+    heartbeats: list[Heartbeat] = field(default_factory=list)
+    holdings: Holdings | None = None
+    port: int = 0
+
+    async def answer(self, request: web.Request) -> web.Response:
+        if self.status != 200:
+            return web.json_response({"detail": "The test refuses it."}, status=self.status)
+        body = await request.read()
+        match request.path.rsplit("/", 1)[1]:
+            case "heartbeat":
+                beat = decode(body, Heartbeat)
+                self.heartbeats.append(beat)
+                known = self.holdings.revision if self.holdings else ""
+                told = HeartbeatAnswer(self.revision, known != beat.holdings_revision)
+                return web.Response(body=encode(told))
+            case "desired":
+                return web.Response(body=encode(DesiredState("eu-1", self.revision, self.packages)))
+            case _:
+                self.holdings = decode(body, Holdings)
+                return web.Response(status=204)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def want(self, *packages: DesiredPackage) -> None:
+        self.packages = packages
+        self.revision += 1
+
+
+def publish(
+    origin: Origin, version: str, objects: dict[str, bytes], asset: str = "a"
+) -> DesiredPackage:
+    """Puts a package into the origin; what placement would say of it."""
+    prefix = f"v/{asset}/{version}"
+    for name, body in objects.items():
+        origin.objects[f"/{prefix}/{name}"] = body
+    manifest = PackageManifest(
+        asset_id=asset,
+        version=version,
+        entry=f"{prefix}/main.m3u8",
+        poster=None,
+        objects=tuple(
+            ManifestObject(
+                f"{prefix}/{name}", len(body), hashlib.sha256(body).hexdigest(), "video/mp4"
+            )
+            for name, body in objects.items()
+        ),
+    )
+    stored = encode(manifest)
+    origin.objects[f"/{prefix}/manifest.json"] = stored
+    return DesiredPackage(
+        asset_id=asset,
+        version=version,
+        manifest_key=f"{prefix}/manifest.json",
+        manifest_sha256=hashlib.sha256(stored).hexdigest(),
+        bytes=sum(map(len, objects.values())),
+    )
+
+
+@contextlib.asynccontextmanager
+async def serving(handler: Script, port: int) -> AsyncIterator[None]:
+    """Answers all requests on ``port`` with ``handler``."""
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", handler)
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    try:
+        yield
+    finally:
+        await runner.cleanup()
+
+
+def edge_settings(folder: Path, origin_url: str, **changes: Any) -> Settings:
+    """The settings of an edge over plain HTTP on free ports."""
+    port, admin = free_ports(2)
+    given: dict[str, Any] = {
+        "edge_id": "eu-1",
+        "region": "eu",
+        "url": f"http://127.0.0.1:{port}",
+        "cache_folder": folder,
+        "listen": ListenSettings(port=port),
+        "admin": ListenSettings(port=admin),
+        "origin": PeerSettings(url=origin_url, token=TOKEN),
+        "credentials": (
+            CredentialSettings(name="operator", token=OPERATOR, roles=(Role.OPERATOR,)),
+        ),
+        "disk": ByteSize(100 * 1024 * 1024),
+        "memory": ByteSize(16 * 1024 * 1024),
+        "heartbeat_interval": 0.1,
+    }
+    return Settings(**{**given, **changes})
+
+
+@contextlib.asynccontextmanager
+async def edge(settings: Settings) -> AsyncIterator[aiohttp.ClientSession]:
+    """A running edge, and a viewer's client whose paths are relative to it."""
+    stop = asyncio.Event()
+    running = asyncio.create_task(main(settings, stop))
+    async with aiohttp.ClientSession(settings.url, auto_decompress=False) as viewer:
+        try:
+            await until_ready(settings, running)
+            yield viewer
+        finally:
+            stop.set()
+            await running
+
+
+async def until_ready(settings: Settings, running: asyncio.Task[None]) -> None:
+    """Waits until the edge listens."""
+    async with asyncio.timeout(10):
+        while True:
+            if running.done():
+                await running
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", settings.admin.port)
+            except OSError:
+                await asyncio.sleep(0.01)
+            else:
+                writer.close()
+                return
+
+
+async def until(check: Callable[[], bool], *, within: float = 10.0) -> None:
+    """Waits until ``check`` answers true."""
+    async with asyncio.timeout(within):
+        while not check():  # noqa: ASYNC110 - what is awaited happens at a socket's other end
+            await asyncio.sleep(0.01)
