@@ -1,7 +1,7 @@
 """An edge put together: the one place that names its parts."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
 from aiohttp import web
@@ -101,7 +101,7 @@ class _Edge:
             Listener(self._admin_application(), self._settings.admin),
         ]
         async with AsyncExitStack() as stack:
-            tasks = [asyncio.create_task(_told(self._agent.run(), stop))]
+            tasks = [asyncio.create_task(_told(self._agent.run, stop))]
             stack.push_async_callback(_end, tasks)
             async with listening(listeners):
                 self._ready = True
@@ -118,7 +118,7 @@ class _Edge:
                         compose=self._heartbeat,
                         agent=self._agent,
                     )
-                    tasks.append(asyncio.create_task(_told(self._reporter.run(), stop)))
+                    tasks.append(asyncio.create_task(_told(self._reporter.run, stop)))
                 await stop.wait()
                 self._ready = False
                 await _end(tasks)
@@ -192,10 +192,10 @@ def _viewers_application(viewers: Viewers) -> web.Application:
     return application
 
 
-async def _told(work: Coroutine[None, None, None], stop: asyncio.Event) -> None:
+async def _told(work: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:
     """Runs what must not end; if it does, tells and stops the edge, which is then started anew."""
     try:
-        await work
+        await work()
     except Exception:
         _log.exception("a part of the edge failed")
         stop.set()
