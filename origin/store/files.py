@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 import os
+import secrets
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Final
@@ -35,10 +36,11 @@ async def fetch_file(store: ObjectStore, key: str, path: Path) -> ObjectInfo:
         OSError: the file cannot be written.
     """
     info = await store.head(key)
-    partial = path.with_name(f"{path.name}.partial")
+    # A name of its own, so that two who fetch the same do not write into one file.
+    partial = path.with_name(f"{path.name}.{secrets.token_hex(8)}.partial")
     digest, size = hashlib.sha256(), 0
     try:
-        file = await asyncio.to_thread(partial.open, "wb")
+        file = await asyncio.to_thread(partial.open, "xb")
         try:
             async with contextlib.aclosing(store.read(key)) as pieces:
                 async for piece in pieces:

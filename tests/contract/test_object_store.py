@@ -389,6 +389,14 @@ async def test_files_go_in_and_come_out(store: ObjectStore, tmp_path: Path) -> N
     assert sorted(path.name for path in tmp_path.glob("copy*")) == ["copy"]
 
 
+async def test_a_file_may_be_fetched_twice_at_once(store: ObjectStore, tmp_path: Path) -> None:
+    body = os.urandom(2 * MIB)
+    await put(store, KEY, body)
+    copy = tmp_path / "copy"
+    await asyncio.gather(*(fetch_file(store, KEY, copy) for _ in range(4)))
+    assert copy.read_bytes() == body
+
+
 async def test_fetching_an_unknown_object_makes_no_file(store: ObjectStore, tmp_path: Path) -> None:
     with pytest.raises(ObjectUnknown):
         await fetch_file(store, KEY, tmp_path / "copy")

@@ -17,7 +17,7 @@ from yarl import URL
 
 from common.errors import PortTaken
 from common.service import CredentialSettings, ListenSettings, Role
-from origin import app
+from origin import app, deliver
 from origin.store import StoreSettings, open_store
 
 TOKENS = {Role.EDGE: "token-of-an-edge", Role.PUBLISHER: "token-of-a-publisher"}
@@ -229,6 +229,21 @@ async def test_a_client_that_goes_leaves_no_open_file(origin: Origin) -> None:
         # The kernel tells nobody when a file is closed.
         while big in open_files():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
+
+
+async def test_a_client_that_takes_nothing_is_cut_off(
+    origin: Origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliver, "STALLED_AFTER", 0.2)
+    (origin.folder / "v/asset/1/big").write_bytes(bytes(64_000_000))
+    header = {"Authorization": f"Bearer {TOKENS[Role.EDGE]}"}
+    async with origin.session.get(f"{origin.url}/v/asset/1/big", headers=header) as response:
+        await response.content.readexactly(1000)
+        await asyncio.sleep(1)
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await response.read()
+    _, metrics = await origin.get("/metrics", role=None)
+    assert "nearcast_origin_cut_total 1.0" in metrics.decode().splitlines()
 
 
 def open_files() -> set[Path]:
