@@ -11,6 +11,9 @@ from common.errors import BadRequest, NearcastError, StorageFull
 
 PROBLEM_TYPE = "application/problem+json"
 
+KEPT = {"Allow", "Retry-After", "WWW-Authenticate"}
+"""Fields of aiohttp's own refusals that mean something to the client."""
+
 _log = logs.get(__name__)
 
 
@@ -58,9 +61,7 @@ def _http_problem(error: web.HTTPException) -> web.Response:
         "status": error.status,
         "detail": error.text or error.reason,
     }
-    kept = {
-        name: value for name, value in error.headers.items() if name in {"Allow", "Retry-After"}
-    }
+    kept = {name: value for name, value in error.headers.items() if name in KEPT}
     response.headers.update(kept)
     response.set_status(error.status)
     response.body = msgspec.json.encode(body)

@@ -1,21 +1,17 @@
 """``GET /``: regions, edges, assets and jobs on one page, rendered here and played there."""
 
-from importlib import resources
-from pathlib import Path
-
 import jinja2
 from aiohttp import hdrs, web
 
 from common.clock import Clock
 from common.errors import CredentialMissing, CredentialUnknown
 from common.service import Gatekeeper, Role
+from control_plane.dashboard.files import Files
 from control_plane.dashboard.jobs import IngestJobs, JobsNotRead
 from control_plane.fleet import Fleet
 from control_plane.views import asset_view, edge_view
 
 SHOWN_ASSETS = 100
-STATIC = Path(str(resources.files("control_plane"))) / "dashboard" / "static"
-PLAYER = STATIC / "vendor" / "hls.min.js"
 CHALLENGE = 'Basic realm="Nearcast: any name, and an operator\'s token as password"'
 
 
@@ -42,20 +38,21 @@ class Page:
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
+            auto_reload=False,
         )
         self._templates.filters["size"] = readable_size
         self._templates.filters["duration"] = readable_duration
         # Read now: rendering must not touch the disk later.
         self._whole = self._templates.get_template("page.html")
         self._parts = self._templates.get_template("parts.html")
-        self._has_player = PLAYER.exists()
+        self._files = Files(clock)
 
-    def routes(self) -> list[web.AbstractRouteDef]:
+    def routes(self) -> list[web.RouteDef]:
         """Where the page and its files are."""
         return [
             web.get("/", self.whole),
             web.get("/parts", self.parts),
-            web.static("/static", STATIC),
+            web.get("/static/{name:[a-z./]{1,64}}", self._files.answer),
         ]
 
     async def whole(self, request: web.Request) -> web.Response:
@@ -92,7 +89,7 @@ class Page:
             jobs=jobs,
             jobs_error=jobs_error,
             away=self._fleet.away,
-            has_player=self._has_player,
+            has_player=self._files.has_player,
             now=self._clock.now(),
         )
         return web.Response(

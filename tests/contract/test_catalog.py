@@ -1,0 +1,140 @@
+"""What every adapter of the catalog promises, on SQLite and on a real MongoDB."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from common.errors import Unavailable
+from control_plane.catalog import (
+    Catalog,
+    DatabaseSettings,
+    EdgeRecord,
+    Package,
+    PackageConflict,
+    open_catalog,
+)
+from control_plane.catalog.records import group_by_asset
+from tests.unit.control_plane.records import announcement, heartbeat, holdings
+
+
+@pytest.fixture(params=["sqlite", "mongodb"])
+def settings(request: pytest.FixtureRequest, tmp_path: Path) -> DatabaseSettings:
+    if request.param == "sqlite":
+        return DatabaseSettings(sqlite=tmp_path / "data" / "control.sqlite")
+    url = request.getfixturevalue("mongodb_server").url
+    return DatabaseSettings(mongodb=url, name=f"catalog_{uuid.uuid4().hex}")
+
+
+@pytest.fixture
+async def catalog(settings: DatabaseSettings) -> AsyncIterator[Catalog]:
+    opened = await open_catalog(settings)
+    yield opened
+    await opened.close()
+
+
+async def test_a_new_catalog_is_empty(catalog: Catalog) -> None:
+    assert await catalog.packages() == ()
+    assert await catalog.package_count() == 0
+    assert await catalog.edges() == ()
+
+
+async def test_a_package_is_read_as_it_was_published(catalog: Catalog) -> None:
+    told = announcement(title='"ü" <b>$where</b> \u2028', poster="v/a/1/poster.jpg")
+
+    assert await catalog.publish(told, 5.5) == Package(told, 5.5)
+    assert await catalog.packages() == (Package(told, 5.5),)
+    assert await catalog.package_count() == 1
+
+
+async def test_publishing_the_same_again_changes_nothing(catalog: Catalog) -> None:
+    await catalog.publish(announcement(), 1.0)
+
+    assert await catalog.publish(announcement(), 2.0) == Package(announcement(), 1.0)
+    assert await catalog.package_count() == 1
+
+
+async def test_the_same_version_with_another_manifest_is_refused(catalog: Catalog) -> None:
+    await catalog.publish(announcement(), 1.0)
+
+    with pytest.raises(PackageConflict, match="was announced before, with another manifest"):
+        await catalog.publish(announcement(manifest_sha256="cd" * 32), 2.0)
+    assert await catalog.packages() == (Package(announcement(), 1.0),)
+
+
+async def test_of_many_announcements_at_once_one_counts(catalog: Catalog) -> None:
+    answers = await asyncio.gather(*(catalog.publish(announcement(), t) for t in range(10)))
+
+    assert len({answer.published_at for answer in answers}) == 1
+
+
+async def test_an_older_version_that_comes_late_does_not_become_current(catalog: Catalog) -> None:
+    await catalog.publish(announcement(version="2"), 1.0)
+    await catalog.publish(announcement(version="1"), 2.0)
+
+    asset = group_by_asset(await catalog.packages())["a"]
+    assert asset.current.announcement.version == "2"
+    assert len(asset.packages) == 2
+
+
+async def test_an_edge_is_known_from_its_first_heartbeat(catalog: Catalog) -> None:
+    await catalog.record_heartbeat(heartbeat(), 7.25)
+
+    assert await catalog.edges() == (EdgeRecord(heartbeat(), 7.25, None),)
+
+
+async def test_a_heartbeat_takes_the_place_of_the_last(catalog: Catalog) -> None:
+    await catalog.record_heartbeat(heartbeat(sequence=1), 1.0)
+    await catalog.record_heartbeat(heartbeat(sequence=2), 2.0)
+
+    assert await catalog.edges() == (EdgeRecord(heartbeat(sequence=2), 2.0, None),)
+
+
+async def test_holdings_stay_through_heartbeats(catalog: Catalog) -> None:
+    await catalog.record_heartbeat(heartbeat(), 1.0)
+    await catalog.record_holdings(holdings("eu-1", ("a", "1")))
+    await catalog.record_heartbeat(heartbeat(sequence=2), 2.0)
+
+    (record,) = await catalog.edges()
+    assert record.holds("a", "1")
+    assert not record.holds("a", "2")
+
+
+async def test_holdings_take_the_place_of_the_last(catalog: Catalog) -> None:
+    await catalog.record_heartbeat(heartbeat(), 1.0)
+    await catalog.record_holdings(holdings("eu-1", ("a", "1")))
+    await catalog.record_holdings(holdings("eu-1", ("b", "1"), held=1))
+
+    (record,) = await catalog.edges()
+    assert record.held("a", "1") is None
+    assert not record.holds("b", "1")
+    assert record.held("b", "1") is not None
+
+
+async def test_what_was_written_is_there_after_opening_again(
+    settings: DatabaseSettings, catalog: Catalog
+) -> None:
+    await catalog.publish(announcement(), 1.0)
+    await catalog.record_heartbeat(heartbeat(), 2.0)
+    again = await open_catalog(settings)
+
+    assert await again.packages() == (Package(announcement(), 1.0),)
+    assert await again.edges() == (EdgeRecord(heartbeat(), 2.0, None),)
+    await again.close()
+
+
+async def test_a_closed_catalog_is_unavailable(settings: DatabaseSettings) -> None:
+    opened = await open_catalog(settings)
+    await opened.close()
+
+    with pytest.raises(Unavailable):
+        await opened.packages()
+
+
+async def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("no database" * 1000)
+
+    with pytest.raises(Unavailable, match="the database text is not reachable"):
+        await open_catalog(DatabaseSettings(sqlite=tmp_path / "text"))

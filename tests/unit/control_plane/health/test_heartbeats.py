@@ -1,0 +1,61 @@
+"""What heartbeats say of health, whatever order they come in."""
+
+from typing import Any
+
+import pytest
+
+from common.messages import EdgeState
+from control_plane.health import accepts, state_of
+from tests.unit.control_plane.records import heartbeat
+
+SILENCE = 3.0
+
+
+@pytest.mark.parametrize(
+    ("ready", "age", "state"),
+    [
+        (True, 0.0, EdgeState.UP),
+        (True, 2.9, EdgeState.UP),
+        (True, 3.0, EdgeState.DOWN),
+        (True, 1e9, EdgeState.DOWN),
+        (False, 0.0, EdgeState.STARTING),
+        (False, 3.0, EdgeState.DOWN),
+        (True, -5.0, EdgeState.UP),
+    ],
+)
+def test_state(ready: bool, age: float, state: EdgeState) -> None:
+    beat = heartbeat(ready=ready)
+
+    assert state_of(beat, 1000.0, now=1000.0 + age, silence=SILENCE) is state
+
+
+def news(known: dict[str, Any], told: dict[str, Any], *, age: float = 1.0) -> bool:
+    return accepts(heartbeat(**known), 1000.0, heartbeat(**told), now=1000.0 + age, silence=SILENCE)
+
+
+def test_the_next_heartbeat_is_news() -> None:
+    assert news({"sequence": 5}, {"sequence": 6})
+
+
+def test_a_replay_is_no_news() -> None:
+    assert not news({"sequence": 5}, {"sequence": 5})
+
+
+def test_a_straggler_is_no_news() -> None:
+    assert not news({"sequence": 5}, {"sequence": 4})
+
+
+def test_a_replay_is_no_news_however_long_ago() -> None:
+    assert not news({"sequence": 5}, {"sequence": 5}, age=3600)
+
+
+def test_a_restarted_edge_is_news() -> None:
+    assert news({"sequence": 500, "started_at": 100}, {"sequence": 1, "started_at": 200})
+
+
+def test_a_heartbeat_of_an_earlier_run_is_no_news() -> None:
+    assert not news({"sequence": 1, "started_at": 200}, {"sequence": 500, "started_at": 100})
+
+
+def test_an_edge_whose_clock_was_set_back_is_believed_after_silence() -> None:
+    assert news({"sequence": 5, "started_at": 200}, {"sequence": 1, "started_at": 100}, age=3)
