@@ -18,6 +18,9 @@ from common.messages import Heartbeat, Holdings, PackageAnnouncement, decode, en
 from control_plane.catalog.port import PackageConflict
 from control_plane.catalog.records import EdgeRecord, Package
 
+LOCK_WITHIN = 5.0
+"""Seconds to wait for another program that has locked the file."""
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS packages (
     asset_id TEXT NOT NULL,
@@ -53,7 +56,7 @@ class SqliteCatalog:
         """
         try:
             await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
-            connection = await aiosqlite.connect(path, timeout=5.0, isolation_level=None)
+            connection = await aiosqlite.connect(path, timeout=LOCK_WITHIN, isolation_level=None)
         except (OSError, sqlite3.Error) as error:
             raise _translated(path, error) from error
         try:

@@ -1,13 +1,17 @@
 """What every adapter of the catalog promises, on SQLite and on a real MongoDB."""
 
 import asyncio
+import os
+import signal
+import sqlite3
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from common.errors import Unavailable
+from common.errors import NearcastError, SettingsInvalid, Unavailable
 from control_plane.catalog import (
     Catalog,
     DatabaseSettings,
@@ -17,6 +21,7 @@ from control_plane.catalog import (
     open_catalog,
 )
 from control_plane.catalog.records import group_by_asset
+from tests.servers.databases import mongodb
 from tests.unit.control_plane.records import announcement, heartbeat, holdings
 
 
@@ -138,3 +143,73 @@ async def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
 
     with pytest.raises(Unavailable, match="the database text is not reachable"):
         await open_catalog(DatabaseSettings(sqlite=tmp_path / "text"))
+
+
+@pytest.mark.parametrize(
+    "named", [{}, {"sqlite": Path("a"), "mongodb": "mongodb://localhost"}], ids=["none", "both"]
+)
+async def test_settings_name_one_database(named: dict[str, Any]) -> None:
+    with pytest.raises(SettingsInvalid, match="expected either sqlite or mongodb"):
+        await open_catalog(DatabaseSettings(**named))
+
+
+async def test_a_database_that_is_away_is_told_within_seconds_and_found_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("control_plane.catalog.mongodb.ANSWER_WITHIN", 1000)
+    with mongodb(tmp_path) as server:
+        catalog = await open_catalog(DatabaseSettings(mongodb=server.url))
+        await catalog.publish(announcement(), 1.0)
+        os.kill(server.pid, signal.SIGSTOP)
+        try:
+            for operation in (
+                catalog.packages,
+                lambda: catalog.publish(announcement("b"), 2.0),
+                lambda: catalog.record_heartbeat(heartbeat(), 2.0),
+            ):
+                async with asyncio.timeout(3):
+                    with pytest.raises(Unavailable, match="MongoDB is not reachable"):
+                        await operation()
+        finally:
+            os.kill(server.pid, signal.SIGCONT)
+        assert await catalog.publish(announcement("b"), 3.0)
+        assert await catalog.package_count() == 2
+        await catalog.close()
+
+
+async def test_no_server_is_told_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("control_plane.catalog.mongodb.ANSWER_WITHIN", 500)
+    with pytest.raises(Unavailable, match="MongoDB is not reachable"):
+        await open_catalog(DatabaseSettings(mongodb="mongodb://127.0.0.1:9/"))
+
+
+async def test_a_locked_file_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("control_plane.catalog.sqlite.LOCK_WITHIN", 0.2)
+    catalog = await open_catalog(DatabaseSettings(sqlite=tmp_path / "control.sqlite"))
+    other = sqlite3.connect(tmp_path / "control.sqlite", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    try:
+        with pytest.raises(Unavailable, match="database is locked"):
+            await catalog.publish(announcement(), 1.0)
+    finally:
+        other.close()
+    await catalog.publish(announcement(), 2.0)
+    await catalog.close()
+
+
+@pytest.mark.parametrize("table", ["packages", "edges", "holdings"])
+async def test_a_record_of_another_release_is_told_in_a_sentence(
+    tmp_path: Path, table: str
+) -> None:
+    catalog = await open_catalog(DatabaseSettings(sqlite=tmp_path / "control.sqlite"))
+    await catalog.publish(announcement(), 1.0)
+    await catalog.record_heartbeat(heartbeat(), 1.0)
+    await catalog.record_holdings(holdings("eu-1", ("a", "1")))
+    column = "heartbeat" if table == "edges" else "record"
+    with sqlite3.connect(tmp_path / "control.sqlite") as other:
+        other.execute(f"UPDATE {table} SET {column} = '{{}}'")
+    other.close()
+
+    with pytest.raises(NearcastError):
+        await (catalog.packages() if table == "packages" else catalog.edges())
+    await catalog.close()

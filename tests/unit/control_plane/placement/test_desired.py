@@ -55,6 +55,22 @@ def test_an_edge_that_joins_moves_only_what_it_takes(
     assert len(gone) <= len(new)
 
 
+@given(names, fleets.filter(bool), copies)
+def test_an_edge_that_leaves_changes_only_what_it_had(
+    asset: str, fleet: list[Candidate], number: int
+) -> None:
+    package = announcement(asset)
+    gone, *rest = fleet
+    before = wanted_edges(package, fleet, copies_per_region=number).edges
+    after = wanted_edges(package, rest, copies_per_region=number).edges
+
+    for region, edges in before.items():
+        if gone.edge_id not in edges:
+            assert after.get(region, ()) == edges
+        else:
+            assert set(edges) - {gone.edge_id} <= set(after.get(region, ()))
+
+
 def test_assets_spread_over_the_edges_of_a_region() -> None:
     fleet = [Candidate(f"eu-{number}", "eu") for number in range(10)]
     counts = dict.fromkeys((candidate.edge_id for candidate in fleet), 0)
