@@ -182,7 +182,7 @@ def _example_table(kind: type[msgspec.Struct], place: str, *, commented: bool) -
         lines += [f"# {line}" for line in textwrap.wrap(field.description, 96)]
         path = f"{place}{field.name}"
         header = f"[[{path}]]" if field.repeated else f"[{path}]"
-        optional = commented or field.repeated or not field.required
+        optional = commented or not field.required
         lines += [f"# {header}" if optional else header]
         lines += _example_table(field.inner, f"{path}.", commented=optional)
     return lines
