@@ -10,6 +10,7 @@ import re
 import textwrap
 import tomllib
 from collections.abc import Iterator
+from enum import EnumMeta
 from pathlib import Path
 from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints
 
@@ -99,9 +100,26 @@ def check(document: dict[str, Any], kind: type[T], *, source: str) -> T:
         if missing:
             key = f"{key}.{missing[1]}".removeprefix("settings.")
             text = "required, and missing"
+        if text.startswith("Invalid enum value"):
+            text += f", expected one of {', '.join(_choices_at(kind, key))}"
         raise SettingsInvalid(
             file=source, key=key, expected=(text[0].lower() + text[1:]).rstrip(".").replace("`", "")
         ) from error
+
+
+def _choices_at(kind: Any, key: str) -> list[str]:
+    """The values of the enumeration at ``key``, such as ``credentials[0].roles[0]``."""
+    for name in re.findall(r"[A-Za-z_]\w*", key):
+        struct = _struct_within(kind)
+        fields = msgspec.structs.fields(struct) if struct else ()
+        kind = next((field.type for field in fields if field.encode_name == name), None)
+    pending = [kind]
+    while pending:
+        part = pending.pop()
+        if isinstance(part, EnumMeta):
+            return [str(member.value) for member in part]
+        pending += get_args(part)
+    return []
 
 
 def _unknown_keys(
