@@ -10,7 +10,7 @@ import re
 import textwrap
 import tomllib
 from collections.abc import Iterator
-from enum import EnumMeta
+from enum import Enum, EnumMeta
 from pathlib import Path
 from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints
 
@@ -117,7 +117,8 @@ def _choices_at(kind: Any, key: str) -> list[str]:
     while pending:
         part = pending.pop()
         if isinstance(part, EnumMeta):
-            return [str(member.value) for member in part]
+            members: list[Enum] = list(part)
+            return [str(member.value) for member in members]
         pending += get_args(part)
     return []
 
