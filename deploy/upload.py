@@ -6,6 +6,7 @@ from pathlib import Path
 
 from common.errors import NearcastError
 from common.messages import AssetView, JobState, JobView
+from common.service import os_sentence
 from deploy.client import Api, NotReached, Refused
 from deploy.progress import ProgressDisplay
 from deploy.up.home import Home
@@ -46,6 +47,9 @@ async def upload_command(
             await api.close()
     except NearcastError as error:
         print(f"Error: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"Error: {os_sentence(error)}", file=sys.stderr)
         return 1
     return 0
 

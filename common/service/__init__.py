@@ -5,7 +5,7 @@ from common.service.credentials import Credential, CredentialSettings, Gatekeepe
 from common.service.health import ReadyCheck, add_health_routes
 from common.service.listen import Listener, ListenSettings, listening
 from common.service.problems import problem_middleware, problem_response
-from common.service.run import run_role
+from common.service.run import os_sentence, run_role
 
 __all__ = [
     "Credential",
@@ -18,6 +18,7 @@ __all__ = [
     "add_health_routes",
     "listening",
     "new_client_session",
+    "os_sentence",
     "problem_middleware",
     "problem_response",
     "run_role",

@@ -26,7 +26,18 @@ def run_role(role: str, main: Main, *, log_level: str = "info") -> int:
     except NearcastError as error:
         print(f"nearcast {role}: {error}", file=sys.stderr)
         return 1
+    except OSError as error:
+        # A folder that cannot be written, a full disk: what the system says of it is a sentence.
+        logs.get(__name__).debug("failed", exc_info=error)
+        print(f"nearcast {role}: {os_sentence(error)}", file=sys.stderr)
+        return 1
     return 0
+
+
+def os_sentence(error: OSError) -> str:
+    """What the operating system says went wrong, and where, in one sentence."""
+    where = f" ({error.filename})" if error.filename else ""
+    return f"{error.strerror or error}{where}."
 
 
 async def _supervise(role: str, main: Main) -> None:

@@ -16,7 +16,7 @@ import uvloop
 
 from common.errors import NearcastError, PortTaken
 from common.messages import JobState
-from common.service import new_client_session
+from common.service import new_client_session, os_sentence
 from deploy.client import Api, Refused
 from deploy.progress import ProgressDisplay
 from deploy.up import geography
@@ -72,6 +72,9 @@ def run_up(folder: Path, *, port_base: int, sample: bool, video: Path | None) ->
             return uvloop.run(_run(home, Ports.from_base(port_base), sample=sample, video=video))
     except NearcastError as error:
         print(f"Error: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"Error: {os_sentence(error)}", file=sys.stderr)
         return 1
 
 
