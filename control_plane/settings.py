@@ -5,8 +5,14 @@ from typing import Annotated
 
 import msgspec
 
-from common.service import CredentialSettings, ListenSettings
-from control_plane.catalog.settings import DatabaseSettings
+from common.service import (
+    Authority,
+    CredentialSettings,
+    DatabaseSettings,
+    ListenSettings,
+    LogLevel,
+    PeerSettings,
+)
 
 
 class RegionSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,27 +55,6 @@ class RegionSettings(msgspec.Struct, frozen=True, kw_only=True):
     ]
 
 
-class IngestSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the page reads jobs."""
-
-    url: Annotated[
-        str,
-        msgspec.Meta(
-            description="Address of ingest.",
-            pattern=r"^https?://",
-            extra={"example": "https://ingest.example.org"},
-        ),
-    ]
-    token: Annotated[
-        str,
-        msgspec.Meta(
-            description="The token of a credential that ingest knows, with the role control.",
-            min_length=16,
-            extra={"example": "a-long-random-secret"},
-        ),
-    ]
-
-
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """All settings of the control plane."""
 
@@ -86,13 +71,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         tuple[CredentialSettings, ...],
         msgspec.Meta(description="Who may use the API: operators, ingest, and every edge."),
     ] = ()
-    ca: Annotated[
-        Path | None,
-        msgspec.Meta(
-            description="File of CA certificates to trust besides the system's, PEM.",
-            extra={"example": "tls/ca.pem"},
-        ),
-    ] = None
+    ca: Authority = None
     geoip: Annotated[
         Path | None,
         msgspec.Meta(
@@ -135,7 +114,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = 600.0
     ingest: Annotated[
-        IngestSettings | None,
+        PeerSettings | None,
         msgspec.Meta(description="Ingest, for the jobs on the page; without it none are shown."),
     ] = None
     dashboard_open: Annotated[
@@ -145,10 +124,4 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "token as password."
         ),
     ] = False
-    log_level: Annotated[
-        str,
-        msgspec.Meta(
-            description="The lowest level that is logged: debug, info, warning or error.",
-            pattern=r"^(debug|info|warning|error)\Z",
-        ),
-    ] = "info"
+    log_level: LogLevel = "info"

@@ -5,30 +5,14 @@ from typing import Annotated
 
 import msgspec
 
-from common.service import CredentialSettings, ListenSettings
+from common.service import (
+    Authority,
+    CredentialSettings,
+    ListenSettings,
+    LogLevel,
+    PeerSettings,
+)
 from common.settings import ByteSize
-
-
-class PeerSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Another role, and how to ask it."""
-
-    url: Annotated[
-        str,
-        msgspec.Meta(
-            description="Its address.",
-            pattern=r"^https?://",
-            extra={"example": "https://nearcast.example.org"},
-        ),
-    ]
-    token: Annotated[
-        str,
-        msgspec.Meta(
-            description="The token of a credential that it knows, with the role edge and this "
-            "edge's name.",
-            min_length=16,
-            extra={"example": "a-long-random-secret"},
-        ),
-    ]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,13 +65,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         tuple[CredentialSettings, ...],
         msgspec.Meta(description="Who may ask on the admin port for more than health."),
     ] = ()
-    ca: Annotated[
-        Path | None,
-        msgspec.Meta(
-            description="File of CA certificates to trust besides the system's, PEM.",
-            extra={"example": "tls/ca.pem"},
-        ),
-    ] = None
+    ca: Authority = None
     disk: Annotated[
         ByteSize,
         msgspec.Meta(
@@ -115,10 +93,4 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         int,
         msgspec.Meta(description="Objects that are filled at the same time.", ge=1, le=256),
     ] = 4
-    log_level: Annotated[
-        str,
-        msgspec.Meta(
-            description="The lowest level that is logged: debug, info, warning or error.",
-            pattern=r"^(debug|info|warning|error)\Z",
-        ),
-    ] = "info"
+    log_level: LogLevel = "info"

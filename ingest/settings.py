@@ -5,20 +5,18 @@ from typing import Annotated
 
 import msgspec
 
-from common.service import CredentialSettings, ListenSettings
+from common.service import (
+    Authority,
+    CredentialSettings,
+    DatabaseSettings,
+    ListenSettings,
+    LogLevel,
+    PeerSettings,
+)
 from ingest.inspect import InspectionLimits, MediaLimits
-from ingest.jobs.store import DatabaseSettings
 from ingest.plan import PlanSettings
 from ingest.transcode.settings import TranscodeSettings
 from origin.store import StoreSettings
-
-LogLevel = Annotated[
-    str,
-    msgspec.Meta(
-        description="The lowest level of log lines: debug, info, warning or error.",
-        pattern=r"^(debug|info|warning|error)\Z",
-    ),
-]
 
 
 class BrokerSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,28 +28,6 @@ class BrokerSettings(msgspec.Struct, frozen=True, kw_only=True):
             description="URL of the Redis server.",
             pattern=r"^(rediss?|unix)://",
             extra={"example": "redis://queue:6379/0"},
-        ),
-    ]
-
-
-class ControlSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The control plane that finished versions are announced to."""
-
-    url: Annotated[
-        str,
-        msgspec.Meta(
-            description="Address of the control plane.",
-            pattern=r"^https?://[!-~]{1,512}\Z",
-            extra={"example": "https://control.example.net"},
-        ),
-    ]
-    token: Annotated[
-        str,
-        msgspec.Meta(
-            description="A credential of the control plane with the role ingest.",
-            min_length=16,
-            max_length=512,
-            extra={"example": "a-long-random-secret"},
         ),
     ]
 
@@ -79,7 +55,7 @@ class WorkSettings(msgspec.Struct, frozen=True, kw_only=True):
     store: Annotated[StoreSettings, msgspec.Meta(description="Where sources and packages lie.")]
     database: Annotated[DatabaseSettings, msgspec.Meta(description="Where jobs are kept.")]
     control: Annotated[
-        ControlSettings, msgspec.Meta(description="Where finished versions are announced.")
+        PeerSettings, msgspec.Meta(description="Where finished versions are announced.")
     ]
     work_folder: Annotated[
         Path,
@@ -92,13 +68,7 @@ class WorkSettings(msgspec.Struct, frozen=True, kw_only=True):
         int,
         msgspec.Meta(description="Tasks that one process works on at the same time.", ge=1, le=256),
     ] = 2
-    ca: Annotated[
-        Path | None,
-        msgspec.Meta(
-            description="File of CA certificates in PEM to trust besides the system's.",
-            extra={"example": "tls/ca.pem"},
-        ),
-    ] = None
+    ca: Authority = None
     limits: Annotated[MediaLimits, msgspec.Meta(description="Which media are taken.")] = (
         MediaLimits()
     )

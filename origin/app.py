@@ -14,6 +14,7 @@ from common.service import (
     Gatekeeper,
     Listener,
     ListenSettings,
+    LogLevel,
     add_health_routes,
     listening,
     problem_middleware,
@@ -47,13 +48,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             min_length=1,
         ),
     ]
-    log_level: Annotated[
-        str,
-        msgspec.Meta(
-            description="Lowest level of log lines that are written: debug, info, warning, error.",
-            pattern=r"^(debug|info|warning|error)\Z",
-        ),
-    ] = "info"
+    log_level: LogLevel = "info"
 
 
 async def main(settings: Settings, stop: asyncio.Event) -> None:

@@ -2,17 +2,23 @@
 
 from common.service.client import new_client_session
 from common.service.credentials import Credential, CredentialSettings, Gatekeeper, Role
+from common.service.fields import Authority, DatabaseSettings, LogLevel, PeerSettings
+from common.service.files import write_atomically
 from common.service.health import ReadyCheck, add_health_routes
 from common.service.listen import Listener, ListenSettings, listening
 from common.service.problems import problem_middleware, problem_response
 from common.service.run import os_sentence, run_role
 
 __all__ = [
+    "Authority",
     "Credential",
     "CredentialSettings",
+    "DatabaseSettings",
     "Gatekeeper",
     "ListenSettings",
     "Listener",
+    "LogLevel",
+    "PeerSettings",
     "ReadyCheck",
     "Role",
     "add_health_routes",
@@ -22,4 +28,5 @@ __all__ = [
     "problem_middleware",
     "problem_response",
     "run_role",
+    "write_atomically",
 ]

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import trustme
 
-from deploy.up.home import HomeDamaged, write_private
+from common.service import write_atomically
+from deploy.up.home import HomeDamaged
 
 NAMES = ("localhost", "127.0.0.1", "::1")
 
@@ -41,9 +42,9 @@ def certificates(folder: Path) -> Certificates:
         authority = trustme.CA(
             organization_name="Nearcast local authority", organization_unit_name=str(folder)[-60:]
         )
-        write_private(authority_key, authority.private_key_pem.bytes())
-        write_private(files.ca, authority.cert_pem.bytes())
+        write_atomically(authority_key, authority.private_key_pem.bytes())
+        write_atomically(files.ca, authority.cert_pem.bytes())
     issued = authority.issue_cert(*NAMES, organization_name="Nearcast")
-    write_private(files.key, issued.private_key_pem.bytes())
-    write_private(files.chain, b"".join(part.bytes() for part in issued.cert_chain_pems))
+    write_atomically(files.key, issued.private_key_pem.bytes())
+    write_atomically(files.chain, b"".join(part.bytes() for part in issued.cert_chain_pems))
     return files

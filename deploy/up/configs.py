@@ -6,9 +6,10 @@ from typing import Any
 
 import tomli_w
 
+from common.service import write_atomically
 from deploy.up.authority import Certificates
 from deploy.up.geography import PLACES, edge_regions
-from deploy.up.home import Home, Secrets, write_private
+from deploy.up.home import Home, Secrets
 
 HOST = "127.0.0.1"
 
@@ -69,7 +70,7 @@ def write_configs(
     written: dict[str, tuple[str, Path]] = {}
     for name, (role, document) in documents.items():
         path = home.config / f"{name}.toml"
-        write_private(path, tomli_w.dumps(document).encode())
+        write_atomically(path, tomli_w.dumps(document).encode())
         written[name] = (role, path)
     return written
 

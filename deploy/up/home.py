@@ -4,7 +4,6 @@ import contextlib
 import fcntl
 import os
 import secrets
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -12,6 +11,7 @@ from typing import TypeVar
 import msgspec
 
 from common.errors import NearcastError
+from common.service import write_atomically
 
 T = TypeVar("T")
 
@@ -130,12 +130,12 @@ class Home:
             edges={name: secrets.token_urlsafe(32) for name in edge_ids}
             | (known.edges if known else {}),
         )
-        write_private(path, msgspec.json.encode(made))
+        write_atomically(path, msgspec.json.encode(made))
         return made
 
     def remember_client(self, client: Client) -> None:
         """Keeps for other commands how to reach the running system."""
-        write_private(self.folder / "client.json", msgspec.json.encode(client))
+        write_atomically(self.folder / "client.json", msgspec.json.encode(client))
 
     def client(self) -> Client | None:
         """How to reach the system; None when it never ran.
@@ -156,21 +156,7 @@ class Home:
     def remember_upload(self, digest: str, uploaded: Uploaded) -> None:
         """Keeps that the file with SHA-256 ``digest`` was uploaded."""
         everything = self.uploads() | {digest: uploaded}
-        write_private(self.folder / "uploads.json", msgspec.json.encode(everything))
-
-
-def write_private(path: Path, content: bytes) -> None:
-    """Writes a file that only its owner may read; other readers never see half of it."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        write_atomically(self.folder / "uploads.json", msgspec.json.encode(everything))
 
 
 def _read(path: Path, kind: type[T]) -> T | None:

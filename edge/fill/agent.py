@@ -6,8 +6,6 @@ if the control plane is gone. What is held already is never fetched again.
 
 import asyncio
 import hashlib
-import os
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +23,7 @@ from common.messages import (
     decode,
     encode,
 )
+from common.service import write_atomically
 from edge.fetch import Fetches, UpstreamBroke
 from edge.policy.fill_order import object_order, package_order
 from edge.store import Cache, Entry
@@ -116,7 +115,7 @@ class FillAgent:
     async def apply(self, state: DesiredState) -> None:
         """Takes up a new desired state."""
         await self._adopt(state)
-        await asyncio.to_thread(_write, self._file, encode(state))
+        await asyncio.to_thread(write_atomically, self._file, encode(state))
 
     async def _adopt(self, state: DesiredState) -> None:
         self._state = state
@@ -235,18 +234,3 @@ class FillAgent:
         if not fetch.kept:
             raise UpstreamBroke(key=key, reason="it could not be kept: is the disk full?")
         return entry
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Replaces a file so that a crash leaves the old or the new content."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".desired-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

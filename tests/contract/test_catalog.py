@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from common.errors import NearcastError, SettingsInvalid, Unavailable
+from common.service import DatabaseSettings
 from control_plane.catalog import (
     Catalog,
-    DatabaseSettings,
     EdgeRecord,
     Package,
     PackageConflict,
@@ -188,7 +188,7 @@ async def test_no_server_is_told_at_the_start(monkeypatch: pytest.MonkeyPatch) -
 
 
 async def test_a_locked_file_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("control_plane.catalog.sqlite.LOCK_WITHIN", 0.2)
+    monkeypatch.setattr("common.service.sqlite.LOCK_WITHIN", 0.2)
     catalog = await open_catalog(DatabaseSettings(sqlite=tmp_path / "control.sqlite"))
     other = sqlite3.connect(tmp_path / "control.sqlite", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")

@@ -11,9 +11,10 @@ import pytest
 
 from common.errors import NearcastError, SettingsInvalid, Unavailable
 from common.messages import JobState
+from common.service import DatabaseSettings
 from ingest.jobs import transitions
 from ingest.jobs.model import Job, Task
-from ingest.jobs.store import DatabaseSettings, JobStore, open_job_store
+from ingest.jobs.store import JobStore, open_job_store
 from tests.unit.ingest.jobs.records import NOW, a_job, a_task
 
 

@@ -23,10 +23,10 @@ from common.messages import (
     decode,
     encode,
 )
-from common.service import CredentialSettings, ListenSettings, Role
+from common.service import CredentialSettings, ListenSettings, PeerSettings, Role
 from common.settings import ByteSize
 from edge.app import main
-from edge.settings import PeerSettings, Settings
+from edge.settings import Settings
 from tests.servers.processes import free_ports
 
 TOKEN = "edge-token-for-tests"

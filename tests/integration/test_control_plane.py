@@ -16,11 +16,10 @@ import pytest
 
 from common.errors import PortTaken
 from common.messages import encode
-from common.service import CredentialSettings, ListenSettings, Role
+from common.service import CredentialSettings, DatabaseSettings, ListenSettings, PeerSettings, Role
 from control_plane.app import main
-from control_plane.catalog import DatabaseSettings
 from control_plane.geoip import GeoDatabaseUnusable
-from control_plane.settings import IngestSettings, RegionSettings, Settings
+from control_plane.settings import RegionSettings, Settings
 from deploy.up.geography import PLACES, ensure_database
 from tests.servers.processes import free_ports
 from tests.unit.control_plane.records import announcement, heartbeat, holdings
@@ -395,7 +394,7 @@ async def test_the_page_shows_everything_and_trusts_nothing(tmp_path: Path) -> N
     settings = control_settings(
         tmp_path,
         dashboard_open=True,
-        ingest=IngestSettings(url=f"http://127.0.0.1:{free_ports(1)[0]}", token="x" * 20),
+        ingest=PeerSettings(url=f"http://127.0.0.1:{free_ports(1)[0]}", token="x" * 20),
     )
     async with control_plane(settings) as talk:
         await talk.publish(title="<script>alert(1)</script>")

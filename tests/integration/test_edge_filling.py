@@ -15,8 +15,8 @@ import pytest
 import tomli_w
 from aiohttp import web
 
+from common.service import PeerSettings
 from common.settings import ByteSize
-from edge.settings import PeerSettings
 from tests.integration.edge_service import (
     OPERATOR,
     TOKEN,

@@ -4,18 +4,14 @@ The record itself is JSON in ``body``; the columns beside it are what queries ne
 one statement, so it is atomic without a transaction that a cancelled task could leave open.
 """
 
-import asyncio
-import sqlite3
-from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-import aiosqlite
 import msgspec
 
-from common.errors import StorageFull, Unavailable
 from common.messages import JobState, encode_text
+from common.service.sqlite import SqliteFile
 from ingest.jobs.model import Job, Task
 
 T = TypeVar("T", Job, Task)
@@ -42,16 +38,12 @@ CREATE INDEX IF NOT EXISTS tasks_of_job ON tasks (job_id);
 CREATE INDEX IF NOT EXISTS tasks_due ON tasks (due_at) WHERE due_at IS NOT NULL;
 """
 
-BUSY_TIMEOUT = 5.0
-"""Seconds to wait for another process that writes to the same file."""
-
 
 class SqliteJobStore:
     """The adapter for one machine; the processes that share the file are on it."""
 
-    def __init__(self, connection: aiosqlite.Connection, path: Path) -> None:
-        self._connection = connection
-        self._path = path
+    def __init__(self, file: SqliteFile) -> None:
+        self._file = file
 
     @classmethod
     async def open(cls, path: Path) -> Self:
@@ -60,25 +52,11 @@ class SqliteJobStore:
         Raises:
             Unavailable: the file cannot be opened, or is no SQLite database.
         """
-        try:
-            await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
-            connection = await aiosqlite.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None)
-        except (OSError, sqlite3.Error) as error:
-            raise _unavailable(path, error) from error
-        try:
-            await connection.execute("PRAGMA journal_mode = WAL")
-            await connection.execute("PRAGMA synchronous = FULL")
-            await connection.executescript(_SCHEMA)
-        except BaseException as error:
-            await connection.close()
-            if isinstance(error, sqlite3.Error):
-                raise _unavailable(path, error) from error
-            raise
-        return cls(connection, path)
+        return cls(await SqliteFile.open(path, _SCHEMA, synchronous="FULL"))
 
     async def add_job(self, job: Job) -> None:
         """See the port."""
-        async with self._rows(
+        async with self._file.rows(
             "INSERT OR IGNORE INTO jobs VALUES (?, ?, ?, ?, ?)",
             (job.job_id, job.state.value, job.due_at, job.revision, encode_text(job)),
         ):
@@ -89,7 +67,7 @@ class SqliteJobStore:
         if not tasks:
             return
         # One statement however many tasks: all of them or none, and one sync to the disk.
-        async with self._rows(
+        async with self._file.rows(
             "INSERT OR IGNORE INTO tasks "
             "SELECT value ->> 'task_id', value ->> 'job_id', value ->> 'due_at',"
             " value ->> 'revision', value FROM json_each(?)",
@@ -124,7 +102,7 @@ class SqliteJobStore:
 
     async def swap_job(self, old: Job, new: Job) -> bool:
         """See the port."""
-        async with self._rows(
+        async with self._file.rows(
             "UPDATE jobs SET state = ?, due_at = ?, revision = ?, body = ?"
             " WHERE job_id = ? AND revision = ?",
             (
@@ -140,7 +118,7 @@ class SqliteJobStore:
 
     async def swap_task(self, old: Task, new: Task) -> bool:
         """See the port."""
-        async with self._rows(
+        async with self._file.rows(
             "UPDATE tasks SET due_at = ?, revision = ?, body = ?"
             " WHERE task_id = ? AND revision = ?",
             (new.due_at, new.revision, encode_text(new), old.task_id, old.revision),
@@ -161,7 +139,7 @@ class SqliteJobStore:
 
     async def count_open(self) -> dict[JobState, int]:
         """See the port."""
-        async with self._rows(
+        async with self._file.rows(
             "SELECT state, count(*) FROM jobs"
             " WHERE state NOT IN ('done', 'failed', 'cancelled') GROUP BY state",
             (),
@@ -170,33 +148,14 @@ class SqliteJobStore:
 
     async def ping(self) -> None:
         """See the port."""
-        async with self._rows("SELECT 1", ()):
+        async with self._file.rows("SELECT 1", ()):
             pass
 
     async def close(self) -> None:
         """See the port."""
-        await self._connection.close()
+        await self._file.close()
 
     async def _read(self, kind: type[T], statement: str, values: tuple[Any, ...]) -> tuple[T, ...]:
-        async with self._rows(statement, values) as cursor:
+        async with self._file.rows(statement, values) as cursor:
             rows = await cursor.fetchall()
         return tuple(msgspec.json.decode(row[0], type=kind) for row in rows)
-
-    @asynccontextmanager
-    async def _rows(
-        self, statement: str, values: tuple[Any, ...]
-    ) -> AsyncIterator[aiosqlite.Cursor]:
-        try:
-            async with self._connection.execute(statement, values) as cursor:
-                yield cursor
-        except sqlite3.Error as error:
-            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
-                raise StorageFull(where=f"the database {self._path.name}") from error
-            raise _unavailable(self._path, error) from error
-        except ValueError as error:
-            # What aiosqlite says of a connection that was closed meanwhile.
-            raise _unavailable(self._path, error) from error
-
-
-def _unavailable(path: Path, error: Exception) -> Unavailable:
-    return Unavailable(what=f"the database {path.name}", reason=str(error))

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.up.home import Home, HomeDamaged, HomeTaken, HomeUnusable, Uploaded, write_private
+from common.service import write_atomically
+from deploy.up.home import Home, HomeDamaged, HomeTaken, HomeUnusable, Uploaded
 
 
 def test_tokens_are_made_once(tmp_path: Path) -> None:
@@ -94,5 +95,5 @@ def test_a_failed_write_leaves_the_old_content_and_no_litter(tmp_path: Path) -> 
     target.mkdir()
 
     with pytest.raises(IsADirectoryError):
-        write_private(target, b"new")
+        write_atomically(target, b"new")
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]

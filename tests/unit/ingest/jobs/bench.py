@@ -10,6 +10,7 @@ from typing import Any
 import aiosqlite
 
 from common.errors import NearcastError, Unavailable
+from common.service.sqlite import SqliteFile
 from ingest.jobs.conductor import Conductor
 from ingest.jobs.dispatch import TaskDispatch, embedded_broker
 from ingest.jobs.events import MemoryEvents
@@ -64,19 +65,27 @@ class ScriptedWork:
         self.discarded.append(assignment.attempt_name)
 
 
-class Outage(SqliteJobStore):
-    """The real database, behind a network that the test can cut."""
+class CutFile(SqliteFile):
+    """A real database file, behind a network that the test can cut."""
 
     away = False
 
     @contextlib.asynccontextmanager
-    async def _rows(
-        self, statement: str, values: tuple[Any, ...]
+    async def rows(
+        self, statement: str, values: tuple[Any, ...] = ()
     ) -> AsyncIterator[aiosqlite.Cursor]:
         if self.away:
             raise Unavailable(what="the database", reason="the test cut it off")
-        async with super()._rows(statement, values) as cursor:
+        async with super().rows(statement, values) as cursor:
             yield cursor
+
+
+class Outage(SqliteJobStore):
+    """The real job store on such a file."""
+
+    def __init__(self, file: SqliteFile) -> None:
+        self.link = CutFile(file._connection, file._path)
+        super().__init__(self.link)
 
 
 class Bench:

@@ -261,7 +261,7 @@ async def test_work_goes_on_while_the_database_is_away_and_is_committed_after(
     bench: Bench,
 ) -> None:
     async def through_the_outage(_: Assignment) -> None:
-        bench.store.away = True
+        bench.store.link.away = True
         await asyncio.sleep(0.2)
 
     await encoding(bench)
@@ -269,7 +269,7 @@ async def test_work_goes_on_while_the_database_is_away_and_is_committed_after(
     working = asyncio.create_task(bench.worker().look("job1-c0000"))
     await asyncio.sleep(0.5)
     assert not working.done()
-    bench.store.away = False
+    bench.store.link.away = False
     await asyncio.wait_for(working, 5)
     assert (await bench.task("c0000")).state is TaskState.DONE
     assert bench.work.discarded == []

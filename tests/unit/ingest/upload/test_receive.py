@@ -127,10 +127,10 @@ async def test_an_upload_that_is_cancelled_leaves_nothing(
 async def test_without_the_database_an_upload_fails_and_its_source_is_an_orphan_at_worst(
     receiver: Receiver, objects: ObjectStore, jobs: Outage
 ) -> None:
-    jobs.away = True
+    jobs.link.away = True
     with pytest.raises(Unavailable):
         await receive(receiver, await body(b"whole"))
-    jobs.away = False
+    jobs.link.away = False
     assert await jobs.recent_jobs(10) == ()
 
 
