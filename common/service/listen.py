@@ -89,6 +89,7 @@ async def listening(
     runners: list[web.AppRunner] = []
     try:
         for listener in listeners:
+            listener.application.on_response_prepare.append(_name_server)
             runner = web.AppRunner(
                 listener.application, access_log=None, shutdown_timeout=shutdown_timeout
             )
@@ -98,6 +99,11 @@ async def listening(
         yield
     finally:
         await asyncio.gather(*(runner.cleanup() for runner in runners))
+
+
+async def _name_server(_: web.Request, response: web.StreamResponse) -> None:
+    """Keeps the versions of libraries from strangers (RFC 9110 §10.2.4)."""
+    response.headers["Server"] = "nearcast"
 
 
 async def _start(runner: web.AppRunner, settings: ListenSettings) -> None:

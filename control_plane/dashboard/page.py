@@ -6,6 +6,7 @@ from aiohttp import hdrs, web
 from common.clock import Clock
 from common.errors import CredentialMissing, CredentialUnknown
 from common.service import Gatekeeper, Role
+from control_plane.catalog import Asset
 from control_plane.dashboard.files import Files
 from control_plane.dashboard.jobs import IngestJobs, JobsNotRead
 from control_plane.fleet import Fleet
@@ -84,7 +85,10 @@ class Page:
                 (region, [edge for edge in edges if edge.region == region.name])
                 for region in self._fleet.rules.regions
             ],
-            assets=[asset_view(self._fleet, asset) for asset in assets[:SHOWN_ASSETS]],
+            assets=[
+                (asset_view(self._fleet, asset), self._poster(asset))
+                for asset in assets[:SHOWN_ASSETS]
+            ],
             asset_count=len(assets),
             jobs=jobs,
             jobs_error=jobs_error,
@@ -104,11 +108,17 @@ class Page:
             },
         )
 
+    def _poster(self, asset: Asset) -> str | None:
+        """Where the asset's picture is: on an edge, as for viewers."""
+        package = asset.current.announcement
+        holders = [edge.url for edge in self._fleet.serving(package) if edge.holds]
+        return f"{holders[0].rstrip('/')}/{package.poster}" if package.poster and holders else None
+
     def _security_policy(self) -> str:
         """Scripts and styles from here alone; media from the edges; the player's own worker."""
         edges = " ".join(sorted({record.heartbeat.url for record in self._fleet.edges()}))
         return (
-            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+            f"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' {edges}; "
             f"connect-src 'self' {edges}; media-src blob: {edges}; worker-src blob:; "
             "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
         )

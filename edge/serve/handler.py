@@ -100,7 +100,6 @@ class Viewers:
     ) -> web.Response:
         """An answer without an object."""
         response.headers.update(CROSS_ORIGIN)
-        response.headers["Server"] = "nearcast"
         self._counters.count(response.status, result, 0)
         return response
 
@@ -152,7 +151,6 @@ class Viewers:
             "Cache-Control": entry.cache_control,
             "Age": str(entry.age_at(now)),
             "Cache-Status": f"{self._cache_name}; {found.cache_status}",
-            "Server": "nearcast",
         }
         if not entry.cache_control:
             del headers["Cache-Control"]

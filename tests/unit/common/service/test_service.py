@@ -125,6 +125,11 @@ async def test_a_failure_is_a_problem_without_secrets(how: str, status: int, det
     assert headers["Cache-Control"] == "no-store"
 
 
+async def test_answers_do_not_tell_versions() -> None:
+    for path in ("/healthz", "/nowhere", "/fail/bug"):
+        assert (await ask(path))[2]["Server"] == "nearcast"
+
+
 async def test_unknown_paths_and_methods_are_problems_too() -> None:
     status, body, _ = await ask("/nowhere")
     assert (status, body["title"]) == (404, "Not Found")
