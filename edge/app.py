@@ -1,6 +1,7 @@
 """An edge put together: the one place that names its parts."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
@@ -124,8 +125,9 @@ class _Edge:
                 await _end(tasks)
                 if self._reporter is not None:
                     # So that no more viewers are sent here while the last ones are served.
-                    async with asyncio.timeout(1):
-                        await self._reporter.beat()
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(1):
+                            await self._reporter.beat()
 
     def _heartbeat(self, sequence: int) -> Heartbeat:
         totals = self._counters.totals

@@ -28,7 +28,7 @@ _log = logs.get(__name__)
 
 
 class Fetch:
-    """An object on its way."""
+    """An object on its way. Whoever joins it leaves it; the last to leave closes its draft."""
 
     def __init__(self, key: str) -> None:
         self.key = key
@@ -42,6 +42,17 @@ class Fetch:
         self._error: NearcastError | None = None
         self._done = False
         self._changed = asyncio.Event()
+        self._users = 1
+
+    def enter(self) -> None:
+        """Says that one more waits or reads."""
+        self._users += 1
+
+    def leave(self) -> None:
+        """Says that one of them does so no more."""
+        self._users -= 1
+        if self._users == 0 and self._draft is not None:
+            self._draft.close()
 
     async def head(self) -> Entry:
         """Waits for the head.
@@ -133,7 +144,7 @@ class Fetches:
         return len(self._going)
 
     def join(self, key: str, *, sha256: bytes | None = None) -> tuple[Fetch, bool]:
-        """The fetch of ``key``, begun unless it goes on already.
+        """The fetch of ``key``, begun unless it goes on already. The caller has to leave it.
 
         Args:
             key: the object.
@@ -147,10 +158,12 @@ class Fetches:
         """
         going = self._going.get(key)
         if going is not None:
+            going.enter()
             return going, True
         if len(self._going) >= MOST_FETCHES:
             raise TooManyFetches
         fetch = Fetch(key)
+        fetch.enter()
         self._going[key] = fetch
         task = asyncio.create_task(self._run(fetch, sha256))
         self._tasks.add(task)
@@ -183,6 +196,7 @@ class Fetches:
             del self._going[fetch.key]
             if draft is not None and not fetch.kept:
                 await asyncio.to_thread(draft.discard)
+            fetch.leave()
 
     def _entry_of(self, arrival: Arrival) -> Entry:
         now = self._clock.now()
@@ -235,5 +249,10 @@ async def _receive(fetch: Fetch, draft: Draft, arrival: Arrival) -> None:
     async for piece in arrival.pieces:
         if draft.size + len(piece) > LARGEST_OBJECT:
             raise UpstreamBroke(key=fetch.key, reason="it is too large")
-        await asyncio.to_thread(draft.write, piece)
+        writing = asyncio.ensure_future(asyncio.to_thread(draft.write, piece))
+        try:
+            await asyncio.shield(writing)
+        finally:
+            # A thread cannot be cancelled: the file must not be closed before it is done.
+            await asyncio.wait([writing])
         fetch.grew()

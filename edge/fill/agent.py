@@ -5,6 +5,7 @@ if the control plane is gone. What is held already is never fetched again.
 """
 
 import asyncio
+import contextlib
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -115,7 +116,11 @@ class FillAgent:
     async def apply(self, state: DesiredState) -> None:
         """Takes up a new desired state."""
         await self._adopt(state)
-        await asyncio.to_thread(write_atomically, self._file, encode(state))
+        try:
+            await asyncio.to_thread(write_atomically, self._file, encode(state))
+        except OSError as error:
+            # It is asked for again after a restart; an edge with a full disk has to serve on.
+            _log.warning("desired state not stored", reason=str(error))
 
     async def _adopt(self, state: DesiredState) -> None:
         self._state = state
@@ -128,7 +133,9 @@ class FillAgent:
                 known = _Progress(desired)
                 entry = await self._cache.lookup(desired.manifest_key)
                 if entry is not None and entry.sha256.hex() == desired.manifest_sha256:
-                    await self._read_manifest(known, entry)
+                    with contextlib.suppress(NearcastError, OSError):
+                        # What cannot be read is fetched again with the rest.
+                        await self._read_manifest(known, entry)
             self._progress[name] = known
         self._pin()
         self._changed.set()
@@ -169,7 +176,7 @@ class FillAgent:
                 if part.manifest is None:
                     await self._fetch_manifest(part)
                 complete = await self._fill(part) and complete
-            except NearcastError as error:
+            except (NearcastError, OSError) as error:
                 _log.warning("fill failed", key=desired.manifest_key, reason=str(error))
                 complete = False
         return complete
@@ -227,7 +234,10 @@ class FillAgent:
             # The manifest is the truth about an object: what is held is something else.
             await self._cache.remove([key])
         fetch, joined = self._fetches.join(key, sha256=bytes.fromhex(sha256))
-        entry = await fetch.whole()
+        try:
+            entry = await fetch.whole()
+        finally:
+            fetch.leave()
         if joined and entry.sha256.hex() != sha256:
             await self._cache.remove([key])
             raise UpstreamBroke(key=key, reason="it is not what its manifest says")

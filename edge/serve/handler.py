@@ -22,6 +22,7 @@ from edge.fetch import Fetch, Fetches
 from edge.policy.keys import object_key
 from edge.serve.counters import Counters
 from edge.store import Cache, Entry
+from edge.store.cache import SLICE
 
 SEND_STALL = 30.0
 """Seconds that a viewer may take for one slice before it is let go."""
@@ -89,7 +90,11 @@ class Viewers:
                 return self._short(request, _method_not_allowed())
             found = await self._find(object_key(request.raw_path))
             result = found.result
-            return await self._send(request, found)
+            try:
+                return await self._send(request, found)
+            finally:
+                if found.fetch is not None:
+                    found.fetch.leave()
         except NearcastError as error:
             return self._short(request, problem_response(error), result)
         finally:
@@ -116,10 +121,7 @@ class Viewers:
             return _Found(entry, None, "hit", f"hit; ttl={ttl}")
         try:
             fetch, collapsed = self._fetches.join(key)
-            fetched = await fetch.head()
-            if fetch.size is None:
-                # Without a length neither a range nor a proper Content-Length can be told yet.
-                fetched = await fetch.whole()
+            fetched = await _arrived(fetch)
         except NearcastError as error:
             if entry is not None and entry.servable_stale and error.status != 404:
                 stale = f"hit; fwd=stale; ttl={int(entry.fresh_until - now)}"
@@ -155,7 +157,8 @@ class Viewers:
         if not entry.cache_control:
             del headers["Cache-Control"]
         whole = self._cache.memory.get(entry.file) if found.fetch is None else None
-        if decided.body is None or whole is not None:
+        # What is larger goes out in slices, so that a slow viewer costs no more than one of them.
+        if decided.body is None or (whole is not None and decided.body.length <= SLICE):
             return self._at_once(request, found, decided, headers, whole)
         return await self._stream(request, found, decided, headers)
 
@@ -212,6 +215,23 @@ class Viewers:
             finally:
                 self._counters.count(decided.status, found.result, sent)
         return response
+
+
+async def _arrived(fetch: Fetch) -> Entry:
+    """What is known of an object on its way, once that is enough to begin an answer.
+
+    Raises:
+        NearcastError: it does not come.
+    """
+    try:
+        entry = await fetch.head()
+        if fetch.size is None:
+            # Without a length neither a range nor a proper Content-Length can be told yet.
+            entry = await fetch.whole()
+    except BaseException:
+        fetch.leave()
+        raise
+    return entry
 
 
 async def _write_all(

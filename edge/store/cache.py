@@ -14,7 +14,7 @@ from collections.abc import AsyncGenerator, Iterable
 from pathlib import Path
 
 from common import logs
-from common.errors import StorageFull
+from common.errors import NearcastError, StorageFull
 from edge.policy.eviction import Recency
 from edge.store.draft import Draft
 from edge.store.entry import Entry
@@ -129,15 +129,14 @@ class Cache:
             OSError: the file cannot be read.
         """
         whole = self.memory.get(entry.file)
-        if whole is not None:
-            yield whole[start:stop]
-            return
-        if self.memory.fits(entry.size):
+        if whole is None and self.memory.fits(entry.size):
             whole = await asyncio.to_thread((self._objects / entry.file).read_bytes)
             if len(whole) != entry.size:
                 raise OSError(f"{entry.file} is cut")
             self.memory.put(entry.file, whole)
-            yield whole[start:stop]
+        if whole is not None:
+            for offset in range(start, stop, SLICE):
+                yield whole[offset : min(offset + SLICE, stop)]
             return
         # Opened once: an object that is evicted meanwhile stays readable to its end.
         file = await asyncio.to_thread(os.open, self._objects / entry.file, os.O_RDONLY)
@@ -176,7 +175,7 @@ class Cache:
         before = self._index.get(key) if key in self._recency else None
         try:
             await asyncio.to_thread(self._place, key, draft, entry)
-        except (StorageFull, OSError) as error:
+        except (NearcastError, OSError) as error:
             _log.warning("object not kept", key=key, reason=str(error))
             return False
         self._recency.add(key, entry.size)

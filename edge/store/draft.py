@@ -7,7 +7,6 @@ those who wait get them all the same; such an object is not kept.
 import errno
 import hashlib
 import os
-import weakref
 from pathlib import Path
 
 from common.errors import StorageFull
@@ -37,9 +36,6 @@ class Draft:
             if error.errno not in FULL:
                 raise
             self._memory = bytearray()
-        else:
-            # Open for as long as anybody can read it, under whatever name, or under none.
-            weakref.finalize(self, os.close, self._file)
 
     @property
     def on_disk(self) -> bool:
@@ -83,6 +79,12 @@ class Draft:
     def digest(self) -> bytes:
         """The SHA-256 of all bytes so far."""
         return self._digest.digest()
+
+    def close(self) -> None:
+        """Ends reading and writing; a discarded file's space is free from here on."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
 
     def discard(self) -> None:
         """Removes the file's name; those who read it may go on."""

@@ -300,6 +300,25 @@ async def test_a_full_disk_serves_what_it_holds_and_passes_the_rest_through(
     assert origin.count("/v/a/1/large.m4s") == 2
 
 
+async def test_an_edge_whose_disk_is_too_small_for_its_placement_lives_and_serves(
+    small_disk: Path, origin: Origin, control: Control
+) -> None:
+    large = {f"720p/c0/{number:05}.m4s": bytes([number]) * 300_000 for number in range(20)}
+    control.want(publish(origin, "1", {"main.m3u8": b"#EXTM3U\n", **large}))
+    async with edge(edge_settings(small_disk, origin.url, **placed(control))) as viewer:
+        await until(lambda: len(origin.asked) > 8)
+        for _ in range(2):
+            control.want(*control.packages)
+            beats = len(control.heartbeats)
+            await until(lambda seen=beats: len(control.heartbeats) > seen + 2)  # type: ignore[misc]  # bound now
+        for name, body in large.items():
+            async with viewer.get(f"/v/a/1/{name}") as response:
+                assert response.status == 200
+                assert await response.read() == body
+    assert control.holdings is not None
+    assert not control.holdings.packages[0].complete
+
+
 class EdgeProcess:
     """An edge as a process of its own, which can be killed."""
 

@@ -45,7 +45,9 @@ async def store(cache: Cache, key: str, body: bytes) -> Entry | None:
     draft = await cache.draft()
     await asyncio.to_thread(draft.write, body)
     made = entry(body)
-    return made if await cache.commit(key, draft, made) else None
+    kept = await cache.commit(key, draft, made)
+    draft.close()
+    return made if kept else None
 
 
 async def read(cache: Cache, key: str) -> bytes | None:
