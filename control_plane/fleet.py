@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from common import logs
 from common.clock import Clock
-from common.errors import NearcastError, Unavailable
+from common.errors import NearcastError, StorageFull, Unavailable
 from common.messages import (
     DesiredState,
     EdgeState,
@@ -80,11 +80,11 @@ class Fleet:
         """Draws the picture anew. Never raises: an old picture is better than none."""
         try:
             edges = {record.edge_id: record for record in await self._catalog.edges()}
-            known = sum(len(asset.packages) for asset in self._picture.assets.values())
             packages: tuple[Package, ...] | None = None
-            if await self._catalog.package_count() != known:
+            if await self._catalog.package_count() != len(self._packages()):
                 packages = await self._catalog.packages()
-        except Unavailable as error:
+        except NearcastError as error:
+            # Unreachable, or with a record in it that this release cannot read.
             if self.away is None:
                 _log.warning("routing from the last picture", reason=str(error))
             self.away = str(error)
@@ -97,7 +97,11 @@ class Fleet:
             if edge_id not in edges or edges[edge_id].heard_at < mine.heard_at:
                 read = edges.get(edge_id, mine)
                 edges[edge_id] = replace(mine, holdings=read.holdings or mine.holdings)
-        self._draw(edges, None if packages is None else group_by_asset(packages))
+        if packages is None:
+            self._draw(edges)
+        else:
+            # What was published here while the catalog was read stays in the picture.
+            self._draw(edges, group_by_asset([*packages, *self._packages()]))
 
     def _draw(
         self, edges: Mapping[str, EdgeRecord], assets: Mapping[str, Asset] | None = None
@@ -137,10 +141,12 @@ class Fleet:
             Unavailable: the database does not answer.
         """
         package = await self._catalog.publish(announcement, self._clock.now())
-        known = [p for asset in self._picture.assets.values() for p in asset.packages]
-        if package not in known:
-            self._draw(self._picture.edges, group_by_asset([*known, package]))
+        if package not in self._packages():
+            self._draw(self._picture.edges, group_by_asset([*self._packages(), package]))
         return package
+
+    def _packages(self) -> list[Package]:
+        return [package for asset in self._picture.assets.values() for package in asset.packages]
 
     async def hear(self, heartbeat: Heartbeat) -> HeartbeatAnswer:
         """Takes a heartbeat and answers what the edge should do.
@@ -159,7 +165,7 @@ class Fleet:
             self._draw({**self._picture.edges, record.edge_id: record})
             try:
                 await self._catalog.record_heartbeat(heartbeat, now)
-            except Unavailable as error:
+            except (Unavailable, StorageFull) as error:
                 self.away = str(error)
         holdings = record.holdings
         return HeartbeatAnswer(

@@ -14,7 +14,7 @@ from pymongo.errors import DuplicateKeyError, PyMongoError
 from pymongo.write_concern import WriteConcern
 
 from common.errors import StorageFull, Unavailable
-from common.messages import Heartbeat, Holdings, PackageAnnouncement
+from common.messages import Heartbeat, Holdings, MessageInvalid, PackageAnnouncement
 from control_plane.catalog.port import PackageConflict
 from control_plane.catalog.records import EdgeRecord, Package
 
@@ -131,7 +131,10 @@ async def _asked(operation: Callable[[], Awaitable[T]]) -> T:
 
 
 def _record(document: Document | None, kind: type[T]) -> T:
-    return msgspec.convert(document, kind)
+    try:
+        return msgspec.convert(document, kind)
+    except msgspec.ValidationError as error:
+        raise MessageInvalid(message=kind.__name__, reason=str(error)) from error
 
 
 def _translated(error: PyMongoError) -> Unavailable | StorageFull:

@@ -66,11 +66,12 @@ class EdgeRecord:
 
 
 def group_by_asset(packages: Iterable[Package]) -> dict[str, Asset]:
-    """The assets that ``packages`` are of, by name."""
-    ordered = sorted(
-        packages,
-        key=lambda package: (package.announcement.asset_id, package.announcement.version),
-    )
+    """The assets that ``packages`` are of, by name; a package that is named twice counts once."""
+    distinct = {
+        (package.announcement.asset_id, package.announcement.version): package
+        for package in packages
+    }
+    ordered = [distinct[name] for name in sorted(distinct)]
     return {
         asset_id: Asset(asset_id, tuple(versions))
         for asset_id, versions in itertools.groupby(
