@@ -13,7 +13,7 @@ from ingest.transcode.settings import Preset, TranscodeSettings
 from tests.unit.ingest.media import media_info
 
 SOURCE = Path("/videos/a film: the 100% [cut].mp4")
-FOLDER = Path("/work/attempt")
+FOLDER = Path("/scratch/attempt")
 SETTINGS = TranscodeSettings(preset=Preset.VERYFAST, threads=2)
 PLAN = plan(media_info(rate=Rational(25), width=320, height=180), PlanSettings())
 
