@@ -76,6 +76,8 @@ def load(path: Path, kind: type[T]) -> T:
         raise SettingsUnreadable(file=path, reason=error.strerror) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsUnreadable(file=path, reason=f"it is no TOML: {error}") from error
+    except RecursionError as error:
+        raise SettingsUnreadable(file=path, reason="it is nested too deep") from error
     return _anchored(check(document, kind, source=str(path)), path.absolute().parent)
 
 

@@ -4,9 +4,8 @@ from typing import Annotated
 
 import msgspec
 
-from common.messages.packages import Identifier, ObjectKey, Sha256
+from common.messages.packages import Count, Identifier, ObjectKey, Sha256
 
-Count = Annotated[int, msgspec.Meta(ge=0)]
 Url = Annotated[str, msgspec.Meta(pattern=r"^https?://[!-~]{1,512}\Z")]
 
 

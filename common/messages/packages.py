@@ -11,6 +11,9 @@ Identifier = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,64}\Z")]
 Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 """A SHA-256 digest in lower-case hexadecimal."""
 
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+"""How many; no more than a database's 64-bit column holds."""
+
 KEY_PATTERN = re.compile(r"^(?!.*(?:^|/)\.{1,2}(?:/|$))[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)*\Z")
 """An object's key: path segments of unreserved characters, none of them ``.`` or ``..``."""
 
@@ -21,7 +24,7 @@ class ManifestObject(msgspec.Struct, frozen=True):
     """One object of a package."""
 
     key: ObjectKey
-    size: Annotated[int, msgspec.Meta(ge=0)]
+    size: Count
     sha256: Sha256
     content_type: Annotated[str, msgspec.Meta(pattern=r"^[!-~ ]{1,128}\Z")]
 
@@ -50,12 +53,12 @@ class PackageAnnouncement(msgspec.Struct, frozen=True):
     poster: ObjectKey | None
     manifest_key: ObjectKey
     manifest_sha256: Sha256
-    bytes: int
+    bytes: Count
     """Sum of the sizes of all objects."""
-    object_count: int
-    duration: float
+    object_count: Count
+    duration: Annotated[float, msgspec.Meta(ge=0)]
     """Seconds of the longest track."""
-    renditions: tuple[str, ...]
+    renditions: tuple[Annotated[str, msgspec.Meta(max_length=128)], ...]
     """Names of the renditions, best first, for people to read."""
 
 

@@ -19,7 +19,12 @@ class ListenSettings(msgspec.Struct, frozen=True, kw_only=True):
     """An address to listen on."""
 
     host: Annotated[
-        str, msgspec.Meta(description="Address to listen on; 0.0.0.0 is every IPv4 address.")
+        str,
+        msgspec.Meta(
+            description="Address to listen on; 0.0.0.0 is every IPv4 address.",
+            # Nothing would be every address too, which nobody should say by accident.
+            pattern=r"^[!-~]{1,253}\Z",
+        ),
     ] = "127.0.0.1"
     port: Annotated[
         int,

@@ -86,6 +86,14 @@ def test_sizes(tmp_path: Path, text: str, size: int) -> None:
         ("disk = -1\n[listen]\nport = 9", "disk: expected a size such as "),
         ("disk = true\n[listen]\nport = 9", "disk: expected a size such as "),
         ("folder = 1\n[listen]\nport = 9", "folder: expected Path."),
+        ('folder = ""\n[listen]\nport = 9', "folder: expected Path."),
+        ("copies = nan\n[listen]\nport = 9", "copies: expected int, got float."),
+        ("copies = 1979-05-27\n[listen]\nport = 9", "copies: expected int, got date."),
+        ("copies = true\n[listen]\nport = 9", "copies: expected int, got bool."),
+        ("copies = [2]\n[listen]\nport = 9", "copies: expected int, got array."),
+        ('[listen]\nport = 9\nhost = ""', "listen.host: expected str matching regex "),
+        ('[listen]\nport = 9\nhost = "a b"', "listen.host: expected str matching regex "),
+        ("credentials = 1\n[listen]\nport = 9", "credentials: expected array, got int."),
         (
             '[listen]\nport = 9\n[[credentials]]\nname = "a"\ntoken = "short"\nroles = ["edge"]',
             "credentials[0].token: expected str of length >= 16.",
@@ -127,6 +135,25 @@ def test_what_is_no_toml_is_told(tmp_path: Path, content: bytes) -> None:
 
     with pytest.raises(SettingsUnreadable, match=r"bad\.toml cannot be read as settings: it is no"):
         load(tmp_path / "bad.toml", Demo)
+
+
+@pytest.mark.parametrize("opening", ["[", "{a="])
+def test_endless_nesting_is_told(tmp_path: Path, opening: str) -> None:
+    with pytest.raises(SettingsUnreadable, match="nested too deep"):
+        loaded(tmp_path, "x = " + opening * 50_000)
+
+
+def test_a_folder_in_place_of_the_file_is_told(tmp_path: Path) -> None:
+    with pytest.raises(SettingsUnreadable, match="Is a directory"):
+        load(tmp_path, Demo)
+
+
+def test_a_setting_without_a_description_is_a_mistake_of_ours() -> None:
+    class Silent(msgspec.Struct, frozen=True):
+        port: int
+
+    with pytest.raises(TypeError, match="setting without a description"):
+        example(Silent, heading="x")
 
 
 def test_the_example_tells_unit_default_and_bounds() -> None:

@@ -1,7 +1,14 @@
 """Messages survive the wire, and what is no message is refused."""
 
-import pytest
+import types
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common import messages
 from common.messages import (
     Heartbeat,
     ManifestObject,
@@ -14,10 +21,93 @@ from common.messages import (
 from common.messages.packages import KEY_PATTERN, manifest_key, version_prefix
 from tests.unit.control_plane.records import announcement, heartbeat
 
+KINDS = [
+    kind
+    for name in messages.__all__
+    if isinstance(kind := getattr(messages, name), type) and issubclass(kind, msgspec.Struct)
+]
 
-@pytest.mark.parametrize("message", [announcement(), heartbeat()], ids=["package", "heartbeat"])
-def test_messages_survive_the_wire(message: PackageAnnouncement | Heartbeat) -> None:
-    assert decode(encode(message), type(message)) == message
+
+def anything(hint: Any, bounds: tuple[msgspec.Meta, ...] = ()) -> st.SearchStrategy[Any]:
+    """Values of the type ``hint`` within ``bounds``, as far into the corners as they go."""
+    origin, parts = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        return anything(parts[0], parts[1:])
+    if origin in {types.UnionType, Union}:
+        return st.one_of([anything(part) for part in parts])
+    if origin is tuple:
+        return st.lists(anything(parts[0]), max_size=3).map(tuple)
+    if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
+        hints = get_type_hints(hint, include_extras=True)
+        return st.builds(hint, **{name: anything(part) for name, part in hints.items()})
+    return any_scalar(hint, bounds)
+
+
+def any_scalar(hint: Any, bounds: tuple[msgspec.Meta, ...]) -> st.SearchStrategy[Any]:
+    """Numbers and texts within ``bounds``; of an enumeration, its members."""
+
+    def bound(name: str) -> Any:
+        return next((value for each in bounds if (value := getattr(each, name)) is not None), None)
+
+    if hint is int:
+        return st.integers(bound("ge"), bound("le"))
+    if hint is float:
+        return st.floats(bound("ge"), bound("le"), allow_nan=False, allow_infinity=False)
+    if hint is not str:
+        return st.from_type(hint)
+    if bound("pattern"):
+        return st.from_regex(bound("pattern"), alphabet=st.characters(codec="ascii"))
+    return st.text(max_size=bound("max_length"))
+
+
+def test_every_message_is_among_those_tried() -> None:
+    assert {Heartbeat, PackageAnnouncement, PackageManifest, messages.RouteView} <= set(KINDS)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+@given(data=st.data())
+def test_messages_survive_the_wire(kind: type[msgspec.Struct], data: st.DataObject) -> None:
+    message = data.draw(anything(kind))
+
+    assert decode(encode(message), kind) == message
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        ("bytes", -1),
+        ("bytes", 2**63),
+        ("object_count", -1),
+        ("duration", -0.5),
+        ("title", "x" * 513),
+        ("renditions", ["x" * 129]),
+        ("manifest_sha256", "ab"),
+        ("entry", "../main.m3u8"),
+    ],
+)
+def test_an_announcement_out_of_bounds_is_refused(member: str, value: object) -> None:
+    body = msgspec.to_builtins(announcement()) | {member: value}
+
+    with pytest.raises(MessageInvalid, match=rf"at `\$\.{member}"):
+        decode(encode(body), PackageAnnouncement)
+
+
+@pytest.mark.parametrize("count", [-1, 2**63, 10**30, 1.5])
+def test_a_count_no_database_can_hold_is_refused(count: float) -> None:
+    body = msgspec.to_builtins(heartbeat()) | {"used_bytes": count}
+
+    with pytest.raises(MessageInvalid, match="used_bytes"):
+        decode(encode(body), Heartbeat)
+
+
+@pytest.mark.parametrize(
+    "url", ["", "edge", "ftp://e", "javascript:x", "https://a b", "https://\n"]
+)
+def test_odd_addresses_are_refused(url: str) -> None:
+    body = msgspec.to_builtins(heartbeat()) | {"url": url}
+
+    with pytest.raises(MessageInvalid, match="url"):
+        decode(encode(body), Heartbeat)
 
 
 def test_members_that_are_not_known_are_ignored() -> None:
