@@ -1,10 +1,12 @@
 """The control plane put together: the one place that names its parts."""
 
 import asyncio
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 from aiohttp import web
 
+from common import logs
 from common.clock import SystemClock
 from common.errors import SettingsInvalid
 from common.metrics import new_registry
@@ -31,6 +33,12 @@ __all__ = ["Settings", "main"]
 
 REFRESH_EVERY = 1.0
 """Seconds between looks at what other control planes wrote."""
+SAVE_EVERY = 0.2
+"""Seconds that what an edge told waits to be written."""
+LAST_WRITES_WITHIN = 1.0
+"""Seconds that the last writes may take when the role ends."""
+
+_log = logs.get(__name__)
 
 
 async def main(settings: Settings, stop: asyncio.Event) -> None:
@@ -74,16 +82,39 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
             return {"catalog": fleet.away} if fleet.away is not None else {}
 
         add_health_routes(application, registry, ready)
-        refreshing = asyncio.create_task(_keep_fresh(fleet))
-        stack.callback(refreshing.cancel)
+        await stack.enter_async_context(_kept_fresh(fleet))
         async with listening([Listener(application, settings.listen)]):
             await stop.wait()
 
 
+@asynccontextmanager
+async def _kept_fresh(fleet: Fleet) -> AsyncIterator[None]:
+    """Keeps catalog and picture alike while the block runs, and writes down what is left."""
+    keeping = asyncio.create_task(_keep_fresh(fleet))
+    try:
+        yield
+    finally:
+        keeping.cancel()
+        with suppress(asyncio.CancelledError):
+            await keeping
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_WRITES_WITHIN):
+                await fleet.save()
+
+
 async def _keep_fresh(fleet: Fleet) -> None:
+    refresh_at = 0.0
+    clock = SystemClock()
     while True:
-        await asyncio.sleep(REFRESH_EVERY)
-        await fleet.refresh()
+        await asyncio.sleep(SAVE_EVERY)
+        try:
+            await fleet.save()
+            if clock.monotonic() >= refresh_at:
+                refresh_at = clock.monotonic() + REFRESH_EVERY
+                await fleet.refresh()
+        except Exception:
+            # Whatever it was, it must not be the end of looking.
+            _log.exception("the catalog could not be read or written")
 
 
 def _rules(settings: Settings) -> Rules:

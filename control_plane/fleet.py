@@ -1,7 +1,8 @@
 """The control plane's picture of catalog and fleet: in memory, so that routing waits for nobody.
 
 The picture is drawn anew from the catalog every second, which is how several control planes see the
-same, and at once after what this one is told. While the database is away, the last picture serves.
+same, and at once after what this one is told. What edges tell is written down a moment later, so
+that a database that is away or slow keeps no edge waiting: the last picture serves, and goes on.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from common import logs
 from common.clock import Clock
-from common.errors import NearcastError, StorageFull, Unavailable
+from common.errors import NearcastError
 from common.messages import (
     DesiredState,
     EdgeState,
@@ -73,11 +74,40 @@ class Fleet:
         self._clock = clock
         self.rules = rules
         self._picture = _Picture()
-        self.away: str | None = "the catalog was not read yet"
-        """Why the picture may be old; None when it is fresh."""
+        self._unsaved_heartbeats: dict[str, EdgeRecord] = {}
+        self._unsaved_holdings: dict[str, Holdings] = {}
+        self._unread: str | None = "the catalog was not read yet"
+        self._unwritten: str | None = None
+
+    @property
+    def away(self) -> str | None:
+        """Why picture and catalog may differ; None when both are fresh."""
+        return self._unread or self._unwritten
+
+    async def save(self) -> None:
+        """Writes down what edges told since the last time. Never raises: what cannot be written is
+        kept for the next time, the latest of each edge."""
+        try:
+            for record in list(self._unsaved_heartbeats.values()):
+                await self._catalog.record_heartbeat(record.heartbeat, record.heard_at)
+                if self._unsaved_heartbeats.get(record.edge_id) is record:
+                    del self._unsaved_heartbeats[record.edge_id]
+            for holdings in list(self._unsaved_holdings.values()):
+                await self._catalog.record_holdings(holdings)
+                if self._unsaved_holdings.get(holdings.edge_id) is holdings:
+                    del self._unsaved_holdings[holdings.edge_id]
+        except NearcastError as error:
+            if self._unwritten is None:
+                _log.warning("what edges tell is not written down", reason=str(error))
+            self._unwritten = str(error)
+        else:
+            self._unwritten = None
 
     async def refresh(self) -> None:
-        """Draws the picture anew. Never raises: an old picture is better than none."""
+        """Draws the picture anew. Never raises: an old picture is better than none.
+
+        Not to be called while ``save`` runs.
+        """
         try:
             edges = {record.edge_id: record for record in await self._catalog.edges()}
             packages: tuple[Package, ...] | None = None
@@ -85,18 +115,20 @@ class Fleet:
                 packages = await self._catalog.packages()
         except NearcastError as error:
             # Unreachable, or with a record in it that this release cannot read.
-            if self.away is None:
+            if self._unread is None:
                 _log.warning("routing from the last picture", reason=str(error))
-            self.away = str(error)
+            self._unread = str(error)
             return
-        if self.away is not None:
+        if self._unread is not None:
             _log.info("the catalog answers")
-        self.away = None
+        self._unread = None
         for edge_id, mine in self._picture.edges.items():
             # What this process heard itself may be newer than what it read.
             if edge_id not in edges or edges[edge_id].heard_at < mine.heard_at:
                 read = edges.get(edge_id, mine)
                 edges[edge_id] = replace(mine, holdings=read.holdings or mine.holdings)
+        for edge_id, holdings in self._unsaved_holdings.items():
+            edges[edge_id] = replace(edges[edge_id], holdings=holdings)
         if packages is None:
             self._draw(edges)
         else:
@@ -148,7 +180,7 @@ class Fleet:
     def _packages(self) -> list[Package]:
         return [package for asset in self._picture.assets.values() for package in asset.packages]
 
-    async def hear(self, heartbeat: Heartbeat) -> HeartbeatAnswer:
+    def hear(self, heartbeat: Heartbeat) -> HeartbeatAnswer:
         """Takes a heartbeat and answers what the edge should do.
 
         Raises:
@@ -162,30 +194,27 @@ class Fleet:
             record.heartbeat, record.heard_at, heartbeat, now=now, silence=self.rules.silence
         ):
             record = EdgeRecord(heartbeat, now, record.holdings if record else None)
+            self._unsaved_heartbeats[record.edge_id] = record
             self._draw({**self._picture.edges, record.edge_id: record})
-            try:
-                await self._catalog.record_heartbeat(heartbeat, now)
-            except (Unavailable, StorageFull) as error:
-                self.away = str(error)
         holdings = record.holdings
+        desired = self._picture.desired.get(record.edge_id)
         return HeartbeatAnswer(
-            desired_revision=self._picture.desired[record.edge_id].revision,
+            # A replay from an edge that was given up asks for nothing.
+            desired_revision=desired.revision if desired else heartbeat.desired_revision,
             send_holdings=holdings is None or holdings.revision != heartbeat.holdings_revision,
         )
 
-    async def take_holdings(self, holdings: Holdings) -> None:
+    def take_holdings(self, holdings: Holdings) -> None:
         """Takes what an edge holds.
 
         Raises:
             EdgeUnknown: it never sent a heartbeat.
-            Unavailable: the database does not answer.
         """
         record = self._picture.edges.get(holdings.edge_id)
         if record is None:
             raise EdgeUnknown(edge_id=holdings.edge_id)
-        await self._catalog.record_holdings(holdings)
-        latest = self._picture.edges[holdings.edge_id]
-        self._draw({**self._picture.edges, latest.edge_id: replace(latest, holdings=holdings)})
+        self._unsaved_holdings[holdings.edge_id] = holdings
+        self._draw({**self._picture.edges, record.edge_id: replace(record, holdings=holdings)})
 
     def desired(self, edge_id: str) -> DesiredState:
         """What an edge should hold.

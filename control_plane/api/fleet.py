@@ -56,7 +56,7 @@ class FleetApi:
         heartbeat = await read_message(request, Heartbeat, limit=64 * KIBIBYTE)
         _check_name(heartbeat.edge_id, edge_id)
         self._metrics.heartbeats.inc()
-        return _json(await self._fleet.hear(heartbeat))
+        return _json(self._fleet.hear(heartbeat))
 
     async def desired(self, request: web.Request) -> web.Response:
         """An edge asks what it should hold."""
@@ -67,7 +67,7 @@ class FleetApi:
         edge_id = self._as_edge(request)
         holdings = await read_message(request, Holdings, limit=16 * KIBIBYTE * KIBIBYTE)
         _check_name(holdings.edge_id, edge_id)
-        await self._fleet.take_holdings(holdings)
+        self._fleet.take_holdings(holdings)
         return web.Response(status=204)
 
     async def assets(self, request: web.Request) -> web.Response:

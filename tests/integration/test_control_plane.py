@@ -3,7 +3,9 @@
 import asyncio
 import base64
 import contextlib
+import os
 import shutil
+import signal
 import sqlite3
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -21,6 +23,7 @@ from control_plane.app import main
 from control_plane.geoip import GeoDatabaseUnusable
 from control_plane.settings import RegionSettings, Settings
 from deploy.up.geography import PLACES, ensure_database
+from tests.servers.databases import mongodb
 from tests.servers.processes import free_ports
 from tests.unit.control_plane.records import announcement, heartbeat, holdings
 
@@ -377,6 +380,26 @@ async def test_routing_goes_on_while_the_database_is_away(tmp_path: Path) -> Non
                 await asyncio.sleep(0.05)
         await talk.beat("eu-1")
         assert [edge["edge_id"] for edge in await talk.route(CLIENTS["eu"])] == ["eu-1"]
+
+
+async def test_edges_stay_up_while_mongodb_does_not_answer(tmp_path: Path) -> None:
+    with mongodb(tmp_path) as server:
+        settings = control_settings(tmp_path, database=DatabaseSettings(mongodb=server.url))
+        async with control_plane(settings) as talk:
+            await talk.publish()
+            await talk.beat("eu-1")
+            os.kill(server.pid, signal.SIGSTOP)
+            try:
+                for number in range(4):
+                    async with asyncio.timeout(0.5):
+                        await talk.beat("eu-1")
+                        await talk.hold("eu-1", ("a", "1"), held=number)
+                    await asyncio.sleep(0.4)
+                    routed = await talk.route(CLIENTS["eu"])
+                    assert [edge["edge_id"] for edge in routed] == ["eu-1"]
+                assert routed[0]["reason"].startswith("holds the version")
+            finally:
+                os.kill(server.pid, signal.SIGCONT)
 
 
 async def test_the_page_asks_for_an_operators_token(talk: Talk) -> None:

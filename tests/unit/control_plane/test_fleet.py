@@ -1,6 +1,8 @@
 """The picture that the control plane keeps, on a real catalog, with a clock that the test moves."""
 
 import asyncio
+import contextlib
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -79,12 +81,12 @@ async def test_a_publish_during_a_refresh_does_not_vanish(
 
 
 async def test_an_edge_falls_silent_and_comes_back(fleet: Fleet, clock: Clock) -> None:
-    await fleet.hear(heartbeat())
+    fleet.hear(heartbeat())
     (record,) = fleet.edges()
     assert fleet.state_of(record) is EdgeState.UP
     clock.time += 3
     assert fleet.state_of(record) is EdgeState.DOWN
-    await fleet.hear(heartbeat(sequence=2))
+    fleet.hear(heartbeat(sequence=2))
     (record,) = fleet.edges()
     assert fleet.state_of(record) is EdgeState.UP
 
@@ -92,13 +94,13 @@ async def test_an_edge_falls_silent_and_comes_back(fleet: Fleet, clock: Clock) -
 async def test_a_silent_edge_keeps_its_packages_for_a_while(fleet: Fleet, clock: Clock) -> None:
     await fleet.publish(announcement())
     for edge in ("eu-1", "eu-2", "eu-3"):
-        await fleet.hear(heartbeat(edge))
+        fleet.hear(heartbeat(edge))
     placed = fleet.wanted("a", "1")["eu"]
     others = {"eu-1", "eu-2", "eu-3"} - {placed[0]}
 
     clock.time += 599
     for edge in others:
-        await fleet.hear(heartbeat(edge, 2))
+        fleet.hear(heartbeat(edge, 2))
     assert fleet.wanted("a", "1")["eu"] == placed
     clock.time += 1
     await fleet.refresh()
@@ -109,23 +111,23 @@ async def test_a_silent_edge_keeps_its_packages_for_a_while(fleet: Fleet, clock:
 
 async def test_an_edge_that_moves_is_placed_where_it_is(fleet: Fleet) -> None:
     await fleet.publish(announcement())
-    await fleet.hear(heartbeat("eu-1"))
-    await fleet.hear(heartbeat("eu-1", 2, region="us"))
+    fleet.hear(heartbeat("eu-1"))
+    fleet.hear(heartbeat("eu-1", 2, region="us"))
 
     assert dict(fleet.wanted("a", "1")) == {"us": ("eu-1",)}
 
 
 async def test_a_region_that_is_none_is_refused(fleet: Fleet) -> None:
     with pytest.raises(RegionUnknown, match="says it is in region 'mars'"):
-        await fleet.hear(heartbeat(region="mars"))
+        fleet.hear(heartbeat(region="mars"))
 
 
 async def test_only_edges_that_are_up_serve(fleet: Fleet, clock: Clock) -> None:
     await fleet.publish(announcement())
-    await fleet.hear(heartbeat("eu-1"))
-    await fleet.hear(heartbeat("eu-2", ready=False))
-    await fleet.hear(heartbeat("us-1"))
-    await fleet.take_holdings(holdings("us-1", ("a", "1")))
+    fleet.hear(heartbeat("eu-1"))
+    fleet.hear(heartbeat("eu-2", ready=False))
+    fleet.hear(heartbeat("us-1"))
+    fleet.take_holdings(holdings("us-1", ("a", "1")))
 
     assert {edge.edge_id: edge.holds for edge in fleet.serving(announcement())} == {
         "eu-1": False,
@@ -135,7 +137,7 @@ async def test_only_edges_that_are_up_serve(fleet: Fleet, clock: Clock) -> None:
 
 async def test_holdings_of_an_edge_that_never_spoke_are_refused(fleet: Fleet) -> None:
     with pytest.raises(EdgeUnknown):
-        await fleet.take_holdings(holdings("eu-1"))
+        fleet.take_holdings(holdings("eu-1"))
 
 
 async def test_the_last_picture_serves_while_the_catalog_is_away(
@@ -147,6 +149,49 @@ async def test_the_last_picture_serves_while_the_catalog_is_away(
 
     assert fleet.away is not None
     assert fleet.asset("a")
-    answer = await fleet.hear(heartbeat())
+    answer = fleet.hear(heartbeat())
     assert answer.desired_revision > 0
     assert [edge.edge_id for edge in fleet.serving(announcement())] == ["eu-1"]
+
+
+async def test_what_edges_told_is_written_when_the_catalog_is_back(
+    fleet: Fleet, catalog: SqliteCatalog, tmp_path: Path
+) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / "control.sqlite")) as other:
+        other.execute("ALTER TABLE edges RENAME TO gone")
+        fleet.hear(heartbeat())
+        fleet.take_holdings(holdings("eu-1", ("a", "1")))
+        await fleet.save()
+        told = fleet.away
+        other.execute("ALTER TABLE gone RENAME TO edges")
+    await fleet.save()
+    await fleet.refresh()
+
+    assert told is not None
+    assert "no such table: edges" in told
+    assert fleet.away is None
+    assert [record.holds("a", "1") for record in await catalog.edges()] == [True]
+
+
+async def test_holdings_told_during_a_refresh_stay(fleet: Fleet) -> None:
+    fleet.hear(heartbeat())
+    fleet.take_holdings(holdings("eu-1"))
+    await fleet.save()
+    refreshing = asyncio.create_task(fleet.refresh())
+    await asyncio.sleep(0)
+    fleet.take_holdings(holdings("eu-1", ("a", "1")))
+    await refreshing
+
+    assert [record.holds("a", "1") for record in fleet.edges()] == [True]
+
+
+async def test_a_replay_from_an_edge_that_was_given_up_is_answered(
+    fleet: Fleet, clock: Clock
+) -> None:
+    fleet.hear(heartbeat())
+    clock.time += 1000
+    await fleet.save()
+    await fleet.refresh()
+
+    assert fleet.hear(heartbeat(desired_revision=7)).desired_revision == 7
+    assert fleet.serving(announcement()) == []
