@@ -109,7 +109,8 @@ class Fleet:
         Not to be called while ``save`` runs.
         """
         try:
-            edges = {record.edge_id: record for record in await self._catalog.edges()}
+            read = await self._catalog.edges()
+            told = await self._catalog.holdings(self._with_other_holdings(read))
             packages: tuple[Package, ...] | None = None
             if await self._catalog.package_count() != len(self._packages()):
                 packages = await self._catalog.packages()
@@ -122,18 +123,37 @@ class Fleet:
         if self._unread is not None:
             _log.info("the catalog answers")
         self._unread = None
-        for edge_id, mine in self._picture.edges.items():
-            # What this process heard itself may be newer than what it read.
-            if edge_id not in edges or edges[edge_id].heard_at < mine.heard_at:
-                read = edges.get(edge_id, mine)
-                edges[edge_id] = replace(mine, holdings=read.holdings or mine.holdings)
-        for edge_id, holdings in self._unsaved_holdings.items():
-            edges[edge_id] = replace(edges[edge_id], holdings=holdings)
+        edges = self._merged(read, {holdings.edge_id: holdings for holdings in told})
         if packages is None:
             self._draw(edges)
         else:
             # What was published here while the catalog was read stays in the picture.
             self._draw(edges, group_by_asset([*packages, *self._packages()]))
+
+    def _with_other_holdings(self, read: Iterable[EdgeRecord]) -> list[str]:
+        """The edges whose holdings are not the ones that their heartbeat names: holdings are long,
+        and most of the time they are known."""
+        mine = self._picture.edges
+        return [
+            record.edge_id
+            for record in read
+            if record.edge_id not in mine
+            or (held := mine[record.edge_id].holdings) is None
+            or held.revision != record.heartbeat.holdings_revision
+        ]
+
+    def _merged(
+        self, read: Iterable[EdgeRecord], told: Mapping[str, Holdings]
+    ) -> dict[str, EdgeRecord]:
+        """Of what was read and what this process heard itself, the newer."""
+        edges = dict(self._picture.edges)
+        for record in read:
+            mine = edges.get(record.edge_id)
+            if mine is None or mine.heard_at < record.heard_at:
+                edges[record.edge_id] = replace(record, holdings=mine.holdings if mine else None)
+        for edge_id, holdings in {**told, **self._unsaved_holdings}.items():
+            edges[edge_id] = replace(edges[edge_id], holdings=holdings)
+        return edges
 
     def _draw(
         self, edges: Mapping[str, EdgeRecord], assets: Mapping[str, Asset] | None = None

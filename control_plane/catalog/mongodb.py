@@ -4,7 +4,7 @@ Every write touches one document, so a single server serves as well as a replica
 kept as documents, not as text, so that an operator can query them.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any, TypeVar
 
 import msgspec
@@ -104,19 +104,17 @@ class MongoCatalog:
 
     async def edges(self) -> tuple[EdgeRecord, ...]:
         """See the port."""
-        held = {
-            document["_id"]: _record(document, Holdings)
-            for document in await _asked(lambda: self._holdings.find().to_list())
-        }
         beats = await _asked(lambda: self._edges.find().to_list())
         return tuple(
-            EdgeRecord(
-                _record(document["heartbeat"], Heartbeat),
-                document["heard_at"],
-                held.get(document["_id"]),
-            )
+            EdgeRecord(_record(document.get("heartbeat"), Heartbeat), document.get("heard_at", 0.0))
             for document in beats
         )
+
+    async def holdings(self, edge_ids: Collection[str]) -> tuple[Holdings, ...]:
+        """See the port."""
+        wanted = {"_id": {"$in": list(edge_ids)}}
+        found = await _asked(lambda: self._holdings.find(wanted).to_list())
+        return tuple(_record(document, Holdings) for document in found)
 
     async def close(self) -> None:
         """See the port."""

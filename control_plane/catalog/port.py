@@ -1,5 +1,6 @@
 """The port behind which the catalog lives."""
 
+from collections.abc import Collection
 from typing import Protocol
 
 from common.errors import NearcastError
@@ -45,7 +46,11 @@ class Catalog(Protocol):
         ...
 
     async def edges(self) -> tuple[EdgeRecord, ...]:
-        """Every edge that was ever heard of, in no order."""
+        """Every edge that was ever heard of, in no order, without its holdings."""
+        ...
+
+    async def holdings(self, edge_ids: Collection[str]) -> tuple[Holdings, ...]:
+        """What those of ``edge_ids`` hold that have told it, in no order."""
         ...
 
     async def close(self) -> None:

@@ -4,6 +4,7 @@ Records are JSON; the columns beside them are what queries need. Each write is o
 is atomic without a transaction that a cancelled request could leave open.
 """
 
+from collections.abc import Collection
 from pathlib import Path
 
 from common.messages import Heartbeat, Holdings, PackageAnnouncement, decode, encode_text
@@ -97,14 +98,17 @@ class SqliteCatalog:
 
     async def edges(self) -> tuple[EdgeRecord, ...]:
         """See the port."""
-        async with self._file.rows(
-            "SELECT heartbeat, heard_at, record FROM edges LEFT JOIN holdings USING (edge_id)", ()
-        ) as cursor:
+        async with self._file.rows("SELECT heartbeat, heard_at FROM edges", ()) as cursor:
             rows = await cursor.fetchall()
-        return tuple(
-            EdgeRecord(decode(beat, Heartbeat), heard_at, decode(held, Holdings) if held else None)
-            for beat, heard_at, held in rows
-        )
+        return tuple(EdgeRecord(decode(beat, Heartbeat), heard_at) for beat, heard_at in rows)
+
+    async def holdings(self, edge_ids: Collection[str]) -> tuple[Holdings, ...]:
+        """See the port."""
+        async with self._file.rows(
+            "SELECT record FROM holdings WHERE edge_id IN (SELECT value FROM json_each(?))",
+            (encode_text(list(edge_ids)),),
+        ) as cursor:
+            return tuple(decode(row[0], Holdings) for row in await cursor.fetchall())
 
     async def close(self) -> None:
         """See the port."""

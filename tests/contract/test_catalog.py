@@ -103,9 +103,7 @@ async def test_holdings_stay_through_heartbeats(catalog: Catalog) -> None:
     await catalog.record_holdings(holdings("eu-1", ("a", "1")))
     await catalog.record_heartbeat(heartbeat(sequence=2), 2.0)
 
-    (record,) = await catalog.edges()
-    assert record.holds("a", "1")
-    assert not record.holds("a", "2")
+    assert await catalog.holdings(["eu-1"]) == (holdings("eu-1", ("a", "1")),)
 
 
 async def test_holdings_take_the_place_of_the_last(catalog: Catalog) -> None:
@@ -113,10 +111,16 @@ async def test_holdings_take_the_place_of_the_last(catalog: Catalog) -> None:
     await catalog.record_holdings(holdings("eu-1", ("a", "1")))
     await catalog.record_holdings(holdings("eu-1", ("b", "1"), held=1))
 
-    (record,) = await catalog.edges()
-    assert record.held("a", "1") is None
-    assert not record.holds("b", "1")
-    assert record.held("b", "1") is not None
+    assert await catalog.holdings(["eu-1"]) == (holdings("eu-1", ("b", "1"), held=1),)
+
+
+async def test_holdings_are_read_of_the_edges_that_are_asked_for(catalog: Catalog) -> None:
+    for edge in ("eu-1", "eu-2", "eu-3"):
+        await catalog.record_holdings(holdings(edge, ("a", "1")))
+
+    found = await catalog.holdings(["eu-1", "eu-3", "eu-4"])
+    assert {told.edge_id for told in found} == {"eu-1", "eu-3"}
+    assert await catalog.holdings([]) == ()
 
 
 async def test_what_was_written_is_there_after_opening_again(
@@ -215,5 +219,7 @@ async def test_a_record_of_another_release_is_told_in_a_sentence(
     other.close()
 
     with pytest.raises(NearcastError):
-        await (catalog.packages() if table == "packages" else catalog.edges())
+        await catalog.packages()
+        await catalog.edges()
+        await catalog.holdings(["eu-1"])
     await catalog.close()

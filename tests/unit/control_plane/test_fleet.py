@@ -170,7 +170,7 @@ async def test_what_edges_told_is_written_when_the_catalog_is_back(
     assert told is not None
     assert "no such table: edges" in told
     assert fleet.away is None
-    assert [record.holds("a", "1") for record in await catalog.edges()] == [True]
+    assert await catalog.holdings(["eu-1"]) == (holdings("eu-1", ("a", "1")),)
 
 
 async def test_holdings_told_during_a_refresh_stay(fleet: Fleet) -> None:
@@ -195,3 +195,16 @@ async def test_a_replay_from_an_edge_that_was_given_up_is_answered(
 
     assert fleet.hear(heartbeat(desired_revision=7)).desired_revision == 7
     assert fleet.serving(announcement()) == []
+
+
+async def test_holdings_that_another_control_plane_heard_are_known(
+    fleet: Fleet, catalog: SqliteCatalog, clock: Clock
+) -> None:
+    fleet.hear(heartbeat())
+    fleet.take_holdings(holdings("eu-1"))
+    await fleet.save()
+    await catalog.record_heartbeat(heartbeat(sequence=2, holdings_revision="1-3"), clock.time + 1)
+    await catalog.record_holdings(holdings("eu-1", ("a", "1")))
+    await fleet.refresh()
+
+    assert [record.holds("a", "1") for record in fleet.edges()] == [True]
