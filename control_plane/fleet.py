@@ -5,6 +5,7 @@ same, and at once after what this one is told. What edges tell is written down a
 that a database that is away or slow keeps no edge waiting: the last picture serves, and goes on.
 """
 
+import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -158,31 +159,32 @@ class Fleet:
     def _draw(
         self, edges: Mapping[str, EdgeRecord], assets: Mapping[str, Asset] | None = None
     ) -> None:
-        """Replaces the picture; places packages anew only when assets or edges came or went."""
+        """Replaces the picture; places only what came, or all when edges came or went."""
         old = self._picture
         now = self._clock.now()
+        regions = {region.name for region in self.rules.regions}
         candidates = tuple(
             placement.Candidate(record.edge_id, record.region)
             for _, record in sorted(edges.items())
-            if now - record.heard_at < self.rules.patience
+            if now - record.heard_at < self.rules.patience and record.region in regions
         )
         if assets is None and candidates == old.candidates:
             self._picture = replace(old, edges=edges)
             return
         current = old.assets if assets is None else assets
+        placed = old.wanted if candidates == old.candidates else {}
         wanted = {
-            (package.announcement.asset_id, package.announcement.version): placement.wanted_edges(
+            name: placed.get(name)
+            or placement.wanted_edges(
                 package.announcement,
                 candidates,
                 copies_per_region=self.rules.copies_per_region,
             )
             for asset in current.values()
             for package in asset.packages
+            if (name := (package.announcement.asset_id, package.announcement.version))
         }
-        desired = {
-            candidate.edge_id: placement.desired_state(candidate.edge_id, wanted.values())
-            for candidate in candidates
-        }
+        desired = _desired(candidates, wanted, placed, old.desired)
         self._picture = _Picture(current, edges, candidates, wanted, desired)
 
     async def publish(self, announcement: PackageAnnouncement) -> Package:
@@ -300,3 +302,24 @@ class Fleet:
             for record in self._picture.edges.values()
             if self.state_of(record) is EdgeState.UP
         ]
+
+
+def _desired(
+    candidates: Iterable[placement.Candidate],
+    wanted: Mapping[tuple[str, str], placement.Wanted],
+    placed: Mapping[tuple[str, str], placement.Wanted],
+    known: Mapping[str, DesiredState],
+) -> dict[str, DesiredState]:
+    """What each edge should hold; only edges that get something that is not in ``placed`` are
+    asked anew."""
+    shares: dict[str, list[placement.Wanted]] = {each.edge_id: [] for each in candidates}
+    changed: set[str] = set() if placed else set(shares)
+    for name, package in wanted.items():
+        for edge_id in itertools.chain.from_iterable(package.edges.values()):
+            shares[edge_id].append(package)
+            if name not in placed:
+                changed.add(edge_id)
+    return {
+        edge_id: placement.desired_state(edge_id, share) if edge_id in changed else known[edge_id]
+        for edge_id, share in shares.items()
+    }

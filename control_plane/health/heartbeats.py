@@ -20,7 +20,7 @@ def state_of(heartbeat: Heartbeat, heard_at: float, *, now: float, silence: floa
         now: POSIX seconds.
         silence: seconds without a heartbeat after which an edge is down.
     """
-    if now - heard_at >= silence:
+    if _silent(heard_at, now, silence):
         return EdgeState.DOWN
     return EdgeState.UP if heartbeat.ready else EdgeState.STARTING
 
@@ -36,4 +36,10 @@ def accepts(
     """
     if heartbeat.started_at == known.started_at:
         return heartbeat.sequence > known.sequence
-    return heartbeat.started_at > known.started_at or now - heard_at >= silence
+    return heartbeat.started_at > known.started_at or _silent(heard_at, now, silence)
+
+
+def _silent(heard_at: float, now: float, silence: float) -> bool:
+    """Whether nothing was heard for ``silence``. Something heard in the future was heard before the
+    clock was set back, nobody knows when."""
+    return abs(now - heard_at) >= silence

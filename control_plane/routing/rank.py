@@ -1,6 +1,7 @@
 """The ranked list of edges for one client, with the reason for each rank."""
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -78,10 +79,9 @@ def rank_edges(
     )
     titles = {region.name: region.title for region in regions}
     reasons: list[RankedFacts] = []
+    turns: Counter[tuple[str, bool]] = Counter()
     for edge in ranked:
-        earlier = [
-            r.edge for r in reasons if (r.edge.region, r.edge.holds) == (edge.region, edge.holds)
-        ]
+        turns[edge.region, edge.holds] += 1
         holding = "holds the version" if edge.holds else "healthy, but has to fetch the version"
         where = (
             f"{titles[edge.region]} is {distances[edge.region]:.0f} km from {client.name}"
@@ -89,7 +89,7 @@ def rank_edges(
             else f"the client's place is unknown, {titles[edge.region]} is number "
             f"{order[edge.region] + 1} in the operator's order"
         )
-        turn = f"; number {len(earlier) + 1} in its region by rendezvous hash"
+        turn = f"; number {turns[edge.region, edge.holds]} in its region by rendezvous hash"
         reasons.append(RankedFacts(edge, f"{holding}; {where}{turn}"))
     return tuple(reasons)
 

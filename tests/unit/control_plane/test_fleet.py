@@ -208,3 +208,42 @@ async def test_holdings_that_another_control_plane_heard_are_known(
     await fleet.refresh()
 
     assert [record.holds("a", "1") for record in fleet.edges()] == [True]
+
+
+async def test_a_publish_is_asked_of_the_edges_it_is_placed_on_and_of_no_other(
+    fleet: Fleet,
+) -> None:
+    edges = ["eu-1", "eu-2", "eu-3"]
+    for edge in edges:
+        fleet.hear(heartbeat(edge))
+    for number in range(20):
+        before = {edge: fleet.desired(edge).revision for edge in edges}
+        await fleet.publish(announcement(f"asset{number}"))
+        changed = {edge for edge in edges if fleet.desired(edge).revision != before[edge]}
+        assert changed == set(fleet.wanted(f"asset{number}", "1")["eu"])
+
+
+async def test_placing_one_by_one_is_the_same_as_placing_all_at_once(
+    fleet: Fleet, catalog: SqliteCatalog, clock: Clock
+) -> None:
+    for number in range(6):
+        fleet.hear(heartbeat(f"eu-{number}"))
+        await fleet.publish(announcement(f"asset{number}"))
+    await fleet.save()
+    another = Fleet(catalog, clock, RULES)
+    await another.refresh()
+
+    for number in range(6):
+        assert fleet.desired(f"eu-{number}") == another.desired(f"eu-{number}")
+
+
+async def test_edges_of_a_region_that_the_settings_lost_get_nothing(
+    fleet: Fleet, catalog: SqliteCatalog
+) -> None:
+    await catalog.record_heartbeat(heartbeat("xx-1"), 1000.0)
+    await fleet.publish(announcement())
+    await fleet.refresh()
+
+    assert fleet.wanted("a", "1") == {}
+    with pytest.raises(EdgeUnknown):
+        fleet.desired("xx-1")

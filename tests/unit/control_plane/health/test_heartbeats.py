@@ -20,7 +20,8 @@ SILENCE = 3.0
         (True, 1e9, EdgeState.DOWN),
         (False, 0.0, EdgeState.STARTING),
         (False, 3.0, EdgeState.DOWN),
-        (True, -5.0, EdgeState.UP),
+        (True, -2.9, EdgeState.UP),
+        (True, -3600.0, EdgeState.DOWN),
     ],
 )
 def test_state(ready: bool, age: float, state: EdgeState) -> None:
@@ -59,3 +60,7 @@ def test_a_heartbeat_of_an_earlier_run_is_no_news() -> None:
 
 def test_an_edge_whose_clock_was_set_back_is_believed_after_silence() -> None:
     assert news({"sequence": 5, "started_at": 200}, {"sequence": 1, "started_at": 100}, age=3)
+
+
+def test_after_the_clock_was_set_back_an_earlier_run_is_believed() -> None:
+    assert news({"sequence": 5, "started_at": 200}, {"sequence": 1, "started_at": 100}, age=-3600)
