@@ -1,16 +1,24 @@
 """``/play/{asset_id}``: sends a viewer to the best edge, or tells which it would be and why."""
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from aiohttp import hdrs, web
 
 from common.errors import NearcastError
-from common.messages import RankedEdge, RouteView, encode
+from common.messages import PackageAnnouncement, RankedEdge, RouteView, encode
 from control_plane.fleet import AssetUnknown, Fleet
 from control_plane.geoip import GeoDatabase
 from control_plane.metrics import ControlMetrics
-from control_plane.routing import Network, client_address, rank_edges
+from control_plane.routing import (
+    EdgeFacts,
+    Location,
+    Network,
+    client_address,
+    rank_edges,
+    reasons,
+)
+from control_plane.routing.clients import Address
 
 
 class NoEdgeLeft(NearcastError):
@@ -18,6 +26,14 @@ class NoEdgeLeft(NearcastError):
 
     status = 503
     headers: ClassVar[dict[str, str]] = {"Retry-After": "2"}
+
+
+class _Route(NamedTuple):
+    package: PackageAnnouncement
+    client: Address
+    location: Location | None
+    edges: list[EdgeFacts]
+    """Best first; at least one."""
 
 
 class PlayApi:
@@ -33,7 +49,10 @@ class PlayApi:
         self._fleet = fleet
         self._geography = geography
         self._trusted = trusted
-        self._metrics = metrics
+        self._redirected = metrics.routes.labels("redirected")
+        self._explained = metrics.routes.labels("explained")
+        self._unknown = metrics.routes.labels("unknown")
+        self._no_edge = metrics.routes.labels("no edge")
 
     def routes(self) -> list[web.RouteDef]:
         """Where the handlers are. GET answers HEAD too."""
@@ -44,12 +63,12 @@ class PlayApi:
 
     async def redirect(self, request: web.Request) -> web.Response:
         """302 to the multivariant playlist on the best edge."""
-        view = self._route(request)
-        self._metrics.routes.labels("redirected").inc()
+        route = self._route(request)
+        self._redirected.inc()
         return web.Response(
             status=302,
             headers={
-                hdrs.LOCATION: view.edges[0].url,
+                hdrs.LOCATION: _address_on(route.edges[0], route.package),
                 # Where a client goes is its own business and true for a moment only.
                 hdrs.CACHE_CONTROL: "private, no-store",
             },
@@ -57,8 +76,25 @@ class PlayApi:
 
     async def explain(self, request: web.Request) -> web.Response:
         """The ranked edges, with the reason for each rank."""
-        view = self._route(request)
-        self._metrics.routes.labels("explained").inc()
+        route = self._route(request)
+        self._explained.inc()
+        why = reasons(route.edges, self._fleet.rules.regions, route.location)
+        view = RouteView(
+            asset_id=route.package.asset_id,
+            version=route.package.version,
+            client=str(route.client),
+            location=route.location.name if route.location else "unknown",
+            edges=tuple(
+                RankedEdge(
+                    rank=number,
+                    edge_id=edge.edge_id,
+                    region=edge.region,
+                    url=_address_on(edge, route.package),
+                    reason=reason,
+                )
+                for number, (edge, reason) in enumerate(zip(route.edges, why, strict=True), start=1)
+            ),
+        )
         return web.Response(
             body=encode(view),
             content_type="application/json",
@@ -71,11 +107,11 @@ class PlayApi:
         if request.path.startswith("/play/"):
             response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = "*"
 
-    def _route(self, request: web.Request) -> RouteView:
+    def _route(self, request: web.Request) -> _Route:
         try:
             package = self._fleet.asset(request.match_info["asset_id"]).current.announcement
         except AssetUnknown:
-            self._metrics.routes.labels("unknown").inc()
+            self._unknown.inc()
             raise
         client = client_address(
             request.remote or "0.0.0.0",  # noqa: S104 - an address in no database, not a bind
@@ -87,21 +123,10 @@ class PlayApi:
             package.asset_id, self._fleet.serving(package), self._fleet.rules.regions, location
         )
         if not ranked:
-            self._metrics.routes.labels("no edge").inc()
+            self._no_edge.inc()
             raise NoEdgeLeft(asset_id=package.asset_id)
-        return RouteView(
-            asset_id=package.asset_id,
-            version=package.version,
-            client=str(client),
-            location=location.name if location else "unknown",
-            edges=tuple(
-                RankedEdge(
-                    rank=number,
-                    edge_id=facts.edge.edge_id,
-                    region=facts.edge.region,
-                    url=f"{facts.edge.url.rstrip('/')}/{package.entry}",
-                    reason=facts.reason,
-                )
-                for number, facts in enumerate(ranked, start=1)
-            ),
-        )
+        return _Route(package, client, location, ranked)
+
+
+def _address_on(edge: EdgeFacts, package: PackageAnnouncement) -> str:
+    return f"{edge.url.rstrip('/')}/{package.entry}"

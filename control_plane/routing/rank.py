@@ -1,4 +1,4 @@
-"""The ranked list of edges for one client, with the reason for each rank."""
+"""The ranked list of edges for one client, and the reason for each rank."""
 
 import math
 from collections import Counter
@@ -42,20 +42,12 @@ class EdgeFacts:
     """Whether it holds the whole version that is asked for."""
 
 
-@dataclass(frozen=True)
-class RankedFacts:
-    """An edge in its place."""
-
-    edge: EdgeFacts
-    reason: str
-
-
 def rank_edges(
     asset_id: str,
     edges: Sequence[EdgeFacts],
     regions: Sequence[Region],
     client: Location | None,
-) -> tuple[RankedFacts, ...]:
+) -> list[EdgeFacts]:
     """The edges, best first: those that hold the version before those that would have to fetch it,
     then by distance, then by rendezvous hash, so that an asset's viewers in a region meet on one
     edge.
@@ -66,9 +58,9 @@ def rank_edges(
         regions: every region, in the operator's order, which counts where distance cannot.
         client: where the client is; None when nobody knows.
     """
-    distances = {region.name: distance(client, region) if client else 0.0 for region in regions}
+    distances = _distances(regions, client)
     order = {region.name: number for number, region in enumerate(regions)}
-    ranked = sorted(
+    return sorted(
         (edge for edge in edges if edge.region in order),
         key=lambda edge: (
             not edge.holds,
@@ -77,21 +69,33 @@ def rank_edges(
             -score(asset_id, edge.edge_id),
         ),
     )
-    titles = {region.name: region.title for region in regions}
-    reasons: list[RankedFacts] = []
+
+
+def reasons(
+    ranked: Sequence[EdgeFacts], regions: Sequence[Region], client: Location | None
+) -> list[str]:
+    """For each of the ``ranked`` edges, why it has its rank."""
+    distances = _distances(regions, client)
+    numbered = {region.name: (number, region) for number, region in enumerate(regions, start=1)}
     turns: Counter[tuple[str, bool]] = Counter()
+    told: list[str] = []
     for edge in ranked:
         turns[edge.region, edge.holds] += 1
+        number, region = numbered[edge.region]
         holding = "holds the version" if edge.holds else "healthy, but has to fetch the version"
         where = (
-            f"{titles[edge.region]} is {distances[edge.region]:.0f} km from {client.name}"
+            f"{region.title} is {distances[edge.region]:.0f} km from {client.name}"
             if client
-            else f"the client's place is unknown, {titles[edge.region]} is number "
-            f"{order[edge.region] + 1} in the operator's order"
+            else f"the client's place is unknown, {region.title} is number {number} in the "
+            "operator's order"
         )
-        turn = f"; number {turns[edge.region, edge.holds]} in its region by rendezvous hash"
-        reasons.append(RankedFacts(edge, f"{holding}; {where}{turn}"))
-    return tuple(reasons)
+        turn = f"number {turns[edge.region, edge.holds]} in its region by rendezvous hash"
+        told.append(f"{holding}; {where}; {turn}")
+    return told
+
+
+def _distances(regions: Sequence[Region], client: Location | None) -> dict[str, float]:
+    return {region.name: distance(client, region) if client else 0.0 for region in regions}
 
 
 def distance(one: Location | Region, other: Location | Region) -> float:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control_plane.routing import EdgeFacts, Location, Region, rank_edges
+from control_plane.routing import EdgeFacts, Location, Region, rank_edges, reasons
 from control_plane.routing.rank import distance
 
 REGIONS = (
@@ -21,7 +21,7 @@ def edge(name: str, holds: bool = True) -> EdgeFacts:
 
 
 def order(client: Location | None, *edges: EdgeFacts, asset: str = "a") -> list[str]:
-    return [ranked.edge.edge_id for ranked in rank_edges(asset, edges, REGIONS, client)]
+    return [edge.edge_id for edge in rank_edges(asset, edges, REGIONS, client)]
 
 
 @pytest.mark.parametrize(
@@ -58,10 +58,23 @@ def test_viewers_of_an_asset_meet_on_one_edge() -> None:
 
 
 def test_reasons_tell_holding_place_and_turn() -> None:
-    ranked = rank_edges("a", [edge("eu-1"), edge("us-1", holds=False)], REGIONS, BERLIN)
+    ranked = [edge("eu-1"), edge("eu-2"), edge("us-1", holds=False)]
 
-    assert ranked[0].reason.startswith("holds the version; Europe is 423 km from Berlin, DE")
-    assert ranked[1].reason.startswith("healthy, but has to fetch the version; North America is")
+    here = "holds the version; Europe is 423 km from Berlin, DE; number"
+    there = (
+        "healthy, but has to fetch the version; North America is 6727 km from Berlin, DE; number"
+    )
+    assert reasons(ranked, REGIONS, BERLIN) == [
+        f"{here} 1 in its region by rendezvous hash",
+        f"{here} 2 in its region by rendezvous hash",
+        f"{there} 1 in its region by rendezvous hash",
+    ]
+
+
+def test_a_reason_without_a_place_names_the_operators_order() -> None:
+    (reason,) = reasons([edge("us-1")], REGIONS, None)
+
+    assert "the client's place is unknown, North America is number 2 in the operator's" in reason
 
 
 places = st.builds(Location, st.floats(-90, 90), st.floats(-180, 180), st.just("a place"))
