@@ -1,5 +1,6 @@
 """Reading messages from request bodies, within bounds."""
 
+import asyncio
 from typing import TypeVar
 
 from aiohttp import web
@@ -10,12 +11,20 @@ from common.messages import decode
 T = TypeVar("T")
 
 KIBIBYTE = 1024
+COMES_WITHIN = 30.0
+"""Seconds."""
 
 
 class BodyTooLarge(NearcastError):
     """The body has more than the {limit} bytes that are taken here."""
 
     status = 413
+
+
+class BodyTooSlow(NearcastError):
+    """The body did not come within {limit:.0f} seconds."""
+
+    status = 408
 
 
 class BodyTruncated(NearcastError):
@@ -29,6 +38,7 @@ async def read_message(request: web.Request, kind: type[T], *, limit: int) -> T:
 
     Raises:
         BodyTooLarge: it has more than ``limit`` bytes.
+        BodyTooSlow: it takes longer than ``COMES_WITHIN``.
         BodyTruncated: the client went away in the middle.
         MessageInvalid: it is no such message.
     """
@@ -36,10 +46,13 @@ async def read_message(request: web.Request, kind: type[T], *, limit: int) -> T:
         raise BodyTooLarge(limit=limit)
     body = bytearray()
     try:
-        async for piece in request.content.iter_any():
-            body += piece
-            if len(body) > limit:
-                raise BodyTooLarge(limit=limit)
+        async with asyncio.timeout(COMES_WITHIN):
+            async for piece in request.content.iter_any():
+                body += piece
+                if len(body) > limit:
+                    raise BodyTooLarge(limit=limit)
+    except TimeoutError as error:
+        raise BodyTooSlow(limit=COMES_WITHIN) from error
     except (ConnectionError, web.RequestPayloadError) as error:
         raise BodyTruncated from error
     return decode(bytes(body), kind)

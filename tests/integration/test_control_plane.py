@@ -439,6 +439,33 @@ async def test_the_page_shows_everything_and_trusts_nothing(tmp_path: Path) -> N
     assert "https://eu-1.example.org" in policy
 
 
+async def test_an_edge_cannot_write_the_pages_policy(tmp_path: Path) -> None:
+    async with control_plane(control_settings(tmp_path, dashboard_open=True)) as talk:
+        await talk.beat("eu-1", url="https://x;script-src-elem")
+        await talk.beat("eu-2", url="https://evil.example/base;sandbox")
+        _, _, fields = await talk.call("GET", "/")
+
+    policy = fields["Content-Security-Policy"]
+    assert "script-src-elem" not in policy
+    assert "sandbox" not in policy
+    assert "connect-src 'self' https://evil.example;" in policy
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for(
+    talk: Talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("control_plane.api.bodies.COMES_WITHIN", 0.2)
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.sleep(2)
+
+    status, problem, _ = await talk.call("POST", "/v1/packages", "ingest", data=slowly())
+
+    assert status == 408
+    assert problem["detail"].startswith("The body did not come within")
+
+
 async def test_metrics_count_routes_and_edges(filled: Talk) -> None:
     await filled.call("GET", "/play/a")
     await filled.call("GET", "/play/nothing")
