@@ -137,12 +137,15 @@ def origin_of(url: str) -> str | None:
 
 
 def readable_size(count: float) -> str:
-    """A number of bytes for people, in decimal units."""
-    for unit in ("B", "kB", "MB", "GB"):
+    """A number of bytes for people, in decimal units, with a space that does not break."""
+    unit = "B"
+    for larger in ("kB", "MB", "GB", "TB"):
         if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.1f} {unit}"
+            break
         count /= 1000
-    return f"{count:.1f} TB"
+        unit = larger
+    digits = 0 if unit == "B" or count >= 100 else 1
+    return f"{count:.{digits}f}\N{NO-BREAK SPACE}{unit}"
 
 
 def readable_duration(seconds: float) -> str:
