@@ -34,8 +34,9 @@ CREATE TABLE IF NOT EXISTS holdings (
 class SqliteCatalog:
     """The adapter for one machine."""
 
-    def __init__(self, file: SqliteFile) -> None:
+    def __init__(self, file: SqliteFile, durable: SqliteFile) -> None:
         self._file = file
+        self._durable = durable
 
     @classmethod
     async def open(cls, path: Path) -> "SqliteCatalog":
@@ -44,19 +45,22 @@ class SqliteCatalog:
         Raises:
             Unavailable: the file cannot be opened or is no SQLite database.
         """
-        # Heartbeats are written every second and may be lost with the power; a package is
-        # announced until it is answered, so its write alone asks for the sync (see publish).
-        return cls(await SqliteFile.open(path, _SCHEMA, synchronous="NORMAL"))
+        # Heartbeats are written every second and may be lost with the power. What was answered
+        # must outlive it: packages are written through a connection that syncs each commit.
+        durable = await SqliteFile.open(path, _SCHEMA, synchronous="FULL")
+        try:
+            return cls(await SqliteFile.open(path, _SCHEMA, synchronous="NORMAL"), durable)
+        except BaseException:
+            await durable.close()
+            raise
 
     async def publish(self, announcement: PackageAnnouncement, now: float) -> Package:
         """See the port."""
         package = Package(announcement, now)
-        await self._file.write(
+        await self._durable.write(
             "INSERT OR IGNORE INTO packages VALUES (?, ?, ?)",
             (announcement.asset_id, announcement.version, encode_text(package)),
         )
-        # What was answered must outlive a power cut: the log is synced into the database file.
-        await self._file.write("PRAGMA wal_checkpoint(FULL)", ())
         async with self._file.rows(
             "SELECT record FROM packages WHERE asset_id = ? AND version = ?",
             (announcement.asset_id, announcement.version),
@@ -113,3 +117,4 @@ class SqliteCatalog:
     async def close(self) -> None:
         """See the port."""
         await self._file.close()
+        await self._durable.close()

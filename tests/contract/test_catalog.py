@@ -205,6 +205,12 @@ async def test_a_locked_file_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyP
     await catalog.close()
 
 
+async def everything(catalog: Catalog) -> None:
+    await catalog.packages()
+    await catalog.edges()
+    await catalog.holdings(["eu-1"])
+
+
 @pytest.mark.parametrize("table", ["packages", "edges", "holdings"])
 async def test_a_record_of_another_release_is_told_in_a_sentence(
     tmp_path: Path, table: str
@@ -218,8 +224,21 @@ async def test_a_record_of_another_release_is_told_in_a_sentence(
         other.execute(f"UPDATE {table} SET {column} = '{{}}'")
     other.close()
 
-    with pytest.raises(NearcastError):
-        await catalog.packages()
-        await catalog.edges()
-        await catalog.holdings(["eu-1"])
+    with pytest.raises(NearcastError, match="is not a valid"):
+        await everything(catalog)
+    await catalog.close()
+
+
+async def test_a_program_that_reads_the_file_does_not_hold_up_a_publish(tmp_path: Path) -> None:
+    catalog = await open_catalog(DatabaseSettings(sqlite=tmp_path / "control.sqlite"))
+    await catalog.publish(announcement("a"), 1.0)
+    other = sqlite3.connect(tmp_path / "control.sqlite", isolation_level=None)
+    other.execute("BEGIN")
+    other.execute("SELECT count(*) FROM packages").fetchall()
+    try:
+        async with asyncio.timeout(2):
+            await catalog.publish(announcement("b"), 1.0)
+    finally:
+        other.close()
+    assert await catalog.package_count() == 2
     await catalog.close()
