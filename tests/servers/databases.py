@@ -30,7 +30,7 @@ def mongodb(folder: Path) -> Iterator[Server]:
     command = [
         str(installed(MONGOD)),
         *("--dbpath", str(data), "--port", str(port), "--bind_ip", "127.0.0.1"),
-        *("--replSet", "rs0", "--wiredTigerCacheSizeGB", "0.25"),
+        *("--replSet", "rs0", "--wiredTigerCacheSizeGB", "0.25", "--nounixsocket"),
     ]
     with running(command, log=folder / "mongodb.log", ports=[port]) as process:
         _initiate(port)

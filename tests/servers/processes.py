@@ -1,6 +1,7 @@
 """Starting and stopping server processes for tests."""
 
 import contextlib
+import random
 import socket
 import subprocess
 import time
@@ -9,15 +10,32 @@ from pathlib import Path
 
 START_WITHIN = 30.0
 """Seconds."""
+PORTS = (10_000, 20_000)
+_handed_out: set[int] = set()
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that are free now, none of them the same."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
+    """Ports that are free now and were not handed out before in this process.
+
+    They are below those that the kernel gives to outgoing connections, any of which might take a
+    port between now and when a server binds it.
+    """
+    found: list[int] = []
+    while len(found) < count:
+        port = random.randrange(*PORTS)
+        if port not in _handed_out and _is_free(port):
+            _handed_out.add(port)
+            found.append(port)
+    return found
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
 
 
 @contextlib.contextmanager
