@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,23 @@ LONGEST_FUNCTION = 60
 
 # Written so that this file does not name them either.
 REGISTRY_HOSTS = re.compile(r"pypi[.]org|python[h]osted|registry[.]npmjs|deb[.]debian")
+
+
+SOMEBODYS_FOLDER = re.compile(r"(?<![\w.{}])/(?:home|Users)/[a-z]+/|(?<![\w.{}])/[r]oot/")
+SILENCED = re.compile(r"# (?:noqa: [A-Z0-9, ]*[0-9]|type: ignore\[[a-z-]+\])")
+PURE = (
+    "common.http",
+    "common.hls",
+    "common.messages",
+    "common.signing",
+    "edge.policy",
+    "ingest.plan",
+    "control_plane.placement",
+    "control_plane.health",
+    "control_plane.routing",
+    "control_plane.steering",
+)
+"""Where decisions are made; some of them are still to be built."""
 
 
 def tracked() -> list[Path]:
@@ -56,6 +74,65 @@ def test_a_module_is_one_idea(path: Path) -> None:
             assert node.end_lineno - node.lineno < LONGEST_FUNCTION, node.name
 
 
+@pytest.mark.parametrize("package", [*PACKAGES, "tests"])
+def test_every_folder_of_code_is_a_package(package: str) -> None:
+    folders = {path.parent for path in tracked() if path.suffix == ".py"}
+    inside = {path for path in folders if path.relative_to(ROOT).parts[:1] == (package,)}
+
+    assert inside
+    for folder in inside:
+        assert (folder / "__init__.py").is_file(), folder
+
+
+@pytest.mark.parametrize("name", ["LICENSE", "README.md", "CHANGELOG.md", "CONTRIBUTING.md"])
+def test_the_house_has_its_papers(name: str) -> None:
+    assert (ROOT / name).stat().st_size > 500
+
+
+def test_what_silences_a_checker_says_why() -> None:
+    for path in modules():
+        for line in path.read_text().splitlines():
+            for silenced in SILENCED.finditer(line):
+                assert re.search(r"[a-z]{3}", line[silenced.end() :]), f"{named(path)}: {line}"
+
+
+def test_every_pure_package_is_held_to_it() -> None:
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        contracts = tomllib.load(file)["tool"]["importlinter"]["contracts"]
+    held = {
+        name
+        for contract in contracts
+        if "asyncio" in contract.get("forbidden_modules", ())
+        for name in contract["source_modules"]
+    }
+
+    paths = {name: ROOT / name.replace(".", "/") for name in PURE}
+    built = {
+        name for name, path in paths.items() if path.is_dir() or path.with_suffix(".py").is_file()
+    }
+
+    assert len(built) >= 7
+    assert held >= built
+
+
+@pytest.mark.parametrize("entry", ROLES.values(), ids=lambda entry: entry.name)
+def test_every_setting_tells_what_it_is(entry: RoleEntry) -> None:
+    lines = example_config(entry.name).splitlines()
+    keys = [number for number, line in enumerate(lines) if re.match(r"(# )?[a-z_0-9]+ = ", line)]
+
+    assert len(keys) >= 5
+    for number in keys:
+        assert re.match(r"# \S.*", lines[number - 1]), lines[number]
+
+
+def test_commits_run_the_same_gates_as_make() -> None:
+    recipe = (ROOT / "Makefile").read_text().partition("\nlint:")[2].partition("\n\n")[0]
+    commands = re.findall(r"\$\(BIN\)/(.+)", recipe)
+    hooks = re.findall(r"entry: \.venv/bin/(.+)", (ROOT / ".pre-commit-config.yaml").read_text())
+
+    assert [command.removesuffix(" .") for command in commands] == hooks
+
+
 def test_no_file_names_a_registry_or_somebodys_machine() -> None:
     for path in tracked():
         try:
@@ -63,6 +140,7 @@ def test_no_file_names_a_registry_or_somebodys_machine() -> None:
         except UnicodeDecodeError:
             continue
         assert not REGISTRY_HOSTS.search(text), path
+        assert not SOMEBODYS_FOLDER.search(text), path
         assert str(ROOT) not in text, path
         assert f"{Path.home()}/" not in text, path
 
