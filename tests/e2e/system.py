@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import random
+import re
 import signal
 import socket
 import ssl
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 
 NEARCAST = Path(sys.executable).parent / "nearcast"
 READY_WITHIN = 150.0
@@ -50,6 +52,9 @@ class System:
     process: subprocess.Popen[str]
     lines: list[str]
     """What it wrote to standard output so far."""
+    errors: Path
+    """The file of what it writes to standard error."""
+    began: float = field(default_factory=time.monotonic)
     ready: dict[str, Any] = field(default_factory=dict)
     """The ready line."""
     seconds: float = 0.0
@@ -59,6 +64,27 @@ class System:
     def ca(self) -> Path:
         """The local authority's certificate."""
         return Path(self.ready["ca"])
+
+    def wait_for(self, pattern: str) -> str:
+        """Reads what it writes up to the first line that ``pattern`` fits from its start."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.append(line.rstrip("\n"))
+            if re.match(pattern, line):
+                return line
+            assert time.monotonic() - self.began < READY_WITHIN, self.lines
+        pytest.fail("\n".join([*self.lines, self.errors.read_text()]))
+
+    def wait_until_ready(self) -> None:
+        """Reads what it writes up to the ready line."""
+        self.ready = json.loads(self.wait_for(r"\{"))
+        self.seconds = time.monotonic() - self.began
+        assert self.ready["event"] == "ready"
+
+    def kill(self) -> None:
+        """Ends it as a crash would: nothing of it has a last word."""
+        self.process.kill()
+        self.process.wait()
 
     def children(self) -> dict[str, int]:
         """The process id of each role that runs, by the name of its settings."""
@@ -100,6 +126,14 @@ class System:
                 answer: dict[str, Any] = await response.json()
                 return answer
 
+    async def listed(self, what: str) -> list[dict[str, Any]]:
+        """What ingest or the control plane lists: jobs, assets, edges."""
+        service = self.ready["ingest" if what == "jobs" else "control"]
+        async with self.operator() as session, session.get(f"{service}/v1/{what}") as response:
+            assert response.status == 200, await response.text()
+            found: list[dict[str, Any]] = await response.json()
+            return found
+
     async def location(self, client: str) -> str:
         """Where ``/play/`` redirects a client's address to."""
         async with (
@@ -111,35 +145,31 @@ class System:
 
 
 @contextlib.contextmanager
-def running(home: Path, *arguments: str, port_base: int | None = None) -> Iterator[System]:
-    """``nearcast up`` from its ready line on, until the block ends."""
+def started(home: Path, *arguments: str, port_base: int | None = None) -> Iterator[System]:
+    """``nearcast up`` from its first moment on, until the block ends."""
     base = free_port_base() if port_base is None else port_base
     command = [str(NEARCAST), "up", "--home", str(home), "--port-base", str(base), *arguments]
-    began = time.monotonic()
-    errors = (home.parent / f"{home.name}.stderr").open("w+")
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=errors, text=True, env={**os.environ, "CI": "1"}
-    )
-    system = System(home, process, [])
+    errors = home.parent / f"{home.name}.stderr"
+    with errors.open("a") as output:
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=output, text=True, env={**os.environ, "CI": "1"}
+        )
+    system = System(home, process, [], errors)
     try:
-        assert process.stdout is not None
-        for line in process.stdout:
-            system.lines.append(line.rstrip("\n"))
-            if line.startswith("{"):
-                system.ready = json.loads(line)
-                break
-            if time.monotonic() - began > READY_WITHIN:
-                break
-        system.seconds = time.monotonic() - began
-        errors.seek(0)
-        assert system.ready.get("event") == "ready", "\n".join([*system.lines, errors.read()])
         yield system
     finally:
         if process.poll() is None:
             system.interrupt()
         assert process.stdout is not None
         process.stdout.close()
-        errors.close()
+
+
+@contextlib.contextmanager
+def running(home: Path, *arguments: str, port_base: int | None = None) -> Iterator[System]:
+    """``nearcast up`` from its ready line on, until the block ends."""
+    with started(home, *arguments, port_base=port_base) as system:
+        system.wait_until_ready()
+        yield system
 
 
 async def until(check: Any, *, within: float = 15.0) -> None:

@@ -2,9 +2,11 @@
 
 import asyncio
 import base64
+import contextlib
 import hashlib
 import json
 import os
+import signal
 import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -18,6 +20,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from playwright.async_api import Page, async_playwright
 
+from tests.e2e.players import decode
 from tests.e2e.system import REGION_CLIENTS, System, until
 from tests.servers.parts import program
 
@@ -126,25 +129,6 @@ async def media_playlists(system: System) -> dict[str, str]:
     return {uri: urljoin(entry, uri) for uri in uris}
 
 
-def decode(ffmpeg: str, url: str, ca: Path) -> tuple[str, dict[str, str]]:
-    """What a decoder complains of, and the last report of its progress."""
-    done = subprocess.run(
-        [
-            ffmpeg,
-            *("-nostdin", "-v", "warning", "-ca_file", str(ca), "-tls_verify", "1"),
-            *("-i", url, "-f", "null", "-progress", "pipe:1", "-nostats", "-"),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        env={**os.environ, "SSL_CERT_FILE": str(ca)},
-    )
-    report = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
-    assert done.returncode == 0, done.stderr
-    return done.stderr, report
-
-
 @pytest.mark.parametrize("generation", ["wheel", "debian"])
 async def test_ffmpeg_decodes_every_rendition_without_a_warning(
     system: System, generation: str
@@ -184,3 +168,61 @@ async def test_ffprobe_sees_three_renditions_and_sound(system: System) -> None:
     assert len(set(heights)) >= 3
     assert max(heights) == 720
     assert {item["codec_name"] for item in streams if item["codec_type"] == "audio"} == {"aac"}
+
+
+async def whole_play(system: System, region: str) -> list[str]:
+    """What the edge's cache says of each request of one play: every playlist, every segment."""
+    entry = await system.location(REGION_CLIENTS[region])
+    said: list[str] = []
+    async with system.client() as session:
+
+        async def get(url: str) -> str:
+            async with session.get(url) as response:
+                assert response.status == 200, url
+                said.append(response.headers["Cache-Status"])
+                body: bytes = await response.read()
+                assert len(body) == int(response.headers["Content-Length"])
+                return body.decode("utf-8", "replace")
+
+        multivariant = m3u8.loads(await get(entry), uri=entry)
+        found = [*multivariant.playlists, *(each for each in multivariant.media if each.uri)]
+        for uri in [str(each.absolute_uri) for each in found]:
+            playlist = m3u8.loads(await get(uri), uri=uri)
+            assert playlist.is_endlist
+            for item in [*playlist.segment_map, *playlist.segments]:
+                await get(str(item.absolute_uri))
+    return said
+
+
+async def test_every_request_of_a_second_play_is_a_hit(system: System) -> None:
+    first, second = [await whole_play(system, "sa") for _ in range(2)]
+
+    assert len(second) == len(first) >= 4 * 3
+    assert [each for each in second if not each.startswith("nearcast-sa-1; hit")] == []
+
+
+async def test_edges_serve_a_whole_play_without_control_plane_and_origin(system: System) -> None:
+    playlists = await media_playlists(system)
+    entry = await system.location(REGION_CLIENTS["ap"])
+    # Stopped, the supervisor restarts nobody.
+    system.process.send_signal(signal.SIGSTOP)
+    try:
+        children = system.children()
+        for role in ("control", "origin", "ingest"):
+            os.kill(children[role], signal.SIGKILL)
+        # Past the time in which the edge notices, by its heartbeats, that it is alone.
+        await asyncio.sleep(2)
+        for uri, url in playlists.items():
+            complaint, _ = await asyncio.to_thread(decode, program("ffmpeg"), url, system.ca)
+            assert complaint == "", uri
+        async with system.client() as session, session.get(entry) as response:
+            assert response.headers["Cache-Status"].startswith("nearcast-ap-1; hit")
+    finally:
+        system.process.send_signal(signal.SIGCONT)
+
+    async def routes_again() -> bool:
+        with contextlib.suppress(OSError, AssertionError):
+            return (await system.location(REGION_CLIENTS["ap"])) == entry
+        return False
+
+    await until(routes_again, within=30)

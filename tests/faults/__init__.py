@@ -1,0 +1,1 @@
+"""What the system makes of kill -9 and the like, seen from outside."""
