@@ -1,6 +1,7 @@
 """``kill -9`` of the whole system, at one moment after another; then it is started again."""
 
 import asyncio
+import contextlib
 import json
 import subprocess
 from pathlib import Path
@@ -78,18 +79,26 @@ def uploaded(home: Path) -> set[str]:
 
 def frames(system: System) -> int:
     """Frames of the best rendition, as a player on an edge gets them."""
-    entry = asyncio.run(system.location(REGION_CLIENTS["ap"]))
-    best = asyncio.run(playlists(system, entry))[0]
+    best = asyncio.run(playlists(system))[0]
     complaint, report = decode(imageio_ffmpeg.get_ffmpeg_exe(), best, system.ca)
     assert complaint == ""
     return int(report["frame"])
 
 
-async def playlists(system: System, entry: str) -> list[str]:
-    """The media playlists of the renditions with a picture."""
-    async with system.client() as session, session.get(entry) as response:
-        multivariant = m3u8.loads(await response.text(), uri=entry)
-    return [str(item.absolute_uri) for item in multivariant.playlists]
+async def playlists(system: System) -> list[str]:
+    """The media playlists of the renditions with a picture, once an edge was heard of again."""
+    found: list[str] = []
+
+    async def ask() -> bool:
+        with contextlib.suppress(OSError, AssertionError):
+            entry = await system.location(REGION_CLIENTS["ap"])
+            async with system.client() as session, session.get(entry) as response:
+                multivariant = m3u8.loads(await response.text(), uri=entry)
+            found.extend(str(item.absolute_uri) for item in multivariant.playlists)
+        return bool(found)
+
+    await until(ask)
+    return found
 
 
 def half_done(home: Path) -> list[str]:
