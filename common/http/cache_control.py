@@ -39,13 +39,7 @@ class CacheControl:
         values = self.directives.get(name)
         if values is None:
             return None
-        value = values[0]
-        if value is None or not (value.isascii() and value.isdigit()):
-            return 0
-        significant = value.lstrip("0")
-        return (
-            min(int(significant or "0"), LONGEST_DELTA) if len(significant) < 20 else LONGEST_DELTA
-        )
+        return parse_delta_seconds(values[0] or "") or 0
 
     def field_names(self, name: str) -> frozenset[str] | None:
         """The lower-case field names to which directive ``name`` is limited (§5.2.2.4, §5.2.2.7).
@@ -59,6 +53,14 @@ class CacheControl:
             return None
         limits = [_names_in(value or "") for value in values]
         return frozenset[str]().union(*limits) if all(limits) else frozenset()
+
+
+def parse_delta_seconds(text: str) -> int | None:
+    """The seconds, LONGEST_DELTA at most (§1.2.2); None when ``text`` is no delta-seconds."""
+    if not (text.isascii() and text.isdigit()):
+        return None
+    significant = text.lstrip("0")
+    return min(int(significant or "0"), LONGEST_DELTA) if len(significant) < 20 else LONGEST_DELTA
 
 
 def parse_cache_control(lines: Iterable[str]) -> CacheControl:
