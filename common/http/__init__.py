@@ -14,7 +14,15 @@ from common.http.conditional import (
     range_applies,
 )
 from common.http.dates import format_http_date, parse_http_date
-from common.http.ranges import ByteRange, NoRange, RangeSpec, parse_range, select_range
+from common.http.multipart import Multipart
+from common.http.ranges import (
+    ByteRange,
+    NoRange,
+    RangeSpec,
+    parse_range,
+    select_range,
+    select_ranges,
+)
 from common.http.targeted import parse_targeted
 
 __all__ = [
@@ -24,6 +32,7 @@ __all__ = [
     "CacheStatus",
     "Conditions",
     "EntityTag",
+    "Multipart",
     "NoRange",
     "RangeSpec",
     "Representation",
@@ -40,4 +49,5 @@ __all__ = [
     "parse_targeted",
     "range_applies",
     "select_range",
+    "select_ranges",
 ]

@@ -12,6 +12,12 @@ LONGEST_FIELD: Final = 4096
 MOST_RANGES: Final = 64
 """Ranges in one field; a field with more is ignored, as §14.2 allows for many small ranges."""
 
+MOST_OVERLAPPING: Final = 2
+"""Ranges in one field that share bytes; a field with more is ignored, as §14.2 and §17.15 allow."""
+
+SMALLEST_GAP: Final = 100
+"""Bytes between two ranges: a smaller gap is sent along, as the head of a part is no shorter."""
+
 _LARGEST_POSITION: Final = 10**18
 _RANGE_SPEC: Final = re.compile(r"([0-9]*)-([0-9]*)", re.ASCII)
 
@@ -54,10 +60,10 @@ class RangeSpec:
 
 
 class NoRange(Enum):
-    """Why no single range is answered."""
+    """Why no range is answered."""
 
     WHOLE = "whole"
-    """The whole representation is the answer: the field is absent, ignored or asks for several."""
+    """The whole representation is the answer: the field is absent or ignored."""
     UNSATISFIABLE = "unsatisfiable"
     """None of the ranges has a byte: 416."""
 
@@ -81,20 +87,73 @@ def parse_range(field: str) -> tuple[RangeSpec, ...] | None:
 
 
 def select_range(field: str | None, size: int) -> ByteRange | NoRange:
-    """What a Range field asks of a representation of ``size`` bytes.
-
-    Several ranges are answered with the whole representation, which §14.2 allows. So is a suffix
-    of a representation without bytes: it is satisfiable (§14.1.2), but no Content-Range could
-    tell it.
+    """What a Range field asks of a representation of ``size`` bytes, where one range is all
+    that can be sent: several are answered with the whole, which §14.2 allows.
     """
     specs = None if field is None else parse_range(field)
+    fitting = _fitting(specs, size)
+    if isinstance(fitting, NoRange):
+        return fitting
+    return fitting[0] if specs is not None and len(specs) == 1 else NoRange.WHOLE
+
+
+def select_ranges(field: str | None, size: int) -> tuple[ByteRange, ...] | NoRange:
+    """What a Range field asks of a representation of ``size`` bytes, as it is to be sent.
+
+    Ranges that overlap, touch, or leave a gap shorter than ``SMALLEST_GAP`` are sent as one; apart
+    from that they come in the order in which they were asked for (§15.3.7.2).
+
+    Returns:
+        At least one range, each with at least one byte, no two of them with a byte in common.
+    """
+    fitting = _fitting(None if field is None else parse_range(field), size)
+    if isinstance(fitting, NoRange):
+        return fitting
+    return NoRange.WHOLE if _overlap_too_often(fitting) else _coalesced(fitting)
+
+
+def _fitting(specs: tuple[RangeSpec, ...] | None, size: int) -> tuple[ByteRange, ...] | NoRange:
+    """The ranges that have bytes.
+
+    A suffix of a representation without bytes is answered with the whole: it is satisfiable
+    (§14.1.2), but no Content-Range could tell it.
+    """
     if specs is None:
         return NoRange.WHOLE
-    fitting = [found for spec in specs if (found := spec.fit(size)) is not None]
+    fitting = tuple(found for spec in specs if (found := spec.fit(size)) is not None)
     if not fitting:
         suffix_of_nothing = size == 0 and any(spec.first is None and spec.last for spec in specs)
         return NoRange.WHOLE if suffix_of_nothing else NoRange.UNSATISFIABLE
-    return fitting[0] if len(specs) == 1 else NoRange.WHOLE
+    return fitting
+
+
+def _overlap_too_often(ranges: tuple[ByteRange, ...]) -> bool:
+    """Whether more than ``MOST_OVERLAPPING`` ranges have bytes in common with another."""
+    involved = 0
+    stop = 0
+    alone = False
+    for found in sorted(ranges, key=lambda found: found.start):
+        if found.start < stop:
+            # The first of a chain is known to overlap only now.
+            involved += 2 if alone else 1
+            alone = False
+        else:
+            alone = True
+        stop = max(stop, found.stop)
+    return involved > MOST_OVERLAPPING
+
+
+def _coalesced(ranges: tuple[ByteRange, ...]) -> tuple[ByteRange, ...]:
+    """The ranges, near ones joined, each in the place of the first that went into it."""
+    joined: list[tuple[int, ByteRange]] = []
+    for place, found in sorted(enumerate(ranges), key=lambda placed: placed[1].start):
+        if joined and found.start - joined[-1][1].stop < SMALLEST_GAP:
+            first, before = joined[-1]
+            stop = max(before.stop, found.stop)
+            joined[-1] = (min(first, place), ByteRange(before.start, stop))
+        else:
+            joined.append((place, found))
+    return tuple(found for _, found in sorted(joined, key=lambda placed: placed[0]))
 
 
 def _elements(range_set: str) -> Iterator[str]:

@@ -24,6 +24,14 @@ def answered(method: str = "GET", /, **fields: str) -> Answer:
     return answer(method, lines, THERE, now=NOW)
 
 
+def several(field: str, method: str = "GET") -> Answer:
+    return answer(method, [("Range", field)], THERE, now=NOW, several=True)
+
+
+def tagged(value: str) -> Representation:
+    return Representation(1000, "video/mp4", EntityTag(value))
+
+
 def test_a_plain_get_is_the_whole() -> None:
     found = answered()
     assert (found.status, found.body) == (200, ByteRange(0, 1000))
@@ -95,6 +103,59 @@ def test_two_range_lines_are_ignored() -> None:
     assert answer("GET", lines, THERE, now=NOW).status == 200
 
 
+def test_several_ranges_are_a_multipart_where_it_can_be_sent() -> None:
+    found = several("bytes=0-99,500-599")
+    parts = found.multipart
+    assert parts is not None
+    assert (found.status, found.body) == (206, None)
+    assert parts.ranges == (ByteRange(0, 100), ByteRange(500, 600))
+    assert dict(found.fields) == {
+        "Content-Type": f"multipart/byteranges; boundary={parts.boundary}",
+        "Content-Length": str(parts.length),
+        "Accept-Ranges": "bytes",
+        "ETag": '"a"',
+        "Last-Modified": DATE,
+    }
+
+
+def test_parts_tell_the_type_and_size_of_the_representation() -> None:
+    parts = several("bytes=0-99,500-599").multipart
+    assert parts is not None
+    assert (parts.part_type, parts.size) == ("video/mp4", 1000)
+
+
+def test_where_no_multipart_can_be_sent_several_ranges_are_the_whole() -> None:
+    assert answered(range="bytes=0-99,500-599") == answered()
+
+
+@pytest.mark.parametrize("field", ["bytes=0-9", "bytes=0-9,5000-", "bytes=0-4,5-9", "bytes=0-9,"])
+def test_what_comes_down_to_one_range_is_no_multipart(field: str) -> None:
+    assert several(field) == answered(range="bytes=0-9")
+
+
+def test_several_ranges_after_the_end_are_not_satisfiable() -> None:
+    assert several("bytes=1000-,2000-").status == 416
+
+
+def test_head_ignores_several_ranges() -> None:
+    assert several("bytes=0-99,500-599", "HEAD") == answered("HEAD")
+
+
+def test_if_range_of_another_gets_the_whole_instead_of_parts() -> None:
+    lines = [("If-Range", '"b"'), ("Range", "bytes=0-99,500-599")]
+    assert answer("GET", lines, THERE, now=NOW, several=True) == answered()
+
+
+def test_other_validators_give_another_boundary() -> None:
+    lines = [("Range", "bytes=0-99,500-599")]
+    boundaries = {
+        parts.boundary
+        for tag in ("a", "b")
+        if (parts := answer("GET", lines, tagged(tag), now=NOW, several=True).multipart)
+    }
+    assert len(boundaries) == 2
+
+
 def test_unknown_validators_are_not_told() -> None:
     found = answer("GET", [], Representation(1, "text/plain"), now=NOW)
     assert {name for name, _ in found.fields} == {"Content-Type", "Content-Length", "Accept-Ranges"}
@@ -104,22 +165,35 @@ CONDITIONALS = st.sampled_from(
     ["If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range", "Range"]
 )
 VALUES = st.sampled_from(['"a"', 'W/"a"', '"b"', "*", DATE, "bytes=0-1", "bytes=-1", "bytes=9999-"])
+VALUES |= st.lists(st.integers(0, 2000), max_size=5).map(
+    lambda firsts: "bytes=" + ",".join(f"{first}-{first + 9}" for first in firsts)
+)
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @given(
     lines=st.lists(st.tuples(CONDITIONALS, VALUES | st.text(max_size=20)), max_size=6),
     size=st.integers(0, 2000),
+    several=st.booleans(),
 )
-def test_any_answer_is_consistent(method: str, lines: list[tuple[str, str]], size: int) -> None:
+def test_any_answer_is_consistent(
+    method: str, lines: list[tuple[str, str]], size: int, several: bool
+) -> None:
     there = Representation(size, "video/mp4", EntityTag("a"), CHANGED)
-    found = answer(method, lines, there, now=NOW)
+    found = answer(method, lines, there, now=NOW, several=several)
+    parts = found.multipart
     fields = dict(found.fields)
     assert len(fields) == len(found.fields)
     assert found.status in {200, 206, 304, 412, 416}
-    assert ("Content-Range" in fields) == (found.status in {206, 416})
+    assert parts is None or (several and found.status == 206)
+    assert ("Content-Range" in fields) == (parts is None and found.status in {206, 416})
     assert ("Content-Length" in fields) == (found.status in {200, 206})
-    assert (found.body is not None) == (method == "GET" and found.status in {200, 206})
+    sends = method == "GET" and found.status in {200, 206}
+    assert (found.body is not None) == (sends and parts is None)
+    if parts is not None:
+        assert fields["Content-Length"] == str(parts.length)
+        assert len(parts.ranges) > 1
+        assert all(0 <= part.start < part.stop <= size for part in parts.ranges)
     if found.body is not None:
         assert fields["Content-Length"] == str(found.body.length)
         assert 0 <= found.body.start <= found.body.stop <= size
