@@ -68,7 +68,7 @@ def parse_cache_control(lines: Iterable[str]) -> CacheControl:
     text = ",".join(lines)
     if len(text) > LONGEST_FIELD:
         return CacheControl({"no-store": (None,)})
-    found: dict[str, tuple[str | None, ...]] = {}
+    found: dict[str, list[str | None]] = {}
     position = 0
     while position < len(text):
         match = _DIRECTIVE.match(text, position)
@@ -77,9 +77,9 @@ def parse_cache_control(lines: Iterable[str]) -> CacheControl:
             position = len(text) if comma < 0 else comma + 1
             continue
         name = match[1].lower()
-        found[name] = (*found.get(name, ()), _value(match[2], match[3]))
+        found.setdefault(name, []).append(_value(match[2], match[3]))
         position = match.end()
-    return CacheControl(found)
+    return CacheControl({name: tuple(values) for name, values in found.items()})
 
 
 def _value(argument: str | None, rest: str) -> str | None:

@@ -26,6 +26,10 @@ from common.http.cache_control import LONGEST_DELTA, LONGEST_FIELD
         ('foo="a\\", max-age=1", max-age=60', 60),
         ("foo=bar baz, max-age=60", 60),
         ("=;, max-age=60", 60),
+        (",, ,max-age=60,,", 60),
+        ('max-age="6\\0"', 60),
+        ('MAX-AGE="60", max-age=0', 60),
+        ("max-age=60\t, no-cache", 60),
     ],
 )
 def test_seconds_are_read(field: str, seconds: int) -> None:
@@ -33,10 +37,36 @@ def test_seconds_are_read(field: str, seconds: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["", "=", "=-1", "=1.5", "=1e3", "=abc", "=0x10", "= 60", " =60", "=60 s", "=٦", '="6']
+    "value",
+    [
+        "",
+        "=",
+        "=-1",
+        "=1.5",
+        "=1e3",
+        "=abc",
+        "=0x10",
+        "= 60",
+        " =60",
+        "=60 s",
+        "=٦",
+        '="6',
+        "=3600.0",
+        "=60\0",
+        "=\0",
+        "='60'",
+        "=60;a",
+        '="60"x',
+        '=" 60"',
+        "=60\n",
+    ],
 )
 def test_seconds_that_break_the_grammar_are_none_at_all(value: str) -> None:
     assert parse_cache_control([f"max-age{value}"]).seconds("max-age") == 0
+
+
+def test_an_unreadable_first_of_several_counts() -> None:
+    assert parse_cache_control(["max-age=x, max-age=60"]).seconds("max-age") == 0
 
 
 def test_an_absent_directive_has_no_seconds() -> None:
@@ -45,7 +75,17 @@ def test_an_absent_directive_has_no_seconds() -> None:
 
 @pytest.mark.parametrize(
     "field",
-    ["no-store", "No-Store", "no-store=1", "max-age=1,no-store", 'a="b, no-store', "no-store x"],
+    [
+        "no-store",
+        "No-Store",
+        "no-store=1",
+        "max-age=1,no-store",
+        'a="b, no-store',
+        "no-store x",
+        "no-store\0",
+        'no-store=""',
+        ",\t,no-store,",
+    ],
 )
 def test_no_store_is_found_wherever_it_stands(field: str) -> None:
     assert "no-store" in parse_cache_control([field])

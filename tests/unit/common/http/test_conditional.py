@@ -55,6 +55,12 @@ def test_tags_compare_as_in_the_table_of_8_8_3_2(
         ('"a', None),
         ('"a" "b"', None),
         ('"a b"', None),
+        ('W/ "a"', None),
+        ('W"a"', None),
+        ('"a\0"', None),
+        ('"a\x7f"', None),
+        ('"a"\n', None),
+        ('"ä"', EntityTag("ä")),
         ("*", None),
     ],
 )
