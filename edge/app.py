@@ -2,35 +2,64 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
+from pathlib import Path
 
+import msgspec
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from common import logs
 from common.clock import Clock, SystemClock
-from common.messages import Heartbeat, encode
+from common.errors import SettingsInvalid
+from common.http.fields import Fields, Pairs
+from common.messages import Heartbeat
 from common.metrics import new_registry
 from common.service import (
-    Gatekeeper,
     Listener,
-    Role,
+    ListenSettings,
     add_health_routes,
     listening,
     new_client_session,
     problem_middleware,
 )
-from edge.fetch import Fetches, Upstream
-from edge.fetch.upstream import TIMEOUTS
+from common.service.client import client_context
+from edge.admin import Admin
+from edge.fetch.connection import Endpoint, Timeouts
+from edge.fetch.fetches import Fetches
+from edge.fetch.origins import Origins
+from edge.fetch.pool import Pool
 from edge.fill import FillAgent
+from edge.fill.obtain import Obtain
+from edge.policy.forwarding import went_through
+from edge.policy.keys import KeyRules
+from edge.policy.shields import shield_of
 from edge.report import ControlRefused, Reporter
 from edge.serve.counters import Counters
+from edge.serve.front import Front
 from edge.serve.handler import Viewers
+from edge.serve.protocol import ViewerServer
 from edge.settings import Settings
 from edge.store import Cache
+from edge.store.claim import Claim
+from edge.workers import Siblings, WorkerSpec, admin_socket, keep_running, viewers_socket
 
-__all__ = ["Settings", "main"]
+__all__ = ["Settings", "main", "worker_main"]
+
+SWEEP_EVERY = 1.0
+"""Seconds between looks for what purges have taken."""
+TIMEOUTS = Timeouts(connect=5, first_byte=15, stall=10)
+
+CROSS_ORIGIN: Pairs = (
+    ("Server", "nearcast"),
+    ("Access-Control-Allow-Origin", "*"),
+    (
+        "Access-Control-Expose-Headers",
+        "Age, Cache-Status, Content-Length, Content-Range, ETag",
+    ),
+    ("Timing-Allow-Origin", "*"),
+)
 
 _log = logs.get(__name__)
 
@@ -43,83 +72,154 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
         StorageFull: no space is left for the cache's index.
         PortTaken: a port is another program's.
     """
-    clock = SystemClock()
+    if settings.control is not None and (settings.region is None or settings.url is None):
+        raise SettingsInvalid(
+            file="edge", key="region, url", expected="both are needed with a control plane"
+        )
+    async with AsyncExitStack() as stack:
+        claim = await asyncio.to_thread(Claim, settings.cache_folder)
+        stack.push_async_callback(asyncio.to_thread, claim.release)
+        several = settings.workers > 1
+        runtime = await asyncio.to_thread(claim.runtime) if several else None
+        await _serve(WorkerSpec(settings, 0, runtime), stop)
+
+
+async def worker_main(spec: WorkerSpec, stop: asyncio.Event) -> None:
+    """Serves as one more worker process, until ``stop``; raises as ``main``."""
+    await _serve(spec, stop)
+
+
+async def _serve(spec: WorkerSpec, stop: asyncio.Event) -> None:
+    settings, clock = spec.settings, SystemClock()
     async with AsyncExitStack() as stack:
         cache = await Cache.open(
-            settings.cache_folder, disk_budget=settings.disk, memory_budget=settings.memory
+            settings.cache_folder,
+            spec.runtime,
+            disk_budget=settings.disk,
+            memory_budget=settings.memory,
+            worker=spec.number,
+            workers=settings.workers,
         )
         stack.push_async_callback(cache.close)
-        session = await new_client_session(
-            settings.ca, token=settings.origin.token, timeout=TIMEOUTS
-        )
-        stack.push_async_callback(session.close)
-        upstream = Upstream(session, settings.origin.url)
-        fetches = Fetches(cache, upstream, clock)
+        context = await asyncio.to_thread(client_context, settings.ca)
+        pool = Pool(context=context, timeouts=TIMEOUTS)
+        stack.push_async_callback(pool.close)
+        siblings = None
+        if spec.runtime is not None:
+            siblings = Siblings(spec.runtime, spec.number, settings.workers)
+            stack.push_async_callback(siblings.close)
+        fetches = _fetches(settings, cache, pool, clock)
         stack.push_async_callback(fetches.close)
-        agent = FillAgent(
-            settings.edge_id,
-            cache,
-            fetches,
-            settings.cache_folder,
-            concurrency=settings.fill_concurrency,
-        )
-        edge = _Edge(settings, cache, upstream, fetches, agent, clock)
-        await edge.run(stop)
+        await _Worker(spec, cache, pool, fetches, siblings, clock).run(stop)
 
 
-class _Edge:
-    """An edge that runs."""
+def _fetches(settings: Settings, cache: Cache, pool: Pool, clock: Clock) -> Fetches:
+    managed = settings.control is not None
+    added: list[tuple[str, str]] = []
+    if settings.origin.token is not None:
+        added.append(("Authorization", f"Bearer {settings.origin.token}"))
+    if managed:
+        # What is stored is what is served: no transformation on the way.
+        added.append(("Accept-Encoding", "identity"))
+    endpoints = [
+        Endpoint.of(origin.url) for origin in (settings.origin, *settings.fallback_origins)
+    ]
+    return Fetches(
+        cache,
+        Origins(pool, endpoints, clock),
+        clock,
+        pseudonym=_name(settings),
+        added=tuple(added),
+        forward_fields=not managed,
+        heuristic=settings.heuristic_freshness,
+        negative=settings.negative_lifetime,
+        shield=_shield_finder(settings) if settings.shields else None,
+    )
+
+
+def _shield_finder(settings: Settings) -> Callable[[str, Fields], Endpoint | None]:
+    others = {shield.edge_id: Endpoint.of(shield.url) for shield in settings.shields}
+    names = sorted({settings.edge_id, *others})
+
+    def find(key: str, fields: Fields) -> Endpoint | None:
+        if any(went_through(fields, f"nearcast-{edge}") for edge in others):
+            # Another edge asks: this one is the shield.
+            return None
+        return others.get(shield_of(key, names))
+
+    return find
+
+
+def _rules(settings: Settings) -> KeyRules:
+    key = settings.key
+    return KeyRules(
+        counted=None if key.counted_parameters is None else frozenset(key.counted_parameters),
+        ignored=frozenset(key.ignored_parameters),
+        sort=key.sort_parameters,
+        objects_only=settings.control is not None,
+    )
+
+
+def _name(settings: Settings) -> str:
+    return f"nearcast-{settings.edge_id}"
+
+
+class _Worker:
+    """A process of an edge that runs; number 0 does what one process is enough for."""
 
     def __init__(
         self,
-        settings: Settings,
+        spec: WorkerSpec,
         cache: Cache,
-        upstream: Upstream,
+        pool: Pool,
         fetches: Fetches,
-        agent: FillAgent,
+        siblings: Siblings | None,
         clock: Clock,
     ) -> None:
-        self._settings = settings
+        settings = self._settings = spec.settings
+        self._spec = spec
         self._cache = cache
-        self._upstream = upstream
+        self._pool = pool
         self._fetches = fetches
-        self._agent = agent
+        self._siblings = siblings
         self._clock = clock
         self._registry: CollectorRegistry = new_registry()
         self._counters = Counters(self._registry, self._gauges)
         self._started_at = clock.now()
         self._ready = False
         self._reporter: Reporter | None = None
+        rules = _rules(settings)
+        added = CROSS_ORIGIN if rules.objects_only else ()
+        name = _name(settings)
+        self._viewers = Viewers(
+            cache, fetches, clock, rules, name=name, added=added, siblings=siblings
+        )
+        self._front = Front(self._viewers, self._counters, clock, rules, name=name, added=added)
+        self._agent: FillAgent | None = None
+        if spec.number == 0 and settings.control is not None:
+            self._agent = FillAgent(
+                settings.edge_id,
+                cache,
+                Obtain(cache, fetches, siblings),
+                settings.cache_folder,
+                concurrency=settings.fill_concurrency,
+            )
+        self._admin = Admin(cache, self._agent, clock, rules, settings.admin, settings.credentials)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serves until ``stop``."""
-        await self._agent.restore()
-        viewers = Viewers(
-            self._settings.edge_id, self._cache, self._fetches, self._counters, self._clock
-        )
-        listeners = [
-            Listener(_viewers_application(viewers), self._settings.listen),
-            Listener(self._admin_application(), self._settings.admin),
-        ]
+        if self._agent is not None:
+            await self._agent.restore()
         async with AsyncExitStack() as stack:
-            tasks = [asyncio.create_task(_told(self._agent.run, stop))]
+            stack.push_async_callback(self._viewers.close)
+            tasks = [asyncio.create_task(_told(self._tidy, stop))]
             stack.push_async_callback(_end, tasks)
-            async with listening(listeners):
+            if self._agent is not None:
+                tasks.append(asyncio.create_task(_told(self._agent.run, stop)))
+            async with listening(self._listeners()):
                 self._ready = True
-                if self._settings.control is not None:
-                    session = await new_client_session(
-                        self._settings.ca, token=self._settings.control.token
-                    )
-                    stack.push_async_callback(session.close)
-                    self._reporter = Reporter(
-                        session,
-                        self._settings.control.url,
-                        self._settings.edge_id,
-                        interval=self._settings.heartbeat_interval,
-                        compose=self._heartbeat,
-                        agent=self._agent,
-                    )
-                    tasks.append(asyncio.create_task(_told(self._reporter.run, stop)))
+                if self._spec.number == 0:
+                    await self._lead(stack, tasks, stop)
                 await stop.wait()
                 self._ready = False
                 await _end(tasks)
@@ -129,19 +229,68 @@ class _Edge:
                         async with asyncio.timeout(1):
                             await self._reporter.beat()
 
+    def _listeners(self) -> Sequence[Listener]:
+        settings, number, runtime = self._settings, self._spec.number, self._spec.runtime
+        shared = runtime is not None
+        listeners = [Listener(ViewerServer(self._front.handle), settings.listen, shared=shared)]
+        admin: ListenSettings | Path = settings.admin
+        if runtime is not None:
+            internal = ViewerServer(self._front.handle_internal)
+            listeners.append(Listener(internal, viewers_socket(runtime, number)))
+            admin = settings.admin if number == 0 else admin_socket(runtime, number)
+        listeners.append(Listener(self._admin_application(), admin))
+        return listeners
+
+    async def _lead(
+        self, stack: AsyncExitStack, tasks: list[asyncio.Task[None]], stop: asyncio.Event
+    ) -> None:
+        """Starts what the first process alone does."""
+        settings = self._settings
+        for number in range(1, settings.workers):
+            spec = msgspec.structs.replace(self._spec, number=number)
+
+            async def run(spec: WorkerSpec = spec) -> None:
+                await keep_running(spec)
+
+            tasks.append(asyncio.create_task(_told(run, stop)))
+        if settings.control is None or self._agent is None:
+            return
+        session = await new_client_session(settings.ca, token=settings.control.token)
+        stack.push_async_callback(session.close)
+        self._reporter = Reporter(
+            session,
+            settings.control.url,
+            settings.edge_id,
+            interval=settings.heartbeat_interval,
+            compose=self._heartbeat,
+            agent=self._agent,
+        )
+        tasks.append(asyncio.create_task(_told(self._reporter.run, stop)))
+
+    async def _tidy(self) -> None:
+        """Deletes what crashes and purges have left, at leisure."""
+        if self._spec.number == 0:
+            await self._cache.remove_orphans()
+        while True:
+            await asyncio.sleep(SWEEP_EVERY)
+            await self._cache.sweep()
+            if self._spec.number == 0:
+                await self._cache.forget_purges(self._clock.now())
+
     def _heartbeat(self, sequence: int) -> Heartbeat:
-        totals = self._counters.totals
-        pending, pending_bytes = self._agent.pending
+        totals, agent, settings = self._counters.totals, self._agent, self._settings
+        assert agent is not None
+        pending, pending_bytes = agent.pending
         return Heartbeat(
-            edge_id=self._settings.edge_id,
-            region=self._settings.region,
-            url=self._settings.url,
+            edge_id=settings.edge_id,
+            region=settings.region or "",
+            url=settings.url or "",
             started_at=self._started_at,
             sequence=sequence,
             ready=self._ready,
-            desired_revision=self._agent.revision,
-            holdings_revision=self._agent.holdings().revision,
-            capacity_bytes=int(self._settings.disk),
+            desired_revision=agent.revision,
+            holdings_revision=agent.holdings().revision,
+            capacity_bytes=int(settings.disk),
             used_bytes=self._cache.used,
             requests=totals.requests,
             hits=totals.hits,
@@ -152,22 +301,20 @@ class _Edge:
         )
 
     def _gauges(self) -> dict[str, float]:
-        pending, pending_bytes = self._agent.pending
+        pending, pending_bytes = self._agent.pending if self._agent is not None else (0, 0)
         return {
             "nearcast_edge_objects": len(self._cache),
             "nearcast_edge_disk_bytes": self._cache.used,
             "nearcast_edge_memory_bytes": self._cache.memory.used,
             "nearcast_edge_evictions": self._cache.evictions,
             "nearcast_edge_corrupted_objects": self._cache.corrupted,
-            "nearcast_edge_upstream_requests": self._upstream.requests,
+            "nearcast_edge_upstream_requests": self._pool.requests,
             "nearcast_edge_fetches": len(self._fetches),
             "nearcast_edge_fill_pending_objects": pending,
             "nearcast_edge_fill_pending_bytes": pending_bytes,
         }
 
     def _admin_application(self) -> web.Application:
-        gatekeeper = Gatekeeper(self._settings.credentials)
-
         async def ready() -> dict[str, str]:
             reasons = {} if self._ready else {"edge": "it starts or drains"}
             trouble = self._reporter.trouble if self._reporter else None
@@ -176,22 +323,10 @@ class _Edge:
                 reasons["control"] = str(trouble)
             return reasons
 
-        async def holdings(request: web.Request) -> web.Response:
-            gatekeeper.require(request, Role.OPERATOR)
-            return web.Response(
-                body=encode(self._agent.holdings()), content_type="application/json"
-            )
-
         application = web.Application(middlewares=[problem_middleware])
         add_health_routes(application, self._registry, ready)
-        application.router.add_get("/v1/holdings", holdings)
+        self._admin.add_routes(application)
         return application
-
-
-def _viewers_application(viewers: Viewers) -> web.Application:
-    application = web.Application(middlewares=[problem_middleware])
-    application.router.add_route("*", "/{path:.*}", viewers.handle)
-    return application
 
 
 async def _told(work: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:

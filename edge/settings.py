@@ -1,7 +1,7 @@
 """The settings of an edge."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -15,33 +15,123 @@ from common.service import (
 from common.settings import ByteSize
 
 
+class OriginSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """A server where responses come from."""
+
+    url: Annotated[
+        str,
+        msgspec.Meta(
+            description="Its address; a path in it goes before every target.",
+            pattern=r"^https?://[!-~]{1,512}\Z",
+            extra={"example": "https://origin.example.org"},
+        ),
+    ]
+    token: Annotated[
+        Annotated[str, msgspec.Meta(min_length=16, max_length=512)] | None,
+        msgspec.Meta(
+            description="The token of a credential that it knows, with this edge's own name. "
+            "Without one, what viewers send in Authorization is passed on.",
+            extra={"example": "a-long-random-secret"},
+        ),
+    ] = None
+
+
+class ShieldSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """An edge of the same region."""
+
+    edge_id: Annotated[
+        str,
+        msgspec.Meta(
+            description="Its name.",
+            pattern=r"^[A-Za-z0-9_-]{1,64}\Z",
+            extra={"example": "eu-2"},
+        ),
+    ]
+    url: Annotated[
+        str,
+        msgspec.Meta(
+            description="Where it answers viewers.",
+            pattern=r"^https?://[!-~]{1,512}\Z",
+            extra={"example": "https://eu-2.example.org"},
+        ),
+    ]
+
+
+class KeySettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What tells one stored response from another, besides scheme, host and path."""
+
+    counted_parameters: Annotated[
+        tuple[str, ...] | None,
+        msgspec.Meta(
+            description="The query parameters that count. The others are not sent to the origin. "
+            "Without this, all count but the ignored ones.",
+            extra={"example": ("v", "width")},
+        ),
+    ] = None
+    ignored_parameters: Annotated[
+        tuple[str, ...],
+        msgspec.Meta(
+            description="Query parameters that never count and are not sent to the origin."
+        ),
+    ] = ("CMCD", "token")
+    sort_parameters: Annotated[
+        bool,
+        msgspec.Meta(description="Whether the order of query parameters means nothing."),
+    ] = False
+
+
+class AccessLogSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where requests are written down."""
+
+    file: Annotated[
+        Path,
+        msgspec.Meta(
+            description="File of the access log.",
+            extra={"example": "/var/log/nearcast/access.log"},
+        ),
+    ]
+    format: Annotated[
+        Literal["json", "combined"],
+        msgspec.Meta(description="A JSON object a line, or Apache's combined format."),
+    ] = "json"
+    rotate_at: Annotated[
+        ByteSize,
+        msgspec.Meta(
+            description="Size at which a new file is begun.",
+            extra={"unit": "bytes"},
+        ),
+    ] = ByteSize(256 * 1024**2)
+    keep: Annotated[
+        int,
+        msgspec.Meta(description="Old files that are kept.", ge=1, le=1000),
+    ] = 8
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """All settings of an edge."""
 
     edge_id: Annotated[
         str,
         msgspec.Meta(
-            description="The edge's name; no other edge has it.",
+            description="The edge's name, also in Via and Cache-Status; no other edge has it.",
             pattern=r"^[A-Za-z0-9_-]{1,64}\Z",
             extra={"example": "eu-1"},
         ),
-    ]
+    ] = "edge"
     region: Annotated[
-        str,
+        Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,64}\Z")] | None,
         msgspec.Meta(
-            description="The region it stands in, as the control plane names it.",
-            pattern=r"^[A-Za-z0-9_-]{1,64}\Z",
+            description="The region it stands in; needed with a control plane, which names it.",
             extra={"example": "eu"},
         ),
-    ]
+    ] = None
     url: Annotated[
-        str,
+        Annotated[str, msgspec.Meta(pattern=r"^https?://[!-~]{1,500}\Z")] | None,
         msgspec.Meta(
-            description="Where viewers reach it.",
-            pattern=r"^https?://[!-~]{1,500}\Z",
+            description="Where viewers reach it; needed with a control plane.",
             extra={"example": "https://eu-1.example.org"},
         ),
-    ]
+    ] = None
     cache_folder: Annotated[
         Path,
         msgspec.Meta(
@@ -54,11 +144,25 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ListenSettings,
         msgspec.Meta(description="Where health and metrics are; not for viewers."),
     ]
-    origin: Annotated[PeerSettings, msgspec.Meta(description="Where objects come from.")]
+    origin: Annotated[OriginSettings, msgspec.Meta(description="Where responses come from.")]
+    fallback_origins: Annotated[
+        tuple[OriginSettings, ...],
+        msgspec.Meta(
+            description="Servers that hold the same, asked in this order while the origin fails."
+        ),
+    ] = ()
+    shields: Annotated[
+        tuple[ShieldSettings, ...],
+        msgspec.Meta(
+            description="The other edges of the region. Each key has one edge among them all that "
+            "asks the origin; the others ask that one."
+        ),
+    ] = ()
     control: Annotated[
         PeerSettings | None,
         msgspec.Meta(
-            description="The control plane. Without one, the edge caches what viewers ask for."
+            description="The control plane, which says what to hold. With one, only objects of "
+            "packages are served; without one, the edge is a caching proxy before any origin."
         ),
     ] = None
     credentials: Annotated[
@@ -66,6 +170,47 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         msgspec.Meta(description="Who may ask on the admin port for more than health."),
     ] = ()
     ca: Authority = None
+    key: Annotated[
+        KeySettings,
+        msgspec.Meta(description="What tells one stored response from another."),
+    ] = KeySettings()
+    access_log: Annotated[
+        AccessLogSettings | None,
+        msgspec.Meta(description="Where requests are written down; nowhere without this."),
+    ] = None
+    workers: Annotated[
+        int,
+        msgspec.Meta(
+            description="Processes that answer viewers; one per core is best.", ge=1, le=256
+        ),
+    ] = 1
+    heuristic_freshness: Annotated[
+        float,
+        msgspec.Meta(
+            description="Part of the time since Last-Modified for which a response is fresh when "
+            "its origin says nothing; 0 is never, 0.1 is usual.",
+            ge=0,
+            le=1,
+        ),
+    ] = 0.0
+    negative_lifetime: Annotated[
+        float,
+        msgspec.Meta(
+            description="Time for which an answer that there is nothing (404, 410) is fresh when "
+            "its origin says nothing.",
+            ge=0,
+            le=86400,
+            extra={"unit": "seconds"},
+        ),
+    ] = 0.0
+    prefetch: Annotated[
+        int,
+        msgspec.Meta(
+            description="Segments after the one being watched that are fetched ahead.",
+            ge=0,
+            le=16,
+        ),
+    ] = 2
     disk: Annotated[
         ByteSize,
         msgspec.Meta(

@@ -49,10 +49,13 @@ class ListenSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Listener:
-    """An application and the address it answers on."""
+    """An application, or a bare server, and where it answers."""
 
-    application: web.Application
-    settings: ListenSettings
+    application: web.Application | web.Server
+    settings: ListenSettings | Path
+    """An address, or the path of a Unix socket."""
+    shared: bool = False
+    """Whether several processes answer on the same address (SO_REUSEPORT)."""
 
 
 def server_context(settings: ListenSettings) -> ssl.SSLContext | None:
@@ -91,19 +94,27 @@ async def listening(
         PortTaken: another program has one of the ports.
         SettingsInvalid: a certificate does not load, or an address is not this machine's.
     """
-    runners: list[web.AppRunner] = []
+    runners: list[web.BaseRunner] = []
     try:
         for listener in listeners:
-            listener.application.on_response_prepare.append(_name_server)
-            runner = web.AppRunner(
-                listener.application, access_log=None, shutdown_timeout=shutdown_timeout
-            )
+            runner = _runner_of(listener, shutdown_timeout)
             await runner.setup()
             runners.append(runner)
-            await _start(runner, listener.settings)
+            if isinstance(listener.settings, Path):
+                await web.UnixSite(runner, str(listener.settings), backlog=1024).start()
+            else:
+                await _start(runner, listener.settings, shared=listener.shared)
         yield
     finally:
         await asyncio.gather(*(runner.cleanup() for runner in runners))
+
+
+def _runner_of(listener: Listener, shutdown_timeout: float) -> web.BaseRunner:
+    application = listener.application
+    if isinstance(application, web.Server):
+        return web.ServerRunner(application, shutdown_timeout=shutdown_timeout)
+    application.on_response_prepare.append(_name_server)
+    return web.AppRunner(application, access_log=None, shutdown_timeout=shutdown_timeout)
 
 
 async def _name_server(_: web.Request, response: web.StreamResponse) -> None:
@@ -111,9 +122,15 @@ async def _name_server(_: web.Request, response: web.StreamResponse) -> None:
     response.headers["Server"] = "nearcast"
 
 
-async def _start(runner: web.AppRunner, settings: ListenSettings) -> None:
-    context = server_context(settings)
-    site = web.TCPSite(runner, settings.host, settings.port, ssl_context=context, backlog=1024)
+async def _start(runner: web.BaseRunner, settings: ListenSettings, *, shared: bool) -> None:
+    site = web.TCPSite(
+        runner,
+        settings.host,
+        settings.port,
+        ssl_context=server_context(settings),
+        backlog=1024,
+        reuse_port=shared or None,
+    )
     try:
         await site.start()
     except OSError as error:

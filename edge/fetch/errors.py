@@ -40,3 +40,19 @@ class TooManyFetches(NearcastError):
 
     status = 503
     headers: ClassVar[dict[str, str]] = {"Retry-After": "1"}
+
+
+def check_object_status(status: int, key: str) -> None:
+    """Tells why an origin's answer is no object.
+
+    Raises:
+        UpstreamUnknown: there is no such object.
+        UpstreamRefused: it does not take this edge's credential.
+        UpstreamBroke: it says something else.
+    """
+    if status in {404, 410}:
+        raise UpstreamUnknown(key=key)
+    if status in {401, 403}:
+        raise UpstreamRefused
+    if status not in {200, 206, 304, 416}:
+        raise UpstreamBroke(key=key, reason=f"it answers {status}")

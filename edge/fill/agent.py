@@ -25,9 +25,11 @@ from common.messages import (
     encode,
 )
 from common.service import write_atomically
-from edge.fetch import Fetches, UpstreamBroke
+from edge.fetch.errors import UpstreamBroke
+from edge.fill.obtain import Obtain
 from edge.policy.fill_order import object_order, package_order
-from edge.store import Cache, Entry
+from edge.policy.stored import Stored
+from edge.store import Cache
 
 FIRST_PAUSE = 0.5
 """Seconds before a fill that failed is tried again."""
@@ -67,11 +69,11 @@ class FillAgent:
     """Fills the cache with the desired state."""
 
     def __init__(
-        self, edge_id: str, cache: Cache, fetches: Fetches, folder: Path, *, concurrency: int
+        self, edge_id: str, cache: Cache, obtain: Obtain, folder: Path, *, concurrency: int
     ) -> None:
         self._edge_id = edge_id
         self._cache = cache
-        self._fetches = fetches
+        self._obtain = obtain
         self._file = folder / "desired.json"
         self._concurrency = concurrency
         self._state = DesiredState(edge_id, 0, ())
@@ -131,22 +133,26 @@ class FillAgent:
             known = old.get(name)
             if known is None or known.desired.manifest_sha256 != desired.manifest_sha256:
                 known = _Progress(desired)
-                entry = await self._cache.lookup(desired.manifest_key)
-                if entry is not None and entry.sha256.hex() == desired.manifest_sha256:
+                entry = self._obtain.held(desired.manifest_key, desired.manifest_sha256)
+                if entry is not None:
                     with contextlib.suppress(NearcastError, OSError):
                         # What cannot be read is fetched again with the rest.
                         await self._read_manifest(known, entry)
             self._progress[name] = known
-        self._pin()
+        await self._pin()
         self._changed.set()
 
-    def _pin(self) -> None:
+    async def _pin(self) -> None:
         """Keeps manifests and what they list from being evicted."""
         keys: list[str] = []
         for part in self._progress.values():
             keys.append(part.desired.manifest_key)
             keys += (item.key for item in part.manifest.objects) if part.manifest else ()
-        self._cache.pin(keys)
+        try:
+            await self._cache.pin(keys)
+        except NearcastError as error:
+            # With a full disk, what was pinned before stays pinned.
+            _log.warning("pins not stored", reason=str(error))
 
     async def run(self) -> None:
         """Fills for ever."""
@@ -182,11 +188,12 @@ class FillAgent:
         return complete
 
     async def _fetch_manifest(self, part: _Progress) -> None:
-        entry = await self._obtain(part.desired.manifest_key, part.desired.manifest_sha256)
+        desired = part.desired
+        entry = await self._obtain.fetch(desired.manifest_key, desired.manifest_sha256)
         await self._read_manifest(part, entry)
-        self._pin()
+        await self._pin()
 
-    async def _read_manifest(self, part: _Progress, entry: Entry) -> None:
+    async def _read_manifest(self, part: _Progress, entry: Stored) -> None:
         if entry.size > LARGEST_MANIFEST:
             raise UpstreamBroke(key=part.desired.manifest_key, reason="the manifest is too large")
         body = b"".join([piece async for piece in self._cache.read(entry, 0, entry.size)])
@@ -195,8 +202,7 @@ class FillAgent:
         part.manifest = manifest
 
     def _holds(self, item: ManifestObject) -> bool:
-        entry = self._cache.peek(item.key)
-        return entry is not None and entry.sha256.hex() == item.sha256
+        return self._obtain.held(item.key, item.sha256) is not None
 
     async def _fill(self, part: _Progress) -> bool:
         """Fetches what is missing of a package, a few objects at a time; whether all came."""
@@ -208,7 +214,7 @@ class FillAgent:
                 if self._changed.is_set() or len(failures) > self._concurrency:
                     return
                 try:
-                    await self._obtain(item.key, item.sha256)
+                    await self._obtain.fetch(item.key, item.sha256)
                 except NearcastError as error:
                     failures.append(error)
                 else:
@@ -220,27 +226,3 @@ class FillAgent:
         if failures:
             raise failures[0]
         return not part.missing
-
-    async def _obtain(self, key: str, sha256: str) -> Entry:
-        """The entry of ``key`` with that digest, fetched unless it is held.
-
-        Raises:
-            NearcastError: it cannot be had, or not with that digest, or not be kept.
-        """
-        entry = await self._cache.lookup(key)
-        if entry is not None and entry.sha256.hex() == sha256:
-            return entry
-        if entry is not None:
-            # The manifest is the truth about an object: what is held is something else.
-            await self._cache.remove([key])
-        fetch, joined = self._fetches.join(key, sha256=bytes.fromhex(sha256))
-        try:
-            entry = await fetch.whole()
-        finally:
-            fetch.leave()
-        if joined and entry.sha256.hex() != sha256:
-            await self._cache.remove([key])
-            raise UpstreamBroke(key=key, reason="it is not what its manifest says")
-        if not fetch.kept:
-            raise UpstreamBroke(key=key, reason="it could not be kept: is the disk full?")
-        return entry

@@ -1,68 +1,87 @@
-"""May a response be stored, and for how long is it fresh (RFC 9111 §3, §4.2).
+"""How long a response is fresh, and how old it is (RFC 9111 §4.2).
 
-Without freshness information a response is fresh for 0 seconds: an edge invents nothing.
+Without freshness information a response is fresh for 0 seconds: an edge invents nothing, unless its
+settings ask for heuristic freshness (§4.2.2).
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
 from common.http import CacheControl, parse_cache_control, parse_http_date
+from common.http.age import parse_age
+from common.http.fields import Fields
+from common.http.targeted import parse_targeted
+from edge.policy.messages import Response
+
+LONGEST_HEURISTIC = 24 * 3600.0
+"""Seconds: what is fresh by guess is asked for again within a day."""
+HEURISTIC_STATUSES = frozenset({200, 203, 204, 206, 300, 301, 308, 404, 405, 410, 414, 501})
+"""Statuses that may be fresh by guess (RFC 9110 §15.1)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Freshness:
-    """What a response's fields say of storing it."""
+def governing(fields: Fields) -> tuple[CacheControl, bool]:
+    """The directives that hold for an edge, and whether they are targeted ones (RFC 9213 §2.2).
 
-    storable: bool
-    fresh_until: float
-    """POSIX seconds; not after ``received_at`` when it is stale from the start."""
-    age: int
-    """Seconds that it was old when it came (§4.2.3)."""
-    servable_stale: bool
-    """Whether it may be served stale while its origin cannot be reached (§4.2.4)."""
+    Where CDN-Cache-Control is valid, Cache-Control and Expires mean nothing to it.
+    """
+    targeted = parse_targeted(fields.lines("cdn-cache-control"))
+    if targeted is not None:
+        return targeted, True
+    return parse_cache_control(fields.lines("cache-control")), False
 
 
-def judge_response(status: int, fields: Mapping[str, str], *, received_at: float) -> Freshness:
-    """What to do with a response to a GET without conditions or ranges.
+def lifetime(response: Response, *, heuristic: float = 0.0, negative: float = 0.0) -> float | None:
+    """Seconds that ``response`` is fresh (§4.2.1); None when nothing tells.
 
     Args:
-        status: its status code.
-        fields: its fields by lower-case name, several lines of one name joined with commas.
-        received_at: when its head came, POSIX seconds.
+        response: the response.
+        heuristic: the part of the time since Last-Modified that it is fresh for when the origin
+            tells nothing; 0 for never.
+        negative: seconds that a 404 or 410 is fresh for when the origin tells nothing.
     """
-    control = parse_cache_control([fields.get("cache-control", "")])
-    age = _age(fields, received_at)
-    lifetime = _lifetime(control, fields, received_at)
-    # A shared cache of public objects: whatever limits sharing is not stored at all (§3, §3.5).
-    limited = any(name in control for name in ("no-store", "private", "no-cache"))
-    varies = bool(fields.get("vary", "").strip())
-    return Freshness(
-        storable=status == 200 and not limited and not varies and lifetime > age,
-        fresh_until=received_at + lifetime - age,
-        age=age,
-        servable_stale=not any(
-            name in control for name in ("must-revalidate", "proxy-revalidate", "s-maxage")
-        ),
-    )
-
-
-def _lifetime(control: CacheControl, fields: Mapping[str, str], received_at: float) -> int:
-    """Seconds (§4.2.1): of s-maxage, max-age and Expires the first that is there."""
+    control, targeted = governing(response.fields)
     for directive in ("s-maxage", "max-age"):
         seconds = control.seconds(directive)
         if seconds is not None:
-            return seconds
-    if "expires" not in fields:
-        return 0
-    expires = parse_http_date(fields["expires"], now=received_at)
-    date = parse_http_date(fields.get("date", ""), now=received_at)
-    return 0 if expires is None else max(0, int(expires - (date or received_at)))
+            return float(seconds)
+    if not targeted and "expires" in response.fields:
+        return _until_expires(response)
+    if negative > 0 and response.status in {404, 410}:
+        return negative
+    if heuristic > 0 and (response.status in HEURISTIC_STATUSES or "public" in control):
+        return _guessed(response, heuristic)
+    return None
 
 
-def _age(fields: Mapping[str, str], received_at: float) -> int:
-    """Seconds (§4.2.3), the time of the exchange itself left out: it is far below one."""
-    told = fields.get("age", "0").split(",")[0].strip()
-    age_value = int(told) if told.isascii() and told.isdigit() and len(told) < 11 else 0
-    date = parse_http_date(fields.get("date", ""), now=received_at)
-    apparent = max(0, int(received_at - date)) if date is not None else 0
-    return max(age_value, apparent)
+def initial_age(response: Response) -> float:
+    """Seconds that ``response`` was old when it came (§4.2.3, corrected_initial_age)."""
+    told = parse_age(response.fields.lines("age")) or 0
+    delay = max(0.0, response.received_at - response.requested_at)
+    date = date_of(response)
+    apparent = max(0.0, response.received_at - date) if date is not None else 0.0
+    # Date has whole seconds: less than one of them is no age.
+    apparent = 0.0 if apparent < 1 else apparent
+    return max(apparent, told + delay)
+
+
+def date_of(response: Response) -> int | None:
+    """The time in Date; None when there is none that can be read."""
+    lines = response.fields.lines("date")
+    return parse_http_date(lines[0], now=response.received_at) if lines else None
+
+
+def _until_expires(response: Response) -> float:
+    lines = response.fields.lines("expires")
+    # Several Expires, or one that is no date, are in the past (§5.3).
+    expires = parse_http_date(lines[0], now=response.received_at) if len(set(lines)) == 1 else None
+    if expires is None:
+        return 0.0
+    date = date_of(response)
+    return max(0.0, expires - (response.received_at if date is None else date))
+
+
+def _guessed(response: Response, heuristic: float) -> float | None:
+    lines = response.fields.lines("last-modified")
+    modified = parse_http_date(lines[0], now=response.received_at) if lines else None
+    if modified is None:
+        return None
+    date = date_of(response)
+    unchanged = (response.received_at if date is None else date) - modified
+    return min(max(0.0, unchanged * heuristic), LONGEST_HEURISTIC)

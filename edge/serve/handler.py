@@ -1,267 +1,461 @@
-"""GET and HEAD of objects: from the cache, or through it as they arrive from upstream."""
+"""Answering viewers: from the cache, through it, or past it."""
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator
-from dataclasses import dataclass
+import dataclasses
+from collections.abc import AsyncGenerator
 
-from aiohttp import hdrs, web
+import msgspec
 
+from common import logs
 from common.clock import Clock
 from common.errors import NearcastError
-from common.http import (
-    Answer,
-    EntityTag,
-    Representation,
-    answer,
-    parse_entity_tag,
-    parse_http_date,
+from common.http import ByteRange
+from common.http.cache_status import CacheStatus, Forward
+from common.http.fields import Fields, Pairs
+from common.http.ranges import parse_range
+from edge.fetch.connection import Interim
+from edge.fetch.errors import (
+    UpstreamBroke,
+    UpstreamUnreachable,
+    check_object_status,
 )
-from common.service import problem_response
-from edge.fetch import Fetch, Fetches
-from edge.policy.keys import object_key
-from edge.serve.counters import Counters
-from edge.store import Cache, Entry
-from edge.store.cache import SLICE
+from edge.fetch.fetches import (
+    SERVER_ERRORS,
+    Ask,
+    Coming,
+    Fetches,
+    OriginFailed,
+    Outcome,
+    Passing,
+    Settled,
+    Validated,
+)
+from edge.policy.answering import Decided, decide
+from edge.policy.coverage import aligned
+from edge.policy.forwarding import end_to_end
+from edge.policy.invalidation import targets_to_invalidate
+from edge.policy.keys import KeyRules
+from edge.policy.messages import Request
+from edge.policy.partial import strong_validator
+from edge.policy.reuse import Trouble, Verdict, judge_reuse, may_serve_on, select
+from edge.policy.stored import Stored
+from edge.policy.updating import freshen, validation_fields
+from edge.serve.body import Source
+from edge.serve.reply import SEND_STALL, Reply, send_interim
+from edge.serve.requests import Visit
+from edge.serve.sending import Sender
+from edge.store import Cache, ObjectDamaged
+from edge.workers import Siblings
 
-SEND_STALL = 30.0
-"""Seconds that a viewer may take for one slice before it is let go."""
+ROUNDS = 4
+"""Times that an answer is begun anew because what it rested on went away."""
 
-CROSS_ORIGIN = {
-    "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": "Age, Cache-Status, Content-Length, Content-Range, ETag",
-    "Timing-Allow-Origin": "*",
-}
-PREFLIGHT = {
-    **CROSS_ORIGIN,
-    "Access-Control-Allow-Methods": "GET, HEAD, OPTIONS",
-    "Access-Control-Allow-Headers": "Range, If-Range, If-None-Match, If-Modified-Since, "
-    "CMCD-Object, CMCD-Request, CMCD-Session, CMCD-Status",
-    "Access-Control-Max-Age": "86400",
-}
-ALLOWED = "GET, HEAD, OPTIONS"
+_log = logs.get(__name__)
 
 
-class MethodUnknown(NearcastError):
-    """Objects are read with GET and HEAD; nothing else is done with them here."""
+class NotCached(NearcastError):
+    """Nothing stored may answer this, and only-if-cached forbids to ask the origin."""
 
-    status = 405
+    status = 504
+
+
+class StaleForbidden(NearcastError):
+    """The origin cannot be asked whether the stored response is current: {reason}"""
+
+    status = 504
 
 
 class Overtaken(NearcastError):
-    """The object left the cache while it was asked for: ask again."""
+    """What was asked for changed again and again: ask once more."""
 
     status = 503
-
-
-@dataclass(frozen=True)
-class _Found:
-    """An object that can be answered with, and where its bytes are."""
-
-    entry: Entry
-    fetch: Fetch | None
-    """Where they arrive; None when they are in the cache."""
-    result: str
-    """For counting: ``hit``, ``miss``, ``collapsed`` or ``stale``."""
-    cache_status: str
-    """The parameters of this edge's member of Cache-Status (RFC 9211 §2)."""
 
 
 class Viewers:
     """The viewers' side of an edge."""
 
     def __init__(
-        self, edge_id: str, cache: Cache, fetches: Fetches, counters: Counters, clock: Clock
+        self,
+        cache: Cache,
+        fetches: Fetches,
+        clock: Clock,
+        rules: KeyRules,
+        *,
+        name: str,
+        added: Pairs = (),
+        siblings: Siblings | None = None,
     ) -> None:
-        self._cache_name = f"nearcast-{edge_id}"
+        """Answers from ``cache`` and ``fetches``.
+
+        Args:
+            cache: what is stored.
+            fetches: what is under way.
+            clock: the time.
+            rules: what is in a key.
+            name: this cache's name in Cache-Status.
+            added: fields that every response gets, in place of the origin's.
+            siblings: the other worker processes, where there are any.
+        """
+        self._siblings = siblings
         self._cache = cache
         self._fetches = fetches
-        self._counters = counters
         self._clock = clock
+        self._rules = rules
+        self._name = name
+        self._sender = Sender(clock, added=added)
+        self._background: dict[str, asyncio.Task[None]] = {}
 
-    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answers any request on the viewers' port."""
-        self._counters.totals.active += 1
-        result = "none"
-        try:
-            if request.method == hdrs.METH_OPTIONS:
-                return self._short(request, web.Response(status=204, headers=PREFLIGHT))
-            if request.method not in {hdrs.METH_GET, hdrs.METH_HEAD}:
-                return self._short(request, _method_not_allowed())
-            found = await self._find(object_key(request.raw_path))
-            result = found.result
-            try:
-                return await self._send(request, found)
-            finally:
-                if found.fetch is not None:
-                    found.fetch.leave()
-        except NearcastError as error:
-            return self._short(request, problem_response(error), result)
-        finally:
-            self._counters.totals.active -= 1
-
-    def _short(
-        self, _: web.BaseRequest, response: web.Response, result: str = "none"
-    ) -> web.Response:
-        """An answer without an object."""
-        response.headers.update(CROSS_ORIGIN)
-        self._counters.count(response.status, result, 0)
-        return response
-
-    async def _find(self, key: str) -> _Found:
-        """The object ``key``, from the cache or on its way.
+    async def answer(self, visit: Visit) -> Reply:
+        """Answers a request.
 
         Raises:
-            NearcastError: it cannot be had.
+            NearcastError: there is no better answer.
         """
-        entry = await self._cache.lookup(key)
-        now = self._clock.now()
-        if entry is not None and entry.fresh_until > now:
-            ttl = int(entry.fresh_until - now)
-            return _Found(entry, None, "hit", f"hit; ttl={ttl}")
+        method = visit.request.method
+        if method in {"GET", "HEAD"} and not visit.has_content and visit.request.target != "*":
+            return await self._read(visit)
+        return await self._pass_on(visit)
+
+    # GET and HEAD.
+
+    async def _read(self, visit: Visit) -> Reply:
+        for _ in range(ROUNDS):
+            stored = select(self._cache.lookup(visit.key), visit.request.fields)
+            fwd: Forward = "uri-miss"
+            if stored is not None:
+                judged = judge_reuse(stored, visit.asked, self._clock.now())
+                fwd = judged.fwd or fwd
+                if self._is_elsewhere(visit, stored, judged.verdict):
+                    return await self._relay(visit)
+                if judged.verdict is not Verdict.VALIDATE:
+                    if judged.verdict is Verdict.STALE_WHILE_REVALIDATE:
+                        self._revalidate(visit, stored)
+                    reply = await self._from_store(visit, stored, judged.verdict)
+                    if reply is not None:
+                        return reply
+                    continue
+            elif self._cache.lookup(visit.key):
+                fwd = "vary-miss"
+            if "only-if-cached" in visit.asked:
+                raise NotCached
+            if self._is_elsewhere(visit, None, Verdict.VALIDATE):
+                return await self._relay(visit)
+            reply = await self._from_upstream(visit, stored, fwd)
+            if reply is not None:
+                return reply
+        raise Overtaken
+
+    def _is_elsewhere(self, visit: Visit, stored: Stored | None, verdict: Verdict) -> bool:
+        """Whether another worker has to see to it: it is theirs, and no plain hit."""
+        siblings = self._siblings
+        if siblings is None or visit.internal or siblings.is_own(self._cache.owner(visit.key)):
+            return False
+        plain = verdict in {Verdict.FRESH, Verdict.ALLOWED_STALE}
+        return not (plain and stored is not None and stored.complete)
+
+    async def _relay(self, visit: Visit) -> Reply:
+        """The answer of the worker that the key belongs to, passed on as it is."""
+        assert self._siblings is not None
+        owner = self._cache.owner(visit.key)
+        async with contextlib.AsyncExitStack() as stack:
+            try:
+                exchange = await stack.enter_async_context(
+                    self._siblings.ask(owner, visit.request, visit.client)
+                )
+            except (UpstreamUnreachable, UpstreamBroke):
+                # It is being started again; this worker does without.
+                visit.internal = True
+                return await self._read(visit)
+            head = exchange.head
+            fields = end_to_end(Fields(head.fields))
+            said = fields.get("cache-status") or ""
+            visit.told(head.status, result_of(said.rpartition(",")[2]), said)
+            return await self._sender.relay(visit, head.status, head.reason, fields, exchange)
+
+    async def _from_store(self, visit: Visit, stored: Stored, verdict: Verdict) -> Reply | None:
+        """The answer from the cache; None when the object turned out damaged, or has gaps that
+        cannot be closed."""
+        decided = decide(visit.request, stored, stored.size)
+        gaps = any(
+            isinstance(part, ByteRange) and not stored.holds(part.start, part.stop)
+            for part in decided.parts
+        )
+        status = CacheStatus(
+            cache=self._name, hit=True, ttl=int(stored.freshness_at(self._clock.now()))
+        )
+        result = "hit" if verdict is Verdict.FRESH else "stale"
+        if gaps:
+            if strong_validator(stored) is None:
+                return await self._from_upstream(visit, None, "partial")
+            if "only-if-cached" in visit.asked:
+                raise NotCached
+            status = CacheStatus(cache=self._name, fwd="partial", stored=True)
+            result = "partial"
+        self._cache.note_use(stored)
+        return await self._send_stored(visit, stored, decided, status, result)
+
+    async def _send_stored(
+        self, visit: Visit, stored: Stored, decided: Decided, status: CacheStatus, result: str
+    ) -> Reply | None:
+        source = Source(self._cache, self._fetches, visit.request, visit.key, stored)
         try:
-            fetch, collapsed = self._fetches.join(key)
-            fetched = await _arrived(fetch)
+            return await self._sender.send(visit, decided, stored, status, result, source)
+        except ObjectDamaged:
+            return None
+
+    async def _from_upstream(
+        self, visit: Visit, stored: Stored | None, fwd: Forward
+    ) -> Reply | None:
+        """The answer with upstream's help; None when the cache has to be asked again."""
+        if visit.request.method == "HEAD":
+            return await self._head(visit, stored, fwd)
+        ask = self._ask(visit, stored)
+        try:
+            outcome = await self._fetches.obtain(ask)
         except NearcastError as error:
-            if entry is not None and entry.servable_stale and error.status != 404:
-                stale = f"hit; fwd=stale; ttl={int(entry.fresh_until - now)}"
-                return _Found(entry, None, "stale", stale)
-            raise
-        reason = "stale" if entry is not None else "uri-miss"
-        if collapsed:
-            return _Found(fetched, fetch, "collapsed", f"fwd={reason}; collapsed")
-        return _Found(fetched, fetch, "miss", f"fwd={reason}; stored")
+            return await self._despite(visit, stored, Trouble.DISCONNECTED, error)
+        return await self._with_outcome(visit, stored, fwd, outcome)
 
-    async def _send(self, request: web.BaseRequest, found: _Found) -> web.StreamResponse:
-        entry = found.entry
-        size = found.fetch.size if found.fetch and found.fetch.size is not None else entry.size
-        now = self._clock.now()
-        decided = answer(
-            request.method,
-            ((name, value) for name, value in request.headers.items()),
-            Representation(
-                size=size,
-                content_type=entry.content_type,
-                etag=_entity_tag(entry),
-                last_modified=_last_modified(entry, now),
-            ),
-            now=entry.stored_at,
+    async def _with_outcome(
+        self, visit: Visit, stored: Stored | None, fwd: Forward, outcome: Outcome
+    ) -> Reply | None:
+        if isinstance(outcome, Settled):
+            return None
+        if isinstance(outcome, Validated):
+            current = outcome.stored
+            status = CacheStatus(
+                cache=self._name,
+                fwd=fwd,
+                fwd_status=304,
+                ttl=int(current.freshness_at(self._clock.now())),
+                collapsed=outcome.collapsed,
+            )
+            decided = decide(visit.request, current, current.size)
+            self._cache.note_use(current)
+            return await self._send_stored(visit, current, decided, status, "revalidated")
+        if isinstance(outcome, Coming):
+            return await self._send_coming(visit, outcome, fwd)
+        failed = StaleForbidden(reason="it answers with an error.")
+        if isinstance(outcome, OriginFailed):
+            return await self._despite(visit, stored, Trouble.SERVER_ERROR, failed)
+        if outcome.response.status in SERVER_ERRORS and self._serves_on(
+            visit, stored, Trouble.SERVER_ERROR
+        ):
+            await outcome.stack.aclose()
+            return await self._despite(visit, stored, Trouble.SERVER_ERROR, failed)
+        return await self._send_passing(visit, outcome, fwd)
+
+    def _ask(self, visit: Visit, stored: Stored | None) -> Ask:
+        request = visit.request
+        ask = Ask(
+            request,
+            visit.key,
+            interim=self._interim_of(visit),
+            client=visit.client,
+            sha256=visit.sha256,
         )
-        headers = {
-            **dict(decided.fields),
-            **CROSS_ORIGIN,
-            "Cache-Control": entry.cache_control,
-            "Age": str(entry.age_at(now)),
-            "Cache-Status": f"{self._cache_name}; {found.cache_status}",
-        }
-        if not entry.cache_control:
-            del headers["Cache-Control"]
-        whole = self._cache.memory.get(entry.file) if found.fetch is None else None
-        # What is larger goes out in slices, so that a slow viewer costs no more than one of them.
-        if decided.body is None or (whole is not None and decided.body.length <= SLICE):
-            return self._at_once(request, found, decided, headers, whole)
-        return await self._stream(request, found, decided, headers)
+        if stored is None and self._fetches.is_unshared(visit.key):
+            return dataclasses.replace(ask, alone=True)
+        if stored is not None and validation_fields(stored):
+            ask = dataclasses.replace(ask, stale=stored)
+        asked = request.fields.get("range")
+        specs = parse_range(asked) if asked is not None else None
+        if specs is None or len(specs) != 1 or (stored is not None and stored.complete):
+            return ask
+        first, last = specs[0].first, specs[0].last
+        if first is None:
+            return dataclasses.replace(ask, range=f"bytes=-{last}")
+        start, stop = aligned((first, first + 1 if last is None else last + 1), None)
+        if last is None:
+            # Open at its end: from 0 on that is the whole, which needs no Range.
+            if start == 0:
+                return ask
+            return dataclasses.replace(ask, range=f"bytes={start}-", start=first)
+        return dataclasses.replace(ask, range=f"bytes={start}-{stop - 1}", start=first)
 
-    def _at_once(
-        self,
-        request: web.BaseRequest,
-        found: _Found,
-        decided: Answer,
-        headers: dict[str, str],
-        whole: bytes | None,
-    ) -> web.Response:
-        """An answer whose content, if any, is in memory."""
-        content = b""
-        if decided.body is not None and whole is not None:
-            content = whole[decided.body.start : decided.body.stop]
-        elif decided.status in {412, 416}:
-            headers["Content-Length"] = "0"
-        response = web.Response(status=decided.status, headers=headers, body=content)
-        if request.method == hdrs.METH_HEAD or decided.status == 304:
-            # The length told is that of the content a GET would have.
-            response.body = None
-            if "Content-Length" in headers:
-                response.headers["Content-Length"] = headers["Content-Length"]
-        self._counters.count(decided.status, found.result, len(content))
-        return response
+    def _own_ask(self, visit: Visit, request: Request) -> Ask:
+        """What nobody else shares."""
+        interim = self._interim_of(visit)
+        return Ask(request, visit.key, interim=interim, client=visit.client, alone=True)
 
-    async def _stream(
-        self,
-        request: web.BaseRequest,
-        found: _Found,
-        decided: Answer,
-        headers: dict[str, str],
-    ) -> web.StreamResponse:
-        """An answer whose content comes slice by slice; a failure midway cuts the connection."""
-        assert decided.body is not None
-        pieces: AsyncGenerator[bytes, None] = (
-            self._cache.read(found.entry, decided.body.start, decided.body.stop)
-            if found.fetch is None
-            else found.fetch.read(decided.body.start, decided.body.stop)
+    def _serves_on(self, visit: Visit, stored: Stored | None, trouble: Trouble) -> bool:
+        return stored is not None and may_serve_on(trouble, stored, visit.asked, self._clock.now())
+
+    async def _despite(
+        self, visit: Visit, stored: Stored | None, trouble: Trouble, error: NearcastError
+    ) -> Reply | None:
+        """The stale answer in place of an error, where that is allowed.
+
+        Raises:
+            NearcastError: it is not.
+        """
+        if stored is None:
+            raise error
+        if not self._serves_on(visit, stored, trouble):
+            if stored.never_stale or stored.validate_always:
+                raise StaleForbidden(reason=str(error)) from error
+            raise error
+        status = CacheStatus(
+            cache=self._name,
+            hit=True,
+            ttl=int(stored.freshness_at(self._clock.now())),
+            detail=type(error).__name__,
         )
-        sent = 0
-        async with contextlib.aclosing(pieces):
-            try:
-                first = await anext(pieces, b"")
-            except FileNotFoundError as error:
-                raise Overtaken from error
-            response = web.StreamResponse(status=decided.status, headers=headers)
-            await response.prepare(request)
-            try:
-                sent = await _write_all(response, first, pieces)
-                await response.write_eof()
-            except (NearcastError, OSError, TimeoutError):
-                _cut(request)
-            finally:
-                self._counters.count(decided.status, found.result, sent)
-        return response
+        decided = decide(visit.request, stored, stored.size)
+        return await self._send_stored(visit, stored, decided, status, "stale")
+
+    async def _send_coming(self, visit: Visit, coming: Coming, fwd: Forward) -> Reply | None:
+        arriving = coming.arriving
+        stored = msgspec.structs.replace(arriving.stored, size=arriving.size or 0)
+        status = CacheStatus(
+            cache=self._name, fwd=fwd, stored=not coming.collapsed, collapsed=coming.collapsed
+        )
+        result = "collapsed" if coming.collapsed else "miss"
+        decided = decide(visit.request, stored, arriving.size)
+        source = Source(
+            self._cache, self._fetches, visit.request, visit.key, stored, arriving=arriving
+        )
+        try:
+            return await self._sender.send(visit, decided, stored, status, result, source)
+        except ObjectDamaged:
+            return None
+        finally:
+            arriving.leave()
+
+    def _revalidate(self, visit: Visit, stored: Stored) -> None:
+        """Validates in the background, once at a time."""
+        if visit.key in self._background:
+            return
+        request = dataclasses.replace(
+            visit.request,
+            method="GET",
+            fields=visit.request.fields.without(("range", "if-range", "cache-control", "pragma")),
+        )
+        ask = Ask(request, visit.key)
+        if validation_fields(stored):
+            ask = dataclasses.replace(ask, stale=stored)
+        task = asyncio.create_task(self._fetch_in_background(ask))
+        self._background[visit.key] = task
+        task.add_done_callback(lambda _: self._background.pop(visit.key, None))
+
+    async def _fetch_in_background(self, ask: Ask) -> None:
+        try:
+            outcome = await self._fetches.obtain(ask)
+        except NearcastError as error:
+            _log.info("background validation failed", key=ask.key, reason=str(error))
+            return
+        if isinstance(outcome, Coming):
+            outcome.arriving.leave()
+        elif isinstance(outcome, Passing):
+            await outcome.stack.aclose()
+
+    async def _head(self, visit: Visit, stored: Stored | None, fwd: Forward) -> Reply | None:
+        """HEAD is passed on, and what it tells updates what is stored (RFC 9111 §4.3.5)."""
+        request = visit.request
+        if stored is not None:
+            conditions = ("if-none-match", "if-modified-since", "if-match", "if-unmodified-since")
+            request = dataclasses.replace(request, fields=request.fields.without(conditions))
+        ask = Ask(
+            request, visit.key, interim=self._interim_of(visit), client=visit.client, alone=True
+        )
+        sequence = self._cache.sequence
+        try:
+            outcome = await self._fetches.obtain(ask)
+        except NearcastError as error:
+            return await self._despite(visit, stored, Trouble.DISCONNECTED, error)
+        assert isinstance(outcome, Passing)
+        if stored is not None and outcome.response.status == 200:
+            update = freshen(stored, visit.request, outcome.response, sequence=sequence)
+            if update.stored is None or not await self._cache.update(visit.key, update.stored):
+                await self._cache.forget(visit.key)
+            else:
+                await outcome.stack.aclose()
+                current = update.stored
+                status = CacheStatus(cache=self._name, fwd=fwd, fwd_status=200)
+                decided = decide(visit.request, current, current.size)
+                return await self._send_stored(visit, current, decided, status, "revalidated")
+        return await self._send_passing(visit, outcome, fwd)
+
+    # Everything else.
+
+    async def _pass_on(self, visit: Visit) -> Reply:
+        request = visit.request
+        ask = Ask(
+            request, visit.key, interim=self._interim_of(visit), client=visit.client, alone=True
+        )
+        body = _uploaded(visit) if visit.has_content else None
+        length = visit.raw.content_length if visit.has_content else None
+        outcome = await self._fetches.pass_on(ask, body, length)
+        head = outcome.response if isinstance(outcome, Passing) else None
+        status = head.status if head is not None else 200
+        fields = head.fields if head is not None else Fields()
+        if isinstance(outcome, Coming):
+            fields = Fields(outcome.arriving.stored.fields)
+        for target in targets_to_invalidate(request, status, fields):
+            await self._cache.forget(self._key_of(visit, target))
+        if isinstance(outcome, Coming):
+            reply = await self._send_coming(visit, outcome, "method")
+            if reply is None:
+                raise Overtaken
+            return reply
+        return await self._send_passing(visit, outcome, "method")
+
+    def _key_of(self, visit: Visit, target: str) -> str:
+        request = visit.request
+        try:
+            counted = self._rules.target(target)
+        except NearcastError:
+            counted = target
+        if self._rules.objects_only:
+            return counted.removeprefix("/")
+        return f"{request.scheme}://{request.host}{counted}"
+
+    def _interim_of(self, visit: Visit) -> Interim:
+        async def pass_interim(status: int, reason: str, fields: Pairs) -> None:
+            with contextlib.suppress(ConnectionError):
+                await send_interim(visit.raw, status, reason, fields)
+
+        return pass_interim
+
+    async def _send_passing(self, visit: Visit, passing: Passing, fwd: Forward) -> Reply:
+        async with passing.stack:
+            status = passing.response.status
+            if self._rules.objects_only:
+                check_object_status(status, visit.key)
+            told = CacheStatus(
+                cache=self._name, fwd=fwd, fwd_status=status, detail=passing.why or None
+            )
+            return await self._sender.pass_on(visit, passing.response, passing.exchange, told)
+
+    async def close(self) -> None:
+        """Ends what goes on in the background."""
+        for task in tuple(self._background.values()):
+            task.cancel()
+        await asyncio.gather(*self._background.values(), return_exceptions=True)
 
 
-async def _arrived(fetch: Fetch) -> Entry:
-    """What is known of an object on its way, once that is enough to begin an answer.
+def result_of(cache_status: str) -> str:
+    """What the cache did, as counters name it, from its member of Cache-Status."""
+    for word in ("collapsed", "partial"):
+        if word in cache_status:
+            return word
+    if "fwd-status=304" in cache_status:
+        return "revalidated"
+    if "; hit" in cache_status:
+        return "stale" if "ttl=-" in cache_status else "hit"
+    return "miss" if "stored" in cache_status else "pass"
+
+
+async def _uploaded(visit: Visit) -> AsyncGenerator[bytes, None]:
+    """The content of a request.
 
     Raises:
-        NearcastError: it does not come.
+        TimeoutError: the viewer stalls.
     """
-    try:
-        entry = await fetch.head()
-        if fetch.size is None:
-            # Without a length neither a range nor a proper Content-Length can be told yet.
-            entry = await fetch.whole()
-    except BaseException:
-        fetch.leave()
-        raise
-    return entry
-
-
-async def _write_all(
-    response: web.StreamResponse, first: bytes, pieces: AsyncIterator[bytes]
-) -> int:
-    sent = 0
-    piece = first
-    while piece:
+    while True:
         async with asyncio.timeout(SEND_STALL):
-            await response.write(piece)
-        sent += len(piece)
-        piece = await anext(pieces, b"")
-    return sent
-
-
-def _method_not_allowed() -> web.Response:
-    response = problem_response(MethodUnknown())
-    response.headers[hdrs.ALLOW] = ALLOWED
-    return response
-
-
-def _cut(request: web.BaseRequest) -> None:
-    """Ends the connection, so that nobody takes what came for the whole."""
-    if request.transport is not None:
-        request.transport.abort()
-
-
-def _entity_tag(entry: Entry) -> EntityTag | None:
-    return parse_entity_tag(entry.etag) if entry.etag else None
-
-
-def _last_modified(entry: Entry, now: float) -> float | None:
-    return parse_http_date(entry.last_modified, now=now) if entry.last_modified else None
+            piece = await visit.raw.content.readany()
+        if not piece:
+            return
+        yield piece

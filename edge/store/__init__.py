@@ -1,7 +1,7 @@
 """What an edge holds: files on disk, an index in LMDB, and the hottest objects in memory."""
 
+from edge.store.body import Body
 from edge.store.cache import Cache
-from edge.store.draft import Draft
-from edge.store.entry import Entry
+from edge.store.files import SLICE, ObjectDamaged
 
-__all__ = ["Cache", "Draft", "Entry"]
+__all__ = ["SLICE", "Body", "Cache", "ObjectDamaged"]

@@ -1,159 +1,308 @@
-"""The cache: whole, verified objects, within a budget, the same after every kind of end.
+"""The cache: stored responses by key, within a budget, the same after every kind of end.
 
-An object is in the cache when its entry is in the index, and the entry is written last. What a
-crash leaves between is taken away at the next start: files without an entry, entries without a
-file. After a start the machine may have lost power with writes unsynced, so each file's SHA-256 is
-checked once more before its first use.
+A response is in the cache when its record is in the index, and the record is written last. What a
+crash leaves between is taken away after the next start: files that no record names; a record whose
+file is not there is dropped when it is asked for. Each key belongs to one worker process, which
+alone stores under it and evicts it; all read.
 """
 
 import asyncio
-import hashlib
+import contextlib
 import os
-import secrets
 from collections.abc import AsyncGenerator, Iterable
 from pathlib import Path
 
+import lmdb
+import msgspec
+
 from common import logs
 from common.errors import NearcastError, StorageFull
-from edge.policy.eviction import Recency
-from edge.store.draft import Draft
-from edge.store.entry import Entry
-from edge.store.index import Index
+from edge.policy.coverage import Span, add_span
+from edge.policy.eviction import LARGEST_SHARE, Eviction, note_use
+from edge.policy.purging import Purge, Purges, Scope, after_purges
+from edge.policy.stored import Stored
+from edge.store.body import Body
+from edge.store.files import SLICE, ObjectDamaged, ObjectFile, file_of, read_whole
+from edge.store.index import Index, Record, digest_of
 from edge.store.memory import MemoryTier
+from edge.store.opening import opened
+from edge.store.shared import Shared
 
-SLICE = 256 * 1024
-"""Bytes read at once."""
-DRAFT_MEMORY = 64 * 1024 * 1024
-"""Bytes of one object that may be in memory while the disk is full."""
+PURGES_KEPT = 3600.0
+"""Seconds that the note of a purge is kept for the sake of what is on its way upstream."""
+SWEPT_AT_ONCE = 2000
+"""Records that a sweep looks at before others get their turn."""
 
 _log = logs.get(__name__)
 
 
 class Cache:
-    """Objects by key."""
+    """Stored responses by key."""
 
-    def __init__(self, folder: Path, index: Index, *, disk_budget: int, memory_budget: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        runtime: Path | None,
+        *,
+        disk_budget: int,
+        memory_budget: int,
+        worker: int = 0,
+        workers: int = 1,
+    ) -> None:
+        """Opens index and files; ``open`` is what others call."""
         self._objects = folder / "objects"
         self._incoming = folder / "incoming"
-        self._index = index
-        self._disk_budget = disk_budget
-        self._recency = Recency()
-        self._unverified: set[str] = set()
-        self._verifying: dict[str, asyncio.Task[bool]] = {}
-        self.memory = MemoryTier(memory_budget)
+        for part in (self._objects, self._incoming):
+            part.mkdir(parents=True, exist_ok=True)
+        self._index = Index(folder / "index")
+        shared = None if runtime is None else runtime / "shared"
+        self._shared = Shared(shared, fresh=worker == 0)
+        self.disk_budget = disk_budget // workers
+        self._eviction = Eviction(self.disk_budget, self._shared.uses)
+        self._worker = worker
+        self._workers = workers
+        self._first_number = self._index.next_number()
+        self._seen = b""
+        self._purges = Purges()
+        self._floor = 0
+        self._swept = 0
+        self._growing = asyncio.Lock()
+        self.memory = MemoryTier(memory_budget // workers)
         self.evictions = 0
         self.corrupted = 0
+        self._load()
 
     @classmethod
-    async def open(cls, folder: Path, *, disk_budget: int, memory_budget: int) -> "Cache":
-        """The cache in ``folder``, put in order.
+    async def open(
+        cls,
+        folder: Path,
+        runtime: Path | None,
+        *,
+        disk_budget: int,
+        memory_budget: int,
+        worker: int = 0,
+        workers: int = 1,
+    ) -> "Cache":
+        """The cache in ``folder``, as worker process ``worker`` of ``workers`` has it.
+
+        Args:
+            folder: where it is.
+            runtime: where the workers keep what only matters while they run, not on its disk; None
+                for a single one.
+            disk_budget: bytes that all workers' objects may have together.
+            memory_budget: bytes that all workers may keep in memory.
+            worker: which worker this is; number 0 is started first and puts the folder in order.
+            workers: how many there are.
 
         Raises:
             StorageFull: no space is left for its index.
             Unavailable: its index cannot be opened.
         """
-        index = await asyncio.to_thread(Index, folder / "index")
-        cache = cls(folder, index, disk_budget=disk_budget, memory_budget=memory_budget)
-        await asyncio.to_thread(cache._repair)
-        await cache._make_room(0)
+
+        def build() -> Cache:
+            return cls(
+                folder,
+                runtime,
+                disk_budget=disk_budget,
+                memory_budget=memory_budget,
+                worker=worker,
+                workers=workers,
+            )
+
+        cache = await asyncio.to_thread(build)
+        with contextlib.suppress(StorageFull):
+            await cache.make_room(0)
         return cache
+
+    def _load(self) -> None:
+        if self._worker == 0:
+            for file in self._incoming.iterdir():
+                file.unlink()
+        workers = self._workers
+        for number, digest, held in self._index.objects():
+            if workers == 1 or digest[0] % workers == self._worker:
+                self._eviction.add(number, held, int.from_bytes(digest[:8]), kept=True)
+
+    def owner(self, key: str) -> int:
+        """The worker process that stores under ``key``."""
+        return digest_of(key)[0] % self._workers
+
+    @property
+    def largest(self) -> int:
+        """Bytes that an object of unknown length may have."""
+        return self.disk_budget // LARGEST_SHARE
 
     @property
     def used(self) -> int:
-        """Bytes of all objects."""
-        return self._recency.total
+        """Bytes of the objects that are this worker's."""
+        return self._eviction.total
 
     def __len__(self) -> int:
-        return len(self._recency)
+        return len(self._eviction)
 
-    def _repair(self) -> None:
-        for folder in (self._objects, self._incoming):
-            folder.mkdir(parents=True, exist_ok=True)
-        for file in self._incoming.iterdir():
-            file.unlink()
-        sizes = {
-            f"{fan.name}/{file.name}": file.stat().st_size
-            for fan in self._objects.iterdir()
-            for file in fan.iterdir()
-        }
-        lost: list[str] = []
-        for key, entry in self._index.items():
-            if entry is None or sizes.get(entry.file) != entry.size:
-                lost.append(key)
-                continue
-            del sizes[entry.file]
-            self._recency.add(key, entry.size)
-            self._unverified.add(key)
-        self._index.remove(lost)
-        for orphan in sizes:
-            (self._objects / orphan).unlink()
-        if lost or sizes:
-            _log.info("cache put in order", entries_dropped=len(lost), files_dropped=len(sizes))
+    # Looking up.
 
-    def peek(self, key: str) -> Entry | None:
-        """The entry of ``key``, whether or not its file was checked since the start."""
-        return self._index.get(key) if key in self._recency else None
+    def lookup(self, key: str) -> tuple[Stored, ...]:
+        """What is stored under ``key`` and no purge has taken."""
+        try:
+            record = self._index.get(digest_of(key))
+        except lmdb.Error as error:
+            _log.warning("the cache's index cannot be read", reason=str(error))
+            return ()
+        if record is None or record.key != key:
+            return ()
+        purges = self._current_purges()
+        if not purges:
+            return record.variants
+        return tuple(
+            found
+            for stored in record.variants
+            if (found := after_purges(key, stored, purges)) is not None
+        )
 
-    async def lookup(self, key: str) -> Entry | None:
-        """The entry of ``key``, whose file is whole; counts as a use."""
-        if key not in self._recency:
-            return None
-        if key in self._unverified and not await self._verify(key):
-            return None
-        self._recency.touch(key)
-        return self._index.get(key)
+    def _current_purges(self) -> Purges:
+        generation = self._shared.generation
+        if generation != self._seen:
+            purges, self._floor = self._index.purges()
+            self._purges = Purges(purges)
+            self._seen = generation
+        return self._purges
 
-    async def _verify(self, key: str) -> bool:
-        """Checks the file of ``key`` once, however many ask; drops it when it is wrong."""
-        checking = self._verifying.get(key)
-        if checking is None:
-            checking = asyncio.create_task(self._check(key))
-            self._verifying[key] = checking
-            checking.add_done_callback(lambda _: self._verifying.pop(key, None))
-        return await asyncio.shield(checking)
+    @property
+    def sequence(self) -> int:
+        """The number of the last purge."""
+        return max(self._current_purges().last, self._floor)
 
-    async def _check(self, key: str) -> bool:
-        entry = self._index.get(key)
-        if entry is not None and await asyncio.to_thread(_is_whole, self._objects, entry):
-            self._unverified.discard(key)
-            return True
-        self.corrupted += 1
-        _log.warning("stored object is damaged and is dropped", key=key)
-        await self.remove([key])
-        return False
+    def note_use(self, stored: Stored) -> None:
+        """Says that ``stored`` answered a request."""
+        note_use(self._shared.uses, stored.number)
 
-    async def read(self, entry: Entry, start: int, stop: int) -> AsyncGenerator[bytes, None]:
-        """The bytes from ``start`` up to, without, ``stop``, in slices.
+    # Reading.
+
+    async def read(self, stored: Stored, start: int, stop: int) -> AsyncGenerator[bytes, None]:
+        """The held bytes from ``start`` up to, without, ``stop``, slice by slice.
 
         Raises:
-            OSError: the file cannot be read.
+            ObjectDamaged: they are not what was stored, or gone.
         """
-        whole = self.memory.get(entry.file)
-        if whole is None and self.memory.fits(entry.size):
-            whole = await asyncio.to_thread((self._objects / entry.file).read_bytes)
-            if len(whole) != entry.size:
-                raise OSError(f"{entry.file} is cut")
-            self.memory.put(entry.file, whole)
+        whole = self.memory.get(stored.number)
+        if whole is None and stored.complete and self.memory.fits(stored.size):
+            whole = await asyncio.to_thread(read_whole, self._objects, stored)
+            self.memory.put(stored.number, whole)
         if whole is not None:
             for offset in range(start, stop, SLICE):
                 yield whole[offset : min(offset + SLICE, stop)]
             return
-        # Opened once: an object that is evicted meanwhile stays readable to its end.
-        file = await asyncio.to_thread(os.open, self._objects / entry.file, os.O_RDONLY)
+        file = await opened(lambda: ObjectFile(self._objects, stored))
         try:
             while start < stop:
-                data = await asyncio.to_thread(os.pread, file, min(SLICE, stop - start), start)
-                if not data:
-                    raise OSError(f"{entry.file} is cut")
-                yield data
-                start += len(data)
+                # Pieces end where slices do, so that none is read and checked twice.
+                end = min(stop, (start // SLICE + 1) * SLICE)
+                yield await asyncio.to_thread(file.read, start, end)
+                start = end
         finally:
-            os.close(file)
+            file.close()
 
-    async def draft(self) -> Draft:
-        """A new draft, for an object that arrives."""
-        path = self._incoming / secrets.token_hex(16)
-        return await asyncio.to_thread(Draft, path, memory_limit=DRAFT_MEMORY)
+    async def damaged(self, key: str, stored: Stored, error: ObjectDamaged) -> None:
+        """Drops an object that turned out damaged, unless it was replaced or evicted meanwhile."""
+        # A partial object's checksums are written just before its record.
+        await asyncio.sleep(0.05)
+        if stored not in self.lookup(key):
+            return
+        self.corrupted += 1
+        _log.warning("stored object is damaged and is dropped", key=key, reason=str(error))
+        with contextlib.suppress(NearcastError):
+            await self._remove([stored.number])
+
+    # Storing.
+
+    async def new_body(self) -> tuple[int, Body]:
+        """A number and a body for an object that arrives."""
+        number = await self._index.new_number()
+        path = self._incoming / f"{number:x}"
+        return number, await opened(lambda: Body(path))
+
+    async def body_of(self, stored: Stored) -> Body:
+        """The body of a stored object that gets more bytes.
+
+        Raises:
+            ObjectDamaged: its file is gone.
+        """
+        path = file_of(self._objects, stored.number)
+        try:
+            return await opened(lambda: Body(path, held=stored.held))
+        except OSError as error:
+            raise ObjectDamaged(number=stored.number, reason=str(error)) from error
+
+    def admits(self, key: str, size: int) -> bool:
+        """Whether an object of ``size`` bytes under ``key`` is worth the room it would take."""
+        digest = digest_of(key)
+        return self._eviction.admits(size, int.from_bytes(digest[:8]))
+
+    async def commit(self, key: str, stored: Stored, body: Body, arrived: Span) -> Stored | None:
+        """Takes an object in under ``key``.
+
+        Args:
+            key: its key.
+            stored: it, with number, size and the response's fields.
+            body: its bytes.
+            arrived: those of them that are new.
+
+        Returns:
+            It as it is stored; None when it could not be kept, because no space is left or a purge
+            took it on its way.
+        """
+        if not body.on_disk or self._purged_meanwhile(key, stored):
+            return None
+        try:
+            # What grows is changed by one at a time, each beginning from what the last has left.
+            async with self._growing if body.grows else contextlib.nullcontext():
+                return await self._commit(key, stored, body, arrived)
+        except (NearcastError, OSError) as error:
+            _log.warning("object not kept", key=key, reason=str(error))
+            return None
+
+    async def _commit(self, key: str, stored: Stored, body: Body, arrived: Span) -> Stored | None:
+        if body.grows:
+            now = next((other for other in self.lookup(key) if other.number == stored.number), None)
+            if now is None:
+                return None
+            stored = now
+            body.held = add_span(now.held, arrived)
+        if not await self._make_room(arrived[1] - arrived[0]):
+            return None
+        kept = msgspec.structs.replace(stored, held=body.held if stored.size else ())
+        await asyncio.to_thread(self._place, kept, body, arrived)
+        gone = await self._index.write(self._index.put(key, kept))
+        if kept.number in self._eviction:
+            self._eviction.resize(kept.number, kept.held_bytes)
+        else:
+            fingerprint = int.from_bytes(digest_of(key)[:8])
+            pinned = self._index.is_pinned(kept.number)
+            self._eviction.add(kept.number, kept.held_bytes, fingerprint, kept=pinned)
+        await self._unlink(gone)
+        return kept
+
+    def _purged_meanwhile(self, key: str, stored: Stored) -> bool:
+        purges = self._current_purges()
+        return stored.sequence < self._floor or purges.taking(key, stored) is not None
+
+    def _place(self, stored: Stored, body: Body, arrived: Span) -> None:
+        body.seal(stored.size, arrived)
+        if not body.grows:
+            target = file_of(self._objects, stored.number)
+            target.parent.mkdir(exist_ok=True)
+            body.path.rename(target)
+
+    async def update(self, key: str, stored: Stored) -> bool:
+        """Changes what is known of a stored response; whether it is still there."""
+        if self._purged_meanwhile(key, stored):
+            return False
+        try:
+            return await self._index.write(self._index.replace(key, stored))
+        except NearcastError as error:
+            _log.warning("response not updated", key=key, reason=str(error))
+            return False
 
     async def make_room(self, size: int) -> None:
         """Evicts what must go for ``size`` more bytes.
@@ -164,81 +313,127 @@ class Cache:
         if not await self._make_room(size):
             raise StorageFull(where="the cache: what placement asks for takes its whole budget")
 
-    async def commit(self, key: str, draft: Draft, entry: Entry) -> bool:
-        """Takes a finished draft in under ``key``, in place of what was there.
-
-        Returns:
-            False when it could not be kept, because no space is left.
-        """
-        if not draft.on_disk or not await self._make_room(entry.size):
-            return False
-        before = self._index.get(key) if key in self._recency else None
-        try:
-            await asyncio.to_thread(self._place, key, draft, entry)
-        except (NearcastError, OSError) as error:
-            _log.warning("object not kept", key=key, reason=str(error))
-            return False
-        self._recency.add(key, entry.size)
-        self._unverified.discard(key)
-        if before is not None:
-            await asyncio.to_thread(self._unlink, [before])
-        return True
-
-    def _place(self, key: str, draft: Draft, entry: Entry) -> None:
-        target = self._objects / entry.file
-        target.parent.mkdir(exist_ok=True)
-        draft.path.rename(target)
-        try:
-            self._index.put(key, entry)
-        except BaseException:
-            target.unlink()
-            raise
-
     async def _make_room(self, size: int) -> bool:
-        surplus = self._recency.total + size - self._disk_budget
+        surplus = self._eviction.total + size - self.disk_budget
         if surplus > 0:
-            victims = self._recency.victims(surplus)
+            victims = self._eviction.victims(surplus, self._index.is_pinned)
             self.evictions += len(victims)
-            await self.remove(victims)
-        return self._recency.total + size <= self._disk_budget
+            await self._remove(victims)
+        return self._eviction.total + size <= self.disk_budget
 
-    async def remove(self, keys: Iterable[str]) -> None:
-        """Takes objects out of the cache; those being read stay readable."""
-        gone = {key: entry for key in keys if (entry := self._index.get(key)) is not None}
-        for key, entry in gone.items():
-            self._recency.remove(key)
-            self._unverified.discard(key)
-            self.memory.remove(entry.file)
-        if gone:
-            await asyncio.to_thread(self._forget, gone)
+    # Forgetting.
 
-    def _forget(self, gone: dict[str, Entry]) -> None:
+    async def forget(self, key: str) -> None:
+        """Forgets all that is stored under ``key``."""
+        await self._unlink(await self._index.write(self._index.remove_key(key)))
+
+    async def _remove(self, numbers: Iterable[int]) -> None:
+        gone = list(numbers)
+        if not gone:
+            return
         # Files first: on a full disk the index needs the space to write that they are gone.
-        self._unlink(gone.values())
-        self._index.remove(gone)
+        await self._unlink(gone)
+        await self._index.write(self._index.remove_objects(gone))
 
-    def _unlink(self, entries: Iterable[Entry]) -> None:
-        for entry in entries:
-            (self._objects / entry.file).unlink(missing_ok=True)
+    async def _unlink(self, numbers: Iterable[int]) -> None:
+        gone = list(numbers)
+        for number in gone:
+            self._eviction.remove(number)
+            self.memory.remove(number)
+        if gone:
+            await asyncio.to_thread(self._unlink_files, gone)
 
-    def pin(self, keys: Iterable[str]) -> None:
-        """Makes ``keys``, and no others, the ones that are never evicted."""
-        self._recency.pin(keys)
+    def _unlink_files(self, numbers: Iterable[int]) -> None:
+        for number in numbers:
+            with contextlib.suppress(OSError):
+                file_of(self._objects, number).unlink(missing_ok=True)
+
+    async def pin(self, keys: Iterable[str]) -> None:
+        """Makes ``keys``, and no others, the ones that are never evicted.
+
+        Raises:
+            StorageFull: no space is left to write that down.
+        """
+        wanted = frozenset(map(digest_of, keys))
+        await self._index.write(self._index.pin(wanted))
+
+    async def purge(self, scope: Scope, value: str, *, soft: bool, now: float) -> Purge:
+        """Takes what matches out of the cache, for all workers, from the moment this answers.
+
+        Raises:
+            StorageFull: no space is left to write that down.
+        """
+        purge = await self._index.write(
+            self._index.add_purge(lambda number: Purge(number, scope, value, soft, now))
+        )
+        self._shared.changed()
+        return purge
+
+    # Sweeping.
+
+    async def sweep(self) -> None:
+        """Deletes what purges have taken, and writes down what they made stale."""
+        last = self.sequence
+        if last == self._swept:
+            return
+        after = b""
+        while found := await asyncio.to_thread(self._index.records, after, SWEPT_AT_ONCE):
+            after = found[-1][0]
+            mine = (digest[0] % self._workers == self._worker for digest, _ in found)
+            await self._sweep_records(
+                record
+                for (_, record), own in zip(found, mine, strict=True)
+                if own and record is not None
+            )
+        self._swept = last
+
+    async def forget_purges(self, now: float) -> None:
+        """Forgets old notes of purges, whose takings every worker has swept up by now.
+
+        What was asked for before them, and is still on its way, is not stored when it comes.
+        """
+        purges, _ = await asyncio.to_thread(self._index.purges)
+        old = [purge.sequence for purge in purges if purge.at < now - PURGES_KEPT]
+        if old:
+            await self._index.write(self._index.forget_purges(max(old)))
+            self._shared.changed()
+
+    async def _sweep_records(self, records: Iterable[Record]) -> None:
+        purges = self._current_purges()
+        gone: list[int] = []
+        for record in records:
+            for stored in record.variants:
+                left = after_purges(record.key, stored, purges)
+                if left is None:
+                    gone.append(stored.number)
+                elif left is not stored and not stored.softened:
+                    softened = msgspec.structs.replace(left, sequence=purges.last)
+                    await self._index.write(self._index.replace(record.key, softened))
+        if gone:
+            await self._remove(gone)
+
+    async def remove_orphans(self) -> int:
+        """Deletes files that no record names, left by a crash; how many they were."""
+        removed = 0
+        for fan in await asyncio.to_thread(lambda: sorted(self._objects.iterdir())):
+            removed += await asyncio.to_thread(self._remove_orphans_in, fan)
+        if removed:
+            _log.info("cache put in order", files_dropped=removed)
+        return removed
+
+    def _remove_orphans_in(self, fan: Path) -> int:
+        numbers = []
+        for name in os.listdir(fan):
+            with contextlib.suppress(ValueError):
+                numbers.append(int(name, 16))
+        # What this run stores has higher numbers, and may be between its file and its record.
+        old = [number for number in numbers if number < self._first_number]
+        known = self._index.knows(old)
+        orphans = [number for number, there in zip(old, known, strict=True) if not there]
+        self._unlink_files(orphans)
+        return len(orphans)
 
     async def close(self) -> None:
-        """Closes the index."""
-        await asyncio.to_thread(self._index.close)
-
-
-def new_file_name() -> str:
-    """A name that no file of the cache has: a replaced object never changes under its readers."""
-    name = secrets.token_hex(16)
-    return f"{name[:2]}/{name[2:]}"
-
-
-def _is_whole(folder: Path, entry: Entry) -> bool:
-    try:
-        with (folder / entry.file).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").digest() == entry.sha256
-    except OSError:
-        return False
+        """Closes it."""
+        await self._index.close()
+        self._shared.close()

@@ -1,27 +1,56 @@
-"""The index: key to entry, in LMDB, so that it is there again after a restart and can be shared.
+"""The index: cache key to stored responses, in LMDB, shared by an edge's worker processes.
 
-Commits are synced in the order that keeps the tree whole, whatever happens to the machine.
-Calls may touch the disk, so all but ``get`` belong in a thread; ``get`` reads mapped memory.
+Commits are synced in the order that keeps the tree whole, whatever happens to the machine. Reads
+look into mapped memory and are for the event loop; writes wait for the disk and are made by one
+thread, all that wait in one transaction.
 """
 
-from collections.abc import Iterable, Iterator
+import asyncio
+import hashlib
+import struct
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any, TypeVar
 
 import lmdb
 import msgspec
 
 from common.errors import StorageFull, Unavailable
-from edge.store.entry import Entry
+from edge.policy.purging import Purge
+from edge.policy.stored import Stored
 
-MAP_SIZE = 4 * 1024**3
-"""Bytes of address space: about ten million entries. The file grows as it is needed."""
+MAP_SIZE = 16 * 1024**3
+"""Bytes of address space: above ten million responses. The file grows as it is needed."""
+MOST_VARIANTS = 64
+"""Stored responses under one key; the oldest leaves for one more."""
+NUMBERS_AT_ONCE = 4096
+"""Object numbers that a process takes for itself at a time."""
 
-_decoder = msgspec.msgpack.Decoder(Entry)
-_encoder = msgspec.msgpack.Encoder()
+T = TypeVar("T")
+Write = Callable[[lmdb.Transaction], T]
+
+
+class Record(msgspec.Struct, frozen=True, array_like=True):
+    """What is stored under one key."""
+
+    key: str
+    variants: tuple[Stored, ...]
+
+
+_decode = msgspec.msgpack.Decoder(Record).decode
+_encode = msgspec.msgpack.Encoder().encode
+_decode_purge = msgspec.msgpack.Decoder(Purge).decode
+_NUMBER = struct.Struct(">Q")
+_OBJECT = struct.Struct(">16sQ")
+
+
+def digest_of(key: str) -> bytes:
+    """The 16 bytes that stand for ``key`` in the index."""
+    return hashlib.blake2b(key.encode(), digest_size=16).digest()
 
 
 class Index:
-    """Entries by key."""
+    """Records by the digests of their keys, objects by number, and the purges that matter."""
 
     def __init__(self, folder: Path) -> None:
         """Opens the index in ``folder``; a damaged one is made anew, for a cache can be refilled.
@@ -31,70 +60,294 @@ class Index:
             Unavailable: it cannot be opened.
         """
         try:
-            self._environment = _open(folder)
+            self._open(folder)
         except lmdb.DiskError as error:
             raise StorageFull(where=f"the cache folder {folder}") from error
         except lmdb.Error:
             for file in folder.glob("*.mdb"):
                 file.unlink()
             try:
-                self._environment = _open(folder)
+                self._open(folder)
             except lmdb.Error as error:
                 raise Unavailable(what=f"the index in {folder}", reason=str(error)) from error
+        self._waiting: list[tuple[Write[Any], asyncio.Future[Any]]] = []
+        self._writer: asyncio.Task[None] | None = None
+        self._numbers = range(0)
 
-    def get(self, key: str) -> Entry | None:
-        """The entry of ``key``."""
+    def _open(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._environment = lmdb.open(
+            str(folder), map_size=MAP_SIZE, metasync=False, max_readers=512, max_dbs=8
+        )
+        self._records = self._environment.open_db(b"records")
+        self._objects = self._environment.open_db(b"objects")
+        self._pins = self._environment.open_db(b"pins")
+        self._purges = self._environment.open_db(b"purges")
+        self._meta = self._environment.open_db(b"meta")
+
+    # Reading.
+
+    def get(self, digest: bytes) -> Record | None:
+        """What is stored under the key with that digest."""
+        with self._environment.begin(self._records, buffers=True) as transaction:
+            found = transaction.get(digest)
+            return None if found is None else _readable(found)
+
+    def digest_of_object(self, number: int) -> bytes | None:
+        """The digest of the key that object ``number`` is stored under."""
+        with self._environment.begin(self._objects) as transaction:
+            found = transaction.get(_NUMBER.pack(number))
+        return None if found is None else bytes(found[:16])
+
+    def is_pinned(self, number: int) -> bool:
+        """Whether object ``number`` belongs to a pinned key."""
         with self._environment.begin() as transaction:
-            found = transaction.get(key.encode())
-        if found is None:
-            return None
-        try:
-            return _decoder.decode(found)
-        except msgspec.MsgspecError:
-            # Written by another release: the object is fetched again.
-            return None
+            found = transaction.get(_NUMBER.pack(number), db=self._objects)
+            return found is not None and transaction.get(found[:16], db=self._pins) is not None
 
-    def put(self, key: str, entry: Entry) -> None:
-        """Writes an entry.
+    def objects(self) -> Iterator[tuple[int, bytes, int]]:
+        """Number, digest of the key, and held bytes of every object, in order of number."""
+        with self._environment.begin(self._objects) as transaction:
+            number_of, row_of = _NUMBER.unpack, _OBJECT.unpack
+            for key, value in transaction.cursor():
+                digest, held = row_of(value)
+                yield number_of(key)[0], digest, held
+
+    def knows(self, numbers: Iterable[int]) -> list[bool]:
+        """Whether each of ``numbers`` is an object's."""
+        with self._environment.begin(self._objects) as transaction:
+            return [transaction.get(_NUMBER.pack(number)) is not None for number in numbers]
+
+    def records(self, after: bytes, count: int) -> list[tuple[bytes, Record | None]]:
+        """At most ``count`` digests after ``after``, in order, with what can be read of them."""
+        with self._environment.begin(self._records) as transaction:
+            cursor = transaction.cursor()
+            if not cursor.set_range(after + b"\0"):
+                return []
+            found = []
+            for digest, value in cursor:
+                found.append((bytes(digest), _readable(value)))
+                if len(found) == count:
+                    break
+            return found
+
+    def purges(self) -> tuple[list[Purge], int]:
+        """The purges that matter, and the highest number of those that were forgotten."""
+        with self._environment.begin() as transaction:
+            floor = transaction.get(b"purge-floor", db=self._meta)
+            cursor = transaction.cursor(db=self._purges)
+            return [_decode_purge(value) for _, value in cursor], _int(floor)
+
+    # Writing.
+
+    async def write(self, work: Write[T]) -> T:
+        """Runs ``work`` in a transaction, with all that waits; answers after the commit.
 
         Raises:
             StorageFull: no space is left.
+            Unavailable: the index is broken.
         """
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._waiting.append((work, future))
+        if self._writer is None:
+            self._writer = asyncio.create_task(self._write_waiting())
+        return await future
+
+    async def _write_waiting(self) -> None:
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting, []
+                try:
+                    results = await asyncio.to_thread(self.write_now, [work for work, _ in batch])
+                except Exception as error:  # whoever waits is told, whatever it was
+                    for _, future in batch:
+                        if not future.done():
+                            future.set_exception(error)
+                    continue
+                for (_, future), result in zip(batch, results, strict=True):
+                    if not future.done():
+                        future.set_result(result)
+        finally:
+            self._writer = None
+
+    def write_now(self, works: Iterable[Write[T]]) -> list[T]:
+        """Runs ``works`` in one transaction, in the caller's thread; raises as ``write``."""
         try:
             with self._environment.begin(write=True) as transaction:
-                transaction.put(key.encode(), _encoder.encode(entry))
+                return [work(transaction) for work in works]
         except (lmdb.MapFullError, lmdb.DiskError) as error:
             raise StorageFull(where="the cache's index") from error
         except lmdb.Error as error:
             raise Unavailable(what="the cache's index", reason=str(error)) from error
 
-    def remove(self, keys: Iterable[str]) -> None:
-        """Removes the entries of ``keys``.
+    def put(self, key: str, stored: Stored) -> Write[list[int]]:
+        """Stores a response in place of the one for the same selecting fields.
+
+        Answers with the numbers of the objects that it displaces.
+        """
+        digest = digest_of(key)
+
+        def work(transaction: lmdb.Transaction) -> list[int]:
+            before = self._variants(transaction, digest, key)
+            kept = [
+                other
+                for other in before
+                if other.selecting != stored.selecting and other.number != stored.number
+            ]
+            # All responses of a resource have one Vary: what was stored under another is stranded.
+            names = [name for name, _ in stored.selecting]
+            kept = [other for other in kept if [name for name, _ in other.selecting] == names]
+            variants = (*kept[-(MOST_VARIANTS - 1) :], stored)
+            gone = {other.number for other in before} - {other.number for other in variants}
+            self._put_record(transaction, digest, Record(key, variants), gone)
+            row = _OBJECT.pack(digest, stored.held_bytes)
+            transaction.put(_NUMBER.pack(stored.number), row, db=self._objects)
+            return sorted(gone)
+
+        return work
+
+    def replace(self, key: str, stored: Stored) -> Write[bool]:
+        """Changes a response that is there, by its number; whether it still was."""
+        digest = digest_of(key)
+
+        def work(transaction: lmdb.Transaction) -> bool:
+            before = self._variants(transaction, digest, key)
+            if all(other.number != stored.number for other in before):
+                return False
+            variants = tuple(stored if other.number == stored.number else other for other in before)
+            self._put_record(transaction, digest, Record(key, variants), ())
+            row = _OBJECT.pack(digest, stored.held_bytes)
+            transaction.put(_NUMBER.pack(stored.number), row, db=self._objects)
+            return True
+
+        return work
+
+    def remove_key(self, key: str) -> Write[list[int]]:
+        """Forgets all that is stored under ``key``; answers with the objects' numbers."""
+        digest = digest_of(key)
+
+        def work(transaction: lmdb.Transaction) -> list[int]:
+            gone = [other.number for other in self._variants(transaction, digest, key)]
+            self._put_record(transaction, digest, Record(key, ()), gone)
+            return gone
+
+        return work
+
+    def remove_objects(self, numbers: Iterable[int]) -> Write[None]:
+        """Forgets the responses whose objects have these numbers."""
+        unwanted = set(numbers)
+
+        def work(transaction: lmdb.Transaction) -> None:
+            for number in unwanted:
+                row = transaction.get(_NUMBER.pack(number), db=self._objects)
+                if row is None:
+                    continue
+                digest = bytes(row[:16])
+                found = transaction.get(digest, db=self._records)
+                record = _readable(found) if found is not None else None
+                kept = tuple(
+                    stored
+                    for stored in (record.variants if record else ())
+                    if stored.number not in unwanted
+                )
+                key = record.key if record else ""
+                self._put_record(transaction, digest, Record(key, kept), (number,))
+
+        return work
+
+    def pin(self, digests: frozenset[bytes]) -> Write[None]:
+        """Makes ``digests``, and no others, pinned."""
+
+        def work(transaction: lmdb.Transaction) -> None:
+            before = {bytes(key) for key, _ in transaction.cursor(db=self._pins)}
+            for digest in before - digests:
+                transaction.delete(digest, db=self._pins)
+            for digest in digests - before:
+                transaction.put(digest, b"", db=self._pins)
+
+        return work
+
+    def add_purge(self, make: Callable[[int], Purge]) -> Write[Purge]:
+        """Notes the purge that ``make`` makes with the number that it is given."""
+
+        def work(transaction: lmdb.Transaction) -> Purge:
+            number = _int(transaction.get(b"purge-last", db=self._meta)) + 1
+            transaction.put(b"purge-last", _NUMBER.pack(number), db=self._meta)
+            purge = make(number)
+            transaction.put(_NUMBER.pack(number), _encode(purge), db=self._purges)
+            return purge
+
+        return work
+
+    def forget_purges(self, upto: int) -> Write[None]:
+        """Forgets the purges up to number ``upto``: nothing that they could take is stored."""
+
+        def work(transaction: lmdb.Transaction) -> None:
+            for number in range(_int(transaction.get(b"purge-floor", db=self._meta)), upto):
+                transaction.delete(_NUMBER.pack(number + 1), db=self._purges)
+            transaction.put(b"purge-floor", _NUMBER.pack(upto), db=self._meta)
+
+        return work
+
+    def last_purge(self) -> int:
+        """The number of the last purge."""
+        with self._environment.begin(self._meta) as transaction:
+            return _int(transaction.get(b"purge-last"))
+
+    async def new_number(self) -> int:
+        """A number that no object has, higher than those this process had before.
 
         Raises:
-            StorageFull: no space is left even for that.
+            StorageFull: no space is left.
         """
-        try:
-            with self._environment.begin(write=True) as transaction:
-                for key in keys:
-                    transaction.delete(key.encode())
-        except lmdb.Error as error:
-            raise StorageFull(where="the cache's index") from error
+        while not self._numbers:
+            await self.write(self._take_numbers)
+        number = self._numbers[0]
+        self._numbers = self._numbers[1:]
+        return number
 
-    def items(self) -> Iterator[tuple[str, Entry | None]]:
-        """Every key with its entry; None where that cannot be read."""
-        with self._environment.begin() as transaction:
-            for key, value in transaction.cursor():
-                try:
-                    yield key.decode(), _decoder.decode(value)
-                except msgspec.MsgspecError:
-                    yield key.decode(), None
+    def _take_numbers(self, transaction: lmdb.Transaction) -> None:
+        first = _int(transaction.get(b"next-number", db=self._meta)) or 1
+        following = first + NUMBERS_AT_ONCE
+        transaction.put(b"next-number", _NUMBER.pack(following), db=self._meta)
+        self._numbers = range(first, following)
 
-    def close(self) -> None:
-        """Closes it."""
-        self._environment.close()
+    def next_number(self) -> int:
+        """A number above that of every object so far."""
+        with self._environment.begin(self._meta) as transaction:
+            return _int(transaction.get(b"next-number")) or 1
+
+    def _variants(
+        self, transaction: lmdb.Transaction, digest: bytes, key: str
+    ) -> tuple[Stored, ...]:
+        found = transaction.get(digest, db=self._records)
+        record = _readable(found) if found is not None else None
+        return record.variants if record is not None and record.key == key else ()
+
+    def _put_record(
+        self, transaction: lmdb.Transaction, digest: bytes, record: Record, gone: Iterable[int]
+    ) -> None:
+        for number in gone:
+            transaction.delete(_NUMBER.pack(number), db=self._objects)
+        if record.variants:
+            transaction.put(digest, _encode(record), db=self._records)
+        else:
+            transaction.delete(digest, db=self._records)
+
+    async def close(self) -> None:
+        """Finishes writing and closes it."""
+        while self._writer is not None:
+            await asyncio.wait([self._writer])
+        await asyncio.to_thread(self._environment.close)
 
 
-def _open(folder: Path) -> lmdb.Environment:
-    folder.mkdir(parents=True, exist_ok=True)
-    return lmdb.open(str(folder), map_size=MAP_SIZE, metasync=False, max_readers=512)
+def _readable(found: Any) -> Record | None:
+    """The record; None when another release wrote it, or the disk spoiled it."""
+    try:
+        return _decode(found)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+
+
+def _int(found: Any) -> int:
+    return 0 if found is None else int(_NUMBER.unpack(found)[0])

@@ -26,7 +26,7 @@ from common.messages import (
 from common.service import CredentialSettings, ListenSettings, PeerSettings, Role
 from common.settings import ByteSize
 from edge.app import main
-from edge.settings import Settings
+from edge.settings import OriginSettings, Settings
 from tests.servers.processes import free_ports
 
 TOKEN = "edge-token-for-tests"
@@ -171,7 +171,9 @@ def edge_settings(folder: Path, origin_url: str, **changes: Any) -> Settings:
         "cache_folder": folder,
         "listen": ListenSettings(port=port),
         "admin": ListenSettings(port=admin),
-        "origin": PeerSettings(url=origin_url, token=TOKEN),
+        "origin": OriginSettings(url=origin_url, token=TOKEN),
+        # Nobody is there: what placement wants is not these tests' concern.
+        "control": PeerSettings(url="http://127.0.0.1:1", token=TOKEN),
         "credentials": (
             CredentialSettings(name="operator", token=OPERATOR, roles=(Role.OPERATOR,)),
         ),

@@ -338,7 +338,7 @@ async def test_a_response_without_freshness_is_not_kept(
     assert origin.count(PATH) == 2
 
 
-async def test_a_response_of_unknown_length_is_served_whole(
+async def test_a_response_of_unknown_length_is_sent_in_chunks_and_kept_with_its_length(
     viewer: aiohttp.ClientSession, origin: Origin
 ) -> None:
     async def chunked(request: web.Request) -> web.StreamResponse:
@@ -349,6 +349,9 @@ async def test_a_response_of_unknown_length_is_served_whole(
         return response
 
     origin.scripts[PATH] = chunked
+    async with viewer.get(PATH) as response:
+        assert await response.read() == b"one two"
+        assert response.headers["Transfer-Encoding"] == "chunked"
     async with viewer.get(PATH) as response:
         assert await response.read() == b"one two"
         assert response.headers["Content-Length"] == "7"

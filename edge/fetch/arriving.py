@@ -1,0 +1,139 @@
+"""A response while it arrives: written by one task, read by all who want it."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+from common.errors import NearcastError
+from edge.policy.coverage import Span
+from edge.policy.stored import Stored
+from edge.store import SLICE, Body
+
+
+class Arriving:
+    """Bytes on their way into the cache. Whoever joins leaves; the last to leave closes them.
+
+    A reader gets what is there and waits for more. One that leaves, or is slow, holds up nobody.
+    """
+
+    def __init__(
+        self, stored: Stored, size: int | None, span: tuple[int, int | None], body: Body
+    ) -> None:
+        """Begins with one user, the task that writes.
+
+        Args:
+            stored: the response's head.
+            size: bytes of the representation; None while that is unknown.
+            span: the bytes that it brings; None at its end is the end of the representation.
+            body: where they go.
+        """
+        self.stored = stored
+        self.size = size
+        self.span = span
+        self.body = body
+        self.kept: Stored | None = None
+        """As it is in the cache, once it is."""
+        self._error: NearcastError | None = None
+        self._done = False
+        self._changed = asyncio.Event()
+        self._users = 1
+
+    def enter(self) -> "Arriving":
+        """Says that one more waits or reads."""
+        self._users += 1
+        return self
+
+    def leave(self) -> None:
+        """Says that one of them does so no more."""
+        self._users -= 1
+        if self._users == 0:
+            self.body.close()
+
+    def covers(self, start: int) -> bool:
+        """Whether the byte at ``start`` is, or will be, among what it brings."""
+        first, last = self.span
+        return first <= start and (last is None or start < last)
+
+    @property
+    def done(self) -> bool:
+        """Whether it is stored, or has failed."""
+        return self._done
+
+    @property
+    def settles(self) -> bool:
+        """Whether nothing more comes: it is being stored, or has failed."""
+        end = span_end(self.span, self.size)
+        return self._done or (end is not None and self.position >= end)
+
+    async def settled(self) -> None:
+        """Waits until it is stored, or has failed."""
+        while not self._done:
+            await self._changed.wait()
+
+    @property
+    def position(self) -> int:
+        """Up to where it has come."""
+        return self.body.available(self.span[0])
+
+    async def whole(self) -> None:
+        """Waits for the last byte, and for its being kept.
+
+        Raises:
+            NearcastError: it does not come, or not as it should.
+        """
+        while not self._done:
+            await self._changed.wait()
+        self._raise_failure()
+
+    async def read(self, start: int, stop: int | None) -> AsyncGenerator[bytes, None]:
+        """The bytes from ``start`` up to, without, ``stop`` (None: to the end), as they arrive.
+
+        Raises:
+            NearcastError: they do not come, or were not what they should be.
+        """
+        while stop is None or start < stop:
+            available = self.body.available(start)
+            if available <= start:
+                self._raise_failure()
+                if self._done:
+                    return
+                await self._changed.wait()
+                continue
+            length = min(SLICE, (available if stop is None else min(stop, available)) - start)
+            data = await asyncio.to_thread(self.body.read, start, length)
+            start += len(data)
+            if self.stored.sha256 and start == self.size:
+                # The last slice is held back until the whole is known to be right.
+                await self.whole()
+            yield data
+
+    def _raise_failure(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    def _tell(self) -> None:
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+    def grew(self) -> None:
+        """Says that there are more bytes."""
+        self._tell()
+
+    def ended(self, size: int, kept: Stored | None) -> None:
+        """Says that all bytes are there, and right."""
+        self.size, self.kept, self._done = size, kept, True
+        self._tell()
+
+    def failed(self, error: NearcastError) -> None:
+        """Says that the rest does not come."""
+        self._error, self._done = error, True
+        self._tell()
+
+
+def span_end(span: tuple[int, int | None], size: int | None) -> int | None:
+    """Where ``span`` ends in a representation of ``size``; None while that is unknown."""
+    return size if span[1] is None else span[1]
+
+
+def received(body: Body, span: tuple[int, int | None]) -> Span:
+    """What has come of ``span``."""
+    return span[0], body.available(span[0])

@@ -1,0 +1,318 @@
+"""One HTTP/1.1 connection upstream, on h11.
+
+A proxy has to pass interim responses, odd methods and statuses, reason phrases and the case of
+field names unchanged, and has to notice lengths that lie; h11 shows all of that.
+"""
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import h11
+
+from common.http.fields import Pairs
+from edge.fetch.errors import UpstreamBroke, UpstreamSlow, UpstreamUnreachable
+
+LONGEST_HEAD = 64 * 1024
+"""Bytes of a response's head."""
+MOST_FIELDS = 256
+MOST_INTERIM = 32
+"""Interim responses before the final one."""
+PIECE = 256 * 1024
+"""Bytes handed on at once, at most."""
+CONTINUE_WITHIN = 1.0
+"""Seconds that content waits for 100 Continue (RFC 9110 §10.1.1 forbids to wait for ever)."""
+
+Interim = Callable[[int, str, Pairs], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds."""
+
+    connect: float = 5.0
+    first_byte: float = 15.0
+    """Until the head of the response is there."""
+    stall: float = 10.0
+    """Between two arrivals of bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a server is."""
+
+    scheme: str
+    host: str
+    port: int
+    prefix: str = ""
+    """Path before every target, without a slash at its end."""
+    unix_socket: Path | None = None
+    """In place of host and port."""
+
+    @classmethod
+    def of(cls, url: str) -> "Endpoint":
+        """The server that ``url`` names.
+
+        Raises:
+            ValueError: it is no http or https URL of a server.
+        """
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query:
+            raise ValueError(f"no URL of a server: {url!r}")
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        return cls(parts.scheme, parts.hostname, port, parts.path.rstrip("/"))
+
+    @property
+    def authority(self) -> str:
+        """The value of Host (RFC 9110 §7.2)."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        default = 443 if self.scheme == "https" else 80
+        return host if self.port == default else f"{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamRequest:
+    """What to ask."""
+
+    method: str
+    target: str
+    """In origin-form, or ``*``."""
+    fields: Pairs
+    """With Host, and without what tells the length of the content."""
+    body: AsyncIterable[bytes] | None = None
+    body_length: int | None = None
+    """Bytes; None with a body sends it in chunks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Of a response."""
+
+    status: int
+    reason: str
+    fields: Pairs
+    """In their order and case, hop-by-hop fields among them."""
+    version: str
+    """``1.1`` or ``1.0``."""
+
+
+class Connection:
+    """A connection, used by one request at a time."""
+
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, timeouts: Timeouts
+    ) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._timeouts = timeouts
+        self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=LONGEST_HEAD)
+        self._sending: asyncio.Task[None] | None = None
+        self._continue = asyncio.Event()
+        self.heard = False
+        """Whether anything came since the last request was sent."""
+        self.used = False
+        """Whether a request was answered on it before."""
+
+    @classmethod
+    async def open(
+        cls, endpoint: Endpoint, context: ssl.SSLContext | None, timeouts: Timeouts
+    ) -> "Connection":
+        """A new connection to ``endpoint``.
+
+        Raises:
+            UpstreamUnreachable: it cannot be made.
+        """
+        tls = context if endpoint.scheme == "https" else None
+        try:
+            async with asyncio.timeout(timeouts.connect):
+                if endpoint.unix_socket is not None:
+                    streams = await asyncio.open_unix_connection(
+                        str(endpoint.unix_socket), limit=PIECE
+                    )
+                else:
+                    streams = await asyncio.open_connection(
+                        endpoint.host,
+                        endpoint.port,
+                        ssl=tls,
+                        server_hostname=endpoint.host if tls is not None else None,
+                        limit=PIECE,
+                    )
+        except TimeoutError as error:
+            raise UpstreamUnreachable(reason="it does not take connections in time") from error
+        except (OSError, ssl.SSLError) as error:
+            raise UpstreamUnreachable(reason=str(error) or type(error).__name__) from error
+        return cls(*streams, timeouts)
+
+    @property
+    def idle(self) -> bool:
+        """Whether it can take a request: nothing was heard that nobody asked for."""
+        closed = self._writer.is_closing() or self._reader.at_eof()
+        return not closed and not self._reader._buffer  # type: ignore[attr-defined]  # noqa: SLF001
+
+    async def start(self, request: UpstreamRequest, interim: Interim | None) -> Head:
+        """Sends a request, and waits for the head of its response.
+
+        Raises:
+            UpstreamSlow: it does not come in time.
+            UpstreamBroke: it is malformed, or the connection ends.
+        """
+        self.heard = False
+        head = _outgoing(request)
+        expects = any(name.lower() == "expect" for name, _ in request.fields)
+        try:
+            self._writer.write(self._http.send(head) or b"")
+            if request.body is None:
+                self._writer.write(self._http.send(h11.EndOfMessage()) or b"")
+            else:
+                self._sending = asyncio.create_task(self._send_body(request.body, wait=expects))
+            return await self._read_head(request, interim)
+        except h11.RemoteProtocolError as error:
+            raise UpstreamBroke(key=request.target, reason=str(error)) from error
+        except h11.LocalProtocolError as error:
+            raise UpstreamBroke(key=request.target, reason=f"cannot be asked: {error}") from error
+        except OSError as error:
+            raise UpstreamBroke(
+                key=request.target, reason=str(error) or type(error).__name__
+            ) from error
+
+    async def _send_body(self, body: AsyncIterable[bytes], *, wait: bool) -> None:
+        if wait:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CONTINUE_WITHIN):
+                    await self._continue.wait()
+        async for piece in body:
+            if self._http.our_state is not h11.SEND_BODY:
+                return
+            self._writer.write(self._http.send(h11.Data(data=piece)) or b"")
+            async with asyncio.timeout(self._timeouts.stall):
+                await self._writer.drain()
+        if self._http.our_state is h11.SEND_BODY:
+            self._writer.write(self._http.send(h11.EndOfMessage()) or b"")
+
+    async def _read_head(self, request: UpstreamRequest, interim: Interim | None) -> Head:
+        for _ in range(MOST_INTERIM + 1):
+            event = await self._next_event(request.target, self._head_timeout(request))
+            if isinstance(event, h11.InformationalResponse):
+                if event.status_code == 100:
+                    self._continue.set()
+                if interim is not None:
+                    await interim(event.status_code, _text(event.reason), _pairs(event.headers))
+                continue
+            if not isinstance(event, h11.Response):
+                raise UpstreamBroke(key=request.target, reason="it ends before its response")
+            fields = _pairs(event.headers)
+            _check_head(request.target, fields)
+            return Head(event.status_code, _text(event.reason), fields, event.http_version.decode())
+        raise UpstreamBroke(key=request.target, reason="it sends interim responses without end")
+
+    def _head_timeout(self, request: UpstreamRequest) -> float:
+        # While content is on its way nobody can say when an answer is due: stalls end it.
+        return self._timeouts.first_byte if request.body is None else 3600.0
+
+    async def _next_event(self, target: str, within: float) -> h11.Event:
+        while True:
+            event = self._http.next_event()
+            if event is h11.PAUSED:
+                raise UpstreamBroke(key=target, reason="it sends more than one response")
+            if event is not h11.NEED_DATA:
+                assert not isinstance(event, type)
+                return event
+            self._http.receive_data(await self._receive(target, within))
+
+    async def _receive(self, target: str, within: float) -> bytes:
+        reading = asyncio.ensure_future(self._reader.read(PIECE))
+        sending = self._sending
+        waiting: set[asyncio.Future[bytes] | asyncio.Task[None]] = {reading}
+        if sending is not None and not sending.done():
+            waiting.add(sending)
+        async with contextlib.AsyncExitStack() as stack:
+            stack.callback(reading.cancel)
+            try:
+                async with asyncio.timeout(within):
+                    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                    if sending is not None and sending.done() and not sending.cancelled():
+                        failure = sending.exception()
+                        if failure is not None and not isinstance(failure, OSError):
+                            raise failure
+                    data = await reading
+            except TimeoutError as error:
+                raise UpstreamSlow from error
+            except OSError as error:
+                raise UpstreamBroke(key=target, reason=str(error) or "it hung up") from error
+        self.heard = self.heard or bool(data)
+        return data
+
+    async def pieces(self, target: str) -> AsyncGenerator[bytes, None]:
+        """The content.
+
+        Raises:
+            UpstreamSlow: it stalls.
+            UpstreamBroke: it is cut, or malformed.
+        """
+        try:
+            while True:
+                event = await self._next_event(target, self._timeouts.stall)
+                if isinstance(event, h11.Data):
+                    yield bytes(event.data)
+                elif isinstance(event, h11.EndOfMessage):
+                    return
+                else:
+                    raise UpstreamBroke(key=target, reason="it breaks off")
+        except h11.RemoteProtocolError as error:
+            raise UpstreamBroke(key=target, reason=str(error)) from error
+
+    async def finish(self) -> bool:
+        """Ends the request; whether the connection can take another."""
+        sending, self._sending = self._sending, None
+        if sending is not None and not sending.done():
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
+        elif sending is not None and not sending.cancelled():
+            sending.exception()
+        if self._http.our_state is not h11.DONE or self._http.their_state is not h11.DONE:
+            return False
+        self._http.start_next_cycle()
+        self._continue.clear()
+        self.used = True
+        return self.idle and not self._http.trailing_data[0]
+
+    def close(self) -> None:
+        """Closes it."""
+        if not self._writer.is_closing():
+            self._writer.close()
+
+
+def _outgoing(request: UpstreamRequest) -> h11.Request:
+    fields = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in request.fields]
+    if request.body is not None and request.body_length is None:
+        fields.append((b"Transfer-Encoding", b"chunked"))
+    elif request.body is not None:
+        fields.append((b"Content-Length", str(request.body_length).encode()))
+    return h11.Request(
+        method=request.method.encode("latin-1"),
+        target=request.target.encode("latin-1"),
+        headers=fields,
+    )
+
+
+def _pairs(headers: h11._headers.Headers) -> Pairs:
+    return tuple(
+        (name.decode("latin-1"), value.decode("latin-1")) for name, value in headers.raw_items()
+    )
+
+
+def _text(reason: bytes) -> str:
+    return bytes(reason).decode("latin-1")
+
+
+def _check_head(target: str, fields: Pairs) -> None:
+    """Refuses a head that different readers may read differently (RFC 9112 §6.3)."""
+    names = {name.lower() for name, _ in fields}
+    if len(fields) > MOST_FIELDS:
+        raise UpstreamBroke(key=target, reason="its head has too many fields")
+    if {"transfer-encoding", "content-length"} <= names:
+        raise UpstreamBroke(key=target, reason="it tells two lengths")

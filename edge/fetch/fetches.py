@@ -1,0 +1,495 @@
+"""One request upstream for all who want the same, and what became of it.
+
+Whoever comes first asks. The others wait for the head of the response: if it may be shared they
+read its bytes as they arrive, otherwise each asks for itself. A response that is to be stored is
+written by a task of its own, so no viewer who leaves or lingers harms another.
+"""
+
+import asyncio
+import dataclasses
+from collections import OrderedDict
+from collections.abc import AsyncIterable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import dataclass
+from typing import TypeVar
+
+import msgspec
+
+from common.clock import Clock
+from common.errors import NearcastError
+from common.http.digests import repr_sha256
+from common.http.fields import Fields, Pairs
+from edge.fetch.arriving import Arriving
+from edge.fetch.connection import Endpoint, Interim, UpstreamRequest
+from edge.fetch.errors import TooManyFetches, UpstreamBroke
+from edge.fetch.filling import Resumed, fill
+from edge.fetch.origins import Origins
+from edge.fetch.pool import Exchange
+from edge.policy.forwarding import end_to_end, request_fields
+from edge.policy.messages import Request, Response
+from edge.policy.partial import read_content_range, same_representation, strong_validator
+from edge.policy.stored import Stored
+from edge.policy.storing import Storing, judge_storing
+from edge.policy.updating import freshen, validation_fields
+from edge.policy.vary import matches, selecting_fields, selecting_names
+from edge.store import Cache
+
+MOST_FETCHES = 512
+"""Responses that arrive for the cache at the same time."""
+LOOK_AHEAD = 16 * 1024 * 1024
+"""Bytes that a viewer waits for to arrive rather than ask for a range of its own."""
+UNSHARED_FOR = 30.0
+"""Seconds that requests for what could not be shared are not made to wait for each other."""
+MOST_REMEMBERED = 10_000
+"""Keys of which it is remembered what their responses vary on, or that they cannot be shared."""
+CONDITIONS = ("if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "if-range")
+SERVER_ERRORS = frozenset({500, 502, 503, 504})
+"""RFC 5861 §4."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What is wanted from upstream."""
+
+    request: Request
+    key: str
+    interim: Interim | None = None
+    client: str | None = None
+    """The viewer's address; told upstream only where the response is for nobody else."""
+    stale: Stored | None = None
+    """The stored response to validate."""
+    grow: Stored | None = None
+    """The partial response to which the range belongs."""
+    range: str | None = None
+    """The Range field to send; None for the whole."""
+    start: int | None = None
+    """The first byte that is wanted; None for a suffix, whose first byte nobody knows yet."""
+    sha256: bytes = b""
+    """What the representation's digest must be, where that is known."""
+    alone: bool = False
+    """Whether the viewer's own conditions and range are passed on, as nobody else shares this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Passing:
+    """A response for one viewer. Whoever gets it closes it."""
+
+    response: Response
+    exchange: Exchange
+    stack: AsyncExitStack
+    why: str
+    """Why it is not stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """A response that arrives, and is left when done with."""
+
+    arriving: Arriving
+    collapsed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Validated:
+    """The stored response is current."""
+
+    stored: Stored
+    collapsed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What was on its way has come to its end: the cache is to be asked again."""
+
+
+@dataclass(frozen=True, slots=True)
+class OriginFailed:
+    """Somebody else's attempt to validate brought an error of the origin's own."""
+
+
+Outcome = Passing | Coming | Validated | Settled | OriginFailed
+_Shared = Arriving | Validated | OriginFailed | None
+_FlightKey = tuple[str, str | None, tuple[tuple[str, str | None], ...]]
+
+
+class Fetches:
+    """What is under way upstream."""
+
+    def __init__(
+        self,
+        cache: Cache,
+        origins: Origins,
+        clock: Clock,
+        *,
+        pseudonym: str,
+        added: Pairs = (),
+        forward_fields: bool = True,
+        heuristic: float = 0.0,
+        negative: float = 0.0,
+        shield: Callable[[str, Fields], Endpoint | None] | None = None,
+    ) -> None:
+        """Fetches into ``cache`` from ``origins``.
+
+        Args:
+            cache: where responses go.
+            origins: where they come from.
+            clock: the time.
+            pseudonym: this edge's name in Via.
+            added: fields that every request upstream gets, in place of the viewer's.
+            forward_fields: whether viewers' fields go upstream at all.
+            heuristic: as ``freshness.lifetime``.
+            negative: as ``freshness.lifetime``.
+            shield: which edge to ask before the origin, by key and the request's fields.
+        """
+        self._cache = cache
+        self._origins = origins
+        self._clock = clock
+        self._pseudonym = pseudonym
+        self._added = added
+        self._forward_fields = forward_fields
+        self._guesses = {"heuristic": heuristic, "negative": negative}
+        self._shield = shield
+        self._flights: dict[_FlightKey, asyncio.Future[_Shared]] = {}
+        self._arriving: dict[str, list[Arriving]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._vary: OrderedDict[str, tuple[str, ...]] = OrderedDict()
+        self._unshared: OrderedDict[str, float] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def is_unshared(self, key: str) -> bool:
+        """Whether the last response under ``key`` was one that viewers cannot share."""
+        until = self._unshared.get(key)
+        return until is not None and until > self._clock.monotonic()
+
+    async def obtain(self, ask: Ask) -> Outcome:
+        """What is wanted, from upstream: from a request that is under way, or a new one.
+
+        Raises:
+            NearcastError: it cannot be had.
+        """
+        if ask.alone:
+            return await self._ask_upstream(ask)
+        for _ in range(3):
+            arriving = self._join(ask)
+            if arriving is not None and arriving.settles:
+                await arriving.settled()
+                return Settled()
+            if arriving is not None:
+                return Coming(arriving.enter(), collapsed=True)
+            names = self._vary.get(ask.key, ())
+            flight_key = (ask.key, ask.range, selecting_fields(names, ask.request.fields))
+            flight = self._flights.get(flight_key)
+            if flight is None:
+                return await self._lead(ask, flight_key)
+            shared = await asyncio.shield(flight)
+            if shared is None:
+                break
+            outcome = self._taken(ask, shared)
+            if outcome is not None:
+                return outcome
+        return await self._ask_upstream(ask)
+
+    def _taken(self, ask: Ask, shared: _Shared) -> Outcome | None:
+        """What another's request brought, if it is this one's answer too."""
+        if isinstance(shared, Arriving):
+            if matches(shared.stored.selecting, ask.request.fields):
+                return Coming(shared.enter(), collapsed=True)
+            return None
+        if isinstance(shared, Validated):
+            if matches(shared.stored.selecting, ask.request.fields):
+                return dataclasses.replace(shared, collapsed=True)
+            return None
+        return shared
+
+    def _join(self, ask: Ask) -> Arriving | None:
+        """What arrives already and will do."""
+        for arriving in self._arriving.get(ask.key, ()):
+            if not matches(arriving.stored.selecting, ask.request.fields):
+                continue
+            if arriving.done and arriving.kept is None:
+                continue
+            if ask.range is None:
+                if arriving.span[0] == 0 and arriving.span[1] in {None, arriving.size}:
+                    return arriving
+            elif (
+                ask.start is not None
+                and arriving.covers(ask.start)
+                and ask.start - arriving.position < LOOK_AHEAD
+            ):
+                return arriving
+        return None
+
+    async def _lead(self, ask: Ask, flight_key: _FlightKey) -> Outcome:
+        flight: asyncio.Future[_Shared] = asyncio.get_running_loop().create_future()
+        flight.add_done_callback(_seen)
+        self._flights[flight_key] = flight
+        try:
+            outcome = await self._ask_upstream(ask)
+        except NearcastError as error:
+            flight.set_exception(error)
+            raise
+        except BaseException as error:
+            flight.set_exception(UpstreamBroke(key=ask.key, reason=type(error).__name__))
+            raise
+        else:
+            flight.set_result(_shareable(ask, outcome))
+            return outcome
+        finally:
+            del self._flights[flight_key]
+
+    async def _ask_upstream(self, ask: Ask) -> Outcome:
+        sequence = self._cache.sequence
+        requested_at = self._clock.now()
+        async with AsyncExitStack() as stack:
+            exchange = await stack.enter_async_context(self._send(ask))
+            response = _response(exchange, requested_at, self._clock.now())
+            again = await self._decide(ask, response, exchange, stack, sequence)
+            if not isinstance(again, Ask):
+                return again
+        return await self._ask_upstream(again)
+
+    async def pass_on(
+        self, ask: Ask, body: AsyncIterable[bytes] | None, length: int | None
+    ) -> Passing | Coming:
+        """The response to any request, sent upstream as it is, with its content.
+
+        Only what answers a POST may be stored, for later GETs (RFC 9110 §9.3.3).
+
+        Raises:
+            NearcastError: there is none.
+        """
+        sequence = self._cache.sequence
+        requested_at = self._clock.now()
+        async with AsyncExitStack() as stack:
+            exchange = await stack.enter_async_context(self._send(ask, body, length))
+            response = _response(exchange, requested_at, self._clock.now())
+            storing = judge_storing(ask.request, response, sequence=sequence, **self._guesses)
+            told = _content_length(ask.request.method, response)
+            if told is None or not self._keeps(ask, storing, told):
+                return Passing(response, exchange, stack.pop_all(), "")
+            return await self._fill_whole(ask, storing, told, response, exchange, stack)
+
+    def _send(
+        self, ask: Ask, body: AsyncIterable[bytes] | None = None, length: int | None = None
+    ) -> AbstractAsyncContextManager[Exchange]:
+        asked = ask.request
+        if not self._forward_fields:
+            asked = dataclasses.replace(asked, fields=Fields())
+        fields = request_fields(asked, ask.client if ask.alone else None, self._pseudonym)
+        added = list(self._added)
+        if not ask.alone:
+            fields = fields.without((*CONDITIONS, "range"))
+        if ask.range is not None:
+            added.append(("Range", ask.range))
+            validator = strong_validator(ask.grow) if ask.grow is not None else None
+            if validator is not None:
+                added.append(("If-Range", validator))
+        if ask.stale is not None:
+            added += validation_fields(ask.stale)
+        request = UpstreamRequest(
+            ask.request.method,
+            ask.request.target,
+            fields.with_replaced(*added).pairs,
+            body,
+            length,
+        )
+        shield = None
+        if self._shield is not None and ask.request.method in {"GET", "HEAD"}:
+            shield = self._shield(ask.key, ask.request.fields)
+        if shield is not None:
+            host = ("Host", ask.request.host)
+            request = dataclasses.replace(request, fields=(host, *request.fields))
+        return self._origins.request(request, interim=ask.interim, shield=shield)
+
+    async def _decide(
+        self,
+        ask: Ask,
+        response: Response,
+        exchange: Exchange,
+        stack: AsyncExitStack,
+        sequence: int,
+    ) -> Outcome | Ask:
+        """What a response means; or what to ask instead, when it is of no use."""
+        if response.status == 304 and ask.stale is not None:
+            return await self._validated(ask, response, sequence)
+        storing = judge_storing(ask.request, response, **self._guesses, sequence=sequence)
+        names = selecting_names(response.fields)
+        _remember(self._vary, ask.key, names or ())
+        if response.status == 206 and not ask.alone:
+            return await self._partial(ask, response, storing, exchange, stack)
+        length = _content_length(ask.request.method, response)
+        if response.status == 206 or not self._keeps(ask, storing, length):
+            if ask.range is not None and response.status == 416:
+                return Passing(response, exchange, stack.pop_all(), "range")
+            self._share(ask.key, shared=False)
+            why = storing.why_not or "too-large"
+            return Passing(response, exchange, stack.pop_all(), why)
+        return await self._fill_whole(ask, storing, length, response, exchange, stack)
+
+    async def _fill_whole(
+        self,
+        ask: Ask,
+        storing: Storing,
+        length: int | None,
+        response: Response,
+        exchange: Exchange,
+        stack: AsyncExitStack,
+    ) -> Coming:
+        assert storing.stored is not None
+        number, body = await self._cache.new_body()
+        told = repr_sha256(response.fields.lines("repr-digest"))
+        stored = msgspec.structs.replace(
+            storing.stored, number=number, size=length or 0, sha256=ask.sha256 or told or b""
+        )
+        arriving = Arriving(stored, length, (0, None), body)
+        return self._fill(ask, storing, arriving, exchange, stack)
+
+    def _keeps(self, ask: Ask, storing: Storing, length: int | None) -> bool:
+        if storing.stored is None:
+            return False
+        if len(self._tasks) >= MOST_FETCHES:
+            raise TooManyFetches
+        return bool(ask.sha256) or self._cache.admits(ask.key, length or 0)
+
+    async def _validated(self, ask: Ask, response: Response, sequence: int) -> Outcome | Ask:
+        assert ask.stale is not None
+        update = freshen(ask.stale, ask.request, response, **self._guesses, sequence=sequence)
+        if update.stored is None:
+            # It speaks of something else, or forbids to keep what it speaks of: get that whole.
+            return dataclasses.replace(ask, stale=None)
+        await self._cache.update(ask.key, update.stored)
+        return Validated(update.stored)
+
+    async def _partial(
+        self,
+        ask: Ask,
+        response: Response,
+        storing: Storing,
+        exchange: Exchange,
+        stack: AsyncExitStack,
+    ) -> Outcome | Ask:
+        told = read_content_range(response.fields.get("content-range"))
+        if told is None or told.size is None or ask.range is None:
+            if ask.range is None:
+                raise UpstreamBroke(key=ask.key, reason="it answers 206 unasked")
+            return dataclasses.replace(ask, range=None, grow=None, start=None)
+        if storing.stored is None or not self._keeps(ask, storing, told.stop - told.start):
+            # Aligned for the cache's sake, it is not what the viewer asked for.
+            self._share(ask.key, shared=False)
+            return dataclasses.replace(ask, range=None, grow=None, stale=None, alone=True)
+        stored = msgspec.structs.replace(storing.stored, size=told.size, sha256=ask.sha256)
+        if ask.start is not None and not told.start <= ask.start < told.stop:
+            raise UpstreamBroke(key=ask.key, reason="it sends another range than was asked for")
+        if ask.grow is not None:
+            if ask.grow.size != told.size or not same_representation(ask.grow, stored):
+                raise UpstreamBroke(key=ask.key, reason="it sends parts of different objects")
+            body = await self._cache.body_of(ask.grow)
+            stored = ask.grow
+        else:
+            number, body = await self._cache.new_body()
+            stored = msgspec.structs.replace(stored, number=number)
+        arriving = Arriving(stored, told.size, (told.start, told.stop), body)
+        return self._fill(ask, storing, arriving, exchange, stack)
+
+    def _fill(
+        self,
+        ask: Ask,
+        storing: Storing,
+        arriving: Arriving,
+        exchange: Exchange,
+        stack: AsyncExitStack,
+    ) -> Coming:
+        self._share(ask.key, shared=storing.shared)
+        if storing.shared:
+            self._arriving.setdefault(ask.key, []).append(arriving)
+
+        async def resume(held: AsyncExitStack, asked: str) -> Resumed | None:
+            again = dataclasses.replace(
+                ask, range=asked, grow=arriving.stored, stale=None, interim=None
+            )
+            more = await held.enter_async_context(self._send(again))
+            fields = Fields(more.head.fields)
+            if more.head.status != 206 or fields.get("etag") != arriving.stored.field("etag"):
+                return None
+            return Resumed(fields.get("content-range") or "", more.pieces())
+
+        coming = Coming(arriving.enter(), collapsed=False)
+        task = asyncio.create_task(
+            fill(
+                self._cache,
+                ask.key,
+                arriving,
+                stack.pop_all(),
+                exchange.pieces(),
+                resume,
+                largest=self._cache.largest,
+            )
+        )
+        self._tasks.add(task)
+        task.add_done_callback(lambda done: self._ended(ask.key, arriving, done))
+        return coming
+
+    def _ended(self, key: str, arriving: Arriving, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        others = self._arriving.get(key)
+        if others is not None and arriving in others:
+            others.remove(arriving)
+            if not others:
+                del self._arriving[key]
+        if arriving.kept is None and arriving.size is None:
+            # It had no end in sight, or broke: the next one is passed through.
+            self._share(key, shared=False)
+
+    def _share(self, key: str, *, shared: bool) -> None:
+        if shared:
+            self._unshared.pop(key, None)
+        else:
+            _remember(self._unshared, key, self._clock.monotonic() + UNSHARED_FOR)
+
+    async def close(self) -> None:
+        """Ends all that is under way."""
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def _shareable(ask: Ask, outcome: Outcome) -> _Shared:
+    """What those who wait for the same may have of an outcome."""
+    if isinstance(outcome, Coming):
+        stored = outcome.arriving.stored
+        return outcome.arriving if Storing(stored).shared else None
+    if isinstance(outcome, Passing):
+        failed = outcome.response.status in SERVER_ERRORS and ask.stale is not None
+        return OriginFailed() if failed else None
+    return None if isinstance(outcome, Settled) else outcome
+
+
+def _content_length(method: str, response: Response) -> int | None:
+    """Bytes of the content; None when nothing tells before its end."""
+    if method == "HEAD" or response.status in {204, 304}:
+        return 0
+    told = response.fields.get("content-length")
+    return int(told) if told is not None and told.isascii() and told.isdigit() else None
+
+
+def _response(exchange: Exchange, requested_at: float, received_at: float) -> Response:
+    head = exchange.head
+    fields = end_to_end(Fields(head.fields))
+    return Response(head.status, head.reason, fields, requested_at, received_at)
+
+
+def _remember(memory: OrderedDict[str, T], key: str, value: T) -> None:
+    memory[key] = value
+    memory.move_to_end(key)
+    if len(memory) > MOST_REMEMBERED:
+        memory.popitem(last=False)
+
+
+def _seen(flight: asyncio.Future[_Shared]) -> None:
+    """Takes note of a failure that nobody waits for."""
+    if not flight.cancelled():
+        flight.exception()

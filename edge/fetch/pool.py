@@ -1,0 +1,155 @@
+"""Connections upstream that are kept for the next request."""
+
+import asyncio
+import ssl
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from edge.fetch.connection import (
+    Connection,
+    Endpoint,
+    Head,
+    Interim,
+    Timeouts,
+    UpstreamRequest,
+)
+from edge.fetch.errors import UpstreamBroke, UpstreamSlow
+
+PER_ENDPOINT = 128
+"""Connections to one endpoint at the same time."""
+IDLE_SECONDS = 30.0
+"""Seconds that a connection is kept without a request."""
+IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
+"""RFC 9110 §9.2.2."""
+
+
+@dataclass
+class _Shelf:
+    """The connections to one endpoint."""
+
+    permits: asyncio.Semaphore
+    idle: deque[tuple[float, Connection]] = field(default_factory=deque)
+    """With the time of their last use, the latest at the right."""
+
+
+class Exchange:
+    """A response on its way."""
+
+    def __init__(self, head: Head, connection: Connection, target: str) -> None:
+        self.head = head
+        self._connection = connection
+        self._target = target
+        self.bytes_received = 0
+        """Bytes of content so far."""
+
+    async def pieces(self) -> AsyncGenerator[bytes, None]:
+        """The content, at most 256 KiB at once.
+
+        Raises:
+            UpstreamSlow: it stalls.
+            UpstreamBroke: it is cut, or malformed.
+        """
+        async for piece in self._connection.pieces(self._target):
+            self.bytes_received += len(piece)
+            yield piece
+
+
+class Pool:
+    """Connections by endpoint."""
+
+    def __init__(
+        self,
+        *,
+        context: ssl.SSLContext | None,
+        timeouts: Timeouts | None = None,
+        per_endpoint: int = PER_ENDPOINT,
+    ) -> None:
+        """Connects with ``context`` to https endpoints."""
+        self._context = context
+        self._timeouts = timeouts or Timeouts()
+        self._per_endpoint = per_endpoint
+        self._shelves: dict[Endpoint, _Shelf] = {}
+        self.requests = 0
+        """Requests sent."""
+
+    @asynccontextmanager
+    async def request(
+        self, endpoint: Endpoint, request: UpstreamRequest, *, interim: Interim | None = None
+    ) -> AsyncIterator[Exchange]:
+        """Asks ``endpoint``; leaving the context early closes the connection.
+
+        Args:
+            endpoint: whom to ask.
+            request: what.
+            interim: is called with each interim response.
+
+        Raises:
+            UpstreamUnreachable: no connection to it.
+            UpstreamSlow: it does not answer in time, or all connections are busy for that long.
+            UpstreamBroke: it answers nonsense, or breaks off.
+        """
+        shelf = self._shelves.setdefault(endpoint, _Shelf(asyncio.Semaphore(self._per_endpoint)))
+        try:
+            async with asyncio.timeout(self._timeouts.first_byte):
+                await shelf.permits.acquire()
+        except TimeoutError as error:
+            raise UpstreamSlow from error
+        connection: Connection | None = None
+        kept = False
+        try:
+            connection, head = await self._start(endpoint, shelf, request, interim)
+            yield Exchange(head, connection, request.target)
+            kept = await connection.finish()
+        finally:
+            if connection is not None and kept:
+                shelf.idle.append((asyncio.get_running_loop().time(), connection))
+            elif connection is not None:
+                await connection.finish()
+                connection.close()
+            shelf.permits.release()
+
+    async def _start(
+        self,
+        endpoint: Endpoint,
+        shelf: _Shelf,
+        request: UpstreamRequest,
+        interim: Interim | None,
+    ) -> tuple[Connection, Head]:
+        connection = self._idle(shelf)
+        while True:
+            fresh = connection is None
+            if connection is None:
+                connection = await Connection.open(endpoint, self._context, self._timeouts)
+            self.requests += 1
+            try:
+                return connection, await connection.start(request, interim)
+            except BaseException as error:
+                repeatable = request.body is None and request.method in IDEMPOTENT
+                heard = connection.heard
+                await connection.finish()
+                connection.close()
+                # A kept connection may have been closed by the other side at any moment.
+                if fresh or heard or not repeatable or not isinstance(error, UpstreamBroke):
+                    raise
+                connection = None
+
+    def _idle(self, shelf: _Shelf) -> Connection | None:
+        oldest = asyncio.get_running_loop().time() - IDLE_SECONDS
+        while shelf.idle and shelf.idle[0][0] < oldest:
+            shelf.idle.popleft()[1].close()
+        while shelf.idle:
+            _, connection = shelf.idle.pop()
+            if connection.idle:
+                return connection
+            connection.close()
+        return None
+
+    async def close(self) -> None:
+        """Closes all connections that are kept."""
+        for shelf in self._shelves.values():
+            while shelf.idle:
+                shelf.idle.pop()[1].close()
+        # Streams close in the next turn of the loop.
+        await asyncio.sleep(0)

@@ -1,0 +1,114 @@
+"""Writing a response as it is: no field is added, dropped or spelled anew on the way to a viewer.
+
+aiohttp's own responses add a type, a date and a server, and know no interim responses. This writes
+the head itself, and leaves flow control, chunks and the connection to aiohttp.
+"""
+
+import asyncio
+
+from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
+
+from common.http.fields import Pairs
+
+SEND_STALL = 30.0
+"""Seconds that a viewer may take for one slice before it is let go."""
+
+
+class Reply(web.StreamResponse):
+    """A response under way."""
+
+    def __init__(
+        self, status: int, reason: str, fields: Pairs, *, length: int | None, bare: bool = False
+    ) -> None:
+        """Makes the head.
+
+        Args:
+            status: the status code.
+            reason: the reason phrase.
+            fields: what to send, framing and Content-Length aside.
+            length: bytes of content, told as Content-Length; None when unknown.
+            bare: whether no content follows (HEAD, 204, 304), whatever the length tells.
+        """
+        super().__init__(status=status, reason=reason)
+        self._pairs = fields
+        self._told = length
+        self._bare = bare
+        self._lost = False
+        self.sent = 0
+        """Bytes of content so far."""
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        """Sends the head; does nothing the second time.
+
+        Raises:
+            ConnectionError: the viewer is gone.
+        """
+        if self._lost or self._eof_sent:
+            return None
+        if self._payload_writer is not None:
+            return self._payload_writer
+        transport = request.transport
+        if transport is None:
+            self._lost = True
+            raise ConnectionResetError("the viewer is gone")
+        self._req = request
+        writer = self._payload_writer = request._payload_writer  # noqa: SLF001 - as aiohttp does
+        keep_alive = bool(request.keep_alive) and self._keep_alive is not False
+        lines = [f"HTTP/1.1 {self.status} {self.reason}"]
+        lines += [f"{name}: {value}" for name, value in self._pairs]
+        if self._told is not None:
+            lines.append(f"Content-Length: {self._told}")
+        elif not self._bare:
+            if request.version >= (1, 1):
+                lines.append("Transfer-Encoding: chunked")
+                writer.enable_chunking()
+            else:
+                keep_alive = False
+        if not keep_alive:
+            lines.append("Connection: close")
+        elif request.version < (1, 1):
+            lines.append("Connection: keep-alive")
+        self._keep_alive = keep_alive
+        transport.write(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace"))
+        return writer
+
+    async def send(self, piece: bytes) -> None:
+        """Sends content, and waits while the viewer is slow.
+
+        Raises:
+            TimeoutError: the viewer took nothing for too long.
+            ConnectionError: it is gone.
+        """
+        assert self._payload_writer is not None
+        async with asyncio.timeout(SEND_STALL):
+            await self._payload_writer.write(piece)
+        self.sent += len(piece)
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Ends the content."""
+        if self._eof_sent or self._lost or self._payload_writer is None:
+            self._eof_sent = True
+            return
+        await self._payload_writer.write_eof(data)
+        self._eof_sent = True
+
+    def abandon(self) -> None:
+        """Sends nothing: the viewer is gone."""
+        self._lost = True
+        self._eof_sent = True
+        self._keep_alive = False
+
+    def cut(self, request: web.BaseRequest) -> None:
+        """Ends the connection, so that nobody takes what came for the whole."""
+        self.abandon()
+        if request.transport is not None:
+            request.transport.abort()
+
+
+async def send_interim(request: web.BaseRequest, status: int, reason: str, fields: Pairs) -> None:
+    """Passes on an interim response (RFC 9110 §15.2); HTTP/1.0 knows none."""
+    if request.version < (1, 1) or request.transport is None:
+        return
+    lines = [f"HTTP/1.1 {status} {reason}", *(f"{name}: {value}" for name, value in fields)]
+    request.transport.write(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace"))
