@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DASHBOARD := control_plane/dashboard
 PLAYER := $(DASHBOARD)/static/vendor/hls.min.js
 
-.PHONY: up install test test-parts lint lock clean
+.PHONY: up install test test-parts fuzz lint lock clean
 .DELETE_ON_ERROR:
 
 ## Runs everything; VIDEO=path plays a file of your own, ARGS="…" adds flags of `nearcast up`.
@@ -45,6 +45,10 @@ test: install lint test-parts
 ## Installs what the tests need beside Python packages: real servers, a browser, footage.
 test-parts: $(VENV)/.tested
 	@$(BIN)/python -m tests.servers.install
+
+## Looks for a minute for input that a parser of fields cannot take.
+fuzz: $(VENV)/.tested
+	@for program in fields ranges structured; do $(BIN)/python -m tests.fuzz.$$program || exit 1; done
 
 ## The gates alone: style, types, and which package may import which.
 lint: $(VENV)/.tested

@@ -1,0 +1,1 @@
+"""Programs that look for bytes which a parser cannot take; `make fuzz` runs each for a while."""
