@@ -39,14 +39,15 @@ class Health:
 
     def succeeded(self) -> None:
         """Notes that it answered."""
-        self.failures, self.pause, self.trying = 0, 0.0, False
+        self.failures, self.pause, self.down_until, self.trying = 0, 0.0, 0.0, False
 
     def failed(self, now: float) -> None:
         """Notes that it did not answer, or with an error of its own."""
         self.failures += 1
         self.failed_at = now
         self.trying = False
-        if self.failures >= FAILURES:
+        # Requests that were under way when it went down say nothing new.
+        if self.failures >= FAILURES and now >= self.down_until:
             self.pause = min(self.pause * 2, LONGEST_PAUSE) if self.pause else FIRST_PAUSE
             self.down_until = now + self.pause
 
