@@ -54,7 +54,52 @@ def _add_role(entry: roles.RoleEntry) -> None:
 
 
 for _entry in roles.ROLES.values():
-    _add_role(_entry)
+    if _entry.name != "edge":
+        _add_role(_entry)
+
+
+@main.command("edge")
+@click.option(
+    "--config",
+    "config",
+    type=click.Path(path_type=Path),
+    help="TOML file of all settings (`nearcast config edge`); in place of the other options.",
+)
+@click.option("--listen", metavar="HOST:PORT", help="Where viewers are answered.")
+@click.option("--origin", metavar="URL", help="The server before which this edge stands.")
+@click.option(
+    "--cache-dir", type=click.Path(path_type=Path, file_okay=False), help="Folder of the cache."
+)
+@click.option("--workers", metavar="N", help="Processes that answer viewers.  [default: 1]")
+@click.option("--memory", metavar="SIZE", help="Cache in memory.  [default: 256MiB]")
+@click.option("--disk", metavar="SIZE", help="Cache on disk.  [default: 10GiB]")
+@click.option("--tls-cert", type=click.Path(path_type=Path), help="TLS certificate chain, PEM.")
+@click.option("--tls-key", type=click.Path(path_type=Path), help="The certificate's key, PEM.")
+@click.option(
+    "--admin",
+    metavar="HOST:PORT",
+    help="Where health, metrics and purges are.  [default: 127.0.0.1, the port after --listen's]",
+)
+@click.option("--with-parent", is_flag=True, hidden=True)
+def edge(*, config: Path | None, with_parent: bool, **options: str | Path | None) -> None:
+    """Serves viewers from its cache.
+
+    Before any HTTP origin, as a caching reverse proxy:
+
+        nearcast edge --listen 127.0.0.1:8080 --origin https://origin.example.org --cache-dir cache
+
+    With a control plane, as a part of a CDN: nearcast edge --config FILE.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    if (config is None) == (not given):
+        raise click.UsageError("Give either --config, or --listen, --origin and --cache-dir.")
+    if with_parent:
+        _end_with_parent()
+    if config is not None:
+        sys.exit(roles.play("edge", config))
+    from deploy.standalone_edge import document_of  # noqa: PLC0415 - roles start faster
+
+    sys.exit(roles.play_document("edge", document_of(given)))
 
 
 def _end_with_parent() -> None:

@@ -62,9 +62,19 @@ def play(name: str, config: Path) -> int:
     Raises:
         SettingsInvalid: the settings cannot be read or do not fit.
     """
-    entry = ROLES[name]
-    loaded: Any = settings.load(config, entry.settings_type())
-    return run_role(name, functools.partial(entry.main(), loaded), log_level=loaded.log_level)
+    loaded: Any = settings.load(config, ROLES[name].settings_type())
+    return _run(name, loaded)
+
+
+def play_document(name: str, document: dict[str, Any]) -> int:
+    """Plays the role ``name`` with settings that are no file's; otherwise as ``play``."""
+    kind = ROLES[name].settings_type()
+    return _run(name, settings.check(document, kind, source=f"nearcast {name}"))
+
+
+def _run(name: str, loaded: Any) -> int:
+    main = functools.partial(ROLES[name].main(), loaded)
+    return run_role(name, main, log_level=loaded.log_level)
 
 
 def example_config(name: str) -> str:
