@@ -52,7 +52,12 @@ class ByteSize(int):
         return str(int(self))
 
 
-def _convert(kind: type, value: Any) -> Any:
+def convert_setting(kind: type, value: Any) -> Any:
+    """``value`` as a setting of type ``kind``, for msgspec's ``dec_hook``.
+
+    Raises:
+        ValueError: it is none.
+    """
     if kind is ByteSize:
         return ByteSize.parse(value)
     if kind is Path and isinstance(value, str) and value:
@@ -94,7 +99,7 @@ def check(document: dict[str, Any], kind: type[T], *, source: str) -> T:
             file=source, key=key, expected=f"unknown key; known here are {', '.join(known)}"
         )
     try:
-        return msgspec.convert(document, kind, dec_hook=_convert)
+        return msgspec.convert(document, kind, dec_hook=convert_setting)
     except msgspec.ValidationError as error:
         text, _, place = str(error).partition(" - at `")
         key = place.rstrip("`").removeprefix("$").removeprefix(".") or "settings"

@@ -15,6 +15,7 @@ import msgspec
 
 from common import logs
 from common.errors import NearcastError
+from common.settings import convert_setting
 from edge.fetch.connection import Endpoint, UpstreamRequest
 from edge.fetch.pool import Exchange, Pool
 from edge.policy.messages import Request
@@ -138,4 +139,4 @@ def decode_spec(line: bytes) -> WorkerSpec:
     Raises:
         MsgspecError: it is none.
     """
-    return msgspec.json.decode(line, type=WorkerSpec, dec_hook=lambda kind, value: kind(value))
+    return msgspec.json.decode(line, type=WorkerSpec, dec_hook=convert_setting)
