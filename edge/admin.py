@@ -88,7 +88,7 @@ class Admin:
         except MessageInvalid as error:
             raise BadRequest(detail=str(error)) from error
         scope, value = self._meant(asked)
-        purge = await self._cache.purge(scope, value, soft=asked.soft, now=self._clock.now())
+        purge = await self._cache.purges.add(scope, value, soft=asked.soft, now=self._clock.now())
         told = {
             "purge": purge.sequence,
             "scope": scope.value,

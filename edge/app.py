@@ -30,6 +30,7 @@ from edge.fetch.connection import Endpoint, Timeouts
 from edge.fetch.fetches import Fetches
 from edge.fetch.origins import Origins
 from edge.fetch.pool import Pool
+from edge.fetch.upstream import ShieldFinder, Upstream
 from edge.fill import FillAgent
 from edge.fill.obtain import Obtain
 from edge.policy.forwarding import went_through
@@ -124,20 +125,23 @@ def _fetches(settings: Settings, cache: Cache, pool: Pool, clock: Clock) -> Fetc
     endpoints = [
         Endpoint.of(origin.url) for origin in (settings.origin, *settings.fallback_origins)
     ]
-    return Fetches(
-        cache,
+    upstream = Upstream(
         Origins(pool, endpoints, clock),
-        clock,
         pseudonym=_name(settings),
         added=tuple(added),
         forward_fields=not managed,
+        shield=_shield_finder(settings) if settings.shields else None,
+    )
+    return Fetches(
+        cache,
+        upstream,
+        clock,
         heuristic=settings.heuristic_freshness,
         negative=settings.negative_lifetime,
-        shield=_shield_finder(settings) if settings.shields else None,
     )
 
 
-def _shield_finder(settings: Settings) -> Callable[[str, Fields], Endpoint | None]:
+def _shield_finder(settings: Settings) -> ShieldFinder:
     others = {shield.edge_id: Endpoint.of(shield.url) for shield in settings.shields}
     names = sorted({settings.edge_id, *others})
 
@@ -275,7 +279,7 @@ class _Worker:
             await asyncio.sleep(SWEEP_EVERY)
             await self._cache.sweep()
             if self._spec.number == 0:
-                await self._cache.forget_purges(self._clock.now())
+                await self._cache.purges.forget_old(self._clock.now())
 
     def _heartbeat(self, sequence: int) -> Heartbeat:
         totals, agent, settings = self._counters.totals, self._agent, self._settings

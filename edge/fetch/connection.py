@@ -151,7 +151,9 @@ class Connection:
     def idle(self) -> bool:
         """Whether it can take a request: nothing was heard that nobody asked for."""
         closed = self._writer.is_closing() or self._reader.at_eof()
-        return not closed and not self._reader._buffer  # type: ignore[attr-defined]  # noqa: SLF001
+        # There is no other way to see what waits to be read without waiting for it.
+        buffered = self._reader._buffer  # type: ignore[attr-defined]  # noqa: SLF001 - as above
+        return not closed and not buffered
 
     async def start(self, request: UpstreamRequest, interim: Interim | None) -> Head:
         """Sends a request, and waits for the head of its response.

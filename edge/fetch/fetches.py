@@ -8,9 +8,8 @@ written by a task of its own, so no viewer who leaves or lingers harms another.
 import asyncio
 import dataclasses
 from collections import OrderedDict
-from collections.abc import AsyncIterable, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from dataclasses import dataclass
+from collections.abc import AsyncIterable
+from contextlib import AsyncExitStack
 from typing import TypeVar
 
 import msgspec
@@ -18,19 +17,27 @@ import msgspec
 from common.clock import Clock
 from common.errors import NearcastError
 from common.http.digests import repr_sha256
-from common.http.fields import Fields, Pairs
+from common.http.fields import Fields
 from edge.fetch.arriving import Arriving
-from edge.fetch.connection import Endpoint, Interim, UpstreamRequest
 from edge.fetch.errors import TooManyFetches, UpstreamBroke
 from edge.fetch.filling import Resumed, fill
-from edge.fetch.origins import Origins
+from edge.fetch.outcomes import (
+    SERVER_ERRORS,
+    Ask,
+    Coming,
+    OriginFailed,
+    Outcome,
+    Passing,
+    Settled,
+    Validated,
+)
 from edge.fetch.pool import Exchange
-from edge.policy.forwarding import end_to_end, request_fields
-from edge.policy.messages import Request, Response
-from edge.policy.partial import read_content_range, same_representation, strong_validator
-from edge.policy.stored import Stored
+from edge.fetch.upstream import Upstream
+from edge.policy.forwarding import end_to_end
+from edge.policy.messages import Response
+from edge.policy.partial import read_content_range, same_representation
 from edge.policy.storing import Storing, judge_storing
-from edge.policy.updating import freshen, validation_fields
+from edge.policy.updating import freshen
 from edge.policy.vary import matches, selecting_fields, selecting_names
 from edge.store import Cache
 
@@ -42,74 +49,9 @@ UNSHARED_FOR = 30.0
 """Seconds that requests for what could not be shared are not made to wait for each other."""
 MOST_REMEMBERED = 10_000
 """Keys of which it is remembered what their responses vary on, or that they cannot be shared."""
-CONDITIONS = ("if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "if-range")
-SERVER_ERRORS = frozenset({500, 502, 503, 504})
-"""RFC 5861 §4."""
-
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """What is wanted from upstream."""
-
-    request: Request
-    key: str
-    interim: Interim | None = None
-    client: str | None = None
-    """The viewer's address; told upstream only where the response is for nobody else."""
-    stale: Stored | None = None
-    """The stored response to validate."""
-    grow: Stored | None = None
-    """The partial response to which the range belongs."""
-    range: str | None = None
-    """The Range field to send; None for the whole."""
-    start: int | None = None
-    """The first byte that is wanted; None for a suffix, whose first byte nobody knows yet."""
-    sha256: bytes = b""
-    """What the representation's digest must be, where that is known."""
-    alone: bool = False
-    """Whether the viewer's own conditions and range are passed on, as nobody else shares this."""
-
-
-@dataclass(frozen=True, slots=True)
-class Passing:
-    """A response for one viewer. Whoever gets it closes it."""
-
-    response: Response
-    exchange: Exchange
-    stack: AsyncExitStack
-    why: str
-    """Why it is not stored."""
-
-
-@dataclass(frozen=True, slots=True)
-class Coming:
-    """A response that arrives, and is left when done with."""
-
-    arriving: Arriving
-    collapsed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Validated:
-    """The stored response is current."""
-
-    stored: Stored
-    collapsed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """What was on its way has come to its end: the cache is to be asked again."""
-
-
-@dataclass(frozen=True, slots=True)
-class OriginFailed:
-    """Somebody else's attempt to validate brought an error of the origin's own."""
-
-
-Outcome = Passing | Coming | Validated | Settled | OriginFailed
 _Shared = Arriving | Validated | OriginFailed | None
 _FlightKey = tuple[str, str | None, tuple[tuple[str, str | None], ...]]
 
@@ -120,37 +62,17 @@ class Fetches:
     def __init__(
         self,
         cache: Cache,
-        origins: Origins,
+        upstream: Upstream,
         clock: Clock,
         *,
-        pseudonym: str,
-        added: Pairs = (),
-        forward_fields: bool = True,
         heuristic: float = 0.0,
         negative: float = 0.0,
-        shield: Callable[[str, Fields], Endpoint | None] | None = None,
     ) -> None:
-        """Fetches into ``cache`` from ``origins``.
-
-        Args:
-            cache: where responses go.
-            origins: where they come from.
-            clock: the time.
-            pseudonym: this edge's name in Via.
-            added: fields that every request upstream gets, in place of the viewer's.
-            forward_fields: whether viewers' fields go upstream at all.
-            heuristic: as ``freshness.lifetime``.
-            negative: as ``freshness.lifetime``.
-            shield: which edge to ask before the origin, by key and the request's fields.
-        """
+        """Fetches into ``cache`` from ``upstream``; the rest is as in ``freshness.lifetime``."""
         self._cache = cache
-        self._origins = origins
+        self._upstream = upstream
         self._clock = clock
-        self._pseudonym = pseudonym
-        self._added = added
-        self._forward_fields = forward_fields
         self._guesses = {"heuristic": heuristic, "negative": negative}
-        self._shield = shield
         self._flights: dict[_FlightKey, asyncio.Future[_Shared]] = {}
         self._arriving: dict[str, list[Arriving]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -242,10 +164,10 @@ class Fetches:
             del self._flights[flight_key]
 
     async def _ask_upstream(self, ask: Ask) -> Outcome:
-        sequence = self._cache.sequence
+        sequence = self._cache.purges.sequence
         requested_at = self._clock.now()
         async with AsyncExitStack() as stack:
-            exchange = await stack.enter_async_context(self._send(ask))
+            exchange = await stack.enter_async_context(self._upstream.send(ask))
             response = _response(exchange, requested_at, self._clock.now())
             again = await self._decide(ask, response, exchange, stack, sequence)
             if not isinstance(again, Ask):
@@ -262,48 +184,16 @@ class Fetches:
         Raises:
             NearcastError: there is none.
         """
-        sequence = self._cache.sequence
+        sequence = self._cache.purges.sequence
         requested_at = self._clock.now()
         async with AsyncExitStack() as stack:
-            exchange = await stack.enter_async_context(self._send(ask, body, length))
+            exchange = await stack.enter_async_context(self._upstream.send(ask, body, length))
             response = _response(exchange, requested_at, self._clock.now())
             storing = judge_storing(ask.request, response, sequence=sequence, **self._guesses)
             told = _content_length(ask.request.method, response)
             if told is None or not self._keeps(ask, storing, told):
                 return Passing(response, exchange, stack.pop_all(), "")
             return await self._fill_whole(ask, storing, told, response, exchange, stack)
-
-    def _send(
-        self, ask: Ask, body: AsyncIterable[bytes] | None = None, length: int | None = None
-    ) -> AbstractAsyncContextManager[Exchange]:
-        asked = ask.request
-        if not self._forward_fields:
-            asked = dataclasses.replace(asked, fields=Fields())
-        fields = request_fields(asked, ask.client if ask.alone else None, self._pseudonym)
-        added = list(self._added)
-        if not ask.alone:
-            fields = fields.without((*CONDITIONS, "range"))
-        if ask.range is not None:
-            added.append(("Range", ask.range))
-            validator = strong_validator(ask.grow) if ask.grow is not None else None
-            if validator is not None:
-                added.append(("If-Range", validator))
-        if ask.stale is not None:
-            added += validation_fields(ask.stale)
-        request = UpstreamRequest(
-            ask.request.method,
-            ask.request.target,
-            fields.with_replaced(*added).pairs,
-            body,
-            length,
-        )
-        shield = None
-        if self._shield is not None and ask.request.method in {"GET", "HEAD"}:
-            shield = self._shield(ask.key, ask.request.fields)
-        if shield is not None:
-            host = ("Host", ask.request.host)
-            request = dataclasses.replace(request, fields=(host, *request.fields))
-        return self._origins.request(request, interim=ask.interim, shield=shield)
 
     async def _decide(
         self,
@@ -411,7 +301,7 @@ class Fetches:
             again = dataclasses.replace(
                 ask, range=asked, grow=arriving.stored, stale=None, interim=None
             )
-            more = await held.enter_async_context(self._send(again))
+            more = await held.enter_async_context(self._upstream.send(again))
             fields = Fields(more.head.fields)
             if more.head.status != 206 or fields.get("etag") != arriving.stored.field("etag"):
                 return None

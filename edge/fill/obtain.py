@@ -2,7 +2,8 @@
 
 from common.http.fields import Fields
 from edge.fetch.errors import UpstreamBroke, check_object_status
-from edge.fetch.fetches import Ask, Coming, Fetches, Passing
+from edge.fetch.fetches import Fetches
+from edge.fetch.outcomes import Ask, Coming, Passing
 from edge.policy.messages import Request
 from edge.policy.stored import Stored
 from edge.store import Cache

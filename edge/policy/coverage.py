@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from common.http import parse_range
+
 Span = tuple[int, int]
 """The bytes from the first number up to, and without, the second."""
 
@@ -69,3 +71,26 @@ def range_field(span: Span, size: int | None) -> str:
     """The Range field that asks for ``span``; open at its end when that is the representation's."""
     start, stop = span
     return f"bytes={start}-" if stop == size else f"bytes={start}-{stop - 1}"
+
+
+def range_to_ask(field: str | None) -> tuple[str | None, int | None]:
+    """What to ask for when nothing is held and a viewer wants a range.
+
+    Args:
+        field: the viewer's Range field.
+
+    Returns:
+        The Range field to send, None for the whole, grown to the alignment where it has two ends;
+        and the first byte that the viewer wants, None for a suffix or the whole.
+    """
+    specs = parse_range(field) if field is not None else None
+    if specs is None or len(specs) != 1:
+        return None, None
+    first, last = specs[0].first, specs[0].last
+    if first is None:
+        return f"bytes=-{last}", None
+    start, stop = aligned((first, first + 1 if last is None else last + 1), None)
+    if last is not None:
+        return f"bytes={start}-{stop - 1}", first
+    # Open at its end: from 0 on that is the whole, which needs no Range.
+    return (None, None) if start == 0 else (f"bytes={start}-", first)

@@ -5,7 +5,8 @@ from collections.abc import AsyncGenerator
 
 from edge.fetch.arriving import Arriving, span_end
 from edge.fetch.errors import UpstreamBroke
-from edge.fetch.fetches import Ask, Coming, Fetches, Passing, Settled
+from edge.fetch.fetches import Fetches
+from edge.fetch.outcomes import Ask, Coming, Passing, Settled
 from edge.policy.answering import Decided
 from edge.policy.coverage import range_field, to_ask, within
 from edge.policy.messages import Request

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import dataclasses
-from collections.abc import AsyncGenerator
 
 import msgspec
 
@@ -13,18 +12,17 @@ from common.errors import NearcastError
 from common.http import ByteRange
 from common.http.cache_status import CacheStatus, Forward
 from common.http.fields import Fields, Pairs
-from common.http.ranges import parse_range
 from edge.fetch.connection import Interim
 from edge.fetch.errors import (
     UpstreamBroke,
     UpstreamUnreachable,
     check_object_status,
 )
-from edge.fetch.fetches import (
+from edge.fetch.fetches import Fetches
+from edge.fetch.outcomes import (
     SERVER_ERRORS,
     Ask,
     Coming,
-    Fetches,
     OriginFailed,
     Outcome,
     Passing,
@@ -32,9 +30,8 @@ from edge.fetch.fetches import (
     Validated,
 )
 from edge.policy.answering import Decided, decide
-from edge.policy.coverage import aligned
+from edge.policy.coverage import range_to_ask
 from edge.policy.forwarding import end_to_end
-from edge.policy.invalidation import targets_to_invalidate
 from edge.policy.keys import KeyRules
 from edge.policy.messages import Request
 from edge.policy.partial import strong_validator
@@ -42,7 +39,9 @@ from edge.policy.reuse import Trouble, Verdict, judge_reuse, may_serve_on, selec
 from edge.policy.stored import Stored
 from edge.policy.updating import freshen, validation_fields
 from edge.serve.body import Source
-from edge.serve.reply import SEND_STALL, Reply, send_interim
+from edge.serve.errors import NotCached, Overtaken, StaleForbidden
+from edge.serve.passing import pass_on
+from edge.serve.reply import Reply, send_interim
 from edge.serve.requests import Visit
 from edge.serve.sending import Sender
 from edge.store import Cache, ObjectDamaged
@@ -52,24 +51,6 @@ ROUNDS = 4
 """Times that an answer is begun anew because what it rested on went away."""
 
 _log = logs.get(__name__)
-
-
-class NotCached(NearcastError):
-    """Nothing stored may answer this, and only-if-cached forbids to ask the origin."""
-
-    status = 504
-
-
-class StaleForbidden(NearcastError):
-    """The origin cannot be asked whether the stored response is current: {reason}"""
-
-    status = 504
-
-
-class Overtaken(NearcastError):
-    """What was asked for changed again and again: ask once more."""
-
-    status = 503
 
 
 class Viewers:
@@ -259,20 +240,10 @@ class Viewers:
             return dataclasses.replace(ask, alone=True)
         if stored is not None and validation_fields(stored):
             ask = dataclasses.replace(ask, stale=stored)
-        asked = request.fields.get("range")
-        specs = parse_range(asked) if asked is not None else None
-        if specs is None or len(specs) != 1 or (stored is not None and stored.complete):
+        if stored is not None and stored.complete:
             return ask
-        first, last = specs[0].first, specs[0].last
-        if first is None:
-            return dataclasses.replace(ask, range=f"bytes=-{last}")
-        start, stop = aligned((first, first + 1 if last is None else last + 1), None)
-        if last is None:
-            # Open at its end: from 0 on that is the whole, which needs no Range.
-            if start == 0:
-                return ask
-            return dataclasses.replace(ask, range=f"bytes={start}-", start=first)
-        return dataclasses.replace(ask, range=f"bytes={start}-{stop - 1}", start=first)
+        field, start = range_to_ask(request.fields.get("range"))
+        return dataclasses.replace(ask, range=field, start=start)
 
     def _own_ask(self, visit: Visit, request: Request) -> Ask:
         """What nobody else shares."""
@@ -359,7 +330,7 @@ class Viewers:
         ask = Ask(
             request, visit.key, interim=self._interim_of(visit), client=visit.client, alone=True
         )
-        sequence = self._cache.sequence
+        sequence = self._cache.purges.sequence
         try:
             outcome = await self._fetches.obtain(ask)
         except NearcastError as error:
@@ -377,39 +348,15 @@ class Viewers:
                 return await self._send_stored(visit, current, decided, status, "revalidated")
         return await self._send_passing(visit, outcome, fwd)
 
-    # Everything else.
-
     async def _pass_on(self, visit: Visit) -> Reply:
-        request = visit.request
-        ask = Ask(
-            request, visit.key, interim=self._interim_of(visit), client=visit.client, alone=True
-        )
-        body = _uploaded(visit) if visit.has_content else None
-        length = visit.raw.content_length if visit.has_content else None
-        outcome = await self._fetches.pass_on(ask, body, length)
-        head = outcome.response if isinstance(outcome, Passing) else None
-        status = head.status if head is not None else 200
-        fields = head.fields if head is not None else Fields()
-        if isinstance(outcome, Coming):
-            fields = Fields(outcome.arriving.stored.fields)
-        for target in targets_to_invalidate(request, status, fields):
-            await self._cache.forget(self._key_of(visit, target))
-        if isinstance(outcome, Coming):
-            reply = await self._send_coming(visit, outcome, "method")
-            if reply is None:
-                raise Overtaken
-            return reply
-        return await self._send_passing(visit, outcome, "method")
-
-    def _key_of(self, visit: Visit, target: str) -> str:
-        request = visit.request
-        try:
-            counted = self._rules.target(target)
-        except NearcastError:
-            counted = target
-        if self._rules.objects_only:
-            return counted.removeprefix("/")
-        return f"{request.scheme}://{request.host}{counted}"
+        ask = self._own_ask(visit, visit.request)
+        outcome = await pass_on(visit, ask, self._fetches, self._cache, self._rules)
+        if isinstance(outcome, Passing):
+            return await self._send_passing(visit, outcome, "method")
+        reply = await self._send_coming(visit, outcome, "method")
+        if reply is None:
+            raise Overtaken
+        return reply
 
     def _interim_of(self, visit: Visit) -> Interim:
         async def pass_interim(status: int, reason: str, fields: Pairs) -> None:
@@ -445,17 +392,3 @@ def result_of(cache_status: str) -> str:
     if "; hit" in cache_status:
         return "stale" if "ttl=-" in cache_status else "hit"
     return "miss" if "stored" in cache_status else "pass"
-
-
-async def _uploaded(visit: Visit) -> AsyncGenerator[bytes, None]:
-    """The content of a request.
-
-    Raises:
-        TimeoutError: the viewer stalls.
-    """
-    while True:
-        async with asyncio.timeout(SEND_STALL):
-            piece = await visit.raw.content.readany()
-        if not piece:
-            return
-        yield piece

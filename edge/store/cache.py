@@ -8,7 +8,6 @@ alone stores under it and evicts it; all read.
 
 import asyncio
 import contextlib
-import os
 from collections.abc import AsyncGenerator, Iterable
 from pathlib import Path
 
@@ -19,17 +18,17 @@ from common import logs
 from common.errors import NearcastError, StorageFull
 from edge.policy.coverage import Span, add_span
 from edge.policy.eviction import LARGEST_SHARE, Eviction, note_use
-from edge.policy.purging import Purge, Purges, Scope, after_purges
+from edge.policy.purging import after_purges
 from edge.policy.stored import Stored
 from edge.store.body import Body
 from edge.store.files import SLICE, ObjectDamaged, ObjectFile, file_of, read_whole
 from edge.store.index import Index, Record, digest_of
 from edge.store.memory import MemoryTier
 from edge.store.opening import opened
+from edge.store.orphans import remove_orphans
+from edge.store.purges import PurgeNotes
 from edge.store.shared import Shared
 
-PURGES_KEPT = 3600.0
-"""Seconds that the note of a purge is kept for the sake of what is on its way upstream."""
 SWEPT_AT_ONCE = 2000
 """Records that a sweep looks at before others get their turn."""
 
@@ -62,9 +61,7 @@ class Cache:
         self._worker = worker
         self._workers = workers
         self._first_number = self._index.next_number()
-        self._seen = b""
-        self._purges = Purges()
-        self._floor = 0
+        self.purges = PurgeNotes(self._index, self._shared)
         self._swept = 0
         self._growing = asyncio.Lock()
         self.memory = MemoryTier(memory_budget // workers)
@@ -151,27 +148,7 @@ class Cache:
             return ()
         if record is None or record.key != key:
             return ()
-        purges = self._current_purges()
-        if not purges:
-            return record.variants
-        return tuple(
-            found
-            for stored in record.variants
-            if (found := after_purges(key, stored, purges)) is not None
-        )
-
-    def _current_purges(self) -> Purges:
-        generation = self._shared.generation
-        if generation != self._seen:
-            purges, self._floor = self._index.purges()
-            self._purges = Purges(purges)
-            self._seen = generation
-        return self._purges
-
-    @property
-    def sequence(self) -> int:
-        """The number of the last purge."""
-        return max(self._current_purges().last, self._floor)
+        return self.purges.left(key, record.variants)
 
     def note_use(self, stored: Stored) -> None:
         """Says that ``stored`` answered a request."""
@@ -252,7 +229,7 @@ class Cache:
             It as it is stored; None when it could not be kept, because no space is left or a purge
             took it on its way.
         """
-        if not body.on_disk or self._purged_meanwhile(key, stored):
+        if not body.on_disk or self.purges.take(key, stored):
             return None
         try:
             # What grows is changed by one at a time, each beginning from what the last has left.
@@ -283,10 +260,6 @@ class Cache:
         await self._unlink(gone)
         return kept
 
-    def _purged_meanwhile(self, key: str, stored: Stored) -> bool:
-        purges = self._current_purges()
-        return stored.sequence < self._floor or purges.taking(key, stored) is not None
-
     def _place(self, stored: Stored, body: Body, arrived: Span) -> None:
         body.seal(stored.size, arrived)
         if not body.grows:
@@ -296,7 +269,7 @@ class Cache:
 
     async def update(self, key: str, stored: Stored) -> bool:
         """Changes what is known of a stored response; whether it is still there."""
-        if self._purged_meanwhile(key, stored):
+        if self.purges.take(key, stored):
             return False
         try:
             return await self._index.write(self._index.replace(key, stored))
@@ -357,23 +330,11 @@ class Cache:
         wanted = frozenset(map(digest_of, keys))
         await self._index.write(self._index.pin(wanted))
 
-    async def purge(self, scope: Scope, value: str, *, soft: bool, now: float) -> Purge:
-        """Takes what matches out of the cache, for all workers, from the moment this answers.
-
-        Raises:
-            StorageFull: no space is left to write that down.
-        """
-        purge = await self._index.write(
-            self._index.add_purge(lambda number: Purge(number, scope, value, soft, now))
-        )
-        self._shared.changed()
-        return purge
-
     # Sweeping.
 
     async def sweep(self) -> None:
         """Deletes what purges have taken, and writes down what they made stale."""
-        last = self.sequence
+        last = self.purges.sequence
         if last == self._swept:
             return
         after = b""
@@ -387,19 +348,8 @@ class Cache:
             )
         self._swept = last
 
-    async def forget_purges(self, now: float) -> None:
-        """Forgets old notes of purges, whose takings every worker has swept up by now.
-
-        What was asked for before them, and is still on its way, is not stored when it comes.
-        """
-        purges, _ = await asyncio.to_thread(self._index.purges)
-        old = [purge.sequence for purge in purges if purge.at < now - PURGES_KEPT]
-        if old:
-            await self._index.write(self._index.forget_purges(max(old)))
-            self._shared.changed()
-
     async def _sweep_records(self, records: Iterable[Record]) -> None:
-        purges = self._current_purges()
+        purges = self.purges.current()
         gone: list[int] = []
         for record in records:
             for stored in record.variants:
@@ -414,24 +364,7 @@ class Cache:
 
     async def remove_orphans(self) -> int:
         """Deletes files that no record names, left by a crash; how many they were."""
-        removed = 0
-        for fan in await asyncio.to_thread(lambda: sorted(self._objects.iterdir())):
-            removed += await asyncio.to_thread(self._remove_orphans_in, fan)
-        if removed:
-            _log.info("cache put in order", files_dropped=removed)
-        return removed
-
-    def _remove_orphans_in(self, fan: Path) -> int:
-        numbers = []
-        for name in os.listdir(fan):
-            with contextlib.suppress(ValueError):
-                numbers.append(int(name, 16))
-        # What this run stores has higher numbers, and may be between its file and its record.
-        old = [number for number in numbers if number < self._first_number]
-        known = self._index.knows(old)
-        orphans = [number for number, there in zip(old, known, strict=True) if not there]
-        self._unlink_files(orphans)
-        return len(orphans)
+        return await remove_orphans(self._objects, self._index, below=self._first_number)
 
     async def close(self) -> None:
         """Closes it."""

@@ -1,0 +1,62 @@
+"""Requests that no cache answers: passed on with their content, and what they make worthless."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+from common.errors import NearcastError
+from common.http.fields import Fields
+from edge.fetch.fetches import Fetches
+from edge.fetch.outcomes import Ask, Coming, Passing
+from edge.policy.invalidation import targets_to_invalidate
+from edge.policy.keys import KeyRules
+from edge.serve.reply import SEND_STALL
+from edge.serve.requests import Visit
+from edge.store import Cache
+
+
+async def pass_on(
+    visit: Visit, ask: Ask, fetches: Fetches, cache: Cache, rules: KeyRules
+) -> Passing | Coming:
+    """The response to a request of any method; what it changes is forgotten (RFC 9111 §4.4).
+
+    Raises:
+        NearcastError: there is none.
+    """
+    body = _uploaded(visit) if visit.has_content else None
+    length = visit.raw.content_length if visit.has_content else None
+    outcome = await fetches.pass_on(ask, body, length)
+    if isinstance(outcome, Passing):
+        status, fields = outcome.response.status, outcome.response.fields
+    else:
+        status, fields = 200, Fields(outcome.arriving.stored.fields)
+    for target in targets_to_invalidate(visit.request, status, fields):
+        if isinstance(outcome, Coming) and target == visit.request.target:
+            # What is being stored takes the place of what was there.
+            continue
+        await cache.forget(_key_of(visit, target, rules))
+    return outcome
+
+
+def _key_of(visit: Visit, target: str, rules: KeyRules) -> str:
+    request = visit.request
+    try:
+        counted = rules.target(target)
+    except NearcastError:
+        counted = target
+    if rules.objects_only:
+        return counted.removeprefix("/")
+    return f"{request.scheme}://{request.host}{counted}"
+
+
+async def _uploaded(visit: Visit) -> AsyncGenerator[bytes, None]:
+    """The content of a request.
+
+    Raises:
+        TimeoutError: the viewer stalls.
+    """
+    while True:
+        async with asyncio.timeout(SEND_STALL):
+            piece = await visit.raw.content.readany()
+        if not piece:
+            return
+        yield piece
