@@ -125,7 +125,7 @@ class Admin:
         if scheme not in {"http", "https"}:
             raise BadRequest(detail="url has to begin with http:// or https://.")
         host, target = read_target(url, None)
-        return f"{scheme}://{normalised_host(host, scheme)}{self._rules.target(target)}"
+        return self._rules.key(scheme, normalised_host(host, scheme), self._rules.target(target))
 
 
 def _is_loopback(host: str) -> bool:

@@ -40,6 +40,7 @@ from edge.report import ControlRefused, Reporter
 from edge.serve.counters import Counters
 from edge.serve.front import Front
 from edge.serve.handler import Viewers
+from edge.serve.prefetch import Prefetch
 from edge.serve.protocol import ViewerServer
 from edge.settings import Settings
 from edge.store import Cache
@@ -198,7 +199,16 @@ class _Worker:
         self._viewers = Viewers(
             cache, fetches, clock, rules, name=name, added=added, siblings=siblings
         )
-        self._front = Front(self._viewers, self._counters, clock, rules, name=name, added=added)
+        self._prefetch = Prefetch(cache, fetches, rules, siblings, count=settings.prefetch)
+        self._front = Front(
+            self._viewers,
+            self._counters,
+            clock,
+            rules,
+            name=name,
+            added=added,
+            answered=self._prefetch.answered,
+        )
         self._agent: FillAgent | None = None
         if spec.number == 0 and settings.control is not None:
             self._agent = FillAgent(
@@ -216,6 +226,7 @@ class _Worker:
             await self._agent.restore()
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._viewers.close)
+            stack.push_async_callback(self._prefetch.close)
             tasks = [asyncio.create_task(_told(self._tidy, stop))]
             stack.push_async_callback(_end, tasks)
             if self._agent is not None:

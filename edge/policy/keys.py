@@ -83,6 +83,10 @@ class KeyRules:
         # "/x?" and "/x" are different targets, so a bare question mark stays.
         return f"{path}?{'&'.join(kept)}" if kept or not query else path
 
+    def key(self, scheme: str, host: str, target: str) -> str:
+        """The cache key of a target whose query has only what counts."""
+        return target.removeprefix("/") if self.objects_only else f"{scheme}://{host}{target}"
+
     def _counts(self, parameter: str) -> bool:
         name = parameter.partition("=")[0]
         if name in self.ignored:

@@ -59,6 +59,7 @@ class Front:
         name: str,
         added: Pairs = (),
         noted: Callable[[Visit, float, float], None] | None = None,
+        answered: Callable[[Visit], None],
     ) -> None:
         """Answers with ``viewers``.
 
@@ -70,6 +71,7 @@ class Front:
             name: this cache's name in Cache-Status and Via.
             added: fields that every response gets, in place of the origin's.
             noted: is told of every answer, with the time at which it began and its seconds.
+            answered: is told of every answer to a viewer that is no refusal.
         """
         self._viewers = viewers
         self._counters = counters
@@ -78,6 +80,7 @@ class Front:
         self._name = name
         self._added = added
         self._noted = noted
+        self._answered = answered
 
     async def handle(self, raw: web.BaseRequest) -> web.StreamResponse:
         """Answers a viewer."""
@@ -100,7 +103,9 @@ class Front:
         visit: Visit | None = None
         try:
             visit = read_visit(raw, self._rules, scheme=scheme, client=client, internal=internal)
-            return await self._answer(visit)
+            reply = await self._answer(visit)
+            self._answered(visit)
+            return reply
         except NearcastError as error:
             return await self._refuse(raw, visit, error)
         except (ConnectionError, TimeoutError):

@@ -43,9 +43,7 @@ def _key_of(visit: Visit, target: str, rules: KeyRules) -> str:
         counted = rules.target(target)
     except NearcastError:
         counted = target
-    if rules.objects_only:
-        return counted.removeprefix("/")
-    return f"{request.scheme}://{request.host}{counted}"
+    return rules.key(request.scheme, request.host, counted)
 
 
 async def _uploaded(visit: Visit) -> AsyncGenerator[bytes, None]:

@@ -91,7 +91,7 @@ def read_visit(
     if target != "*" and raw.method in {"GET", "HEAD", "POST"}:
         target = rules.target(target)
     request = Request(raw.method, scheme, host, target, fields)
-    key = target.removeprefix("/") if rules.objects_only else request.url
+    key = rules.key(scheme, host, target)
     return Visit(
         raw=raw,
         request=request,

@@ -1,11 +1,20 @@
 """An edge before any origin, with no control plane: what passes through, and what is cached."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from tests.integration.proxy_service import RawOrigin, Viewer, proxy, raw_origin, response
+from tests.integration.edge_service import until
+from tests.integration.proxy_service import (
+    Asked,
+    RawOrigin,
+    Viewer,
+    proxy,
+    raw_origin,
+    response,
+)
 
 
 @pytest.fixture
@@ -61,3 +70,26 @@ async def test_interim_responses_pass_through(viewer: Viewer, origin: RawOrigin)
     assert got.interim == [(103, [("Link", "</a.css>; rel=preload")])]
     assert got.body == b"hello"
     assert (await viewer.get("/")).interim == []
+
+
+async def test_the_next_segments_of_a_watched_playlist_are_fetched_ahead(
+    viewer: Viewer, origin: RawOrigin
+) -> None:
+    segments = "".join(f"#EXTINF:6,\n{number}.ts\n" for number in range(9))
+    playlist = f"#EXTM3U\n#EXT-X-TARGETDURATION:6\n{segments}#EXT-X-ENDLIST\n".encode()
+
+    async def answer(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        body = playlist if asked.target.endswith(".m3u8") else b"segment"
+        writer.write(response(body, ("Cache-Control", "max-age=3600")))
+
+    origin.answers(answer)
+    await viewer.get("/show/main.m3u8")
+    await asyncio.sleep(0.3)
+    await viewer.get("/show/3.ts")
+    await until(lambda: len(origin.asked) == 4)
+    await asyncio.sleep(0.1)
+
+    asked = [asked.target for asked in origin.asked]
+    assert asked[:2] == ["/show/main.m3u8", "/show/3.ts"]
+    assert sorted(asked[2:]) == ["/show/4.ts", "/show/5.ts"]
+    assert (await viewer.get("/show/4.ts")).cache.startswith("hit")
