@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from common import logs
 from common.clock import Clock, SystemClock
 from common.errors import SettingsInvalid
-from common.http.fields import Fields, Pairs
+from common.http.fields import Pairs
 from common.messages import Heartbeat
 from common.metrics import new_registry
 from common.service import (
@@ -26,22 +26,22 @@ from common.service import (
 )
 from common.service.client import client_context
 from edge.admin import Admin
-from edge.fetch.connection import Endpoint, Timeouts
+from edge.configured import access_log_of, fetches_of, name_of, rules_of
+from edge.fetch.connection import Timeouts
 from edge.fetch.fetches import Fetches
-from edge.fetch.origins import Origins
 from edge.fetch.pool import Pool
-from edge.fetch.upstream import ShieldFinder, Upstream
 from edge.fill import FillAgent
 from edge.fill.obtain import Obtain
-from edge.policy.forwarding import went_through
-from edge.policy.keys import KeyRules
-from edge.policy.shields import shield_of
+from edge.policy.access_line import AccessRecord
+from edge.readings import readings
 from edge.report import ControlRefused, Reporter
-from edge.serve.counters import Counters
+from edge.serve.counters import Counters, Reading, Totals
 from edge.serve.front import Front
 from edge.serve.handler import Viewers
+from edge.serve.merged_metrics import merge_expositions
 from edge.serve.prefetch import Prefetch
 from edge.serve.protocol import ViewerServer
+from edge.serve.requests import Visit
 from edge.settings import Settings
 from edge.store import Cache
 from edge.store.claim import Claim
@@ -110,63 +110,9 @@ async def _serve(spec: WorkerSpec, stop: asyncio.Event) -> None:
         if spec.runtime is not None:
             siblings = Siblings(spec.runtime, spec.number, settings.workers)
             stack.push_async_callback(siblings.close)
-        fetches = _fetches(settings, cache, pool, clock)
+        fetches = fetches_of(settings, cache, pool, clock)
         stack.push_async_callback(fetches.close)
         await _Worker(spec, cache, pool, fetches, siblings, clock).run(stop)
-
-
-def _fetches(settings: Settings, cache: Cache, pool: Pool, clock: Clock) -> Fetches:
-    managed = settings.control is not None
-    added: list[tuple[str, str]] = []
-    if settings.origin.token is not None:
-        added.append(("Authorization", f"Bearer {settings.origin.token}"))
-    if managed:
-        # What is stored is what is served: no transformation on the way.
-        added.append(("Accept-Encoding", "identity"))
-    endpoints = [
-        Endpoint.of(origin.url) for origin in (settings.origin, *settings.fallback_origins)
-    ]
-    upstream = Upstream(
-        Origins(pool, endpoints, clock),
-        pseudonym=_name(settings),
-        added=tuple(added),
-        forward_fields=not managed,
-        shield=_shield_finder(settings) if settings.shields else None,
-    )
-    return Fetches(
-        cache,
-        upstream,
-        clock,
-        heuristic=settings.heuristic_freshness,
-        negative=settings.negative_lifetime,
-    )
-
-
-def _shield_finder(settings: Settings) -> ShieldFinder:
-    others = {shield.edge_id: Endpoint.of(shield.url) for shield in settings.shields}
-    names = sorted({settings.edge_id, *others})
-
-    def find(key: str, fields: Fields) -> Endpoint | None:
-        if any(went_through(fields, f"nearcast-{edge}") for edge in others):
-            # Another edge asks: this one is the shield.
-            return None
-        return others.get(shield_of(key, names))
-
-    return find
-
-
-def _rules(settings: Settings) -> KeyRules:
-    key = settings.key
-    return KeyRules(
-        counted=None if key.counted_parameters is None else frozenset(key.counted_parameters),
-        ignored=frozenset(key.ignored_parameters),
-        sort=key.sort_parameters,
-        objects_only=settings.control is not None,
-    )
-
-
-def _name(settings: Settings) -> str:
-    return f"nearcast-{settings.edge_id}"
 
 
 class _Worker:
@@ -189,13 +135,15 @@ class _Worker:
         self._siblings = siblings
         self._clock = clock
         self._registry: CollectorRegistry = new_registry()
-        self._counters = Counters(self._registry, self._gauges)
+        self._counters = Counters(self._registry, self._readings)
+        self._others: list[Totals] = []
+        self._access_log = access_log_of(settings)
         self._started_at = clock.now()
         self._ready = False
         self._reporter: Reporter | None = None
-        rules = _rules(settings)
+        rules = rules_of(settings)
         added = CROSS_ORIGIN if rules.objects_only else ()
-        name = _name(settings)
+        name = name_of(settings)
         self._viewers = Viewers(
             cache, fetches, clock, rules, name=name, added=added, siblings=siblings
         )
@@ -208,6 +156,7 @@ class _Worker:
             name=name,
             added=added,
             answered=self._prefetch.answered,
+            noted=self._note if self._access_log is not None else None,
         )
         self._agent: FillAgent | None = None
         if spec.number == 0 and settings.control is not None:
@@ -228,6 +177,9 @@ class _Worker:
             stack.push_async_callback(self._viewers.close)
             stack.push_async_callback(self._prefetch.close)
             tasks = [asyncio.create_task(_told(self._tidy, stop))]
+            if self._access_log is not None:
+                tasks.append(asyncio.create_task(_told(self._access_log.run, stop)))
+                stack.push_async_callback(self._access_log.close)
             stack.push_async_callback(_end, tasks)
             if self._agent is not None:
                 tasks.append(asyncio.create_task(_told(self._agent.run, stop)))
@@ -270,6 +222,8 @@ class _Worker:
             tasks.append(asyncio.create_task(_told(run, stop)))
         if settings.control is None or self._agent is None:
             return
+        if self._siblings is not None:
+            tasks.append(asyncio.create_task(_told(self._watch_others, stop)))
         session = await new_client_session(settings.ca, token=settings.control.token)
         stack.push_async_callback(session.close)
         self._reporter = Reporter(
@@ -292,9 +246,33 @@ class _Worker:
             if self._spec.number == 0:
                 await self._cache.purges.forget_old(self._clock.now())
 
+    def _note(self, visit: Visit, began: float, seconds: float) -> None:
+        assert self._access_log is not None
+        request = visit.request
+        major, minor = visit.raw.version
+        self._access_log.note(
+            AccessRecord(
+                time=began,
+                duration=seconds,
+                client=visit.client,
+                method=request.method,
+                # With what does not count in the key, CMCD above all.
+                target=visit.raw.raw_path,
+                version=f"HTTP/{major}.{minor}",
+                status=visit.status,
+                sent=visit.sent,
+                host=request.host,
+                cache_result=visit.result,
+                cache_status=visit.cache_status,
+                referrer=request.fields.get("referer"),
+                user_agent=request.fields.get("user-agent"),
+            )
+        )
+
     def _heartbeat(self, sequence: int) -> Heartbeat:
-        totals, agent, settings = self._counters.totals, self._agent, self._settings
+        agent, settings = self._agent, self._settings
         assert agent is not None
+        totals = [self._counters.totals, *self._others]
         pending, pending_bytes = agent.pending
         return Heartbeat(
             edge_id=settings.edge_id,
@@ -306,28 +284,32 @@ class _Worker:
             desired_revision=agent.revision,
             holdings_revision=agent.holdings().revision,
             capacity_bytes=int(settings.disk),
-            used_bytes=self._cache.used,
-            requests=totals.requests,
-            hits=totals.hits,
-            bytes_sent=totals.bytes_sent,
+            used_bytes=self._cache.used * settings.workers,
+            requests=sum(one.requests for one in totals),
+            hits=sum(one.hits for one in totals),
+            bytes_sent=sum(one.bytes_sent for one in totals),
             fill_pending=pending,
             fill_bytes_pending=pending_bytes,
-            active_connections=totals.active,
+            active_connections=sum(one.active for one in totals),
         )
 
-    def _gauges(self) -> dict[str, float]:
-        pending, pending_bytes = self._agent.pending if self._agent is not None else (0, 0)
-        return {
-            "nearcast_edge_objects": len(self._cache),
-            "nearcast_edge_disk_bytes": self._cache.used,
-            "nearcast_edge_memory_bytes": self._cache.memory.used,
-            "nearcast_edge_evictions": self._cache.evictions,
-            "nearcast_edge_corrupted_objects": self._cache.corrupted,
-            "nearcast_edge_upstream_requests": self._pool.requests,
-            "nearcast_edge_fetches": len(self._fetches),
-            "nearcast_edge_fill_pending_objects": pending,
-            "nearcast_edge_fill_pending_bytes": pending_bytes,
-        }
+    def _readings(self) -> list[Reading]:
+        return readings(self._cache, self._pool, self._fetches, self._agent, self._access_log)
+
+    async def _merged(self, own: str) -> str:
+        """The metrics of all workers."""
+        assert self._siblings is not None
+        others = await self._siblings.tell("/metrics")
+        return merge_expositions([own, *(other.decode() for other in others)])
+
+    async def _watch_others(self) -> None:
+        """Keeps up with what the other workers have served, for the heartbeat."""
+        assert self._siblings is not None
+        while True:
+            await asyncio.sleep(self._settings.heartbeat_interval)
+            told = await self._siblings.tell("/totals")
+            with contextlib.suppress(msgspec.MsgspecError):
+                self._others = [msgspec.json.decode(one, type=Totals) for one in told]
 
     def _admin_application(self) -> web.Application:
         async def ready() -> dict[str, str]:
@@ -338,8 +320,16 @@ class _Worker:
                 reasons["control"] = str(trouble)
             return reasons
 
+        async def totals(_: web.Request) -> web.Response:
+            return web.Response(body=msgspec.json.encode(self._counters.totals))
+
         application = web.Application(middlewares=[problem_middleware])
-        add_health_routes(application, self._registry, ready)
+        leads = self._spec.number == 0 and self._siblings is not None
+        merge = self._merged if leads else None
+        add_health_routes(application, self._registry, ready, merge=merge)
+        if self._spec.number > 0:
+            # Its admin address is a socket that only this edge's processes may enter.
+            application.router.add_get("/totals", totals)
         self._admin.add_routes(application)
         return application
 

@@ -14,9 +14,20 @@ ReadyCheck = Callable[[], Awaitable[dict[str, str]]]
 
 
 def add_health_routes(
-    application: web.Application, registry: CollectorRegistry, ready: ReadyCheck
+    application: web.Application,
+    registry: CollectorRegistry,
+    ready: ReadyCheck,
+    *,
+    merge: Callable[[str], Awaitable[str]] | None = None,
 ) -> None:
-    """Adds ``/healthz``, ``/readyz`` and ``/metrics`` to ``application``."""
+    """Adds ``/healthz``, ``/readyz`` and ``/metrics`` to ``application``.
+
+    Args:
+        application: to what.
+        registry: the process's metrics.
+        ready: what keeps the role from being ready.
+        merge: makes the metrics of all processes of the role from those of this one.
+    """
 
     async def healthz(_: web.Request) -> web.Response:
         return web.json_response({"status": "alive"})
@@ -33,6 +44,8 @@ def add_health_routes(
     async def show_metrics(_: web.Request) -> web.Response:
         # The collector of the process's own numbers reads files.
         body = await asyncio.to_thread(metrics.render, registry)
+        if merge is not None:
+            body = (await merge(body.decode())).encode()
         return web.Response(body=body, headers={"Content-Type": metrics.CONTENT_TYPE})
 
     application.router.add_get("/healthz", healthz)

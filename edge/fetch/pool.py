@@ -73,6 +73,8 @@ class Pool:
         self._shelves: dict[Endpoint, _Shelf] = {}
         self.requests = 0
         """Requests sent."""
+        self.bytes_received = 0
+        """Bytes of content."""
 
     @asynccontextmanager
     async def request(
@@ -100,7 +102,11 @@ class Pool:
         kept = False
         try:
             connection, head = await self._start(endpoint, shelf, request, interim)
-            yield Exchange(head, connection, request.target)
+            exchange = Exchange(head, connection, request.target)
+            try:
+                yield exchange
+            finally:
+                self.bytes_received += exchange.bytes_received
             kept = await connection.finish()
         finally:
             if connection is not None and kept:

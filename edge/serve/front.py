@@ -119,7 +119,7 @@ class Front:
             self._counters.totals.active -= 1
             if visit is not None and not internal:
                 seconds = self._clock.monotonic() - started
-                self._counters.count(visit.status, visit.result, visit.sent)
+                self._counters.count(visit.status, visit.result, visit.sent, seconds)
                 if self._noted is not None:
                     self._noted(visit, began, seconds)
 
