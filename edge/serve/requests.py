@@ -14,6 +14,10 @@ from edge.policy.messages import Request
 from edge.policy.reuse import request_directives
 
 
+LONGEST_LENGTH = 18
+"""Digits of a Content-Length: what fits 64 bits with a sign, as every reader has them."""
+
+
 class VersionUnsupported(NearcastError):
     """Only HTTP/1.1 and HTTP/1.0 are spoken here."""
 
@@ -110,6 +114,8 @@ def _digest(fields: Fields) -> bytes:
 
 
 def _check_framing(raw: web.BaseRequest, fields: Fields) -> None:
+    if len(fields.get("content-length") or "") > LONGEST_LENGTH:
+        raise FramingInvalid(reason="its Content-Length has too many digits")
     codings = fields.get("transfer-encoding")
     if codings is None:
         return
