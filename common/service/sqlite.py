@@ -5,8 +5,6 @@ Every write is one statement: atomic without a transaction that a cancelled task
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -56,21 +54,8 @@ class SqliteFile:
             raise
         return cls(connection, path)
 
-    async def write(self, statement: str, values: tuple[Any, ...] = ()) -> None:
-        """Runs a statement whose rows nobody reads.
-
-        Raises:
-            Unavailable: the database does not answer.
-            StorageFull: no space is left.
-        """
-        async with self.rows(statement, values):
-            pass
-
-    @asynccontextmanager
-    async def rows(
-        self, statement: str, values: tuple[Any, ...] = ()
-    ) -> AsyncIterator[aiosqlite.Cursor]:
-        """Runs a statement; the cursor that it answers with.
+    async def write(self, statement: str, values: tuple[Any, ...] = ()) -> int:
+        """Runs a statement that changes rows; how many it changed.
 
         Raises:
             Unavailable: the database does not answer.
@@ -78,7 +63,21 @@ class SqliteFile:
         """
         try:
             async with self._connection.execute(statement, values) as cursor:
-                yield cursor
+                return cursor.rowcount
+        except (sqlite3.Error, ValueError) as error:
+            raise _translated(self._path, error) from error
+
+    async def read(self, statement: str, values: tuple[Any, ...] = ()) -> list[Any]:
+        """The rows that a statement answers with.
+
+        All of them are fetched before anything else runs on the connection: a statement that is
+        still being read would keep the next ones from seeing, and making, changes.
+
+        Raises:
+            Unavailable: the database does not answer.
+        """
+        try:
+            return list(await self._connection.execute_fetchall(statement, values))
         except (sqlite3.Error, ValueError) as error:
             # ValueError is what aiosqlite says of a connection that was closed meanwhile.
             raise _translated(self._path, error) from error

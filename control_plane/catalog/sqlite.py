@@ -61,28 +61,24 @@ class SqliteCatalog:
             "INSERT OR IGNORE INTO packages VALUES (?, ?, ?)",
             (announcement.asset_id, announcement.version, encode_text(package)),
         )
-        async with self._file.rows(
+        ((record,),) = await self._durable.read(
             "SELECT record FROM packages WHERE asset_id = ? AND version = ?",
             (announcement.asset_id, announcement.version),
-        ) as cursor:
-            row = await cursor.fetchone()
-        assert row is not None
-        known = decode(row[0], Package)
+        )
+        known = decode(record, Package)
         if known.announcement.manifest_sha256 != announcement.manifest_sha256:
             raise PackageConflict(asset_id=announcement.asset_id, version=announcement.version)
         return known
 
     async def packages(self) -> tuple[Package, ...]:
         """See the port."""
-        async with self._file.rows("SELECT record FROM packages", ()) as cursor:
-            return tuple(decode(row[0], Package) for row in await cursor.fetchall())
+        rows = await self._file.read("SELECT record FROM packages")
+        return tuple(decode(row[0], Package) for row in rows)
 
     async def package_count(self) -> int:
         """See the port."""
-        async with self._file.rows("SELECT count(*) FROM packages", ()) as cursor:
-            row = await cursor.fetchone()
-        assert row is not None
-        return int(row[0])
+        ((count,),) = await self._file.read("SELECT count(*) FROM packages")
+        return int(count)
 
     async def record_heartbeat(self, heartbeat: Heartbeat, now: float) -> None:
         """See the port."""
@@ -102,17 +98,16 @@ class SqliteCatalog:
 
     async def edges(self) -> tuple[EdgeRecord, ...]:
         """See the port."""
-        async with self._file.rows("SELECT heartbeat, heard_at FROM edges", ()) as cursor:
-            rows = await cursor.fetchall()
+        rows = await self._file.read("SELECT heartbeat, heard_at FROM edges")
         return tuple(EdgeRecord(decode(beat, Heartbeat), heard_at) for beat, heard_at in rows)
 
     async def holdings(self, edge_ids: Collection[str]) -> tuple[Holdings, ...]:
         """See the port."""
-        async with self._file.rows(
+        rows = await self._file.read(
             "SELECT record FROM holdings WHERE edge_id IN (SELECT value FROM json_each(?))",
             (encode_text(list(edge_ids)),),
-        ) as cursor:
-            return tuple(decode(row[0], Holdings) for row in await cursor.fetchall())
+        )
+        return tuple(decode(row[0], Holdings) for row in rows)
 
     async def close(self) -> None:
         """See the port."""

@@ -242,3 +242,20 @@ async def test_a_program_that_reads_the_file_does_not_hold_up_a_publish(tmp_path
         other.close()
     assert await catalog.package_count() == 2
     await catalog.close()
+
+
+async def test_publishes_heartbeats_and_reads_at_the_same_time_do_not_disturb_each_other(
+    catalog: Catalog,
+) -> None:
+    async def publish(number: int) -> None:
+        told = announcement(version=f"v{number:03}")
+        assert (await catalog.publish(told, 1.0)).announcement == told
+
+    async def beat(number: int) -> None:
+        await catalog.record_heartbeat(heartbeat(f"e{number % 5}"), float(number))
+        await catalog.packages()
+
+    work = [part(number) for number in range(150) for part in (publish, beat)]
+    await asyncio.gather(*work)
+
+    assert await catalog.package_count() == 150

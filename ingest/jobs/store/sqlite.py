@@ -56,24 +56,22 @@ class SqliteJobStore:
 
     async def add_job(self, job: Job) -> None:
         """See the port."""
-        async with self._file.rows(
+        await self._file.write(
             "INSERT OR IGNORE INTO jobs VALUES (?, ?, ?, ?, ?)",
             (job.job_id, job.state.value, job.due_at, job.revision, encode_text(job)),
-        ):
-            pass
+        )
 
     async def add_tasks(self, tasks: Sequence[Task]) -> None:
         """See the port."""
         if not tasks:
             return
         # One statement however many tasks: all of them or none, and one sync to the disk.
-        async with self._file.rows(
+        await self._file.write(
             "INSERT OR IGNORE INTO tasks "
             "SELECT value ->> 'task_id', value ->> 'job_id', value ->> 'due_at',"
             " value ->> 'revision', value FROM json_each(?)",
             (encode_text(tasks),),
-        ):
-            pass
+        )
 
     async def job(self, job_id: str) -> Job | None:
         """See the port."""
@@ -102,7 +100,7 @@ class SqliteJobStore:
 
     async def swap_job(self, old: Job, new: Job) -> bool:
         """See the port."""
-        async with self._file.rows(
+        changed = await self._file.write(
             "UPDATE jobs SET state = ?, due_at = ?, revision = ?, body = ?"
             " WHERE job_id = ? AND revision = ?",
             (
@@ -113,17 +111,17 @@ class SqliteJobStore:
                 old.job_id,
                 old.revision,
             ),
-        ) as cursor:
-            return cursor.rowcount == 1
+        )
+        return changed == 1
 
     async def swap_task(self, old: Task, new: Task) -> bool:
         """See the port."""
-        async with self._file.rows(
+        changed = await self._file.write(
             "UPDATE tasks SET due_at = ?, revision = ?, body = ?"
             " WHERE task_id = ? AND revision = ?",
             (new.due_at, new.revision, encode_text(new), old.task_id, old.revision),
-        ) as cursor:
-            return cursor.rowcount == 1
+        )
+        return changed == 1
 
     async def due_jobs(self, now: float, limit: int) -> tuple[Job, ...]:
         """See the port."""
@@ -139,23 +137,20 @@ class SqliteJobStore:
 
     async def count_open(self) -> dict[JobState, int]:
         """See the port."""
-        async with self._file.rows(
+        rows = await self._file.read(
             "SELECT state, count(*) FROM jobs"
-            " WHERE state NOT IN ('done', 'failed', 'cancelled') GROUP BY state",
-            (),
-        ) as cursor:
-            return {JobState(state): count for state, count in await cursor.fetchall()}
+            " WHERE state NOT IN ('done', 'failed', 'cancelled') GROUP BY state"
+        )
+        return {JobState(state): count for state, count in rows}
 
     async def ping(self) -> None:
         """See the port."""
-        async with self._file.rows("SELECT 1", ()):
-            pass
+        await self._file.read("SELECT 1")
 
     async def close(self) -> None:
         """See the port."""
         await self._file.close()
 
     async def _read(self, kind: type[T], statement: str, values: tuple[Any, ...]) -> tuple[T, ...]:
-        async with self._file.rows(statement, values) as cursor:
-            rows = await cursor.fetchall()
+        rows = await self._file.read(statement, values)
         return tuple(msgspec.json.decode(row[0], type=kind) for row in rows)

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import aiosqlite
-
 from common.errors import NearcastError, Unavailable
 from common.service.sqlite import SqliteFile
 from ingest.jobs.conductor import Conductor
@@ -70,14 +68,17 @@ class CutFile(SqliteFile):
 
     away = False
 
-    @contextlib.asynccontextmanager
-    async def rows(
-        self, statement: str, values: tuple[Any, ...] = ()
-    ) -> AsyncIterator[aiosqlite.Cursor]:
+    async def read(self, statement: str, values: tuple[Any, ...] = ()) -> list[Any]:
+        self._reach()
+        return await super().read(statement, values)
+
+    async def write(self, statement: str, values: tuple[Any, ...] = ()) -> int:
+        self._reach()
+        return await super().write(statement, values)
+
+    def _reach(self) -> None:
         if self.away:
             raise Unavailable(what="the database", reason="the test cut it off")
-        async with super().rows(statement, values) as cursor:
-            yield cursor
 
 
 class Outage(SqliteJobStore):
