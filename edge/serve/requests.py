@@ -13,7 +13,6 @@ from edge.policy.keys import KeyRules, normalised_host, read_target
 from edge.policy.messages import Request
 from edge.policy.reuse import request_directives
 
-
 LONGEST_LENGTH = 18
 """Digits of a Content-Length: what fits 64 bits with a sign, as every reader has them."""
 
