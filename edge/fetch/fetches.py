@@ -16,6 +16,7 @@ import msgspec
 
 from common.clock import Clock
 from common.errors import NearcastError
+from common.http import format_http_date
 from common.http.digests import repr_sha256
 from common.http.fields import Fields
 from edge.fetch.arriving import Arriving
@@ -307,7 +308,7 @@ class Fetches:
                 return None
             return Resumed(fields.get("content-range") or "", more.pieces())
 
-        coming = Coming(arriving.enter(), collapsed=False)
+        coming = Coming(arriving.enter(), collapsed=False, unshared=storing.unshared)
         task = asyncio.create_task(
             fill(
                 self._cache,
@@ -369,6 +370,9 @@ def _content_length(method: str, response: Response) -> int | None:
 def _response(exchange: Exchange, requested_at: float, received_at: float) -> Response:
     head = exchange.head
     fields = end_to_end(Fields(head.fields))
+    if "date" not in fields:
+        # RFC 9110 §6.6.1: whoever stores or passes on a response without Date adds one.
+        fields = Fields((*fields.pairs, ("Date", format_http_date(received_at))))
     return Response(head.status, head.reason, fields, requested_at, received_at)
 
 

@@ -3,6 +3,7 @@
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
+from common.http.fields import Pairs
 from edge.fetch.arriving import Arriving
 from edge.fetch.connection import Interim
 from edge.fetch.pool import Exchange
@@ -53,6 +54,8 @@ class Coming:
 
     arriving: Arriving
     collapsed: bool
+    unshared: Pairs = ()
+    """Fields that are not stored, for the one whose request this answers."""
 
 
 @dataclass(frozen=True, slots=True)

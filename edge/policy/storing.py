@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from common.http import CacheControl, parse_cache_control
-from common.http.fields import Fields, split_list
+from common.http.fields import Fields, Pairs, split_list
 from edge.policy.forwarding import stored_fields
 from edge.policy.freshness import HEURISTIC_STATUSES, governing, initial_age, lifetime
 from edge.policy.invalidation import same_origin_target
@@ -28,6 +28,9 @@ class Storing:
     """What to store, its number, size and held bytes still to be told; None for not at all."""
     why_not: str = ""
     """A word for logs and for Cache-Status' detail."""
+    unshared: Pairs = ()
+    """Fields that are not stored, as ``no-cache="…"`` or ``private="…"`` name them: whoever asked
+    gets them, and nobody else (§5.2.2.4, §5.2.2.7)."""
 
     @property
     def shared(self) -> bool:
@@ -89,7 +92,11 @@ def judge_storing(
         tags=tags,
         sequence=sequence,
     )
-    return Storing(stored) if _worth_it(stored) else Storing(None, "no-use")
+    if not _worth_it(stored):
+        return Storing(None, "no-use")
+    passed = stored_fields(response.fields, frozenset())
+    told = tuple(pair for pair in passed if pair[0].lower() in unshared)
+    return Storing(stored, unshared=told)
 
 
 def surrogate_keys(fields: Fields) -> tuple[str, ...] | None:

@@ -284,6 +284,7 @@ class Viewers:
         )
         result = "collapsed" if coming.collapsed else "miss"
         decided = decide(visit.request, stored, arriving.size)
+        decided = dataclasses.replace(decided, fields=(*decided.fields, *coming.unshared))
         source = Source(
             self._cache, self._fetches, visit.request, visit.key, stored, arriving=arriving
         )

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from common import logs
 from common.clock import Clock
 from common.errors import NearcastError
-from common.http import format_http_date
 from common.http.cache_status import CacheStatus
 from common.http.fields import Fields, Pairs
 from edge.fetch.pool import Exchange
@@ -71,12 +70,8 @@ class Sender:
         self, visit: Visit, response: Response, exchange: Exchange, status: CacheStatus
     ) -> Reply:
         """Sends what comes from upstream, for this viewer alone."""
-        fields = response.fields
-        if "date" not in fields:
-            # RFC 9110 §6.6.1: whoever passes on a response without Date adds one.
-            fields = Fields((*fields.pairs, ("Date", format_http_date(response.received_at))))
         visit.told(response.status, "pass", str(status))
-        told = (*self.with_own(fields.pairs), ("Cache-Status", visit.cache_status))
+        told = (*self.with_own(response.fields.pairs), ("Cache-Status", visit.cache_status))
         return await self.relay(visit, response.status, response.reason, Fields(told), exchange)
 
     async def relay(
