@@ -1,0 +1,117 @@
+"""Which stored responses a purge takes."""
+
+import pytest
+
+from edge.policy.purging import Purge, Purges, Scope, after_purges
+from edge.policy.stored import Stored
+
+KEY = "http://cdn.test/a/b"
+
+
+def stored(sequence: int = 0, tags: tuple[str, ...] = ("red", "blue")) -> Stored:
+    return Stored(
+        number=1,
+        status=200,
+        reason="OK",
+        fields=(),
+        selecting=(),
+        size=5,
+        held=((0, 5),),
+        received_at=1000.0,
+        age=0.0,
+        lifetime=60.0,
+        stale_while_revalidate=0.0,
+        stale_if_error=None,
+        validate_always=False,
+        never_stale=False,
+        tags=tags,
+        sequence=sequence,
+    )
+
+
+def purge(sequence: int, scope: Scope, value: str = "", *, soft: bool = False) -> Purge:
+    return Purge(sequence, scope, value, soft, 1000.0)
+
+
+TAKES = [
+    (Scope.URL, KEY, True),
+    (Scope.URL, KEY + "c", False),
+    (Scope.URL, KEY[:-1], False),
+    (Scope.URL, "", False),
+    (Scope.PREFIX, KEY, True),
+    (Scope.PREFIX, "http://cdn.test/a/", True),
+    (Scope.PREFIX, "http://cdn.test/a/c", False),
+    (Scope.PREFIX, "https://cdn.test/", False),
+    (Scope.PREFIX, "cdn.test", False),
+    (Scope.TAG, "red", True),
+    (Scope.TAG, "blue", True),
+    (Scope.TAG, "Red", False),
+    (Scope.TAG, "re", False),
+    (Scope.TAG, "red blue", False),
+    (Scope.EVERYTHING, "", True),
+]
+
+
+@pytest.mark.parametrize(("scope", "value", "takes"), TAKES)
+def test_a_purge_takes_what_it_names(scope: Scope, value: str, takes: bool) -> None:
+    left = after_purges(KEY, stored(), Purges([purge(1, scope, value)]))
+
+    assert (left is None) is takes
+
+
+@pytest.mark.parametrize(("scope", "value", "takes"), TAKES)
+def test_a_soft_purge_makes_stale_what_it_names(scope: Scope, value: str, takes: bool) -> None:
+    left = after_purges(KEY, stored(), Purges([purge(1, scope, value, soft=True)]))
+
+    assert left is not None
+    assert (left.freshness_at(1000.0) <= 0) is takes
+
+
+@pytest.mark.parametrize(("sequence", "takes"), [(0, True), (4, True), (5, False), (6, False)])
+def test_a_purge_takes_only_what_was_asked_for_before_it(sequence: int, takes: bool) -> None:
+    purges = Purges([purge(5, Scope.EVERYTHING)])
+
+    assert (purges.taking(KEY, stored(sequence)) is not None) is takes
+
+
+def test_what_came_between_two_purges_is_taken_by_the_second_alone() -> None:
+    purges = Purges([purge(1, Scope.URL, KEY), purge(3, Scope.TAG, "red", soft=True)])
+
+    assert purges.taking(KEY, stored(2)) == purge(3, Scope.TAG, "red", soft=True)
+
+
+@pytest.mark.parametrize("order", [(1, 2), (2, 1)])
+def test_a_hard_purge_outranks_a_soft_one_whichever_came_first(order: tuple[int, int]) -> None:
+    hard, soft = order
+    purges = Purges(
+        [purge(hard, Scope.TAG, "red"), purge(soft, Scope.EVERYTHING, soft=True)],
+    )
+
+    assert after_purges(KEY, stored(), purges) is None
+
+
+def test_of_purges_under_one_name_each_counts() -> None:
+    purges = Purges([purge(1, Scope.URL, KEY), purge(2, Scope.URL, KEY, soft=True)])
+
+    assert after_purges(KEY, stored(), purges) is None
+
+
+def test_what_no_purge_takes_stays_as_it_is() -> None:
+    before = stored()
+
+    assert after_purges(KEY, before, Purges([purge(1, Scope.TAG, "green")])) is before
+
+
+def test_without_purges_nothing_is_asked() -> None:
+    assert not Purges()
+    assert Purges().taking(KEY, stored()) is None
+
+
+def test_the_last_number_is_the_highest_whatever_the_order() -> None:
+    assert Purges([purge(7, Scope.TAG, "a"), purge(3, Scope.TAG, "b")]).last == 7
+
+
+def test_what_has_no_tags_is_not_taken_by_any() -> None:
+    purges = Purges([purge(1, Scope.TAG, "")])
+
+    assert purges.taking(KEY, stored(tags=())) is None
