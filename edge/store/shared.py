@@ -25,7 +25,7 @@ class Shared:
         else:
             self._map = self._mapped(path, fresh=fresh)
         self.uses = memoryview(self._map)[_USES_AT:]
-        """How often objects were used lately, 0 to 3, by number."""
+        """Whether objects were used lately, by number."""
 
     @staticmethod
     def _mapped(path: Path, *, fresh: bool) -> mmap.mmap:
