@@ -63,12 +63,14 @@ class ObjectFile:
             ObjectDamaged: it is not there, or too short.
         """
         self._stored = stored
+        count = len(slices(0, stored.size))
+        self._file = -1
         try:
             self._file = os.open(file_of(folder, stored.number), os.O_RDONLY | os.O_CLOEXEC)
+            self._checksums = os.pread(self._file, count * CHECKSUM, stored.size)
         except OSError as error:
+            self.close()
             raise ObjectDamaged(number=stored.number, reason=str(error)) from error
-        count = len(slices(0, stored.size))
-        self._checksums = os.pread(self._file, count * CHECKSUM, stored.size)
         if len(self._checksums) != count * CHECKSUM:
             self.close()
             raise ObjectDamaged(number=stored.number, reason="its file is cut")
