@@ -88,6 +88,12 @@ class Fetches:
         until = self._unshared.get(key)
         return until is not None and until > self._clock.monotonic()
 
+    async def settled(self, key: str) -> None:
+        """Waits until what has come whole is stored: it is newer than what the cache has."""
+        for arriving in tuple(self._arriving.get(key, ())):
+            if arriving.settles:
+                await arriving.settled()
+
     async def obtain(self, ask: Ask) -> Outcome:
         """What is wanted, from upstream: from a request that is under way, or a new one.
 

@@ -102,6 +102,7 @@ class Viewers:
 
     async def _read(self, visit: Visit) -> Reply:
         for _ in range(ROUNDS):
+            await self._fetches.settled(visit.key)
             stored = select(self._cache.lookup(visit.key), visit.request.fields)
             fwd: Forward = "uri-miss"
             if stored is not None:
