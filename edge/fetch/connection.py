@@ -7,7 +7,7 @@ field names unchanged, and has to notice lengths that lie; h11 shows all of that
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -61,7 +61,8 @@ class Endpoint:
             ValueError: it is no http or https URL of a server.
         """
         parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query:
+        odd = parts.query or parts.fragment or "@" in parts.netloc or parts.port == 0
+        if parts.scheme not in {"http", "https"} or not parts.hostname or odd:
             raise ValueError(f"no URL of a server: {url!r}")
         port = parts.port or (443 if parts.scheme == "https" else 80)
         return cls(parts.scheme, parts.hostname, port, parts.path.rstrip("/"))
@@ -127,6 +128,8 @@ class Connection:
             UpstreamUnreachable: it cannot be made.
         """
         tls = context if endpoint.scheme == "https" else None
+        if tls is None and endpoint.scheme == "https":
+            raise UpstreamUnreachable(reason="it is asked over TLS, which is not set up")
         try:
             async with asyncio.timeout(timeouts.connect):
                 if endpoint.unix_socket is not None:
@@ -176,10 +179,6 @@ class Connection:
             raise UpstreamBroke(key=request.target, reason=str(error)) from error
         except h11.LocalProtocolError as error:
             raise UpstreamBroke(key=request.target, reason=f"cannot be asked: {error}") from error
-        except OSError as error:
-            raise UpstreamBroke(
-                key=request.target, reason=str(error) or type(error).__name__
-            ) from error
 
     async def _send_body(self, body: AsyncIterable[bytes], *, wait: bool) -> None:
         if wait:
@@ -187,17 +186,23 @@ class Connection:
                 async with asyncio.timeout(CONTINUE_WITHIN):
                     await self._continue.wait()
         async for piece in body:
-            if self._http.our_state is not h11.SEND_BODY:
+            if self._http.our_state is not h11.SEND_BODY or self._writer.is_closing():
                 return
             self._writer.write(self._http.send(h11.Data(data=piece)) or b"")
-            async with asyncio.timeout(self._timeouts.stall):
-                await self._writer.drain()
+            try:
+                async with asyncio.timeout(self._timeouts.stall):
+                    await self._writer.drain()
+            except TimeoutError as error:
+                raise UpstreamSlow from error
+            except OSError:
+                # A server may answer and hang up before it has read everything: reading tells.
+                return
         if self._http.our_state is h11.SEND_BODY:
             self._writer.write(self._http.send(h11.EndOfMessage()) or b"")
 
     async def _read_head(self, request: UpstreamRequest, interim: Interim | None) -> Head:
         for _ in range(MOST_INTERIM + 1):
-            event = await self._next_event(request.target, self._head_timeout(request))
+            event = await self._in_time(self._next_event(request.target), self._timeouts.first_byte)
             if isinstance(event, h11.InformationalResponse):
                 if event.status_code == 100:
                     self._continue.set()
@@ -211,42 +216,45 @@ class Connection:
             return Head(event.status_code, _text(event.reason), fields, event.http_version.decode())
         raise UpstreamBroke(key=request.target, reason="it sends interim responses without end")
 
-    def _head_timeout(self, request: UpstreamRequest) -> float:
-        # While content is on its way nobody can say when an answer is due: stalls end it.
-        return self._timeouts.first_byte if request.body is None else 3600.0
+    async def _in_time(self, reading: Coroutine[None, None, h11.Event], within: float) -> h11.Event:
+        """What ``reading`` gives; the time runs once all content is sent.
 
-    async def _next_event(self, target: str, within: float) -> h11.Event:
-        while True:
-            event = self._http.next_event()
-            if event is h11.PAUSED:
-                raise UpstreamBroke(key=target, reason="it sends more than one response")
-            if event is not h11.NEED_DATA:
-                assert not isinstance(event, type)
-                return event
-            self._http.receive_data(await self._receive(target, within))
-
-    async def _receive(self, target: str, within: float) -> bytes:
-        reading = asyncio.ensure_future(self._reader.read(PIECE))
-        sending = self._sending
-        waiting: set[asyncio.Future[bytes] | asyncio.Task[None]] = {reading}
-        if sending is not None and not sending.done():
-            waiting.add(sending)
-        async with contextlib.AsyncExitStack() as stack:
-            stack.callback(reading.cancel)
+        While content is on its way nobody can say when an answer is due. It can fail meanwhile:
+        then its error is raised as it is.
+        """
+        task = asyncio.create_task(reading)
+        try:
+            if self._sending is not None:
+                await asyncio.wait({task, self._sending}, return_when=asyncio.FIRST_COMPLETED)
+                if self._sending.done():
+                    self._sending.result()
             try:
                 async with asyncio.timeout(within):
-                    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-                    if sending is not None and sending.done() and not sending.cancelled():
-                        failure = sending.exception()
-                        if failure is not None and not isinstance(failure, OSError):
-                            raise failure
-                    data = await reading
+                    return await task
             except TimeoutError as error:
                 raise UpstreamSlow from error
+        finally:
+            task.cancel()
+
+    def _parsed(self, target: str) -> h11.Event | None:
+        """What the bytes that are here hold; None when they are too few."""
+        event = self._http.next_event()
+        if event is h11.PAUSED:
+            raise UpstreamBroke(key=target, reason="it sends more than one response")
+        if event is h11.NEED_DATA:
+            return None
+        assert not isinstance(event, type)
+        return event
+
+    async def _next_event(self, target: str) -> h11.Event:
+        while (event := self._parsed(target)) is None:
+            try:
+                data = await self._reader.read(PIECE)
             except OSError as error:
                 raise UpstreamBroke(key=target, reason=str(error) or "it hung up") from error
-        self.heard = self.heard or bool(data)
-        return data
+            self.heard = self.heard or bool(data)
+            self._http.receive_data(data)
+        return event
 
     async def pieces(self, target: str) -> AsyncGenerator[bytes, None]:
         """The content.
@@ -257,7 +265,9 @@ class Connection:
         """
         try:
             while True:
-                event = await self._next_event(target, self._timeouts.stall)
+                event = self._parsed(target) or await self._in_time(
+                    self._next_event(target), self._timeouts.stall
+                )
                 if isinstance(event, h11.Data):
                     yield bytes(event.data)
                 elif isinstance(event, h11.EndOfMessage):
@@ -275,6 +285,10 @@ class Connection:
             await asyncio.gather(sending, return_exceptions=True)
         elif sending is not None and not sending.cancelled():
             sending.exception()
+        if self._http.their_state is h11.SEND_BODY:
+            # The end of no content is there without anybody having read it.
+            with contextlib.suppress(h11.RemoteProtocolError):
+                self._http.next_event()
         if self._http.our_state is not h11.DONE or self._http.their_state is not h11.DONE:
             return False
         self._http.start_next_cycle()
@@ -316,5 +330,8 @@ def _check_head(target: str, fields: Pairs) -> None:
     names = {name.lower() for name, _ in fields}
     if len(fields) > MOST_FIELDS:
         raise UpstreamBroke(key=target, reason="its head has too many fields")
+    if sum(len(name) + len(value) for name, value in fields) > LONGEST_HEAD:
+        # h11 minds the size only of what is not complete yet.
+        raise UpstreamBroke(key=target, reason="its head is too long")
     if {"transfer-encoding", "content-length"} <= names:
         raise UpstreamBroke(key=target, reason="it tells two lengths")

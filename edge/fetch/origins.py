@@ -72,7 +72,7 @@ class Origins:
                         return exchange
             except UpstreamUnreachable as error:
                 # Nothing was sent, so that any request may go elsewhere.
-                if last or request.body is not None:
+                if last:
                     raise
                 failure = error
             except (UpstreamBroke, UpstreamSlow) as error:
