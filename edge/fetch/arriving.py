@@ -1,7 +1,7 @@
 """A response while it arrives: written by one task, read by all who want it."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 
 from common.errors import NearcastError
 from edge.policy.coverage import Span
@@ -52,6 +52,11 @@ class Arriving:
         """Whether the byte at ``start`` is, or will be, among what it brings."""
         first, last = self.span
         return first <= start and (last is None or start < last)
+
+    def brings(self, spans: Iterable[Span]) -> bool:
+        """Whether all of ``spans`` is among what it brings."""
+        first, last = self.span
+        return all(first <= start and (last is None or stop <= last) for start, stop in spans)
 
     @property
     def done(self) -> bool:

@@ -1,7 +1,5 @@
 """How getting an object from upstream can fail."""
 
-from typing import ClassVar
-
 from common.errors import NearcastError
 
 
@@ -33,13 +31,6 @@ class UpstreamSlow(NearcastError):
     """The origin did not answer in time."""
 
     status = 504
-
-
-class TooManyFetches(NearcastError):
-    """This edge already fetches as many objects as it may."""
-
-    status = 503
-    headers: ClassVar[dict[str, str]] = {"Retry-After": "1"}
 
 
 def check_object_status(status: int, key: str) -> None:

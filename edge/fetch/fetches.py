@@ -20,7 +20,7 @@ from common.http import format_http_date
 from common.http.digests import repr_sha256
 from common.http.fields import Fields
 from edge.fetch.arriving import Arriving
-from edge.fetch.errors import TooManyFetches, UpstreamBroke
+from edge.fetch.errors import UpstreamBroke
 from edge.fetch.filling import Resumed, fill
 from edge.fetch.outcomes import (
     SERVER_ERRORS,
@@ -103,7 +103,7 @@ class Fetches:
         if ask.alone:
             return await self._ask_upstream(ask)
         for _ in range(3):
-            arriving = self._join(ask)
+            arriving = None if ask.reload else self._join(ask)
             if arriving is not None and arriving.settles:
                 await arriving.settled()
                 return Settled()
@@ -139,7 +139,8 @@ class Fetches:
         for arriving in self._arriving.get(ask.key, ()):
             if not matches(arriving.stored.selecting, ask.request.fields):
                 continue
-            if arriving.done and arriving.kept is None:
+            if arriving.done:
+                # It is in the cache, where whoever asks has looked, or it has failed.
                 continue
             if ask.range is None:
                 if arriving.span[0] == 0 and arriving.span[1] in {None, arriving.size}:
@@ -249,7 +250,8 @@ class Fetches:
         if storing.stored is None:
             return False
         if len(self._tasks) >= MOST_FETCHES:
-            raise TooManyFetches
+            # Viewers are served all the same, past the cache.
+            return False
         return bool(ask.sha256) or self._cache.admits(ask.key, length or 0)
 
     async def _validated(self, ask: Ask, response: Response, sequence: int) -> Outcome | Ask:

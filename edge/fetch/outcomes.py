@@ -33,6 +33,8 @@ class Ask:
     """The first byte that is wanted; None for a suffix, whose first byte nobody knows yet."""
     sha256: bytes = b""
     """What the representation's digest must be, where that is known."""
+    reload: bool = False
+    """Whether the viewer wants what the origin says now, not what was asked for before."""
     alone: bool = False
     """Whether the viewer's own conditions and range are passed on, as nobody else shares this."""
 

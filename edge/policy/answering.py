@@ -14,6 +14,7 @@ from common.http import (
     parse_http_date,
 )
 from common.http.fields import Fields, Pairs
+from edge.policy.coverage import Span
 from edge.policy.messages import Request
 from edge.policy.stored import Stored
 
@@ -33,6 +34,11 @@ class Decided:
     parts: tuple[bytes | ByteRange, ...]
     """The content in its order: bytes of the representation, and those that part them; none for an
     answer without content."""
+
+    @property
+    def spans(self) -> list[Span]:
+        """The bytes of the representation that are sent."""
+        return [(part.start, part.stop) for part in self.parts if isinstance(part, ByteRange)]
 
 
 def decide(request: Request, stored: Stored, size: int | None) -> Decided:

@@ -74,6 +74,8 @@ def request_fields(request: Request, client: str | None, pseudonym: str) -> Fiel
         and lower not in {"host", "content-length"}
         and not lower.startswith(OURS)
     ]
+    if request.method in {"TRACE", "OPTIONS"}:
+        told = [(name, _one_less(name, value)) for name, value in told]
     told += [
         ("Via", f"1.1 {pseudonym}"),
         ("X-Forwarded-Proto", request.scheme),
@@ -82,6 +84,12 @@ def request_fields(request: Request, client: str | None, pseudonym: str) -> Fiel
     if client is not None:
         told.append(("X-Forwarded-For", client))
     return Fields(told)
+
+
+def _one_less(name: str, value: str) -> str:
+    """Max-Forwards counts the proxies that may still pass a request on (RFC 9110 §7.6.2)."""
+    counted = name.lower() == "max-forwards" and value.isascii() and value.isdigit()
+    return str(max(0, int(value[:9]) - 1)) if counted else value
 
 
 def went_through(fields: Fields, pseudonym: str) -> bool:

@@ -50,6 +50,9 @@ class Source:
                 async for piece in pieces:
                     yield piece
                     start += len(piece)
+            if stop is not None and start < stop:
+                # What follows joins what has come, once that is stored.
+                await arriving.settled()
         while stop is not None and start < stop:
             current = self._current()
             end = min(within(current.held, start), stop)

@@ -9,7 +9,6 @@ import msgspec
 from common import logs
 from common.clock import Clock
 from common.errors import NearcastError
-from common.http import ByteRange
 from common.http.cache_status import CacheStatus, Forward
 from common.http.fields import Fields, Pairs
 from edge.fetch.connection import Interim
@@ -159,16 +158,14 @@ class Viewers:
         """The answer from the cache; None when the object turned out damaged, or has gaps that
         cannot be closed."""
         decided = decide(visit.request, stored, stored.size)
-        gaps = any(
-            isinstance(part, ByteRange) and not stored.holds(part.start, part.stop)
-            for part in decided.parts
-        )
+        gaps = not all(stored.holds(*span) for span in decided.spans)
         status = CacheStatus(
             cache=self._name, hit=True, ttl=int(stored.freshness_at(self._clock.now()))
         )
         result = "hit" if verdict is Verdict.FRESH else "stale"
         if gaps:
             if strong_validator(stored) is None:
+                visit.whole = True
                 return await self._from_upstream(visit, None, "partial")
             if "only-if-cached" in visit.asked:
                 raise NotCached
@@ -192,7 +189,7 @@ class Viewers:
         """The answer with upstream's help; None when the cache has to be asked again."""
         if visit.request.method == "HEAD":
             return await self._head(visit, stored, fwd)
-        ask = self._ask(visit, stored)
+        ask = self._ask(visit, stored, reload=fwd == "request")
         try:
             outcome = await self._fetches.obtain(ask)
         except NearcastError as error:
@@ -228,7 +225,7 @@ class Viewers:
             return await self._despite(visit, stored, Trouble.SERVER_ERROR, failed)
         return await self._send_passing(visit, outcome, fwd)
 
-    def _ask(self, visit: Visit, stored: Stored | None) -> Ask:
+    def _ask(self, visit: Visit, stored: Stored | None, *, reload: bool) -> Ask:
         request = visit.request
         ask = Ask(
             request,
@@ -236,12 +233,13 @@ class Viewers:
             interim=self._interim_of(visit),
             client=visit.client,
             sha256=visit.sha256,
+            reload=reload,
         )
         if stored is None and self._fetches.is_unshared(visit.key):
             return dataclasses.replace(ask, alone=True)
         if stored is not None and validation_fields(stored):
             ask = dataclasses.replace(ask, stale=stored)
-        if stored is not None and stored.complete:
+        if visit.whole or (stored is not None and stored.complete):
             return ask
         field, start = range_to_ask(request.fields.get("range"))
         return dataclasses.replace(ask, range=field, start=start)

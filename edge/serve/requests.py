@@ -56,6 +56,8 @@ class Visit:
     has_content: bool
     internal: bool
     """Whether another worker process of this edge passes it on."""
+    whole: bool = False
+    """Whether upstream is asked for the whole, as its parts cannot be combined."""
     sha256: bytes = b""
     """What the object's digest must be, where the fill agent says so."""
     result: str = "none"
