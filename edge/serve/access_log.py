@@ -1,13 +1,15 @@
 """The access log: noted on the event loop, written by a thread, rotated by size.
 
-Several worker processes may write the same file: each flush is one append of whole lines.
+Several worker processes may write the same file: each appends whole lines at once, under a lock.
 """
 
 import asyncio
 import contextlib
 import fcntl
 import os
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -17,9 +19,12 @@ from edge.policy.access_line import AccessRecord, combined_line, json_line
 FLUSH_EVERY = 1.0
 """Seconds: what a kill -9 may cost."""
 FLUSH_AT = 1000
-"""Records that wait until they are written at once."""
+"""Records that wait until they are written before their second is over; also, how many are
+appended at once."""
 MOST_WAITING = 100_000
 """Records that wait for a slow or full disk; further ones are dropped, and counted."""
+RENDERED_AT_ONCE = 16
+"""Lines that are rendered until the event loop may go on: it waits for this thread meanwhile."""
 
 _log = logs.get(__name__)
 
@@ -33,7 +38,7 @@ class AccessLog:
         """Writes to ``path``.
 
         Args:
-            path: the file.
+            path: the file; a file beside it, whose name ends in ``.lock``, is the lock.
             line_format: of its lines.
             rotate_at: bytes at which it is renamed to end in ``.1``, and ``.1`` to ``.2``.
             keep: how many of those are kept.
@@ -44,22 +49,24 @@ class AccessLog:
         )
         self._rotate_at = rotate_at
         self._keep = keep
+        # Only appended to on the event loop and only cut at its start in the thread, each in one
+        # operation of a list, which needs no lock.
         self._waiting: list[AccessRecord] = []
         self._wake = asyncio.Event()
+        self._writing = threading.Lock()
         self._file = -1
         self._failing = False
-        self._torn = True
-        """Whether the file may end in the middle of a line."""
         self.dropped = 0
-        """Records that were not written."""
+        """Records that will never be written."""
 
     def note(self, record: AccessRecord) -> None:
         """Takes a record; it is written soon."""
-        if len(self._waiting) >= MOST_WAITING:
+        waiting = self._waiting
+        if len(waiting) >= MOST_WAITING:
             self.dropped += 1
             return
-        self._waiting.append(record)
-        if len(self._waiting) == FLUSH_AT:
+        waiting.append(record)
+        if len(waiting) == FLUSH_AT:
             self._wake.set()
 
     async def run(self) -> None:
@@ -72,70 +79,99 @@ class AccessLog:
             await self.flush()
 
     async def flush(self) -> None:
-        """Writes what waits."""
-        records, self._waiting = self._waiting, []
-        if not records:
-            return
-        try:
-            await asyncio.to_thread(self._write, records)
-        except OSError as error:
-            self.dropped += len(records)
-            if not self._failing:
-                _log.warning("access log cannot be written, serving on", reason=str(error))
-            self._failing = True
-        else:
-            if self._failing:
-                _log.info("access log is written again", dropped=self.dropped)
-            self._failing = False
+        """Writes what waits; what the disk does not take goes on waiting."""
+        if self._waiting:
+            await asyncio.to_thread(self._write_waiting)
 
-    def _write(self, records: list[AccessRecord]) -> None:
-        lines = b"".join(map(self._render, records))
+    async def close(self) -> None:
+        """Writes what waits, for the last time, and closes the file."""
+        # Also when nothing waits: a flush that was cancelled leaves its thread behind, which may
+        # still write.
+        await asyncio.to_thread(self._write_waiting)
+        self.dropped += len(self._waiting)
+        self._waiting.clear()
+        await asyncio.to_thread(self._close)
+
+    def _write_waiting(self) -> None:
+        with self._writing:
+            if not self._waiting:
+                return
+            try:
+                while self._waiting:
+                    lines = self._rendered(self._waiting[:FLUSH_AT])
+                    with self._alone():
+                        self._append(lines)
+            except OSError as error:
+                if not self._failing:
+                    _log.warning(
+                        "access log cannot be written, serving on",
+                        file=str(self._path),
+                        reason=str(error),
+                    )
+                self._failing = True
+            else:
+                if self._failing:
+                    _log.info(
+                        "access log is written again", file=str(self._path), dropped=self.dropped
+                    )
+                self._failing = False
+
+    def _rendered(self, records: Sequence[AccessRecord]) -> bytes:
+        lines = []
+        for number, record in enumerate(records, start=1):
+            lines.append(self._render(record))
+            if number % RENDERED_AT_ONCE == 0:
+                time.sleep(0)
+        return b"".join(lines)
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """While no other process writes or rotates."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        lock = os.open(f"{self._path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(lock)
+
+    def _append(self, lines: bytes) -> None:
+        """Writes ``lines``, and forgets the records of those that are written whole."""
         self._open()
-        if self._torn and self._ends_torn():
-            lines = b"\n" + lines
-        written = os.write(self._file, lines)
-        self._torn = written < len(lines)
-        if self._torn:
-            raise OSError("the disk took only a part")
-        if os.fstat(self._file).st_size >= self._rotate_at:
+        size = os.fstat(self._file).st_size
+        if size > 0 and os.pread(self._file, 1, size - 1) != b"\n":
+            # A process was killed while it wrote.
+            size += os.write(self._file, b"\n")
+        written = 0
+        try:
+            while written < len(lines):
+                written += os.write(self._file, lines[written:])
+        finally:
+            whole = lines.rfind(b"\n", 0, written) + 1
+            del self._waiting[: lines.count(b"\n", 0, whole)]
+            if written > whole:
+                os.ftruncate(self._file, size + whole)
+        if size + written >= self._rotate_at:
             self._rotate()
 
     def _open(self) -> None:
         """Opens the file, anew when it was moved away."""
         if self._file >= 0:
             with contextlib.suppress(FileNotFoundError):
-                if os.stat(self._path).st_ino == os.fstat(self._file).st_ino:
+                if os.path.samestat(self._path.stat(), os.fstat(self._file)):
                     return
             self._close()
-        self._path.parent.mkdir(parents=True, exist_ok=True)
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
         self._file = os.open(self._path, flags, 0o640)
-        self._torn = True
-
-    def _ends_torn(self) -> bool:
-        size = os.fstat(self._file).st_size
-        return size > 0 and os.pread(self._file, 1, size - 1) != b"\n"
 
     def _rotate(self) -> None:
-        """Renames the files, unless another process has done so while this one waited."""
-        lock = os.open(f"{self._path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if os.stat(self._path).st_ino == os.fstat(self._file).st_ino:
-                for number in range(self._keep, 1, -1):
-                    with contextlib.suppress(FileNotFoundError):
-                        os.replace(f"{self._path}.{number - 1}", f"{self._path}.{number}")
-                os.replace(self._path, f"{self._path}.1")
-        finally:
-            os.close(lock)
+        for number in range(self._keep, 1, -1):
+            with contextlib.suppress(FileNotFoundError):
+                os.replace(f"{self._path}.{number - 1}", f"{self._path}.{number}")
+        os.replace(self._path, f"{self._path}.1")
         self._close()
 
     def _close(self) -> None:
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
-
-    async def close(self) -> None:
-        """Writes what waits, and closes the file."""
-        await self.flush()
-        await asyncio.to_thread(self._close)
