@@ -7,6 +7,7 @@ thread, all that wait in one transaction.
 
 import asyncio
 import hashlib
+import os
 import struct
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -59,31 +60,59 @@ class Index:
             StorageFull: no space is left for it.
             Unavailable: it cannot be opened.
         """
+        self._folder = folder
         try:
-            self._open(folder)
+            self._open()
         except lmdb.DiskError as error:
             raise StorageFull(where=f"the cache folder {folder}") from error
         except lmdb.Error:
-            for file in folder.glob("*.mdb"):
-                file.unlink()
-            try:
-                self._open(folder)
-            except lmdb.Error as error:
-                raise Unavailable(what=f"the index in {folder}", reason=str(error)) from error
+            self.renew()
         self._waiting: list[tuple[Write[Any], asyncio.Future[Any]]] = []
         self._writer: asyncio.Task[None] | None = None
         self._numbers = range(0)
 
-    def _open(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._environment = lmdb.open(
-            str(folder), map_size=MAP_SIZE, metasync=False, max_readers=512, max_dbs=8
+    def renew(self) -> None:
+        """Begins anew with an empty index.
+
+        Raises:
+            Unavailable: it cannot be opened either.
+        """
+        for file in self._folder.glob("*.mdb"):
+            file.unlink()
+        try:
+            self._open()
+        except lmdb.Error as error:
+            raise Unavailable(what=f"the index in {self._folder}", reason=str(error)) from error
+
+    def _open(self) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        environment = lmdb.open(
+            str(self._folder), map_size=MAP_SIZE, metasync=False, max_readers=512, max_dbs=8
         )
-        self._records = self._environment.open_db(b"records")
-        self._objects = self._environment.open_db(b"objects")
-        self._pins = self._environment.open_db(b"pins")
-        self._purges = self._environment.open_db(b"purges")
-        self._meta = self._environment.open_db(b"meta")
+        try:
+            self._lengthen(environment)
+            names = (b"records", b"objects", b"pins", b"purges", b"meta")
+            databases = [environment.open_db(name) for name in names]
+            # Objects are what a start needs: a tree that cannot be walked is of no use.
+            with environment.begin(databases[1]) as transaction:
+                for _ in transaction.cursor().iternext(values=False):
+                    pass
+        except lmdb.Error:
+            environment.close()
+            raise
+        self._environment = environment
+        self._records, self._objects, self._pins, self._purges, self._meta = databases
+
+    def _lengthen(self, environment: lmdb.Environment) -> None:
+        """Puts zeros where a file that was cut has lost its end.
+
+        Reading what is mapped beyond a file's end ends the process; zeros are seen to be no page.
+        """
+        pages = environment.info()["last_pgno"] + 1
+        size = pages * environment.stat()["psize"]
+        file = self._folder / "data.mdb"
+        if file.stat().st_size < size:
+            os.truncate(file, size)
 
     # Reading.
 

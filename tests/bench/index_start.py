@@ -64,7 +64,7 @@ def batches(count: int) -> Iterator[range]:
 
 async def make(folder: Path, count: int) -> None:
     """Writes an index of ``count`` records."""
-    index = Index(folder / "index")
+    index = await asyncio.to_thread(Index, folder / "index")
     for numbers in batches(count):
         works = [
             index.put(f"http://cdn.test/v/{number // 1000}/{number:08}.m4s", record(number))
