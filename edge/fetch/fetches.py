@@ -54,7 +54,7 @@ T = TypeVar("T")
 
 
 _Shared = Arriving | Validated | OriginFailed | None
-_FlightKey = tuple[str, str | None, tuple[tuple[str, str | None], ...]]
+_FlightKey = tuple[str, str | None, tuple[tuple[str, str | None], ...], int]
 
 
 class Fetches:
@@ -110,7 +110,9 @@ class Fetches:
             if arriving is not None:
                 return Coming(arriving.enter(), collapsed=True)
             names = self._vary.get(ask.key, ())
-            flight_key = (ask.key, ask.range, selecting_fields(names, ask.request.fields))
+            selecting = selecting_fields(names, ask.request.fields)
+            # Whoever asks after a purge does not want what was asked for before it.
+            flight_key = (ask.key, ask.range, selecting, self._cache.purges.sequence)
             flight = self._flights.get(flight_key)
             if flight is None:
                 return await self._lead(ask, flight_key)
@@ -141,6 +143,8 @@ class Fetches:
                 continue
             if arriving.done:
                 # It is in the cache, where whoever asks has looked, or it has failed.
+                continue
+            if self._cache.purges.take(ask.key, arriving.stored):
                 continue
             if ask.range is None:
                 if arriving.span[0] == 0 and arriving.span[1] in {None, arriving.size}:
