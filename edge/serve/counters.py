@@ -51,42 +51,84 @@ class Counters:
             ["result"],
             registry=registry,
         )
-        self._seconds = Histogram(
+        self._seconds = _latency(
+            registry,
             "nearcast_edge_response_seconds",
             "Seconds from a request's head to the last byte of its answer.",
-            ["result"],
-            buckets=SECONDS,
-            registry=registry,
+            "result",
+        )
+        self._first_byte = _latency(
+            registry,
+            "nearcast_edge_first_byte_seconds",
+            "Seconds from a request's head to the first byte of its answer.",
+            "result",
+        )
+        self._upstream = _latency(
+            registry,
+            "nearcast_edge_upstream_first_byte_seconds",
+            "Seconds from a request upstream to the head of its answer or to its failure.",
+            "outcome",
         )
         # Looking labels up costs more than counting.
-        self._by_status: dict[tuple[int, str], Counter] = {}
-        self._by_result: dict[str, tuple[Counter, Histogram]] = {}
+        self._answers: dict[tuple[int, str], _Answers] = {}
+        self._outcomes: dict[str, Histogram] = {}
         registry.register(_Readings(read))
 
-    def count(self, status: int, result: str, sent: int, seconds: float) -> None:
+    def count(
+        self, status: int, result: str, sent: int, seconds: float, first_byte: float | None = None
+    ) -> None:
         """Counts one answer.
 
         Args:
             status: its status code.
             result: what the cache did: ``hit``, ``miss`` and so on.
             sent: bytes of content.
-            seconds: until the last of them was handed over.
+            seconds: until the last of its bytes was handed over.
+            first_byte: seconds until the first of them was; None when there was none.
         """
         totals = self.totals
         totals.requests += 1
         totals.hits += result == "hit"
         totals.bytes_sent += sent
-        requests = self._by_status.get((status, result))
-        if requests is None:
-            requests = self._requests.labels(str(status), result)
-            self._by_status[status, result] = requests
-        requests.inc()
-        known = self._by_result.get(result)
-        if known is None:
-            known = self._bytes.labels(result), self._seconds.labels(result)
-            self._by_result[result] = known
-        known[0].inc(sent)
-        known[1].observe(seconds)
+        answers = self._answers.get((status, result))
+        if answers is None:
+            answers = self._answers[status, result] = _Answers(
+                self._requests.labels(str(status), result),
+                self._bytes.labels(result),
+                self._seconds.labels(result),
+                self._first_byte.labels(result),
+            )
+        answers.requests.inc()
+        answers.sent.inc(sent)
+        answers.seconds.observe(seconds)
+        if first_byte is not None:
+            answers.first_byte.observe(first_byte)
+
+    def count_upstream(self, outcome: str, first_byte: float) -> None:
+        """Counts one request upstream.
+
+        Args:
+            outcome: ``answered``, or how it failed: ``unreachable``, ``slow``, ``broke``.
+            first_byte: seconds until the head of its answer had come, or until it failed.
+        """
+        histogram = self._outcomes.get(outcome)
+        if histogram is None:
+            histogram = self._outcomes[outcome] = self._upstream.labels(outcome)
+        histogram.observe(first_byte)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answers:
+    """What counts the answers of one status and result."""
+
+    requests: Counter
+    sent: Counter
+    seconds: Histogram
+    first_byte: Histogram
+
+
+def _latency(registry: CollectorRegistry, name: str, told: str, label: str) -> Histogram:
+    return Histogram(name, told, [label], buckets=SECONDS, registry=registry)
 
 
 class _Readings(Collector):
