@@ -15,7 +15,7 @@ LONGEST_TARGET = 8000
 """Characters; RFC 9110 §4.1 asks for at least 8000."""
 
 _HOST = re.compile(
-    r"(?:\[[0-9A-Fa-f:.]{2,45}\]|[0-9A-Za-z._~!$&'()*+,;=%-]{1,253})(?::[0-9]{1,5})?", re.ASCII
+    r"(?:\[[0-9A-Fa-f:.]{2,45}\]|[0-9A-Za-z._~!$&'()*+,;=%-]{1,253})(?::[0-9]{0,5})?", re.ASCII
 )
 _TARGET = re.compile(r"/[!-~]*", re.ASCII)
 _ABSOLUTE = re.compile(r"(https?)://([^/?#]*)([^#]*)", re.ASCII | re.IGNORECASE)
@@ -131,7 +131,8 @@ def normalised_host(host: str | None, scheme: str) -> str:
     """
     if not host or _HOST.fullmatch(host) is None:
         raise HostInvalid
-    return host.lower().removesuffix(":443" if scheme == "https" else ":80")
+    # A colon without a port means the scheme's default one (RFC 3986 §6.2.3).
+    return host.lower().removesuffix(":").removesuffix(":443" if scheme == "https" else ":80")
 
 
 def _check_object_path(path: str) -> None:
