@@ -186,6 +186,7 @@ class Connection:
                 async with asyncio.timeout(CONTINUE_WITHIN):
                     await self._continue.wait()
         async for piece in body:
+            # uvloop raises RuntimeError for a write to what was closed while content was awaited.
             if self._http.our_state is not h11.SEND_BODY or self._writer.is_closing():
                 return
             self._writer.write(self._http.send(h11.Data(data=piece)) or b"")

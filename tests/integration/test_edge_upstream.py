@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import trustme
 
+from edge.fetch import connection as connection_module
 from edge.fetch import pool as pool_module
 from edge.fetch.connection import Endpoint, Head, Timeouts, UpstreamRequest
 from edge.fetch.errors import UpstreamBroke, UpstreamSlow, UpstreamUnreachable
@@ -478,25 +479,56 @@ def expecting(body: AsyncIterator[bytes]) -> UpstreamRequest:
     return asking("PUT", fields=fields, body=body, body_length=5)
 
 
+def continues(sent_before: list[bool], sending: asyncio.Event, requests: int = 1) -> Script:
+    """Asks for content after a while, and keeps in ``sent_before`` whether it was on its way."""
+
+    async def script(caller: Caller) -> None:
+        for _ in range(requests):
+            await caller.head()
+            await asyncio.sleep(0.2)
+            sent_before.append(sending.is_set())
+            await caller.say(CONTINUE)
+            await caller.reader.readexactly(5)
+            sending.clear()
+            await caller.say(OK)
+
+    return script
+
+
+async def noted(sending: asyncio.Event) -> AsyncIterator[bytes]:
+    sending.set()
+    yield b"hello"
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Content waits for 100 Continue for longer than any test lasts."""
+    monkeypatch.setattr(connection_module, "CONTINUE_WITHIN", 1_000.0)
+
+
+@pytest.mark.usefixtures("patient")
 async def test_expected_content_waits_for_100_continue() -> None:
     sent_before: list[bool] = []
     sending = asyncio.Event()
 
-    async def body() -> AsyncIterator[bytes]:
-        sending.set()
-        yield b"hello"
-
-    async def script(caller: Caller) -> None:
-        await caller.head()
-        await asyncio.sleep(0.2)
-        sent_before.append(sending.is_set())
-        await caller.say(CONTINUE)
-        await caller.reader.readexactly(5)
-        await caller.say(OK)
-
-    _, answer = await response_of(script, request=expecting(body()))
+    _, answer = await response_of(
+        continues(sent_before, sending), request=expecting(noted(sending))
+    )
 
     assert (sent_before, answer) == ([False], b"ok")
+
+
+@pytest.mark.usefixtures("patient")
+async def test_each_request_on_a_connection_waits_for_a_100_continue_of_its_own(
+    pool: Pool,
+) -> None:
+    sent_before: list[bool] = []
+    sending = asyncio.Event()
+    async with serving(continues(sent_before, sending, requests=2)) as server:
+        for _ in range(2):
+            await fetched(pool, server.endpoint, expecting(noted(sending)))
+
+    assert sent_before == [False, False]
 
 
 async def test_expected_content_is_kept_back_when_the_answer_is_final() -> None:
@@ -555,6 +587,11 @@ async def test_an_error_of_the_content_closes_the_connection(pool: Pool) -> None
             await fetched(pool, server.endpoint, request=asking("PUT", body=body()))
 
         assert await server.hung_up.wait()
+
+
+async def test_a_server_that_hangs_up_on_content_without_an_answer_is_an_error() -> None:
+    with pytest.raises(UpstreamBroke):
+        await response_of(answers(NOTHING), request=asking("PUT", body=endless()))
 
 
 async def test_content_shorter_than_its_length_is_an_error() -> None:
@@ -960,8 +997,11 @@ async def test_an_answer_that_is_about_the_request_is_not_passed_over(
     assert await answered_by_two(pool, first, answers(OTHER)) == b"no"
 
 
-async def test_a_failing_origins_answer_to_a_post_is_passed_on(pool: Pool) -> None:
-    assert await answered_by_two(pool, answers(BUSY), answers(OTHER), asking("POST")) == b"busy"
+@pytest.mark.parametrize("method", ["POST", "DELETE"])
+async def test_a_failing_origins_answer_to_a_request_for_a_change_is_passed_on(
+    pool: Pool, method: str
+) -> None:
+    assert await answered_by_two(pool, answers(BUSY), answers(OTHER), asking(method)) == b"busy"
 
 
 async def test_the_last_origins_answer_is_passed_on_as_it_is(pool: Pool) -> None:
@@ -1006,6 +1046,14 @@ async def test_a_shield_is_asked_before_the_origins(pool: Pool) -> None:
         assert await content_from(origins, shield=shield.endpoint) == b"other"
 
 
+async def test_a_shield_is_told_the_host_that_was_asked_for(pool: Pool) -> None:
+    heard: list[bytes] = []
+    async with serving(hears(heard)) as shield:
+        await content_from(Origins(pool, [nobody()], Moved()), shield=shield.endpoint)
+
+    assert heard == [b"GET /a HTTP/1.1\r\nHost: origin.test\r\n\r\n"]
+
+
 async def test_the_origin_is_asked_when_the_shield_is_gone(pool: Pool) -> None:
     async with serving(answers(OK)) as origin:
         origins = Origins(pool, [origin.endpoint], Moved())
@@ -1041,5 +1089,30 @@ async def test_an_origin_is_asked_though_all_are_down(pool: Pool) -> None:
         for _ in range(FAILURES):
             with pytest.raises(UpstreamBroke):
                 await content_from(origins)
+
+        assert await content_from(origins) == b"ok"
+
+
+async def test_an_origin_that_answers_now_and_then_is_not_down(pool: Pool) -> None:
+    scripts = [answers(NOTHING), answers(NOTHING), answers(OK)]
+    async with serving(*scripts, *scripts) as one, serving(answers(OTHER)) as other:
+        origins = Origins(pool, [one.endpoint, other.endpoint], Moved())
+        answered = [await content_from(origins) for _ in range(6)]
+
+    assert answered == [b"other", b"other", b"ok"] * 2
+
+
+async def test_a_trial_that_is_cancelled_leaves_the_origin_to_the_next(pool: Pool) -> None:
+    clock = Moved()
+    scripts = [answers(NOTHING)] * FAILURES + [answers_and_stays(NOTHING), answers(OK)]
+    async with serving(*scripts) as one, serving(answers(OTHER)) as other:
+        origins = Origins(pool, [one.endpoint, other.endpoint], clock)
+        for _ in range(FAILURES):
+            await content_from(origins)
+        clock.seconds += FIRST_PAUSE
+        trial = asyncio.create_task(content_from(origins))
+        await asyncio.sleep(0.1)
+        trial.cancel()
+        await asyncio.gather(trial, return_exceptions=True)
 
         assert await content_from(origins) == b"ok"
