@@ -342,3 +342,20 @@ async def test_rfc9111_5_1_what_the_origin_sends_with_age_keeps_it(
     origin.answers(response(b"hello", FRESH, ("Age", "100")))
 
     assert int((await viewer.get()).get("age") or 0) >= 100
+
+
+async def test_rfc9111_4_3_4_a_304_without_date_is_as_young_as_its_coming(
+    viewer: Viewer, origin: RawOrigin
+) -> None:
+    """RFC 9110 §6.6.1: it gets the Date of its coming, in place of the older one."""
+    date = ("Date", http_date(-3000))
+    origin.answers(
+        response(b"hello", FRESH, date, ("ETag", '"a"')),
+        b'HTTP/1.1 304 Not Modified\r\nETag: "a"\r\n\r\n',
+    )
+    await viewer.get()
+    await viewer.get("/", ("Cache-Control", "no-cache"))
+
+    got = await viewer.get()
+
+    assert (len(origin.asked), int(got.get("age") or 3000) < 1000) == (2, True)

@@ -18,7 +18,6 @@ from tests.integration.proxy_service import (
 
 FRESH = ("Cache-Control", "max-age=3600")
 ETAG = ("ETag", '"a"')
-SECRET = ("Authorization", "Basic YTpi")
 HEURISTIC = [200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501]
 OTHERS = [201, 202, 299, 302, 303, 307, 400, 401, 403, 418, 429, 499, 500, 502, 503, 504, 599]
 
@@ -355,41 +354,3 @@ async def test_rfc9111_3_1_a_response_without_date_gets_that_of_its_coming(
 
     assert first.get("date") in {earliest, http_date(0)}
     assert second.get("date") == first.get("date")
-
-
-# §3.5: responses to requests with Authorization.
-
-
-@pytest.mark.parametrize("directive", ["public", "must-revalidate", "s-maxage=3600"])
-async def test_rfc9111_3_5_a_directive_allows_to_share_what_a_credential_brought(
-    viewer: Viewer, origin: RawOrigin, directive: str
-) -> None:
-    origin.answers(answer(200, ("Cache-Control", f"max-age=3600, {directive}")))
-
-    assert await is_reused(viewer, origin, first=(SECRET,))
-
-
-@pytest.mark.parametrize(
-    "directives", ["max-age=3600", "max-age=3600, proxy-revalidate", 'max-age=3600, x="public"']
-)
-async def test_rfc9111_3_5_without_one_what_a_credential_brought_is_not_stored(
-    viewer: Viewer, origin: RawOrigin, directives: str
-) -> None:
-    origin.answers(answer(200, ("Cache-Control", directives)))
-
-    assert not await is_reused(viewer, origin, first=(SECRET,))
-
-
-async def test_rfc9111_3_5_a_credential_is_no_bar_to_what_others_have_brought(
-    viewer: Viewer, origin: RawOrigin
-) -> None:
-    await viewer.get()
-    await viewer.get("/", SECRET)
-
-    assert len(origin.asked) == 1
-
-
-async def test_rfc9111_3_5_a_credential_is_passed_on(viewer: Viewer, origin: RawOrigin) -> None:
-    await viewer.get("/", SECRET)
-
-    assert origin.asked[0].get("authorization") == SECRET[1]
