@@ -280,15 +280,19 @@ class Fetches:
             if ask.range is None:
                 raise UpstreamBroke(key=ask.key, reason="it answers 206 unasked")
             return dataclasses.replace(ask, range=None, grow=None, start=None)
+        if ask.start is not None and not told.start <= ask.start < told.stop:
+            raise UpstreamBroke(key=ask.key, reason="it sends another range than was asked for")
+        if ask.grow is not None and ask.grow.size != told.size:
+            raise UpstreamBroke(key=ask.key, reason="it sends parts of different objects")
         if storing.stored is None or not self._keeps(ask, storing, told.stop - told.start):
+            if ask.grow is not None:
+                return Passing(response, exchange, stack.pop_all(), "range")
             # Aligned for the cache's sake, it is not what the viewer asked for.
             self._share(ask.key, shared=False)
             return dataclasses.replace(ask, range=None, grow=None, stale=None, alone=True)
         stored = msgspec.structs.replace(storing.stored, size=told.size, sha256=ask.sha256)
-        if ask.start is not None and not told.start <= ask.start < told.stop:
-            raise UpstreamBroke(key=ask.key, reason="it sends another range than was asked for")
         if ask.grow is not None:
-            if ask.grow.size != told.size or not same_representation(ask.grow, stored):
+            if not same_representation(ask.grow, stored):
                 raise UpstreamBroke(key=ask.key, reason="it sends parts of different objects")
             body = await self._cache.body_of(ask.grow)
             stored = ask.grow

@@ -10,8 +10,11 @@ from edge.fetch.outcomes import Ask, Coming, Passing, Settled
 from edge.policy.answering import Decided
 from edge.policy.coverage import range_field, to_ask, within
 from edge.policy.messages import Request
+from edge.policy.partial import read_content_range
 from edge.policy.stored import Stored
 from edge.store import Cache, ObjectDamaged
+
+VALIDATORS = ("etag", "last-modified")
 
 
 class Source:
@@ -90,7 +93,13 @@ class Source:
         if isinstance(outcome, Settled):
             return
         if isinstance(outcome, Passing):
-            await outcome.stack.aclose()
+            async with contextlib.aclosing(_passing(outcome, current, self._key, start)) as pieces:
+                async for piece in pieces:
+                    yield piece[: stop - start]
+                    start += len(piece)
+                    if start >= stop:
+                        break
+            return
         if not isinstance(outcome, Coming):
             raise UpstreamBroke(key=self._key, reason="it does not send the rest")
         arriving = outcome.arriving
@@ -104,6 +113,31 @@ class Source:
                     yield piece
         finally:
             arriving.leave()
+
+
+async def _passing(
+    passing: Passing, stored: Stored, key: str, start: int
+) -> AsyncGenerator[bytes, None]:
+    """The bytes of ``stored`` from ``start`` on that come from upstream and are not kept.
+
+    Raises:
+        UpstreamBroke: they are of something else.
+    """
+    async with passing.stack:
+        fields = passing.response.fields
+        told = read_content_range(fields.get("content-range"))
+        same = all(stored.field(name) == fields.get(name) for name in VALIDATORS)
+        if passing.response.status != 206 or told is None or not same:
+            raise UpstreamBroke(key=key, reason="it does not send the rest")
+        skipped = start - told.start
+        async with contextlib.aclosing(passing.exchange.pieces()) as pieces:
+            async for piece in pieces:
+                if len(piece) > skipped:
+                    yield piece[skipped:]
+                    start += len(piece) - skipped
+                skipped = max(0, skipped - len(piece))
+        if start < told.stop:
+            raise UpstreamBroke(key=key, reason="it sends less than it told")
 
 
 async def content(decided: Decided, source: Source) -> AsyncGenerator[bytes, None]:
