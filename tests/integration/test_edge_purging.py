@@ -1,4 +1,4 @@
-"""Purging over the admin port: what is taken, how, from when on, and who may."""
+"""Purging over the admin port: what is taken, how, and from when on."""
 
 import asyncio
 import json
@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,44 +16,18 @@ import msgspec
 import pytest
 import tomli_w
 
-from common.service import CredentialSettings, ListenSettings, Role
 from edge.store.index import Index
 from tests.bench.index_start import batches, record
-from tests.integration.edge_service import edge, until
+from tests.integration.edge_service import until
 from tests.integration.proxy_service import (
     Asked,
-    Got,
     RawOrigin,
     Viewer,
-    proxy_settings,
     raw_origin,
     response,
 )
+from tests.integration.purging_service import PATHS, Purged, fill, running, tagged
 from tests.servers.processes import free_ports, wait_until_open
-
-
-@dataclass
-class Purged:
-    """An edge, and its operators' port."""
-
-    viewer: Viewer
-    admin: Viewer
-
-    async def purge(self, *fields: tuple[str, str], **asked: Any) -> Got:
-        return await self.admin.request(
-            "POST", "/v1/purge", *fields, body=json.dumps(asked).encode()
-        )
-
-    async def metric(self, name: str) -> float:
-        lines = (await self.admin.get("/metrics")).body.decode().splitlines()
-        return float(next(line.split()[-1] for line in lines if line.startswith(name)))
-
-
-@asynccontextmanager
-async def running(folder: Path, origin: RawOrigin, **changes: Any) -> AsyncIterator[Purged]:
-    settings = proxy_settings(folder, origin.url, **changes)
-    async with edge(settings):
-        yield Purged(Viewer(settings.listen.port), Viewer(settings.admin.port))
 
 
 @pytest.fixture
@@ -70,21 +43,6 @@ async def purged(origin: RawOrigin, tmp_path: Path) -> AsyncIterator[Purged]:
         yield put_together
 
 
-async def tagged(asked: Asked, writer: asyncio.StreamWriter) -> None:
-    """Tags each response with the segments of its path, and confirms what is asked for again."""
-    fields = (
-        ("Cache-Control", "max-age=3600"),
-        ("ETag", '"x"'),
-        ("Surrogate-Key", asked.target.replace("/", " ")),
-    )
-    if asked.get("if-none-match") == '"x"':
-        writer.write(response(b"", *fields, status="304 Not Modified"))
-    else:
-        writer.write(response(asked.target.encode(), *fields))
-
-
-PATHS = ("/a/1", "/a/2", "/b/1", "/ab/3")
-
 PURGES = [
     pytest.param({"url": "http://cdn.test/a/1"}, ["/a/1"], id="url"),
     pytest.param({"prefix": "http://cdn.test/a/"}, ["/a/1", "/a/2"], id="prefix"),
@@ -95,13 +53,6 @@ PURGES = [
     pytest.param({"prefix": "https://cdn.test/"}, [], id="other-scheme"),
     pytest.param({"tag": "A"}, [], id="unknown-tag"),
 ]
-
-
-async def fill(viewer: Viewer) -> None:
-    """Has all of ``PATHS`` stored."""
-    for path in PATHS:
-        while not (await viewer.get(path)).cache.startswith("hit"):
-            pass
 
 
 @pytest.mark.parametrize(("asked", "taken"), PURGES)
@@ -353,91 +304,3 @@ async def process(config: Path, port: int) -> AsyncIterator[subprocess.Popen[byt
     finally:
         started.kill()
         await asyncio.to_thread(started.wait)
-
-
-TOKENS = {role: f"token-of-the-{role.value}" for role in Role}
-CREDENTIALS = tuple(
-    CredentialSettings(name=role.value, token=token, roles=(role,))
-    for role, token in TOKENS.items()
-)
-
-
-@pytest.mark.parametrize(
-    ("authorization", "status"),
-    [
-        (None, 401),
-        ("Bearer somebody-else's-token", 401),
-        ("Digest x", 401),
-        *(
-            (f"Bearer {token}", 200 if role in {Role.OPERATOR, Role.CONTROL} else 403)
-            for role, token in TOKENS.items()
-        ),
-    ],
-)
-async def test_with_credentials_only_operators_and_the_control_plane_purge(
-    tmp_path: Path, origin: RawOrigin, authorization: str | None, status: int
-) -> None:
-    fields = () if authorization is None else (("Authorization", authorization),)
-    async with running(tmp_path, origin, credentials=CREDENTIALS) as purged:
-        await fill(purged.viewer)
-        got = await purged.purge(*fields, everything=True)
-        hit = (await purged.viewer.get("/a/1")).cache.startswith("hit")
-
-    assert (got.status, hit) == (status, status != 200)
-    assert (got.get("www-authenticate") is not None) is (status == 401)
-
-
-@pytest.mark.parametrize(("host", "status"), [("127.0.0.1", 200), ("0.0.0.0", 403)])
-async def test_without_credentials_purging_is_open_on_loopback_alone(
-    tmp_path: Path, origin: RawOrigin, host: str, status: int
-) -> None:
-    (port,) = free_ports(1)
-    listen = ListenSettings(host=host, port=port)
-    async with running(tmp_path, origin, admin=listen) as purged:
-        assert (await purged.purge(everything=True)).status == status
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"",
-        b"{",
-        b"[]",
-        b"null",
-        b"\xff",
-        b"{}",
-        b'{"everything": false}',
-        b'{"soft": true}',
-        b'{"url": "http://cdn.test/", "tag": "a"}',
-        b'{"everything": true, "tag": "a"}',
-        b'{"tag": 1}',
-        b'{"tags": ["a"]}',
-        b'{"url": "/a"}',
-        b'{"url": "ftp://cdn.test/a"}',
-        b'{"url": "http:///a"}',
-        b'{"url": "http://user@cdn.test/a"}',
-        b'{"url": "http://cdn.test/a b"}',
-        b'{"url": ""}',
-        b'{"tag": "' + b"a" * 65_536 + b'"}',
-    ],
-)
-async def test_a_request_that_names_nothing_clearly_is_refused_and_takes_nothing(
-    purged: Purged, body: bytes
-) -> None:
-    await fill(purged.viewer)
-
-    got = await purged.admin.request("POST", "/v1/purge", body=body)
-
-    assert (got.status, got.get("content-type")) == (400, "application/problem+json")
-    assert (await purged.viewer.get("/a/1")).cache.startswith("hit")
-
-
-async def test_purging_is_not_answered_on_the_viewers_port(
-    purged: Purged, origin: RawOrigin
-) -> None:
-    await fill(purged.viewer)
-
-    await purged.viewer.request("POST", "/v1/purge", body=b'{"everything": true}')
-
-    assert origin.asked[-1].target == "/v1/purge"
-    assert (await purged.viewer.get("/a/1")).cache.startswith("hit")
