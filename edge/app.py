@@ -300,7 +300,8 @@ class _Worker:
         """The metrics of all workers."""
         assert self._siblings is not None
         others = await self._siblings.tell("/metrics")
-        return merge_expositions([own, *(other.decode() for other in others)])
+        texts = [own, *(other.decode() for other in others)]
+        return await asyncio.to_thread(merge_expositions, texts)
 
     async def _watch_others(self) -> None:
         """Keeps up with what the other workers have served, for the heartbeat."""

@@ -8,7 +8,7 @@ Unix socket that only this edge's user may enter, so that a missing object is fe
 import asyncio
 import contextlib
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Callable
 from pathlib import Path
 
 import msgspec
@@ -62,9 +62,24 @@ class Siblings:
 
     @contextlib.asynccontextmanager
     async def ask(
-        self, owner: int, request: Request, client: str, *, sha256: bytes = b""
+        self,
+        owner: int,
+        request: Request,
+        client: str,
+        *,
+        sha256: bytes = b"",
+        body: AsyncIterable[bytes] | None = None,
+        length: int | None = None,
     ) -> AsyncIterator[Exchange]:
         """The answer of worker ``owner`` to a viewer's request.
+
+        Args:
+            owner: which worker.
+            request: what the viewer asks.
+            client: the viewer's address.
+            sha256: what the object's digest must be, where that is known.
+            body: the request's content.
+            length: its bytes; None when unknown.
 
         Raises:
             NearcastError: it does not answer.
@@ -77,7 +92,7 @@ class Siblings:
         ]
         if sha256:
             fields.append(("Nearcast-Sha256", sha256.hex()))
-        asked = UpstreamRequest(request.method, request.target, tuple(fields))
+        asked = UpstreamRequest(request.method, request.target, tuple(fields), body, length)
         async with self._pool.request(self._endpoint(viewers_socket, owner), asked) as exchange:
             yield exchange
 

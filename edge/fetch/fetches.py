@@ -7,10 +7,8 @@ written by a task of its own, so no viewer who leaves or lingers harms another.
 
 import asyncio
 import dataclasses
-from collections import OrderedDict
 from collections.abc import AsyncIterable
 from contextlib import AsyncExitStack
-from typing import TypeVar
 
 import msgspec
 
@@ -22,6 +20,7 @@ from common.http.fields import Fields
 from edge.fetch.arriving import Arriving
 from edge.fetch.errors import UpstreamBroke
 from edge.fetch.filling import Resumed, fill
+from edge.fetch.memory import Memory
 from edge.fetch.outcomes import (
     SERVER_ERRORS,
     Ask,
@@ -46,11 +45,6 @@ MOST_FETCHES = 512
 """Responses that arrive for the cache at the same time."""
 LOOK_AHEAD = 16 * 1024 * 1024
 """Bytes that a viewer waits for to arrive rather than ask for a range of its own."""
-UNSHARED_FOR = 30.0
-"""Seconds that requests for what could not be shared are not made to wait for each other."""
-MOST_REMEMBERED = 10_000
-"""Keys of which it is remembered what their responses vary on, or that they cannot be shared."""
-T = TypeVar("T")
 
 
 _Shared = Arriving | Validated | OriginFailed | None
@@ -77,22 +71,29 @@ class Fetches:
         self._flights: dict[_FlightKey, asyncio.Future[_Shared]] = {}
         self._arriving: dict[str, list[Arriving]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._vary: OrderedDict[str, tuple[str, ...]] = OrderedDict()
-        self._unshared: OrderedDict[str, float] = OrderedDict()
+        self._memory = Memory(clock)
 
     def __len__(self) -> int:
         return len(self._tasks)
 
     def is_unshared(self, key: str) -> bool:
         """Whether the last response under ``key`` was one that viewers cannot share."""
-        until = self._unshared.get(key)
-        return until is not None and until > self._clock.monotonic()
+        return self._memory.is_unshared(key)
 
     async def settled(self, key: str) -> None:
         """Waits until what has come whole is stored: it is newer than what the cache has."""
         for arriving in tuple(self._arriving.get(key, ())):
             if arriving.settles:
                 await arriving.settled()
+
+    async def invalidate(self, key: str) -> None:
+        """Forgets what is stored under ``key``, and keeps nothing that was asked for before.
+
+        Raises:
+            NearcastError: the index cannot be written.
+        """
+        self._memory.count_change(key)
+        await self._cache.forget(key)
 
     async def obtain(self, ask: Ask) -> Outcome:
         """What is wanted, from upstream: from a request that is under way, or a new one.
@@ -103,13 +104,13 @@ class Fetches:
         if ask.alone:
             return await self._ask_upstream(ask)
         for _ in range(3):
-            arriving = None if ask.reload else self._join(ask)
+            arriving = self._join(ask)
             if arriving is not None and arriving.settles:
                 await arriving.settled()
                 return Settled()
-            if arriving is not None:
+            if arriving is not None and not ask.reload:
                 return Coming(arriving.enter(), collapsed=True)
-            names = self._vary.get(ask.key, ())
+            names = self._memory.vary(ask.key)
             selecting = selecting_fields(names, ask.request.fields)
             # Whoever asks after a purge does not want what was asked for before it.
             flight_key = (ask.key, ask.range, selecting, self._cache.purges.sequence)
@@ -146,6 +147,8 @@ class Fetches:
                 continue
             if self._cache.purges.take(ask.key, arriving.stored):
                 continue
+            if not Storing(arriving.stored).shared and not arriving.settles:
+                continue
             if ask.range is None:
                 if arriving.span[0] == 0 and arriving.span[1] in {None, arriving.size}:
                     return arriving
@@ -178,6 +181,7 @@ class Fetches:
     async def _ask_upstream(self, ask: Ask) -> Outcome:
         sequence = self._cache.purges.sequence
         requested_at = self._clock.now()
+        ask = dataclasses.replace(ask, changes=self._memory.changes(ask.key))
         async with AsyncExitStack() as stack:
             exchange = await stack.enter_async_context(self._upstream.send(ask))
             response = _response(exchange, requested_at, self._clock.now())
@@ -198,6 +202,7 @@ class Fetches:
         """
         sequence = self._cache.purges.sequence
         requested_at = self._clock.now()
+        ask = dataclasses.replace(ask, changes=self._memory.changes(ask.key))
         async with AsyncExitStack() as stack:
             exchange = await stack.enter_async_context(self._upstream.send(ask, body, length))
             response = _response(exchange, requested_at, self._clock.now())
@@ -220,14 +225,14 @@ class Fetches:
             return await self._validated(ask, response, sequence)
         storing = judge_storing(ask.request, response, **self._guesses, sequence=sequence)
         names = selecting_names(response.fields)
-        _remember(self._vary, ask.key, names or ())
+        self._memory.set_vary(ask.key, names or ())
         if response.status == 206 and not ask.alone:
             return await self._partial(ask, response, storing, exchange, stack)
         length = _content_length(ask.request.method, response)
         if response.status == 206 or not self._keeps(ask, storing, length):
             if ask.range is not None and response.status == 416:
                 return Passing(response, exchange, stack.pop_all(), "range")
-            self._share(ask.key, shared=False)
+            self._memory.set_shared(ask.key, shared=False)
             why = storing.why_not or "too-large"
             return Passing(response, exchange, stack.pop_all(), why)
         return await self._fill_whole(ask, storing, length, response, exchange, stack)
@@ -255,6 +260,9 @@ class Fetches:
             return False
         if len(self._tasks) >= MOST_FETCHES:
             # Viewers are served all the same, past the cache.
+            return False
+        if length is None and self.is_unshared(ask.key):
+            # It may be the one that had no end.
             return False
         return bool(ask.sha256) or self._cache.admits(ask.key, length or 0)
 
@@ -288,7 +296,7 @@ class Fetches:
             if ask.grow is not None:
                 return Passing(response, exchange, stack.pop_all(), "range")
             # Aligned for the cache's sake, it is not what the viewer asked for.
-            self._share(ask.key, shared=False)
+            self._memory.set_shared(ask.key, shared=False)
             return dataclasses.replace(ask, range=None, grow=None, stale=None, alone=True)
         stored = msgspec.structs.replace(storing.stored, size=told.size, sha256=ask.sha256)
         if ask.grow is not None:
@@ -310,9 +318,8 @@ class Fetches:
         exchange: Exchange,
         stack: AsyncExitStack,
     ) -> Coming:
-        self._share(ask.key, shared=storing.shared)
-        if storing.shared:
-            self._arriving.setdefault(ask.key, []).append(arriving)
+        self._memory.set_shared(ask.key, shared=storing.shared)
+        self._arriving.setdefault(ask.key, []).append(arriving)
 
         async def resume(held: AsyncExitStack, asked: str) -> Resumed | None:
             again = dataclasses.replace(
@@ -333,6 +340,7 @@ class Fetches:
                 stack.pop_all(),
                 exchange.pieces(),
                 resume,
+                lambda: self._memory.changes(ask.key) == ask.changes,
                 largest=self._cache.largest,
             )
         )
@@ -349,13 +357,7 @@ class Fetches:
                 del self._arriving[key]
         if arriving.kept is None and arriving.size is None:
             # It had no end in sight, or broke: the next one is passed through.
-            self._share(key, shared=False)
-
-    def _share(self, key: str, *, shared: bool) -> None:
-        if shared:
-            self._unshared.pop(key, None)
-        else:
-            _remember(self._unshared, key, self._clock.monotonic() + UNSHARED_FOR)
+            self._memory.set_shared(key, shared=False)
 
     async def close(self) -> None:
         """Ends all that is under way."""
@@ -390,13 +392,6 @@ def _response(exchange: Exchange, requested_at: float, received_at: float) -> Re
         # RFC 9110 §6.6.1: whoever stores or passes on a response without Date adds one.
         fields = Fields((*fields.pairs, ("Date", format_http_date(received_at))))
     return Response(head.status, head.reason, fields, requested_at, received_at)
-
-
-def _remember(memory: OrderedDict[str, T], key: str, value: T) -> None:
-    memory[key] = value
-    memory.move_to_end(key)
-    if len(memory) > MOST_REMEMBERED:
-        memory.popitem(last=False)
 
 
 def _seen(flight: asyncio.Future[_Shared]) -> None:

@@ -42,6 +42,7 @@ async def fill(
     stack: AsyncExitStack,
     pieces: AsyncIterable[bytes],
     resume: Resume,
+    unchanged: Callable[[], bool],
     *,
     largest: int,
 ) -> None:
@@ -54,15 +55,17 @@ async def fill(
         stack: holds the exchange with upstream, and is closed here.
         pieces: the content.
         resume: gets the rest after a break.
+        unchanged: whether nothing has invalidated what is under the key since it was asked for.
         largest: bytes that an object may have.
     """
     try:
         async with stack:
             await _receive(arriving, stack, pieces, resume, largest)
-        await _finish(cache, key, arriving)
+        await _finish(cache, key, arriving, unchanged)
     except NearcastError as error:
         _log.warning("fetch failed", key=key, reason=str(error))
-        await _keep_part(cache, key, arriving)
+        if unchanged():
+            await _keep_part(cache, key, arriving)
         arriving.failed(error)
     except asyncio.CancelledError:
         arriving.failed(UpstreamBroke(key=key, reason="this edge stops"))
@@ -123,7 +126,9 @@ async def _write(body: Body, position: int, piece: bytes) -> None:
         await asyncio.wait([writing])
 
 
-async def _finish(cache: Cache, key: str, arriving: Arriving) -> None:
+async def _finish(
+    cache: Cache, key: str, arriving: Arriving, unchanged: Callable[[], bool]
+) -> None:
     """Checks what came, and stores it.
 
     Raises:
@@ -139,7 +144,10 @@ async def _finish(cache: Cache, key: str, arriving: Arriving) -> None:
             raise UpstreamBroke(
                 key=key, reason=f"its SHA-256 is {digest.hex()}, not {expected.hex()}"
             )
-    kept = await cache.commit(key, stored, arriving.body, arrived)
+    kept = await cache.commit(key, stored, arriving.body, arrived) if unchanged() else None
+    if kept is not None and not unchanged():
+        await cache.forget(key)
+        kept = None
     arriving.ended(size, kept)
 
 

@@ -35,6 +35,8 @@ class Ask:
     """What the representation's digest must be, where that is known."""
     reload: bool = False
     """Whether the viewer wants what the origin says now, not what was asked for before."""
+    changes: int = 0
+    """How often unsafe requests had changed what is under the key when it was asked for."""
     alone: bool = False
     """Whether the viewer's own conditions and range are passed on, as nobody else shares this."""
 

@@ -132,11 +132,17 @@ class Eviction:
         """
         chosen: list[int] = []
         # Each object is looked at as often as its uses allow; pinned ones only turn round.
-        turns = (len(self._small) + len(self._main) + 1) * (MOST_USES + 2)
+        turns = (len(self._small) + len(self._main) + 1) * (MOST_USES + 3)
+        fruitless = 0
         while surplus > 0 and turns > 0 and self._sizes:
             turns -= 1
-            small = self._small_bytes > self._budget * SMALL_SHARE or not self._main
-            number = self._from_small(is_pinned) if small else self._from_main(is_pinned)
+            spent = fruitless > len(self._main) * (MOST_USES + 1)
+            full = self._small_bytes > self._budget * SMALL_SHARE
+            if self._small and (full or spent or not self._main):
+                number = self._from_small(is_pinned)
+            else:
+                number = self._from_main(is_pinned)
+                fruitless = fruitless + 1 if number is None else 0
             if number is not None:
                 surplus -= self._sizes[number]
                 self.remove(number)
@@ -160,6 +166,8 @@ class Eviction:
         return None
 
     def _from_main(self, is_pinned: Callable[[int], bool]) -> int | None:
+        if not self._main:
+            return None
         number = self._main.popleft()
         if number not in self._sizes or number in self._prints:
             return None

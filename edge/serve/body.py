@@ -69,12 +69,17 @@ class Source:
                         start += len(piece)
             except ObjectDamaged as error:
                 await self._cache.damaged(self._key, current, error)
-                raise
+                if self._found() in {None, current}:
+                    raise
+                # Its checksums were already those of the bytes that others have just brought.
 
     def _current(self) -> Stored:
         """The response as it is stored by now, with what others have brought."""
+        return self._found() or self._stored
+
+    def _found(self) -> Stored | None:
         found = self._cache.lookup(self._key)
-        return next((one for one in found if one.number == self._stored.number), self._stored)
+        return next((one for one in found if one.number == self._stored.number), None)
 
     async def _gap(self, start: int, stop: int) -> AsyncGenerator[bytes, None]:
         """The bytes from ``start`` on that are missing, at most up to ``stop``, from upstream."""
@@ -111,6 +116,8 @@ class Source:
             async with contextlib.aclosing(arriving.read(start, upto)) as pieces:
                 async for piece in pieces:
                     yield piece
+            if upto == end:
+                await arriving.settled()
         finally:
             arriving.leave()
 

@@ -39,10 +39,10 @@ from edge.policy.stored import Stored
 from edge.policy.updating import freshen, validation_fields
 from edge.serve.body import Source
 from edge.serve.errors import NotCached, Overtaken, StaleForbidden
-from edge.serve.passing import pass_on
+from edge.serve.passing import pass_on, uploaded
 from edge.serve.reply import Reply, send_interim
 from edge.serve.requests import Visit
-from edge.serve.sending import Sender
+from edge.serve.sending import Sender, result_of
 from edge.store import Cache, ObjectDamaged
 from edge.workers import Siblings
 
@@ -142,12 +142,18 @@ class Viewers:
         async with contextlib.AsyncExitStack() as stack:
             try:
                 exchange = await stack.enter_async_context(
-                    self._siblings.ask(owner, visit.request, visit.client)
+                    self._siblings.ask(
+                        owner,
+                        visit.request,
+                        visit.client,
+                        body=uploaded(visit) if visit.has_content else None,
+                        length=visit.raw.content_length,
+                    )
                 )
             except (UpstreamUnreachable, UpstreamBroke):
                 # It is being started again; this worker does without.
                 visit.internal = True
-                return await self._read(visit)
+                return await self.answer(visit)
             head = exchange.head
             fields = end_to_end(Fields(head.fields))
             said = fields.get("cache-status") or ""
@@ -268,7 +274,7 @@ class Viewers:
             raise error
         status = CacheStatus(
             cache=self._name,
-            hit=True,
+            fwd="stale",
             ttl=int(stored.freshness_at(self._clock.now())),
             detail=type(error).__name__,
         )
@@ -349,8 +355,11 @@ class Viewers:
         return await self._send_passing(visit, outcome, fwd)
 
     async def _pass_on(self, visit: Visit) -> Reply:
+        # What an unsafe request changes is known best where it is stored.
+        if self._is_elsewhere(visit, None, Verdict.VALIDATE):
+            return await self._relay(visit)
         ask = self._own_ask(visit, visit.request)
-        outcome = await pass_on(visit, ask, self._fetches, self._cache, self._rules)
+        outcome = await pass_on(visit, ask, self._fetches, self._rules)
         if isinstance(outcome, Passing):
             return await self._send_passing(visit, outcome, "method")
         reply = await self._send_coming(visit, outcome, "method")
@@ -380,15 +389,3 @@ class Viewers:
         for task in tuple(self._background.values()):
             task.cancel()
         await asyncio.gather(*self._background.values(), return_exceptions=True)
-
-
-def result_of(cache_status: str) -> str:
-    """What the cache did, as counters name it, from its member of Cache-Status."""
-    for word in ("collapsed", "partial"):
-        if word in cache_status:
-            return word
-    if "fwd-status=304" in cache_status:
-        return "revalidated"
-    if "; hit" in cache_status:
-        return "stale" if "ttl=-" in cache_status else "hit"
-    return "miss" if "stored" in cache_status else "pass"

@@ -11,18 +11,15 @@ from edge.policy.invalidation import targets_to_invalidate
 from edge.policy.keys import KeyRules
 from edge.serve.reply import SEND_STALL
 from edge.serve.requests import Visit
-from edge.store import Cache
 
 
-async def pass_on(
-    visit: Visit, ask: Ask, fetches: Fetches, cache: Cache, rules: KeyRules
-) -> Passing | Coming:
+async def pass_on(visit: Visit, ask: Ask, fetches: Fetches, rules: KeyRules) -> Passing | Coming:
     """The response to a request of any method; what it changes is forgotten (RFC 9111 §4.4).
 
     Raises:
         NearcastError: there is none.
     """
-    body = _uploaded(visit) if visit.has_content else None
+    body = uploaded(visit) if visit.has_content else None
     length = visit.raw.content_length if visit.has_content else None
     outcome = await fetches.pass_on(ask, body, length)
     if isinstance(outcome, Passing):
@@ -33,7 +30,7 @@ async def pass_on(
         if isinstance(outcome, Coming) and target == visit.request.target:
             # What is being stored takes the place of what was there.
             continue
-        await cache.forget(_key_of(visit, target, rules))
+        await fetches.invalidate(_key_of(visit, target, rules))
     return outcome
 
 
@@ -46,7 +43,7 @@ def _key_of(visit: Visit, target: str, rules: KeyRules) -> str:
     return rules.key(request.scheme, request.host, counted)
 
 
-async def _uploaded(visit: Visit) -> AsyncGenerator[bytes, None]:
+async def uploaded(visit: Visit) -> AsyncGenerator[bytes, None]:
     """The content of a request.
 
     Raises:

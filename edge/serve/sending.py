@@ -107,3 +107,17 @@ async def _stream(visit: Visit, reply: Reply, first: bytes, pieces: AsyncIterato
         reply.cut(visit.raw)
     finally:
         visit.sent = reply.sent
+
+
+def result_of(cache_status: str) -> str:
+    """What the cache did, as counters name it, from its member of Cache-Status."""
+    for word in ("collapsed", "partial"):
+        if word in cache_status:
+            return word
+    if "fwd-status=304" in cache_status:
+        return "revalidated"
+    if "ttl=-" in cache_status:
+        return "stale"
+    if "; hit" in cache_status:
+        return "hit"
+    return "miss" if "stored" in cache_status else "pass"
