@@ -20,6 +20,8 @@ from edge.policy.stored import Stored
 
 _OF_CONTENT = ("content-type", "content-encoding", "content-language", "content-disposition")
 
+_OF_FRESHNESS = ("cache-control", "cdn-cache-control", "expires", "pragma")
+
 
 @dataclass(frozen=True, slots=True)
 class Decided:
@@ -125,4 +127,7 @@ def _part(stored: Stored, answered: Answer) -> Decided:
 def _without_content(status: int, stored: Stored) -> Decided:
     """A 304 or 412: it tells of the cache's copy, not of content that it does not have."""
     fields = Fields(stored.fields).without(_OF_CONTENT)
+    if status == 412:
+        # No cache further on may give what failed for one to another.
+        fields = fields.without(_OF_FRESHNESS)
     return Decided(status, _REASONS[status], fields.pairs, None if status == 304 else 0, ())

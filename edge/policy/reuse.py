@@ -46,15 +46,22 @@ FRESH = Judged(Verdict.FRESH)
 _STALE = Judged(Verdict.VALIDATE, "stale")
 _ASKED = Judged(Verdict.VALIDATE, "request")
 _NOTHING = CacheControl()
+_NO_CACHE = CacheControl({"no-cache": (None,)})
 
 
 def request_directives(fields: Fields) -> CacheControl:
-    """The Cache-Control of a request; Pragma: no-cache where it has none (§5.4)."""
+    """The Cache-Control of a request; Pragma: no-cache where it has none (§5.4).
+
+    A condition that no cache may judge by what it has stored (§4.3.2) has the origin asked too.
+    """
+    found = _NOTHING
     if "cache-control" in fields:
-        return parse_cache_control(fields.lines("cache-control"))
-    if "pragma" in fields and "no-cache" in parse_cache_control(fields.lines("pragma")):
-        return CacheControl({"no-cache": (None,)})
-    return _NOTHING
+        found = parse_cache_control(fields.lines("cache-control"))
+    elif "pragma" in fields and "no-cache" in parse_cache_control(fields.lines("pragma")):
+        found = _NO_CACHE
+    if "if-match" in fields or "if-unmodified-since" in fields:
+        return CacheControl({**found.directives, **_NO_CACHE.directives})
+    return found
 
 
 def select(variants: Sequence[Stored], fields: Fields) -> Stored | None:

@@ -59,7 +59,8 @@ def freshen(
         negative: as ``freshness.lifetime``.
         sequence: the number of the last purge when the request was sent.
     """
-    if not _same(stored, response.fields):
+    same = _same_in_full if request.method == "HEAD" else _same
+    if not same(stored, response.fields):
         return Update(None, ours=False)
     merged = Response(
         status=stored.status,
@@ -95,15 +96,26 @@ def merged_fields(stored: Fields, update: Fields) -> Fields:
     return Fields((*stored.without(changed.names()).pairs, *changed.pairs, *age))
 
 
+def _same_in_full(stored: Stored, update: Fields) -> bool:
+    """Whether all that the 200 of a HEAD tells of the representation is so (§4.3.5)."""
+    length = update.get("content-length")
+    if length is not None and length != str(stored.size):
+        return False
+    told = (update.get(name) for name in ("etag", "last-modified"))
+    held = (stored.field(name) for name in ("etag", "last-modified"))
+    return all(new is None or new == old for new, old in zip(told, held, strict=True))
+
+
 def _same(stored: Stored, update: Fields) -> bool:
-    """Whether the validators of ``update`` name the stored response; without any, it does."""
+    """Whether the validators of a 304 name the stored response (§4.3.4); without any, it does."""
     told = update.get("etag")
     held = stored.field("etag")
     if told is not None and held is not None:
         new, old = parse_entity_tag(told), parse_entity_tag(held)
         if new is None or old is None:
             return told == held
-        return new.matches_weakly(old)
+        # A strong tag tells of bytes, which a weak one that is stored cannot vouch for.
+        return new.matches_weakly(old) and (new.weak or not old.weak)
     modified = update.get("last-modified")
     if modified is not None and stored.field("last-modified") is not None:
         return modified == stored.field("last-modified")
