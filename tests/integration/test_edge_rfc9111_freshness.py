@@ -216,6 +216,15 @@ async def test_rfc9111_4_2_2_a_tenth_of_the_time_since_the_last_change_is_a_gues
         assert await is_fresh(viewer, origin, modified, *fields, status=status) == fresh
 
 
+@pytest.mark.parametrize(("age", "fresh"), [("86000", True), ("86500", False)])
+async def test_rfc9111_4_2_2_no_guess_is_longer_than_a_day(
+    origin: RawOrigin, tmp_path: Path, age: str, fresh: bool
+) -> None:
+    modified = ("Last-Modified", http_date(-10_000 * HOUR))
+    async with proxy(tmp_path, origin, heuristic_freshness=0.1) as viewer:
+        assert await is_fresh(viewer, origin, modified, ("Age", age)) == fresh
+
+
 @pytest.mark.parametrize("modified", [(), (("Last-Modified", "x"),), (("Last-Modified", LATER),)])
 async def test_rfc9111_4_2_2_without_a_last_change_there_is_no_guess(
     origin: RawOrigin, tmp_path: Path, modified: Pairs
