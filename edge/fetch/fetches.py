@@ -210,6 +210,9 @@ class Fetches:
             told = _content_length(ask.request.method, response)
             if told is None or not self._keeps(ask, storing, told):
                 return Passing(response, exchange, stack.pop_all(), "")
+            # What was there is worthless, whether this can be kept or not (RFC 9111 §4.4).
+            await self.invalidate(ask.key)
+            ask = dataclasses.replace(ask, changes=self._memory.changes(ask.key))
             return await self._fill_whole(ask, storing, told, response, exchange, stack)
 
     async def _decide(
@@ -322,6 +325,9 @@ class Fetches:
         self._arriving.setdefault(ask.key, []).append(arriving)
 
         async def resume(held: AsyncExitStack, asked: str) -> Resumed | None:
+            if ask.request.method != "GET":
+                # To ask again would be to do again what it does (RFC 9110 §9.2.2).
+                return None
             again = dataclasses.replace(
                 ask, range=asked, grow=arriving.stored, stale=None, interim=None
             )

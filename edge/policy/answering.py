@@ -44,15 +44,16 @@ class Decided:
 
 
 def decide(request: Request, stored: Stored, size: int | None) -> Decided:
-    """The answer to GET or HEAD from ``stored``.
+    """The answer to GET or HEAD from ``stored``, or to the POST that brings it.
 
     Args:
         request: what was asked.
         stored: what is there, or begins to be.
         size: bytes of the representation; None while they still arrive and nothing tells.
     """
-    if stored.status != 200:
-        # Conditions and ranges are about successful answers alone (RFC 9110 §13.2.1, §14.2).
+    if stored.status != 200 or request.method not in {"GET", "HEAD"}:
+        # Conditions and ranges are about successful answers alone (RFC 9110 §13.2.1, §14.2), and
+        # with other methods they were the origin's to judge.
         return _whole(request, stored, size)
     etag_field, modified_field = stored.field("etag"), stored.field("last-modified")
     etag = parse_entity_tag(etag_field) if etag_field is not None else None
@@ -101,7 +102,7 @@ _REASONS = {
 
 
 def _whole(request: Request, stored: Stored, size: int | None) -> Decided:
-    parts = (ByteRange(0, size),) if size and request.method == "GET" else ()
+    parts = (ByteRange(0, size),) if size and request.method != "HEAD" else ()
     length = None if stored.status in {204, 205, 304} else size
     fields = stored.fields
     if stored.status == 200 and stored.field("accept-ranges") is None:

@@ -2,7 +2,9 @@
 
 from urllib.parse import urljoin, urlsplit
 
+from common.errors import NearcastError
 from common.http.fields import Fields
+from edge.policy.keys import normalised_host
 from edge.policy.messages import Request
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
@@ -29,8 +31,9 @@ def same_origin_target(request: Request, reference: str) -> str | None:
     """Path and query of ``reference``, resolved against the request; None on another origin."""
     try:
         parts = urlsplit(urljoin(request.url, reference.strip()))
-    except ValueError:
+        host = normalised_host(parts.netloc, parts.scheme)
+    except (ValueError, NearcastError):
         return None
-    if (parts.scheme, parts.netloc.lower()) != (request.scheme, request.host):
+    if (parts.scheme, host) != (request.scheme, request.host):
         return None
     return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

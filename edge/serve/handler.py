@@ -38,6 +38,7 @@ from edge.policy.reuse import Trouble, Verdict, judge_reuse, may_serve_on, selec
 from edge.policy.stored import Stored
 from edge.policy.updating import freshen, validation_fields
 from edge.serve.body import Source
+from edge.serve.completing import ask_for_rest
 from edge.serve.errors import NotCached, Overtaken, StaleForbidden
 from edge.serve.passing import pass_on, uploaded
 from edge.serve.reply import Reply, send_interim
@@ -175,6 +176,9 @@ class Viewers:
                 return await self._from_upstream(visit, None, "partial")
             if "only-if-cached" in visit.asked:
                 raise NotCached
+            instead = await ask_for_rest(visit, stored, decided, self._fetches)
+            if instead is not None:
+                return await self._with_outcome(visit, None, "partial", instead)
             status = CacheStatus(cache=self._name, fwd="partial", stored=True)
             result = "partial"
         self._cache.note_use(stored)

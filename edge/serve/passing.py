@@ -28,7 +28,7 @@ async def pass_on(visit: Visit, ask: Ask, fetches: Fetches, rules: KeyRules) -> 
         status, fields = 200, Fields(outcome.arriving.stored.fields)
     for target in targets_to_invalidate(visit.request, status, fields):
         if isinstance(outcome, Coming) and target == visit.request.target:
-            # What is being stored takes the place of what was there.
+            # What was there is forgotten already, and is not what is being stored.
             continue
         await fetches.invalidate(_key_of(visit, target, rules))
     return outcome
