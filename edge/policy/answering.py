@@ -57,7 +57,7 @@ def decide(request: Request, stored: Stored, size: int | None) -> Decided:
         return _whole(request, stored, size)
     etag_field, modified_field = stored.field("etag"), stored.field("last-modified")
     etag = parse_entity_tag(etag_field) if etag_field is not None else None
-    now = stored.received_at
+    now = _sent_at(stored)
     modified = parse_http_date(modified_field, now=now) if modified_field is not None else None
     if size is None:
         conditions = Conditions.of(request.fields)
@@ -75,6 +75,12 @@ def decide(request: Request, stored: Stored, size: int | None) -> Decided:
         size,
         answer(request.method, request.fields, representation, now=now, several=True),
     )
+
+
+def _sent_at(stored: Stored) -> float:
+    """When the origin said that this is the representation, by its own clock."""
+    date = parse_http_date(stored.field("date") or "", now=stored.received_at)
+    return stored.received_at if date is None else date
 
 
 def _of_unknown_size(request: Request, stored: Stored, verdict: Verdict) -> Decided:
