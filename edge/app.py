@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from common import logs
 from common.clock import Clock, SystemClock
-from common.errors import SettingsInvalid
+from common.errors import NearcastError, SettingsInvalid
 from common.http.fields import Pairs
 from common.messages import Heartbeat
 from common.metrics import new_registry
@@ -242,9 +242,13 @@ class _Worker:
             await self._cache.remove_orphans()
         while True:
             await asyncio.sleep(SWEEP_EVERY)
-            await self._cache.sweep()
-            if self._spec.number == 0:
-                await self._cache.purges.forget_old(self._clock.now())
+            try:
+                await self._cache.sweep()
+                if self._spec.number == 0:
+                    await self._cache.purges.forget_old(self._clock.now())
+            except (NearcastError, OSError) as error:
+                # A damaged index or a full disk: viewers are answered all the same.
+                _log.warning("cache not tidied", reason=str(error))
 
     def _note(self, visit: Visit, began: float, seconds: float) -> None:
         assert self._access_log is not None

@@ -71,14 +71,10 @@ class Fetches:
         self._flights: dict[_FlightKey, asyncio.Future[_Shared]] = {}
         self._arriving: dict[str, list[Arriving]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._memory = Memory(clock)
+        self.memory = Memory(clock)
 
     def __len__(self) -> int:
         return len(self._tasks)
-
-    def is_unshared(self, key: str) -> bool:
-        """Whether the last response under ``key`` was one that viewers cannot share."""
-        return self._memory.is_unshared(key)
 
     async def settled(self, key: str) -> None:
         """Waits until what has come whole is stored: it is newer than what the cache has."""
@@ -92,7 +88,7 @@ class Fetches:
         Raises:
             NearcastError: the index cannot be written.
         """
-        self._memory.count_change(key)
+        self.memory.count_change(key)
         await self._cache.forget(key)
 
     async def obtain(self, ask: Ask) -> Outcome:
@@ -110,7 +106,7 @@ class Fetches:
                 return Settled()
             if arriving is not None and not ask.reload:
                 return Coming(arriving.enter(), collapsed=True)
-            names = self._memory.vary(ask.key)
+            names = self.memory.vary(ask.key)
             selecting = selecting_fields(names, ask.request.fields)
             # Whoever asks after a purge does not want what was asked for before it.
             flight_key = (ask.key, ask.range, selecting, self._cache.purges.sequence)
@@ -181,7 +177,7 @@ class Fetches:
     async def _ask_upstream(self, ask: Ask) -> Outcome:
         sequence = self._cache.purges.sequence
         requested_at = self._clock.now()
-        ask = dataclasses.replace(ask, changes=self._memory.changes(ask.key))
+        ask = dataclasses.replace(ask, changes=self.memory.changes(ask.key))
         async with AsyncExitStack() as stack:
             exchange = await stack.enter_async_context(self._upstream.send(ask))
             response = _response(exchange, requested_at, self._clock.now())
@@ -202,17 +198,17 @@ class Fetches:
         """
         sequence = self._cache.purges.sequence
         requested_at = self._clock.now()
-        ask = dataclasses.replace(ask, changes=self._memory.changes(ask.key))
+        ask = dataclasses.replace(ask, changes=self.memory.changes(ask.key))
         async with AsyncExitStack() as stack:
             exchange = await stack.enter_async_context(self._upstream.send(ask, body, length))
             response = _response(exchange, requested_at, self._clock.now())
             storing = judge_storing(ask.request, response, sequence=sequence, **self._guesses)
-            told = _content_length(ask.request.method, response)
+            told = response.length_to(ask.request.method)
             if told is None or not self._keeps(ask, storing, told):
                 return Passing(response, exchange, stack.pop_all(), "")
             # What was there is worthless, whether this can be kept or not (RFC 9111 §4.4).
             await self.invalidate(ask.key)
-            ask = dataclasses.replace(ask, changes=self._memory.changes(ask.key))
+            ask = dataclasses.replace(ask, changes=self.memory.changes(ask.key))
             return await self._fill_whole(ask, storing, told, response, exchange, stack)
 
     async def _decide(
@@ -228,14 +224,14 @@ class Fetches:
             return await self._validated(ask, response, sequence)
         storing = judge_storing(ask.request, response, **self._guesses, sequence=sequence)
         names = selecting_names(response.fields)
-        self._memory.set_vary(ask.key, names or ())
+        self.memory.set_vary(ask.key, names or ())
         if response.status == 206 and not ask.alone:
             return await self._partial(ask, response, storing, exchange, stack)
-        length = _content_length(ask.request.method, response)
+        length = response.length_to(ask.request.method)
         if response.status == 206 or not self._keeps(ask, storing, length):
             if ask.range is not None and response.status == 416:
                 return Passing(response, exchange, stack.pop_all(), "range")
-            self._memory.set_shared(ask.key, shared=False)
+            self.memory.set_shared(ask.key, shared=False)
             why = storing.why_not or "too-large"
             return Passing(response, exchange, stack.pop_all(), why)
         return await self._fill_whole(ask, storing, length, response, exchange, stack)
@@ -264,7 +260,7 @@ class Fetches:
         if len(self._tasks) >= MOST_FETCHES:
             # Viewers are served all the same, past the cache.
             return False
-        if length is None and self.is_unshared(ask.key):
+        if length is None and self.memory.is_unshared(ask.key):
             # It may be the one that had no end.
             return False
         return bool(ask.sha256) or self._cache.admits(ask.key, length or 0)
@@ -299,7 +295,7 @@ class Fetches:
             if ask.grow is not None:
                 return Passing(response, exchange, stack.pop_all(), "range")
             # Aligned for the cache's sake, it is not what the viewer asked for.
-            self._memory.set_shared(ask.key, shared=False)
+            self.memory.set_shared(ask.key, shared=False)
             return dataclasses.replace(ask, range=None, grow=None, stale=None, alone=True)
         stored = msgspec.structs.replace(storing.stored, size=told.size, sha256=ask.sha256)
         if ask.grow is not None:
@@ -321,7 +317,7 @@ class Fetches:
         exchange: Exchange,
         stack: AsyncExitStack,
     ) -> Coming:
-        self._memory.set_shared(ask.key, shared=storing.shared)
+        self.memory.set_shared(ask.key, shared=storing.shared)
         self._arriving.setdefault(ask.key, []).append(arriving)
 
         async def resume(held: AsyncExitStack, asked: str) -> Resumed | None:
@@ -346,7 +342,7 @@ class Fetches:
                 stack.pop_all(),
                 exchange.pieces(),
                 resume,
-                lambda: self._memory.changes(ask.key) == ask.changes,
+                lambda: self.memory.changes(ask.key) == ask.changes,
                 largest=self._cache.largest,
             )
         )
@@ -363,7 +359,7 @@ class Fetches:
                 del self._arriving[key]
         if arriving.kept is None and arriving.size is None:
             # It had no end in sight, or broke: the next one is passed through.
-            self._memory.set_shared(key, shared=False)
+            self.memory.set_shared(key, shared=False)
 
     async def close(self) -> None:
         """Ends all that is under way."""
@@ -381,14 +377,6 @@ def _shareable(ask: Ask, outcome: Outcome) -> _Shared:
         failed = outcome.response.status in SERVER_ERRORS and ask.stale is not None
         return OriginFailed() if failed else None
     return None if isinstance(outcome, Settled) else outcome
-
-
-def _content_length(method: str, response: Response) -> int | None:
-    """Bytes of the content; None when nothing tells before its end."""
-    if method == "HEAD" or response.status in {204, 304}:
-        return 0
-    told = response.fields.get("content-length")
-    return int(told) if told is not None and told.isascii() and told.isdigit() else None
 
 
 def _response(exchange: Exchange, requested_at: float, received_at: float) -> Response:

@@ -5,9 +5,9 @@ New objects enter a small queue; those used again while there, or asked for agai
 left it, get into the main queue, where use buys another turn. So what is asked for once passes by
 what is asked for often. Queues hold numbers only, as an edge holds millions of objects.
 
-Two parameters differ from the paper's (a tenth, and up to three turns): what viewers watch drifts,
-and ``tests/bench/hit_ratio.py`` shows what a larger small queue and a single turn gain there, and
-how little they lose where popularity stands still.
+Two parameters differ from the paper's (a tenth, and up to three turns), since what viewers watch
+drifts: ``tests/bench/hit_ratio.py`` shows that a single turn, and in larger caches a larger small
+queue, gain more there than they lose where popularity stands still.
 """
 
 from collections import OrderedDict, deque
@@ -25,6 +25,8 @@ LARGE_SHARE = 16
 MOST_USES = 1
 """Turns in the main queue that uses buy."""
 MOST_GHOSTS = 1 << 20
+PINS_LOOKED_AT = 4
+"""Pinned objects that each eviction looks at again, as pins come and go."""
 
 
 def note_use(uses: Uses, number: int) -> None:
@@ -53,6 +55,8 @@ class Eviction:
         """Fingerprints of what is in the small queue."""
         self._small: deque[int] = deque()
         self._main: deque[int] = deque()
+        self._pinned: deque[int] = deque()
+        """What was found pinned, out of the others' way."""
         self._small_bytes = 0
         self._ghosts: OrderedDict[int, None] = OrderedDict()
         self.total = 0
@@ -118,10 +122,12 @@ class Eviction:
         self.total -= size
         if self._prints.pop(number, None) is not None:
             self._small_bytes -= size
-        if len(self._small) + len(self._main) > 2 * len(self._sizes) + 1024:
+        queued = len(self._small) + len(self._main) + len(self._pinned)
+        if queued > 2 * len(self._sizes) + 1024:
             self._small = deque(item for item in self._small if item in self._prints)
             kept = (item for item in self._main if item in self._sizes)
             self._main = deque(item for item in kept if item not in self._prints)
+            self._pinned = deque(item for item in self._pinned if item in self._sizes)
 
     def victims(self, surplus: int, is_pinned: Callable[[int], bool]) -> list[int]:
         """Takes out objects whose removal frees ``surplus`` bytes, or as many as may go.
@@ -130,52 +136,75 @@ class Eviction:
             surplus: bytes to free.
             is_pinned: whether an object must stay.
         """
-        chosen: list[int] = []
-        # Each object is looked at as often as its uses allow; pinned ones only turn round.
-        turns = (len(self._small) + len(self._main) + 1) * (MOST_USES + 3)
-        fruitless = 0
-        while surplus > 0 and turns > 0 and self._sizes:
-            turns -= 1
-            spent = fruitless > len(self._main) * (MOST_USES + 1)
-            full = self._small_bytes > self._budget * SMALL_SHARE
-            if self._small and (full or spent or not self._main):
-                number = self._from_small(is_pinned)
-            else:
-                number = self._from_main(is_pinned)
-                fruitless = fruitless + 1 if number is None else 0
-            if number is not None:
-                surplus -= self._sizes[number]
-                self.remove(number)
-                chosen.append(number)
+        for _ in range(min(PINS_LOOKED_AT, len(self._pinned))):
+            self._look_at_pinned(is_pinned)
+        chosen = self._take(surplus, is_pinned)
+        left = surplus - sum(self._sizes.pop(number) for number in chosen)
+        if left > 0 and self._pinned:
+            # Nothing else is left: perhaps what was pinned is no more.
+            for _ in range(len(self._pinned)):
+                self._look_at_pinned(is_pinned)
+            more = self._take(left, is_pinned)
+            for number in more:
+                del self._sizes[number]
+            chosen += more
         return chosen
 
+    def _take(self, surplus: int, is_pinned: Callable[[int], bool]) -> list[int]:
+        """Takes objects out of the queues; their sizes are left to be forgotten."""
+        chosen: list[int] = []
+        # Each object is looked at as often as its uses allow.
+        turns = (len(self._small) + len(self._main) + 1) * (MOST_USES + 3)
+        while surplus > 0 and turns > 0 and (self._small or self._main):
+            turns -= 1
+            full = self._small_bytes > self._budget * SMALL_SHARE
+            small = bool(self._small) and (full or not self._main)
+            number = self._from_small(is_pinned) if small else self._from_main(is_pinned)
+            if number is None:
+                continue
+            size = self._sizes[number]
+            surplus -= size
+            self.total -= size
+            if self._prints.pop(number, None) is not None:
+                self._small_bytes -= size
+            chosen.append(number)
+        return chosen
+
+    def _look_at_pinned(self, is_pinned: Callable[[int], bool]) -> None:
+        number = self._pinned.popleft()
+        if number not in self._sizes:
+            return
+        if is_pinned(number):
+            self._pinned.append(number)
+        else:
+            self._main.append(number)
+
     def _from_small(self, is_pinned: Callable[[int], bool]) -> int | None:
-        if not self._small:
-            return None
         number = self._small.popleft()
         fingerprint = self._prints.get(number)
         if fingerprint is None:
             return None
-        if self._uses[number & self._mask] == 0 and not is_pinned(number):
+        pinned = is_pinned(number)
+        if self._uses[number & self._mask] == 0 and not pinned:
             self._remember(fingerprint)
             return number
         del self._prints[number]
         self._small_bytes -= self._sizes[number]
         self._uses[number & self._mask] = 0
-        self._main.append(number)
+        (self._pinned if pinned else self._main).append(number)
         return None
 
     def _from_main(self, is_pinned: Callable[[int], bool]) -> int | None:
-        if not self._main:
-            return None
         number = self._main.popleft()
         if number not in self._sizes or number in self._prints:
             return None
         index = number & self._mask
-        if self._uses[index] > 0:
-            self._uses[index] -= 1
-        elif not is_pinned(number):
+        if is_pinned(number):
+            self._pinned.append(number)
+            return None
+        if self._uses[index] == 0:
             return number
+        self._uses[index] -= 1
         self._main.append(number)
         return None
 

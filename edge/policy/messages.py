@@ -35,3 +35,10 @@ class Response:
     """When the request for it was sent, POSIX seconds."""
     received_at: float
     """When its head came, POSIX seconds."""
+
+    def length_to(self, method: str) -> int | None:
+        """Bytes of the content that answers ``method``; None when nothing tells before its end."""
+        if method == "HEAD" or self.status in {204, 304}:
+            return 0
+        told = self.fields.get("content-length")
+        return int(told) if told is not None and told.isascii() and told.isdigit() else None

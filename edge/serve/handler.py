@@ -245,7 +245,7 @@ class Viewers:
             sha256=visit.sha256,
             reload=reload,
         )
-        if stored is None and self._fetches.is_unshared(visit.key):
+        if stored is None and self._fetches.memory.is_unshared(visit.key):
             return dataclasses.replace(ask, alone=True)
         if stored is not None and validation_fields(stored):
             ask = dataclasses.replace(ask, stale=stored)

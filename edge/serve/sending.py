@@ -53,12 +53,12 @@ class Sender:
         pieces = content(decided, source)
         async with contextlib.aclosing(pieces):
             first = await anext(pieces, b"") if sends else b""
-            age = ("Age", str(stored.age_at(self._clock.now())))
             visit.told(decided.status, result, str(status))
-            fields = (
-                *self.with_own((*decided.fields, age)),
-                ("Cache-Status", visit.cache_status),
-            )
+            told = decided.fields
+            if result != "miss" or stored.age >= 1:
+                # RFC 9111 §5.1: Age says that the origin did not make this for the viewer.
+                told = (*told, ("Age", str(stored.age_at(self._clock.now()))))
+            fields = (*self.with_own(told), ("Cache-Status", visit.cache_status))
             reply = Reply(decided.status, decided.reason, fields, length=decided.length, bare=bare)
             await reply.prepare(visit.raw)
             if sends:

@@ -7,6 +7,7 @@ thread, all that wait in one transaction.
 
 import asyncio
 import hashlib
+import itertools
 import os
 import struct
 from collections.abc import Callable, Iterable, Iterator
@@ -148,17 +149,21 @@ class Index:
             return [transaction.get(_NUMBER.pack(number)) is not None for number in numbers]
 
     def records(self, after: bytes, count: int) -> list[tuple[bytes, Record | None]]:
-        """At most ``count`` digests after ``after``, in order, with what can be read of them."""
-        with self._environment.begin(self._records) as transaction:
-            cursor = transaction.cursor()
-            if not cursor.set_range(after + b"\0"):
-                return []
-            found = []
-            for digest, value in cursor:
-                found.append((bytes(digest), _readable(value)))
-                if len(found) == count:
-                    break
-            return found
+        """At most ``count`` digests after ``after``, in order, with what can be read of them.
+
+        Raises:
+            Unavailable: the index is damaged.
+        """
+        found: list[tuple[bytes, Record | None]] = []
+        try:
+            with self._environment.begin(self._records) as transaction:
+                cursor = transaction.cursor()
+                if cursor.set_range(after + b"\0"):
+                    for digest, value in itertools.islice(cursor, count):
+                        found.append((bytes(digest), _readable(value)))
+        except lmdb.Error as error:
+            raise Unavailable(what="the cache's index", reason=str(error)) from error
+        return found
 
     def purges(self) -> tuple[list[Purge], int]:
         """The purges that matter, and the highest number of those that were forgotten."""
