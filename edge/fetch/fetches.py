@@ -138,7 +138,7 @@ class Fetches:
         for arriving in self._arriving.get(ask.key, ()):
             if not matches(arriving.stored.selecting, ask.request.fields):
                 continue
-            if arriving.done:
+            if arriving.done or arriving.spilled:
                 # It is in the cache, where whoever asks has looked, or it has failed.
                 continue
             if self._cache.purges.take(ask.key, arriving.stored):
@@ -287,7 +287,8 @@ class Fetches:
             if ask.range is None:
                 raise UpstreamBroke(key=ask.key, reason="it answers 206 unasked")
             return dataclasses.replace(ask, range=None, grow=None, start=None)
-        if ask.start is not None and not told.start <= ask.start < told.stop:
+        past_end = told.stop == told.size <= (ask.start or 0)
+        if ask.start is not None and not (told.start <= ask.start < told.stop or past_end):
             raise UpstreamBroke(key=ask.key, reason="it sends another range than was asked for")
         if ask.grow is not None and ask.grow.size != told.size:
             raise UpstreamBroke(key=ask.key, reason="it sends parts of different objects")
@@ -357,8 +358,8 @@ class Fetches:
             others.remove(arriving)
             if not others:
                 del self._arriving[key]
-        if arriving.kept is None and arriving.size is None:
-            # It had no end in sight, or broke: the next one is passed through.
+        if arriving.kept is None and (arriving.size is None or arriving.spilled):
+            # It is too large, or broke: the next one is passed through.
             self.memory.set_shared(key, shared=False)
 
     async def close(self) -> None:
