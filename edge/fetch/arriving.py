@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import AsyncGenerator, Iterable
 
-from common.errors import NearcastError
+from common.errors import NearcastError, StorageFull
+from edge.fetch.spill import Spill
 from edge.policy.coverage import Span
 from edge.policy.stored import Stored
 from edge.store import SLICE, Body
@@ -33,8 +34,12 @@ class Arriving:
         self.kept: Stored | None = None
         """As it is in the cache, once it is."""
         self._error: NearcastError | None = None
+        self._spill: Spill | None = None
         self._done = False
         self._changed = asyncio.Event()
+        self._progress = asyncio.Event()
+        self._reading: dict[object, int] = {}
+        """Where each reader is."""
         self._users = 1
 
     def enter(self) -> "Arriving":
@@ -95,21 +100,63 @@ class Arriving:
         Raises:
             NearcastError: they do not come, or were not what they should be.
         """
-        while stop is None or start < stop:
-            available = self.body.available(start)
-            if available <= start:
-                self._raise_failure()
-                if self._done:
-                    return
-                await self._changed.wait()
-                continue
-            length = min(SLICE, (available if stop is None else min(stop, available)) - start)
-            data = await asyncio.to_thread(self.body.read, start, length)
-            start += len(data)
-            if self.stored.sha256 and start == self.size:
-                # The last slice is held back until the whole is known to be right.
-                await self.whole()
-            yield data
+        reader = object()
+        self._reading[reader] = start
+        try:
+            while stop is None or start < stop:
+                data = await self._next(start, SLICE if stop is None else min(SLICE, stop - start))
+                if not data:
+                    self._raise_failure()
+                    if self._done:
+                        return
+                    await self._changed.wait()
+                    continue
+                start += len(data)
+                self._reading[reader] = start
+                if self.stored.sha256 and start == self.size:
+                    # The last slice is held back until the whole is known to be right.
+                    await self.whole()
+                yield data
+        finally:
+            del self._reading[reader]
+            self._moved()
+
+    async def _next(self, start: int, length: int) -> bytes:
+        """At most ``length`` bytes from ``start`` on; none while there are none."""
+        available = self.body.available(start)
+        if available > start:
+            length = min(length, available - start)
+            return await asyncio.to_thread(self.body.read, start, length)
+        if self._spill is None:
+            return b""
+        self._moved()
+        return self._spill.read(start, length)
+
+    @property
+    def spilled(self) -> bool:
+        """Whether more came than may be kept, and is only passed on."""
+        return self._spill is not None
+
+    async def spill(self, position: int, piece: bytes) -> None:
+        """Passes on bytes that are not kept, at the pace of whoever reads them.
+
+        Raises:
+            StorageFull: nobody reads them any more.
+        """
+        if self._spill is None:
+            self._spill = Spill(position)
+        while True:
+            if not self._reading:
+                raise StorageFull(where="what one object may take, and nobody waits for it")
+            if self._spill.take(piece, min(self._reading.values())):
+                break
+            await self._progress.wait()
+            self._progress.clear()
+        self._tell()
+
+    def _moved(self) -> None:
+        """Says that a reader has come further, or left."""
+        self._progress.set()
 
     def _raise_failure(self) -> None:
         if self._error is not None:

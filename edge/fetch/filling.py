@@ -16,7 +16,7 @@ from common.errors import NearcastError, StorageFull
 from edge.fetch.arriving import Arriving, received
 from edge.fetch.errors import UpstreamBroke, UpstreamSlow, UpstreamUnreachable
 from edge.policy.partial import read_content_range, strong_validator
-from edge.store import Body, Cache
+from edge.store import Cache
 
 RESUMES = 3
 """Times that a broken transfer is taken up again."""
@@ -93,9 +93,12 @@ async def _receive(
     for attempt in range(RESUMES + 1):
         try:
             async for piece in pieces:
-                if position + len(piece) > (largest if expected is None else expected):
-                    raise StorageFull(where="what one object may take, as it has no end in sight")
-                await _write(arriving.body, position, piece)
+                if expected is not None and position + len(piece) > expected:
+                    raise UpstreamBroke(key="it", reason="more bytes came than were told")
+                if arriving.spilled or (expected is None and position + len(piece) > largest):
+                    await arriving.spill(position, piece)
+                else:
+                    await _write(arriving, position, piece)
                 position += len(piece)
                 arriving.grew()
             if expected is None or position == expected:
@@ -117,10 +120,13 @@ async def _receive(
             pieces = resumed.pieces
 
 
-async def _write(body: Body, position: int, piece: bytes) -> None:
+async def _write(arriving: Arriving, position: int, piece: bytes) -> None:
+    body = arriving.body
     writing = asyncio.ensure_future(asyncio.to_thread(body.write, position, piece))
     try:
         await asyncio.shield(writing)
+    except StorageFull:
+        await arriving.spill(position, piece)
     finally:
         # A thread cannot be cancelled: the file must not be closed before it is done.
         await asyncio.wait([writing])
@@ -135,6 +141,9 @@ async def _finish(
         UpstreamBroke: its bytes are not what they should be.
     """
     arrived = received(arriving.body, arriving.span)
+    if arriving.spilled:
+        arriving.ended(arriving.size or arrived[1], None)
+        return
     size = arrived[1] if arriving.size is None else arriving.size
     stored = msgspec.structs.replace(arriving.stored, size=size)
     expected = stored.sha256
@@ -154,7 +163,7 @@ async def _finish(
 async def _keep_part(cache: Cache, key: str, arriving: Arriving) -> None:
     """Stores what came before a break, if the rest can be combined with it later."""
     arrived = received(arriving.body, arriving.span)
-    if arriving.size is None or arrived[0] == arrived[1]:
+    if arriving.spilled or arriving.size is None or arrived[0] == arrived[1]:
         return
     if strong_validator(arriving.stored) is None or arriving.stored.sha256:
         return
