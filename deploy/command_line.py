@@ -78,7 +78,7 @@ for _entry in roles.ROLES.values():
 @click.option(
     "--admin",
     metavar="HOST:PORT",
-    help="Where health, metrics and purges are.  [default: 127.0.0.1, the port after --listen's]",
+    help="Where health, metrics and purges are; nowhere without this.",
 )
 @click.option("--with-parent", is_flag=True, hidden=True)
 def edge(*, config: Path | None, with_parent: bool, **options: str | Path | None) -> None:

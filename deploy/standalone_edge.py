@@ -28,15 +28,14 @@ def document_of(options: Mapping[str, str | Path]) -> dict[str, Any]:
         if "tls_cert" not in options:
             raise click.UsageError("--tls-key needs --tls-cert.")
         listen["key"] = str(options["tls_key"])
-    admin_host, admin_port = "127.0.0.1", port + 1
-    if "admin" in options:
-        admin_host, admin_port = _address(str(options["admin"]), "--admin")
     document: dict[str, Any] = {
         "cache_folder": str(options["cache_dir"]),
         "listen": listen,
-        "admin": {"host": admin_host, "port": admin_port},
         "origin": {"url": str(options["origin"])},
     }
+    if "admin" in options:
+        admin_host, admin_port = _address(str(options["admin"]), "--admin")
+        document["admin"] = {"host": admin_host, "port": admin_port}
     for name in ("memory", "disk"):
         if name in options:
             document[name] = str(options[name])

@@ -9,7 +9,7 @@ from aiohttp import web
 from common.clock import Clock
 from common.errors import BadRequest, NearcastError
 from common.messages import MessageInvalid, decode, encode
-from common.service import CredentialSettings, Gatekeeper, ListenSettings, Role
+from common.service import CredentialSettings, Gatekeeper, Role
 from edge.fill import FillAgent
 from edge.policy.keys import KeyRules, normalised_host, read_target
 from edge.policy.purging import Scope
@@ -48,12 +48,13 @@ class Admin:
         agent: FillAgent | None,
         clock: Clock,
         rules: KeyRules,
-        listen: ListenSettings,
+        host: str | None,
         credentials: Iterable[CredentialSettings],
     ) -> None:
+        """Answers on ``host``; on a Unix socket, or not at all, when that is None."""
         known = tuple(credentials)
         self._gatekeeper = Gatekeeper(known)
-        self._open = not known and _is_loopback(listen.host)
+        self._open = not known and host is not None and _is_loopback(host)
         self._closed = not known and not self._open
         self._cache = cache
         self._agent = agent

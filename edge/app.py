@@ -167,7 +167,14 @@ class _Worker:
                 settings.cache_folder,
                 concurrency=settings.fill_concurrency,
             )
-        self._admin = Admin(cache, self._agent, clock, rules, settings.admin, settings.credentials)
+        self._admin = Admin(
+            cache,
+            self._agent,
+            clock,
+            rules,
+            settings.admin.host if settings.admin is not None else None,
+            settings.credentials,
+        )
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serves until ``stop``."""
@@ -200,12 +207,13 @@ class _Worker:
         settings, number, runtime = self._settings, self._spec.number, self._spec.runtime
         shared = runtime is not None
         listeners = [Listener(ViewerServer(self._front.handle), settings.listen, shared=shared)]
-        admin: ListenSettings | Path = settings.admin
+        admin: ListenSettings | Path | None = settings.admin
         if runtime is not None:
             internal = ViewerServer(self._front.handle_internal)
             listeners.append(Listener(internal, viewers_socket(runtime, number)))
             admin = settings.admin if number == 0 else admin_socket(runtime, number)
-        listeners.append(Listener(self._admin_application(), admin))
+        if admin is not None:
+            listeners.append(Listener(self._admin_application(), admin))
         return listeners
 
     async def _lead(

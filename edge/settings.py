@@ -141,9 +141,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ]
     listen: Annotated[ListenSettings, msgspec.Meta(description="Where viewers are answered.")]
     admin: Annotated[
-        ListenSettings,
-        msgspec.Meta(description="Where health and metrics are; not for viewers."),
-    ]
+        ListenSettings | None,
+        msgspec.Meta(
+            description="Where health, metrics and purges are; not for viewers. Nowhere without "
+            "this."
+        ),
+    ] = None
     origin: Annotated[OriginSettings, msgspec.Meta(description="Where responses come from.")]
     fallback_origins: Annotated[
         tuple[OriginSettings, ...],

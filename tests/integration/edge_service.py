@@ -198,6 +198,12 @@ async def edge(settings: Settings) -> AsyncIterator[aiohttp.ClientSession]:
             await running
 
 
+def admin_port(settings: Settings) -> int:
+    """Where an edge of these tests answers operators."""
+    assert settings.admin is not None
+    return settings.admin.port
+
+
 async def until_ready(settings: Settings, running: asyncio.Task[None]) -> None:
     """Waits until the edge listens."""
     async with asyncio.timeout(10):
@@ -205,7 +211,7 @@ async def until_ready(settings: Settings, running: asyncio.Task[None]) -> None:
             if running.done():
                 await running
             try:
-                _, writer = await asyncio.open_connection("127.0.0.1", settings.admin.port)
+                _, writer = await asyncio.open_connection("127.0.0.1", admin_port(settings))
             except OSError:
                 await asyncio.sleep(0.01)
             else:

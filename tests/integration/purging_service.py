@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.integration.edge_service import edge
+from tests.integration.edge_service import (
+    admin_port,
+    edge,
+)
 from tests.integration.proxy_service import (
     Asked,
     Got,
@@ -42,7 +45,7 @@ class Purged:
 async def running(folder: Path, origin: RawOrigin, **changes: Any) -> AsyncIterator[Purged]:
     settings = proxy_settings(folder, origin.url, **changes)
     async with edge(settings):
-        yield Purged(Viewer(settings.listen.port), Viewer(settings.admin.port))
+        yield Purged(Viewer(settings.listen.port), Viewer(admin_port(settings)))
 
 
 async def tagged(asked: Asked, writer: asyncio.StreamWriter) -> None:

@@ -22,6 +22,7 @@ from tests.integration.edge_service import (
     TOKEN,
     Control,
     Origin,
+    admin_port,
     edge,
     edge_settings,
     publish,
@@ -185,7 +186,7 @@ async def test_after_a_restart_without_control_plane_and_origin_all_is_served(
                 assert response.status == 200
                 assert await response.read() == body
         async with aiohttp.ClientSession() as session:
-            url = f"http://127.0.0.1:{settings.admin.port}/readyz"
+            url = f"http://127.0.0.1:{admin_port(settings)}/readyz"
             async with session.get(url) as response:
                 assert response.status == 200
 
@@ -242,7 +243,7 @@ async def test_a_control_plane_that_refuses_the_edge_is_told_by_readyz(
     control.status = 401
     settings = edge_settings(tmp_path, origin.url, **placed(control))
     async with edge(settings), aiohttp.ClientSession() as session:
-        url = f"http://127.0.0.1:{settings.admin.port}/readyz"
+        url = f"http://127.0.0.1:{admin_port(settings)}/readyz"
 
         async def refused() -> bool:
             async with session.get(url) as response:
@@ -260,7 +261,7 @@ async def test_the_admin_port_tells_holdings_to_operators_and_metrics_to_all(
     tmp_path: Path, origin: Origin
 ) -> None:
     settings = edge_settings(tmp_path, origin.url)
-    base = f"http://127.0.0.1:{settings.admin.port}"
+    base = f"http://127.0.0.1:{admin_port(settings)}"
     async with edge(settings), aiohttp.ClientSession(base) as session:
         async with session.get("/v1/holdings") as response:
             assert response.status == 401

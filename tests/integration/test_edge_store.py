@@ -16,7 +16,11 @@ from common.settings import ByteSize
 from edge.policy.stored import Stored
 from edge.store import SLICE, Cache, ObjectDamaged
 from edge.store.files import CHECKSUM, slices
-from tests.integration.edge_service import edge, until
+from tests.integration.edge_service import (
+    admin_port,
+    edge,
+    until,
+)
 from tests.integration.proxy_service import (
     Asked,
     RawOrigin,
@@ -204,7 +208,7 @@ async def serving(folder: Path, origin: RawOrigin) -> AsyncIterator[tuple[Viewer
     """An edge that has to read the disk, and the address of its metrics."""
     settings = proxy_settings(folder, origin.url, memory=ByteSize(0))
     async with edge(settings):
-        metrics = f"http://127.0.0.1:{settings.admin.port}/metrics"
+        metrics = f"http://127.0.0.1:{admin_port(settings)}/metrics"
         yield Viewer(settings.listen.port), metrics
 
 
