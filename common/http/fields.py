@@ -42,6 +42,8 @@ class Fields:
     def without(self, names: Iterable[str]) -> "Fields":
         """These fields, less every line of ``names``."""
         gone = {name.lower() for name in names}
+        if gone.isdisjoint(self._lines):
+            return self
         return Fields(pair for pair in self.pairs if pair[0].lower() not in gone)
 
     def with_replaced(self, *pairs: tuple[str, str]) -> "Fields":
