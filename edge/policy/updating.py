@@ -119,5 +119,9 @@ def _same(stored: Stored, update: Fields) -> bool:
     modified = update.get("last-modified")
     if modified is not None and stored.field("last-modified") is not None:
         return modified == stored.field("last-modified")
+    if told is not None:
+        # It names a representation by what is not known of the stored one.
+        new = parse_entity_tag(told)
+        return new is not None and new.weak
     length = update.get("content-length")
     return length is None or not length.isdigit() or int(length) in {0, stored.size}

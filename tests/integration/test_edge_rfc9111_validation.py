@@ -299,6 +299,7 @@ async def test_rfc9111_3_2_the_length_in_a_304_changes_nothing(
         (("ETag", 'W/"a"'), ("ETag", 'W/"b"')),
         (("ETag", 'W/"a"'), ("ETag", '"a"')),
         (MODIFIED, ("Last-Modified", http_date(-9))),
+        (MODIFIED, ("ETag", '"a"')),
     ],
 )
 async def test_rfc9111_4_3_4_a_304_about_another_representation_is_not_believed(
