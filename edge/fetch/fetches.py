@@ -303,7 +303,15 @@ class Fetches:
             if not same_representation(ask.grow, stored):
                 raise UpstreamBroke(key=ask.key, reason="it sends parts of different objects")
             body = await self._cache.body_of(ask.grow)
-            stored = ask.grow
+            # The fields of the new part hold for all of them (RFC 9111 §3.4).
+            update = freshen(
+                ask.grow,
+                ask.request,
+                response,
+                sequence=storing.stored.sequence,
+                **self._guesses,
+            )
+            stored = update.stored or ask.grow
         else:
             number, body = await self._cache.new_body()
             stored = msgspec.structs.replace(stored, number=number)

@@ -244,7 +244,8 @@ class Cache:
             now = next((other for other in self.lookup(key) if other.number == stored.number), None)
             if now is None:
                 return None
-            stored = now
+            # What was heard last of it holds, and all bytes that are there.
+            stored = max(now, stored, key=lambda one: one.received_at)
             body.held = add_span(now.held, arrived)
         if not await self._make_room(arrived[1] - arrived[0]):
             return None

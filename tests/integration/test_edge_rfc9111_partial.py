@@ -2,77 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from tests.integration.proxy_service import (
-    Asked,
-    Got,
-    Pairs,
-    RawOrigin,
-    Viewer,
-    http_date,
-    proxy,
-    raw_origin,
-    response,
-)
+from tests.integration.proxy_service import Pairs, Viewer, http_date, proxy, raw_origin, response
+from tests.integration.ranged_origin import AFTER, BEFORE, FRESH, MIB, SIZE, Ranged, span, store
 
-MIB = 1024 * 1024
-SIZE = 5 * MIB + 1000
-FRESH = ("Cache-Control", "max-age=3600")
 LONG_AGO = http_date(-86400)
-PATTERN = bytes(number % 251 for number in range(251 * 4))
-BEFORE = (PATTERN * (SIZE // len(PATTERN) + 1))[:SIZE]
-AFTER = BEFORE[::-1]
-
-
-@dataclass
-class Ranged:
-    """What an origin has: it answers ranges, and If-Range."""
-
-    body: bytes = BEFORE
-    fields: Pairs = (("ETag", '"before"'),)
-    fresh: Pairs = (FRESH,)
-    ignores_range: bool = False
-    origin: RawOrigin = field(default_factory=lambda: RawOrigin(_silent))
-
-    async def answer(self, asked: Asked, writer: asyncio.StreamWriter) -> None:
-        told = dict(self.fields)
-        wanted = None if self.ignores_range else asked.get("range")
-        if wanted is not None and asked.get("if-range") not in {None, *told.values()}:
-            wanted = None
-        if asked.method == "HEAD" or wanted is None:
-            body = b"" if asked.method == "HEAD" else self.body
-            length = ("Content-Length", str(len(self.body)))
-            writer.write(response(body, *self.fresh, *self.fields, length))
-            return
-        size = len(self.body)
-        first, _, last = wanted.removeprefix("bytes=").partition("-")
-        start = int(first) if first else max(0, size - int(last))
-        stop = min(int(last) + 1, size) if first and last else size
-        if start >= size:
-            none = ("Content-Range", f"bytes */{size}")
-            writer.write(response(b"", none, status="416 Range Not Satisfiable"))
-            return
-        part = ("Content-Range", f"bytes {start}-{stop - 1}/{size}")
-        content = self.body[start:stop]
-        told_all = (*self.fresh, *self.fields, part)
-        writer.write(response(content, *told_all, status="206 Partial Content"))
-
-    def changes(self) -> None:
-        """Has another representation from now on."""
-        self.body = AFTER
-        self.fields = (("ETag", '"after"'),)
-
-    def ranges(self) -> list[str | None]:
-        """The Range of each request."""
-        return [asked.get("range") for asked in self.origin.asked]
-
-
-async def _silent(_: Asked, writer: asyncio.StreamWriter) -> None:
-    writer.close()
 
 
 @pytest.fixture
@@ -89,89 +26,7 @@ async def viewer(had: Ranged, tmp_path: Path) -> AsyncIterator[Viewer]:
         yield client
 
 
-def span(first: int, last: int | None = None) -> tuple[str, str]:
-    return ("Range", f"bytes={first}-{'' if last is None else last}")
-
-
-async def store(viewer: Viewer, *ranges: tuple[str, str]) -> Got:
-    """Has a part stored; whoever asked has the bytes a moment before the cache has them."""
-    got = await viewer.get("/", *ranges)
-    for _ in range(1000):
-        if (await viewer.get("/", *ranges, ("Cache-Control", "only-if-cached"))).status != 504:
-            break
-        await asyncio.sleep(0.01)
-    return got
-
-
-# What is asked for.
-
-
-@pytest.mark.parametrize(
-    ("wanted", "asked"),
-    [
-        ("bytes=0-99", f"bytes=0-{MIB - 1}"),
-        (f"bytes={MIB - 1}-{MIB - 1}", f"bytes=0-{MIB - 1}"),
-        (f"bytes={MIB}-{MIB}", f"bytes={MIB}-{2 * MIB - 1}"),
-        (f"bytes={MIB - 1}-{MIB}", f"bytes=0-{2 * MIB - 1}"),
-        (f"bytes={2 * MIB + 5}-{2 * MIB + 9}", f"bytes={2 * MIB}-{3 * MIB - 1}"),
-        (f"bytes={4 * MIB + 5}-", f"bytes={4 * MIB}-"),
-        ("bytes=-1000", "bytes=-1000"),
-    ],
-)
-async def test_rfc9111_3_3_a_range_that_is_not_stored_is_asked_for_in_whole_slices(
-    viewer: Viewer, had: Ranged, wanted: str, asked: str
-) -> None:
-    got = await viewer.get("/", ("Range", wanted))
-
-    assert (got.status, had.ranges()) == (206, [asked])
-
-
-@pytest.mark.parametrize(
-    ("wanted", "start", "stop"),
-    [
-        ("bytes=0-99", 0, 100),
-        (f"bytes={MIB - 1}-{MIB}", MIB - 1, MIB + 1),
-        (f"bytes={MIB + 7}-{3 * MIB + 6}", MIB + 7, 3 * MIB + 7),
-        (f"bytes={4 * MIB + 5}-", 4 * MIB + 5, SIZE),
-        (f"bytes={SIZE - 1}-", SIZE - 1, SIZE),
-        ("bytes=-1000", SIZE - 1000, SIZE),
-        (f"bytes=5-{10 * MIB}", 5, SIZE),
-    ],
-)
-async def test_rfc9110_14_2_a_range_that_is_not_stored_is_answered_with_its_bytes(
-    viewer: Viewer, had: Ranged, wanted: str, start: int, stop: int
-) -> None:
-    got = await viewer.get("/", ("Range", wanted))
-
-    assert (got.status, got.get("content-range")) == (206, f"bytes {start}-{stop - 1}/{SIZE}")
-    assert got.body == BEFORE[start:stop]
-
-
-@pytest.mark.parametrize(
-    ("first", "last"), [(SIZE, None), (SIZE, SIZE), (SIZE + 99, 9 * MIB), (6 * MIB, 6 * MIB + 1)]
-)
-async def test_rfc9110_15_5_17_a_range_past_the_end_is_told_the_length(
-    viewer: Viewer, had: Ranged, first: int, last: int | None
-) -> None:
-    got = await viewer.get("/", span(first, last))
-
-    assert (got.status, got.get("content-range")) == (416, f"bytes */{SIZE}")
-
-
-async def test_rfc9110_15_5_17_a_range_past_the_end_of_a_stored_part_is_refused_here(
-    viewer: Viewer, had: Ranged
-) -> None:
-    await store(viewer, span(0, 9))
-    got = await viewer.get("/", span(SIZE))
-
-    assert (got.status, got.get("content-range"), len(had.ranges())) == (
-        416,
-        f"bytes */{SIZE}",
-        1,
-    )
-
-
-# §3.3: what is stored of it.
+# §3.3: what is stored of a part.
 
 
 @pytest.mark.parametrize(("first", "last"), [(0, 99), (50, 60), (MIB - 1, MIB - 1), (0, MIB - 1)])
@@ -237,6 +92,7 @@ async def test_rfc9111_3_3_an_origin_that_ignores_range_has_its_whole_stored(
         "seconds 0-9/10",
         "nonsense",
         "bytes 0-9/10, bytes 0-9/10",
+        "bytes 0-9/*",
     ],
 )
 async def test_rfc9110_14_4_a_206_that_tells_no_valid_range_is_never_taken_for_one(
@@ -279,6 +135,55 @@ async def test_rfc9111_3_4_what_was_combined_is_a_hit(viewer: Viewer, had: Range
     got = await viewer.get()
 
     assert (got.cache[:4], got.body == BEFORE, len(had.ranges())) == ("hit;", True, 3)
+
+
+async def test_rfc9111_3_4_the_fields_of_the_newest_part_hold_for_all(
+    viewer: Viewer, had: Ranged
+) -> None:
+    had.fields = (("ETag", '"a"'), ("X-Of", "first"), ("X-Only", "first"))
+    await store(viewer, span(0, 99))
+    had.fields = (("ETag", '"a"'), ("X-Of", "second"))
+    await store(viewer, span(2 * MIB, 3 * MIB))
+    got = await viewer.get("/", span(0, 99))
+
+    assert (got.cache[:4], got.get("x-of"), got.get("x-only")) == ("hit;", "second", "first")
+
+
+async def test_rfc9111_3_4_a_new_part_makes_all_of_them_as_fresh_as_it_is(
+    viewer: Viewer, had: Ranged
+) -> None:
+    had.fresh = (("Cache-Control", "max-age=3600"), ("Age", "3000"))
+    await store(viewer, span(0, 99))
+    had.fresh = (FRESH,)
+    await store(viewer, span(2 * MIB, 3 * MIB))
+
+    assert int((await viewer.get("/", span(0, 99))).get("age") or 9999) < 60
+
+
+async def test_rfc9111_4_3_4_a_stale_part_that_was_validated_is_combined(
+    viewer: Viewer, had: Ranged
+) -> None:
+    had.fresh = (("Cache-Control", "max-age=10"), ("Age", "60"))
+    await store(viewer, span(0, 99))
+    valid = response(b"", FRESH, ("ETag", '"before"'), status="304 Not Modified")
+    had.fresh = (FRESH,)
+    had.origin.answers(valid, had.answer)
+    await viewer.get("/", span(0, 99))
+    got = await viewer.get()
+
+    assert (got.body == BEFORE, had.ranges()[2]) == (True, f"bytes={MIB}-")
+
+
+async def test_rfc9111_4_1_parts_of_different_variants_are_not_combined(
+    viewer: Viewer, had: Ranged
+) -> None:
+    had.fields = (("ETag", '"before"'), ("Vary", "Foo"))
+    await store(viewer, span(0, 99), ("Foo", "1"))
+    had.changes()
+    had.fields = (*had.fields, ("Vary", "Foo"))
+    got = await viewer.get("/", ("Foo", "2"))
+
+    assert (got.status, got.body == AFTER) == (200, True)
 
 
 async def test_rfc9111_3_4_parts_that_overlap_are_combined(viewer: Viewer, had: Ranged) -> None:
@@ -386,7 +291,7 @@ async def test_rfc9111_3_4_a_stale_part_is_validated_before_it_is_combined(
     viewer: Viewer, had: Ranged
 ) -> None:
     had.fresh = (("Cache-Control", "max-age=10"), ("Age", "60"))
-    await viewer.get("/", span(0, 99))
+    await store(viewer, span(0, 99))
     had.changes()
     got = await viewer.get("/", span(0, 99))
 
