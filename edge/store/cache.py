@@ -245,7 +245,7 @@ class Cache:
             if now is None:
                 return None
             # What was heard last of it holds, and all bytes that are there.
-            stored = max(now, stored, key=lambda one: one.received_at)
+            stored = max(now, stored, key=lambda one: (one.sequence, one.received_at))
             body.held = add_span(now.held, arrived)
         if not await self._make_room(arrived[1] - arrived[0]):
             return None
