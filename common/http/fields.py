@@ -35,6 +35,10 @@ class Fields:
         lines = self._lines.get(name.lower())
         return None if lines is None else ", ".join(lines) if len(lines) > 1 else lines[0]
 
+    def lacks(self, names: frozenset[str]) -> bool:
+        """Whether none of the lower-case ``names`` is there."""
+        return names.isdisjoint(self._lines)
+
     def names(self) -> frozenset[str]:
         """The lower-case names that are there."""
         return frozenset(self._lines)

@@ -14,7 +14,6 @@ import msgspec
 
 from common.clock import Clock
 from common.errors import NearcastError
-from common.http import format_http_date
 from common.http.digests import repr_sha256
 from common.http.fields import Fields
 from edge.fetch.arriving import Arriving
@@ -32,8 +31,7 @@ from edge.fetch.outcomes import (
     Validated,
 )
 from edge.fetch.pool import Exchange
-from edge.fetch.upstream import Upstream
-from edge.policy.forwarding import end_to_end
+from edge.fetch.upstream import Upstream, response_of
 from edge.policy.messages import Response
 from edge.policy.partial import read_content_range, same_representation
 from edge.policy.storing import Storing, judge_storing
@@ -67,7 +65,7 @@ class Fetches:
         self._cache = cache
         self._upstream = upstream
         self._clock = clock
-        self._guesses = {"heuristic": heuristic, "negative": negative}
+        self.guesses = {"heuristic": heuristic, "negative": negative}
         self._flights: dict[_FlightKey, asyncio.Future[_Shared]] = {}
         self._arriving: dict[str, list[Arriving]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -180,7 +178,7 @@ class Fetches:
         ask = dataclasses.replace(ask, changes=self.memory.changes(ask.key))
         async with AsyncExitStack() as stack:
             exchange = await stack.enter_async_context(self._upstream.send(ask))
-            response = _response(exchange, requested_at, self._clock.now())
+            response = response_of(exchange, requested_at, self._clock.now())
             again = await self._decide(ask, response, exchange, stack, sequence)
             if not isinstance(again, Ask):
                 return again
@@ -201,8 +199,8 @@ class Fetches:
         ask = dataclasses.replace(ask, changes=self.memory.changes(ask.key))
         async with AsyncExitStack() as stack:
             exchange = await stack.enter_async_context(self._upstream.send(ask, body, length))
-            response = _response(exchange, requested_at, self._clock.now())
-            storing = judge_storing(ask.request, response, sequence=sequence, **self._guesses)
+            response = response_of(exchange, requested_at, self._clock.now())
+            storing = judge_storing(ask.request, response, sequence=sequence, **self.guesses)
             told = response.length_to(ask.request.method)
             if told is None or not self._keeps(ask, storing, told):
                 return Passing(response, exchange, stack.pop_all(), "")
@@ -222,7 +220,7 @@ class Fetches:
         """What a response means; or what to ask instead, when it is of no use."""
         if response.status == 304 and ask.stale is not None:
             return await self._validated(ask, response, sequence)
-        storing = judge_storing(ask.request, response, **self._guesses, sequence=sequence)
+        storing = judge_storing(ask.request, response, **self.guesses, sequence=sequence)
         names = selecting_names(response.fields)
         self.memory.set_vary(ask.key, names or ())
         if response.status == 206 and not ask.alone:
@@ -267,7 +265,7 @@ class Fetches:
 
     async def _validated(self, ask: Ask, response: Response, sequence: int) -> Outcome | Ask:
         assert ask.stale is not None
-        update = freshen(ask.stale, ask.request, response, **self._guesses, sequence=sequence)
+        update = freshen(ask.stale, ask.request, response, **self.guesses, sequence=sequence)
         if update.stored is None:
             # It speaks of something else, or forbids to keep what it speaks of: get that whole.
             return dataclasses.replace(ask, stale=None)
@@ -309,7 +307,7 @@ class Fetches:
                 ask.request,
                 response,
                 sequence=storing.stored.sequence,
-                **self._guesses,
+                **self.guesses,
             )
             stored = update.stored or ask.grow
         else:
@@ -386,15 +384,6 @@ def _shareable(ask: Ask, outcome: Outcome) -> _Shared:
         failed = outcome.response.status in SERVER_ERRORS and ask.stale is not None
         return OriginFailed() if failed else None
     return None if isinstance(outcome, Settled) else outcome
-
-
-def _response(exchange: Exchange, requested_at: float, received_at: float) -> Response:
-    head = exchange.head
-    fields = end_to_end(Fields(head.fields))
-    if "date" not in fields:
-        # RFC 9110 §6.6.1: whoever stores or passes on a response without Date adds one.
-        fields = Fields((*fields.pairs, ("Date", format_http_date(received_at))))
-    return Response(head.status, head.reason, fields, requested_at, received_at)
 
 
 def _seen(flight: asyncio.Future[_Shared]) -> None:

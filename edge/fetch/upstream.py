@@ -4,12 +4,14 @@ import dataclasses
 from collections.abc import AsyncIterable, Callable
 from contextlib import AbstractAsyncContextManager
 
+from common.http import format_http_date
 from common.http.fields import Fields, Pairs
 from edge.fetch.connection import Endpoint, UpstreamRequest
 from edge.fetch.origins import Origins
 from edge.fetch.outcomes import Ask
 from edge.fetch.pool import Exchange
-from edge.policy.forwarding import request_fields
+from edge.policy.forwarding import end_to_end, request_fields
+from edge.policy.messages import Response
 from edge.policy.partial import strong_validator
 from edge.policy.updating import validation_fields
 
@@ -80,3 +82,13 @@ class Upstream:
         if ask.stale is not None:
             added += validation_fields(ask.stale)
         return fields.with_replaced(*added)
+
+
+def response_of(exchange: Exchange, requested_at: float, received_at: float) -> Response:
+    """The head of a response, the fields of this hop gone; times are POSIX seconds."""
+    head = exchange.head
+    fields = end_to_end(Fields(head.fields))
+    if "date" not in fields:
+        # RFC 9110 §6.6.1: whoever stores or passes on a response without Date adds one.
+        fields = Fields((*fields.pairs, ("Date", format_http_date(received_at))))
+    return Response(head.status, head.reason, fields, requested_at, received_at)

@@ -18,6 +18,10 @@ from edge.policy.coverage import Span
 from edge.policy.messages import Request
 from edge.policy.stored import Stored
 
+_ASKING = frozenset(
+    {"if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "range"}
+)
+"""Fields that ask for less than the whole."""
 _OF_CONTENT = ("content-type", "content-encoding", "content-language", "content-disposition")
 
 _OF_FRESHNESS = ("cache-control", "cdn-cache-control", "expires", "pragma")
@@ -54,6 +58,8 @@ def decide(request: Request, stored: Stored, size: int | None) -> Decided:
     if stored.status != 200 or request.method not in {"GET", "HEAD"}:
         # Conditions and ranges are about successful answers alone (RFC 9110 §13.2.1, §14.2), and
         # with other methods they were the origin's to judge.
+        return _whole(request, stored, size)
+    if request.fields.lacks(_ASKING):
         return _whole(request, stored, size)
     etag_field, modified_field = stored.field("etag"), stored.field("last-modified")
     etag = parse_entity_tag(etag_field) if etag_field is not None else None

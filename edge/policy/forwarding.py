@@ -49,6 +49,8 @@ OURS = "nearcast-"
 
 def end_to_end(fields: Fields) -> Fields:
     """``fields`` without those of this hop: the fixed ones and what Connection names."""
+    if fields.lacks(HOP_BY_HOP):
+        return fields
     listed = {
         name.lower()
         for line in fields.lines("connection")

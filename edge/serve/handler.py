@@ -347,7 +347,8 @@ class Viewers:
             return await self._despite(visit, stored, Trouble.DISCONNECTED, error)
         assert isinstance(outcome, Passing)
         if stored is not None and outcome.response.status == 200:
-            update = freshen(stored, visit.request, outcome.response, sequence=sequence)
+            guesses = self._fetches.guesses
+            update = freshen(stored, visit.request, outcome.response, sequence=sequence, **guesses)
             if update.stored is None or not await self._cache.update(visit.key, update.stored):
                 await self._cache.forget(visit.key)
             else:

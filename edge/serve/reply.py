@@ -13,6 +13,8 @@ from common.http.fields import Pairs
 
 SEND_STALL = 30.0
 """Seconds that a viewer may take for one slice before it is let go."""
+COPIED = 64 * 1024
+"""Bytes of content that are sent in one piece with the head."""
 
 
 class Reply(web.StreamResponse):
@@ -38,8 +40,10 @@ class Reply(web.StreamResponse):
         self.sent = 0
         """Bytes of content so far."""
 
-    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
-        """Sends the head; does nothing the second time.
+    async def prepare(
+        self, request: web.BaseRequest, first: bytes = b""
+    ) -> AbstractStreamWriter | None:
+        """Sends the head, and in one go the first content; does nothing the second time.
 
         Raises:
             ConnectionError: the viewer is gone.
@@ -54,6 +58,23 @@ class Reply(web.StreamResponse):
             raise ConnectionResetError("the viewer is gone")
         self._req = request
         writer = self._payload_writer = request._payload_writer  # noqa: SLF001 - as aiohttp does
+        head = self._head(request, writer)
+        if self._told is None or not first:
+            transport.write(head)
+            if first:
+                await self.send(first)
+            return writer
+        # Copying what is small is cheaper than another call of the system.
+        if len(first) <= COPIED:
+            transport.write(head + first)
+        else:
+            transport.writelines((head, first))
+        self.sent += len(first)
+        await self._wait_while_slow(writer)
+        return writer
+
+    def _head(self, request: web.BaseRequest, writer: AbstractStreamWriter) -> bytes:
+        """The status line and the fields, those of this connection among them."""
         keep_alive = bool(request.keep_alive) and self._keep_alive is not False
         lines = [f"HTTP/1.1 {self.status} {self.reason}"]
         lines += [f"{name}: {value}" for name, value in self._pairs]
@@ -70,8 +91,7 @@ class Reply(web.StreamResponse):
         elif request.version < (1, 1):
             lines.append("Connection: keep-alive")
         self._keep_alive = keep_alive
-        transport.write(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace"))
-        return writer
+        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
 
     async def send(self, piece: bytes) -> None:
         """Sends content, and waits while the viewer is slow.
@@ -80,10 +100,25 @@ class Reply(web.StreamResponse):
             TimeoutError: the viewer took nothing for too long.
             ConnectionError: it is gone.
         """
-        assert self._payload_writer is not None
-        async with asyncio.timeout(SEND_STALL):
-            await self._payload_writer.write(piece)
+        writer = self._payload_writer
+        assert writer is not None
+        if self._told is None:
+            # In chunks, or up to the end of the connection: aiohttp frames it.
+            async with asyncio.timeout(SEND_STALL):
+                await writer.write(piece)
+        else:
+            transport = self._req.transport if self._req is not None else None
+            if transport is None or transport.is_closing():
+                raise ConnectionResetError("the viewer is gone")
+            transport.write(piece)
+            await self._wait_while_slow(writer)
         self.sent += len(piece)
+
+    async def _wait_while_slow(self, writer: AbstractStreamWriter) -> None:
+        """Waits until the viewer has taken most of what was sent."""
+        if self._req is not None and self._req.protocol.writing_paused:
+            async with asyncio.timeout(SEND_STALL):
+                await writer.drain()
 
     async def write_eof(self, data: bytes = b"") -> None:
         """Ends the content."""

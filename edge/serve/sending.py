@@ -60,10 +60,7 @@ class Sender:
                 told = (*told, ("Age", str(stored.age_at(self._clock.now()))))
             fields = (*self.with_own(told), ("Cache-Status", visit.cache_status))
             reply = Reply(decided.status, decided.reason, fields, length=decided.length, bare=bare)
-            await reply.prepare(visit.raw)
-            if sends:
-                await _stream(visit, reply, first, pieces)
-            await reply.write_eof()
+            await _stream(visit, reply, first, pieces if sends else None)
         return reply
 
     async def pass_on(
@@ -87,21 +84,21 @@ class Sender:
             length=int(length) if length is not None and length.isdigit() else None,
             bare=bare,
         )
-        await reply.prepare(visit.raw)
-        if not bare:
-            async with contextlib.aclosing(exchange.pieces()) as pieces:
-                await _stream(visit, reply, b"", pieces)
-        await reply.write_eof()
+        async with contextlib.aclosing(exchange.pieces()) as pieces:
+            await _stream(visit, reply, b"", None if bare else pieces)
         return reply
 
 
-async def _stream(visit: Visit, reply: Reply, first: bytes, pieces: AsyncIterator[bytes]) -> None:
-    """Sends the content; a failure midway cuts the connection."""
+async def _stream(
+    visit: Visit, reply: Reply, first: bytes, pieces: AsyncIterator[bytes] | None
+) -> None:
+    """Sends head and content; a failure midway cuts the connection."""
     try:
-        if first:
-            await reply.send(first)
-        async for piece in pieces:
-            await reply.send(piece)
+        await reply.prepare(visit.raw, first)
+        if pieces is not None:
+            async for piece in pieces:
+                await reply.send(piece)
+        await reply.write_eof()
     except (NearcastError, OSError, TimeoutError) as error:
         _log.info("answer cut", key=visit.key, reason=str(error) or type(error).__name__)
         reply.cut(visit.raw)
