@@ -1,11 +1,27 @@
 """Fixtures that several tests of services share."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
 from edge.fetch.pool import Pool
+from tests.integration.proxy_service import RawOrigin, Viewer, proxy, raw_origin
 from tests.integration.upstream_service import HURRIED
+
+
+@pytest.fixture
+async def origin() -> AsyncIterator[RawOrigin]:
+    """Answers ``hello``, fresh for an hour, until it is told otherwise."""
+    async with raw_origin() as scripted:
+        yield scripted
+
+
+@pytest.fixture
+async def viewer(origin: RawOrigin, tmp_path: Path) -> AsyncIterator[Viewer]:
+    """Asks a running edge before ``origin``."""
+    async with proxy(tmp_path, origin) as client:
+        yield client
 
 
 @pytest.fixture

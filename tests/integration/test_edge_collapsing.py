@@ -1,8 +1,6 @@
 """Many viewers on one missing object: one request upstream, and nobody waits for another."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -12,8 +10,6 @@ from tests.integration.proxy_service import (
     RawOrigin,
     Script,
     Viewer,
-    proxy,
-    raw_origin,
     response,
 )
 
@@ -21,18 +17,6 @@ BODY = bytes(range(256)) * 12_000
 """3 MB."""
 FRESH = ("Cache-Control", "max-age=3600")
 TAG = ("ETag", '"one"')
-
-
-@pytest.fixture
-async def origin() -> AsyncIterator[RawOrigin]:
-    async with raw_origin() as scripted:
-        yield scripted
-
-
-@pytest.fixture
-async def viewer(origin: RawOrigin, tmp_path: Path) -> AsyncIterator[Viewer]:
-    async with proxy(tmp_path, origin) as client:
-        yield client
 
 
 def in_two(go: asyncio.Event, *fields: tuple[str, str]) -> Script:

@@ -4,21 +4,15 @@ import contextlib
 import ssl
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import aiohttp
 import pytest
 import trustme
 
-from tests.integration.proxy_service import RawOrigin, raw_origin
+from tests.integration.proxy_service import RawOrigin
 from tests.servers.processes import free_ports, wait_until_open
-
-
-@pytest.fixture
-async def origin() -> AsyncIterator[RawOrigin]:
-    async with raw_origin() as scripted:
-        yield scripted
 
 
 @contextlib.contextmanager

@@ -25,12 +25,6 @@ FRESH = ("Cache-Control", "max-age=3600")
 
 
 @pytest.fixture
-async def origin() -> AsyncIterator[RawOrigin]:
-    async with raw_origin() as scripted:
-        yield scripted
-
-
-@pytest.fixture
 async def fallback() -> AsyncIterator[RawOrigin]:
     async with raw_origin() as scripted:
         scripted.answers(response(b"from the fallback", FRESH))

@@ -1,8 +1,6 @@
 """An edge before any origin, with no control plane: what passes through, and what is cached."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -11,22 +9,8 @@ from tests.integration.proxy_service import (
     Asked,
     RawOrigin,
     Viewer,
-    proxy,
-    raw_origin,
     response,
 )
-
-
-@pytest.fixture
-async def origin() -> AsyncIterator[RawOrigin]:
-    async with raw_origin() as scripted:
-        yield scripted
-
-
-@pytest.fixture
-async def viewer(origin: RawOrigin, tmp_path: Path) -> AsyncIterator[Viewer]:
-    async with proxy(tmp_path, origin) as client:
-        yield client
 
 
 async def test_the_second_request_is_a_hit(viewer: Viewer, origin: RawOrigin) -> None:

@@ -1,8 +1,6 @@
 """Stale responses: where RFC 5861 and RFC 9111 §4.2.4 allow them, and where not."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -11,25 +9,11 @@ from tests.integration.proxy_service import (
     Asked,
     RawOrigin,
     Viewer,
-    proxy,
-    raw_origin,
     response,
 )
 
 OLD = ("Age", "10")
 TAG = ("ETag", '"1"')
-
-
-@pytest.fixture
-async def origin() -> AsyncIterator[RawOrigin]:
-    async with raw_origin() as scripted:
-        yield scripted
-
-
-@pytest.fixture
-async def viewer(origin: RawOrigin, tmp_path: Path) -> AsyncIterator[Viewer]:
-    async with proxy(tmp_path, origin) as client:
-        yield client
 
 
 def old(control: str) -> bytes:

@@ -1,8 +1,6 @@
 """RFC 9110 §14: ranges of what an edge has stored, or is about to store."""
 
 import re
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -12,8 +10,6 @@ from tests.integration.proxy_service import (
     RawOrigin,
     Viewer,
     http_date,
-    proxy,
-    raw_origin,
     response,
 )
 
@@ -22,18 +18,6 @@ ETAG = ("ETag", '"a"')
 LONG_AGO = http_date(-86400)
 TEN = b"0123456789"
 LARGE = bytes(number % 251 for number in range(3000))
-
-
-@pytest.fixture
-async def origin() -> AsyncIterator[RawOrigin]:
-    async with raw_origin() as scripted:
-        yield scripted
-
-
-@pytest.fixture
-async def viewer(origin: RawOrigin, tmp_path: Path) -> AsyncIterator[Viewer]:
-    async with proxy(tmp_path, origin) as client:
-        yield client
 
 
 async def stored(viewer: Viewer, origin: RawOrigin, body: bytes, *fields: tuple[str, str]) -> None:

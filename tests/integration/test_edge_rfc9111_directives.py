@@ -1,8 +1,6 @@
 """RFC 9111 §5.2: what each directive has an edge do, seen over sockets."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -11,25 +9,11 @@ from tests.integration.proxy_service import (
     Pairs,
     RawOrigin,
     Viewer,
-    proxy,
-    raw_origin,
     response,
 )
 
 ETAG = ("ETag", '"a"')
 NOT_MODIFIED = response(b"", ETAG, ("Cache-Control", "max-age=3600"), status="304 Not Modified")
-
-
-@pytest.fixture
-async def origin() -> AsyncIterator[RawOrigin]:
-    async with raw_origin() as scripted:
-        yield scripted
-
-
-@pytest.fixture
-async def viewer(origin: RawOrigin, tmp_path: Path) -> AsyncIterator[Viewer]:
-    async with proxy(tmp_path, origin) as client:
-        yield client
 
 
 def control(value: str) -> tuple[str, str]:

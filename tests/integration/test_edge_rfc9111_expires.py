@@ -2,8 +2,6 @@
 
 import email.utils
 import time
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -12,8 +10,6 @@ from tests.integration.proxy_service import (
     RawOrigin,
     Viewer,
     http_date,
-    proxy,
-    raw_origin,
     response,
 )
 
@@ -56,18 +52,6 @@ NO_DATES = [
     "2050-08-18T02:01:18Z",
     f"Thu, {LATER}, Thu, {LATER}",
 ]
-
-
-@pytest.fixture
-async def origin() -> AsyncIterator[RawOrigin]:
-    async with raw_origin() as scripted:
-        yield scripted
-
-
-@pytest.fixture
-async def viewer(origin: RawOrigin, tmp_path: Path) -> AsyncIterator[Viewer]:
-    async with proxy(tmp_path, origin) as client:
-        yield client
 
 
 async def is_fresh(viewer: Viewer, origin: RawOrigin, *fields: tuple[str, str]) -> bool:

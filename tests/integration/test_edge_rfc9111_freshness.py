@@ -1,7 +1,6 @@
 """RFC 9111 §4.2 and §5.1: how long a response is fresh, and how old, seen over sockets."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,6 @@ from tests.integration.proxy_service import (
     Viewer,
     http_date,
     proxy,
-    raw_origin,
     response,
 )
 
@@ -42,18 +40,6 @@ NOT_SECONDS = [
     '=""',
     ":3600",
 ]
-
-
-@pytest.fixture
-async def origin() -> AsyncIterator[RawOrigin]:
-    async with raw_origin() as scripted:
-        yield scripted
-
-
-@pytest.fixture
-async def viewer(origin: RawOrigin, tmp_path: Path) -> AsyncIterator[Viewer]:
-    async with proxy(tmp_path, origin) as client:
-        yield client
 
 
 async def is_fresh(

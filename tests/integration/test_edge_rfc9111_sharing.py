@@ -2,8 +2,6 @@
 sockets."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -12,25 +10,11 @@ from tests.integration.proxy_service import (
     Pairs,
     RawOrigin,
     Viewer,
-    proxy,
-    raw_origin,
     response,
 )
 
 FRESH = ("Cache-Control", "max-age=3600")
 SECRET = ("Authorization", "Basic YTpi")
-
-
-@pytest.fixture
-async def origin() -> AsyncIterator[RawOrigin]:
-    async with raw_origin() as scripted:
-        yield scripted
-
-
-@pytest.fixture
-async def viewer(origin: RawOrigin, tmp_path: Path) -> AsyncIterator[Viewer]:
-    async with proxy(tmp_path, origin) as client:
-        yield client
 
 
 async def is_reused(viewer: Viewer, origin: RawOrigin, *, first: Pairs = ()) -> bool:

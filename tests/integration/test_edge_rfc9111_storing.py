@@ -1,8 +1,6 @@
 """RFC 9111 §3: what an edge stores, of which fields, and for whom, seen over sockets."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -11,8 +9,6 @@ from tests.integration.proxy_service import (
     RawOrigin,
     Viewer,
     http_date,
-    proxy,
-    raw_origin,
     response,
 )
 
@@ -20,18 +16,6 @@ FRESH = ("Cache-Control", "max-age=3600")
 ETAG = ("ETag", '"a"')
 HEURISTIC = [200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501]
 OTHERS = [201, 202, 299, 302, 303, 307, 400, 401, 403, 418, 429, 499, 500, 502, 503, 504, 599]
-
-
-@pytest.fixture
-async def origin() -> AsyncIterator[RawOrigin]:
-    async with raw_origin() as scripted:
-        yield scripted
-
-
-@pytest.fixture
-async def viewer(origin: RawOrigin, tmp_path: Path) -> AsyncIterator[Viewer]:
-    async with proxy(tmp_path, origin) as client:
-        yield client
 
 
 def answer(status: int, *fields: tuple[str, str]) -> bytes:

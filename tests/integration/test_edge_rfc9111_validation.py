@@ -1,8 +1,5 @@
 """RFC 9111 §4.3: how an edge validates what it has stored, and what a validation changes."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
 from tests.integration.proxy_service import (
@@ -11,8 +8,6 @@ from tests.integration.proxy_service import (
     RawOrigin,
     Viewer,
     http_date,
-    proxy,
-    raw_origin,
     response,
 )
 
@@ -21,18 +16,6 @@ STALE: Pairs = (("Cache-Control", "max-age=10"), ("Age", "60"))
 FRESH = ("Cache-Control", "max-age=3600")
 LONG_AGO = http_date(-86400)
 MODIFIED = ("Last-Modified", LONG_AGO)
-
-
-@pytest.fixture
-async def origin() -> AsyncIterator[RawOrigin]:
-    async with raw_origin() as scripted:
-        yield scripted
-
-
-@pytest.fixture
-async def viewer(origin: RawOrigin, tmp_path: Path) -> AsyncIterator[Viewer]:
-    async with proxy(tmp_path, origin) as client:
-        yield client
 
 
 def not_modified(*fields: tuple[str, str]) -> bytes:
@@ -250,7 +233,7 @@ async def test_rfc9111_3_2_a_304_that_says_no_store_has_nothing_reused(
         (("X-Test", "old"), ("X-Other", "new"), "old"),
         (("X-Other", "old"), ("X-Test", "new"), "new"),
         (("Date", http_date(-500)), ("Date", http_date(-5)), None),
-        (("Expires", http_date(-500)), ("Expires", http_date(500)), None),
+        (("Expires", http_date(-500)), ("Expires", http_date(86400)), None),
         (("Last-Modified", http_date(-500)), ("Last-Modified", http_date(-400)), None),
         (("Content-Type", "text/plain"), ("Content-Type", "text/html"), "text/html"),
         (("Content-Language", "en"), ("Content-Language", "fr"), "fr"),

@@ -1,8 +1,5 @@
 """RFC 9111 §4.1: which stored response a request selects."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
 from tests.integration.proxy_service import (
@@ -10,25 +7,11 @@ from tests.integration.proxy_service import (
     Pairs,
     RawOrigin,
     Viewer,
-    proxy,
-    raw_origin,
     response,
 )
 
 FRESH = ("Cache-Control", "max-age=3600")
 STALE: Pairs = (("Cache-Control", "max-age=10"), ("Age", "60"))
-
-
-@pytest.fixture
-async def origin() -> AsyncIterator[RawOrigin]:
-    async with raw_origin() as scripted:
-        yield scripted
-
-
-@pytest.fixture
-async def viewer(origin: RawOrigin, tmp_path: Path) -> AsyncIterator[Viewer]:
-    async with proxy(tmp_path, origin) as client:
-        yield client
 
 
 def varied(body: bytes, *names: str) -> bytes:

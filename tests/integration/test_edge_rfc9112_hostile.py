@@ -4,12 +4,10 @@ Each shape comes twice, as aiohttp reads known methods and other methods with di
 """
 
 import re
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
-from tests.integration.proxy_service import RawOrigin, Viewer, proxy, raw_origin, response
+from tests.integration.proxy_service import RawOrigin, Viewer, response
 
 SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: cdn.test\r\n\r\n"
 """Follows each hostile request; whoever ends that one elsewhere than others do answers it."""
@@ -17,18 +15,6 @@ CHUNKED = b"Transfer-Encoding: chunked\r\n"
 CHUNKS = b"5\r\nhello\r\n0\r\n\r\n"
 
 both_parsers = pytest.mark.parametrize("method", [b"POST", b"BREW"])
-
-
-@pytest.fixture
-async def origin() -> AsyncIterator[RawOrigin]:
-    async with raw_origin() as scripted:
-        yield scripted
-
-
-@pytest.fixture
-async def viewer(origin: RawOrigin, tmp_path: Path) -> AsyncIterator[Viewer]:
-    async with proxy(tmp_path, origin) as client:
-        yield client
 
 
 def post(method: bytes, fields: bytes, body: bytes = b"", version: bytes = b"HTTP/1.1") -> bytes:

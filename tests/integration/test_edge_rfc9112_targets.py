@@ -4,29 +4,16 @@ import asyncio
 import contextlib
 import os
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from tests.integration.proxy_service import Asked, RawOrigin, Viewer, proxy, raw_origin, response
+from tests.integration.proxy_service import Asked, RawOrigin, Viewer, response
 
 HOST = b"Host: cdn.test\r\n"
 LAST = b"Connection: close\r\n\r\n"
 
 both_parsers = pytest.mark.parametrize("method", [b"GET", b"BREW"])
-
-
-@pytest.fixture
-async def origin() -> AsyncIterator[RawOrigin]:
-    async with raw_origin() as scripted:
-        yield scripted
-
-
-@pytest.fixture
-async def viewer(origin: RawOrigin, tmp_path: Path) -> AsyncIterator[Viewer]:
-    async with proxy(tmp_path, origin) as client:
-        yield client
 
 
 def statuses(data: bytes) -> list[int]:

@@ -1,8 +1,6 @@
 """Cache-Status: what an edge says of each answer (RFC 9211)."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import http_sf
@@ -13,24 +11,10 @@ from tests.integration.proxy_service import (
     Got,
     RawOrigin,
     Viewer,
-    proxy,
-    raw_origin,
     response,
 )
 
 FRESH = ("Cache-Control", "max-age=3600")
-
-
-@pytest.fixture
-async def origin() -> AsyncIterator[RawOrigin]:
-    async with raw_origin() as scripted:
-        yield scripted
-
-
-@pytest.fixture
-async def viewer(origin: RawOrigin, tmp_path: Path) -> AsyncIterator[Viewer]:
-    async with proxy(tmp_path, origin) as client:
-        yield client
 
 
 def told(got: Got) -> dict[str, object]:

@@ -1,8 +1,6 @@
 """RFC 9213: CDN-Cache-Control, which tells an edge what Cache-Control tells everybody else."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -11,25 +9,11 @@ from tests.integration.proxy_service import (
     RawOrigin,
     Viewer,
     http_date,
-    proxy,
-    raw_origin,
     response,
 )
 
 NAME = "CDN-Cache-Control"
 LATER = "Thu, 18 Aug 2050 02:01:18 GMT"
-
-
-@pytest.fixture
-async def origin() -> AsyncIterator[RawOrigin]:
-    async with raw_origin() as scripted:
-        yield scripted
-
-
-@pytest.fixture
-async def viewer(origin: RawOrigin, tmp_path: Path) -> AsyncIterator[Viewer]:
-    async with proxy(tmp_path, origin) as client:
-        yield client
 
 
 async def is_reused(

@@ -1,7 +1,7 @@
 """What is outside the key cannot shape what is stored, nor pass for what an edge says itself."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -43,18 +43,6 @@ UNKEYED = (
     "Cf-Connecting-Ip",
     "Front-End-Https",
 )
-
-
-@pytest.fixture
-async def origin() -> AsyncIterator[RawOrigin]:
-    async with raw_origin() as scripted:
-        yield scripted
-
-
-@pytest.fixture
-async def viewer(origin: RawOrigin, tmp_path: Path) -> AsyncIterator[Viewer]:
-    async with proxy(tmp_path, origin) as client:
-        yield client
 
 
 @pytest.mark.parametrize("name", UNKEYED)

@@ -14,18 +14,11 @@ from tests.integration.proxy_service import (
     Script,
     Viewer,
     proxy,
-    raw_origin,
     response,
 )
 
 FRESH = ("Cache-Control", "max-age=3600")
 GOOD = response(b"good", FRESH)
-
-
-@pytest.fixture
-async def origin() -> AsyncIterator[RawOrigin]:
-    async with raw_origin() as scripted:
-        yield scripted
 
 
 @pytest.fixture

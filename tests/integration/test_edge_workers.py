@@ -18,18 +18,11 @@ from tests.integration.proxy_service import (
     RawOrigin,
     Viewer,
     proxy,
-    raw_origin,
     response,
 )
 from tests.servers.processes import free_ports
 
 BODY = bytes(range(256)) * 2000
-
-
-@pytest.fixture
-async def origin() -> AsyncIterator[RawOrigin]:
-    async with raw_origin() as scripted:
-        yield scripted
 
 
 @pytest.fixture
