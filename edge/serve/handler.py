@@ -162,8 +162,7 @@ class Viewers:
             return await self._sender.relay(visit, head.status, head.reason, fields, exchange)
 
     async def _from_store(self, visit: Visit, stored: Stored, verdict: Verdict) -> Reply | None:
-        """The answer from the cache; None when the object turned out damaged, or has gaps that
-        cannot be closed."""
+        """The answer from the cache; None when it turned out damaged, or cannot be completed."""
         decided = decide(visit.request, stored, stored.size)
         gaps = not all(stored.holds(*span) for span in decided.spans)
         status = CacheStatus(
@@ -176,7 +175,11 @@ class Viewers:
                 return await self._from_upstream(visit, None, "partial")
             if "only-if-cached" in visit.asked:
                 raise NotCached
-            instead = await ask_for_rest(visit, stored, decided, self._fetches)
+            try:
+                instead = await ask_for_rest(visit, stored, decided, self._fetches)
+            except ObjectDamaged as error:
+                await self._cache.damaged(visit.key, stored, error)
+                return None
             if instead is not None:
                 return await self._with_outcome(visit, None, "partial", instead)
             status = CacheStatus(cache=self._name, fwd="partial", stored=True)

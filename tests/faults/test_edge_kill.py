@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import tomli_w
 
+from edge.store.claim import Claim
 from edge.store.index import Index
 from tests.integration.edge_service import until
 from tests.integration.proxy_service import Asked, Got, RawOrigin, Viewer, raw_origin, response
@@ -98,6 +99,13 @@ class Edge:
         finally:
             process.kill()
             await asyncio.to_thread(process.wait)
+            await asyncio.to_thread(self._tidy)
+
+    def _tidy(self) -> None:
+        """Takes away what the next start would: there may be none."""
+        claim = Claim(self.cache)
+        claim.runtime()
+        claim.release()
 
     def orphans(self) -> set[int]:
         """The numbers of files that no record names."""
