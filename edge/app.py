@@ -81,8 +81,7 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
     async with AsyncExitStack() as stack:
         claim = await asyncio.to_thread(Claim, settings.cache_folder)
         stack.push_async_callback(asyncio.to_thread, claim.release)
-        several = settings.workers > 1
-        runtime = await asyncio.to_thread(claim.runtime) if several else None
+        runtime = await asyncio.to_thread(claim.runtime)
         await _serve(WorkerSpec(settings, 0, runtime), stop)
 
 
@@ -107,7 +106,7 @@ async def _serve(spec: WorkerSpec, stop: asyncio.Event) -> None:
         pool = Pool(context=context, timeouts=TIMEOUTS)
         stack.push_async_callback(pool.close)
         siblings = None
-        if spec.runtime is not None:
+        if settings.workers > 1:
             siblings = Siblings(spec.runtime, spec.number, settings.workers)
             stack.push_async_callback(siblings.close)
         fetches = fetches_of(settings, cache, pool, clock)
@@ -205,10 +204,10 @@ class _Worker:
 
     def _listeners(self) -> Sequence[Listener]:
         settings, number, runtime = self._settings, self._spec.number, self._spec.runtime
-        shared = runtime is not None
+        shared = settings.workers > 1
         listeners = [Listener(ViewerServer(self._front.handle), settings.listen, shared=shared)]
         admin: ListenSettings | Path | None = settings.admin
-        if runtime is not None:
+        if shared:
             internal = ViewerServer(self._front.handle_internal)
             listeners.append(Listener(internal, viewers_socket(runtime, number)))
             admin = settings.admin if number == 0 else admin_socket(runtime, number)

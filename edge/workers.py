@@ -33,7 +33,7 @@ class WorkerSpec(msgspec.Struct, frozen=True):
 
     settings: Settings
     number: int
-    runtime: Path | None
+    runtime: Path
     """The folder of what the workers share while they run, such as their Unix sockets."""
 
 

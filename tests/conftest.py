@@ -26,6 +26,8 @@ ALSO_BLOCKING = (
     (socket, "getaddrinfo"),
 )
 """What blockbuster does not know by itself."""
+IN_MEMORY = {"os.open": {"__init__"}, "os.unlink": {"remove", "release"}, "os.stat": {"evicted"}}
+"""Calls on files that are in memory, where no disk can keep anybody waiting."""
 
 
 def pytest_asyncio_loop_factories(
@@ -74,6 +76,8 @@ def no_blocking_calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         )
     # The driver looks once, when a client is made, whether it runs in a container.
     watcher.functions["os.stat"].can_block_in("pymongo/pool_options.py", "get_container_env_info")
+    for name, functions in IN_MEMORY.items():
+        watcher.functions[name].can_block_in("edge/store/memory.py", functions)
     watcher.activate()
     yield heard
     watcher.deactivate()

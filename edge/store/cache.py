@@ -23,7 +23,7 @@ from edge.policy.stored import Stored
 from edge.store.body import Body
 from edge.store.files import SLICE, ObjectDamaged, ObjectFile, file_of, read_whole
 from edge.store.index import Index, Record, digest_of
-from edge.store.memory import MemoryTier
+from edge.store.memory import MemoryTier, Resident
 from edge.store.opening import opened
 from edge.store.orphans import remove_orphans
 from edge.store.purges import PurgeNotes
@@ -41,7 +41,7 @@ class Cache:
     def __init__(
         self,
         folder: Path,
-        runtime: Path | None,
+        runtime: Path,
         *,
         disk_budget: int,
         memory_budget: int,
@@ -51,11 +51,10 @@ class Cache:
         """Opens index and files; ``open`` is what others call."""
         self._objects = folder / "objects"
         self._incoming = folder / "incoming"
-        for part in (self._objects, self._incoming):
+        for part in (self._objects, self._incoming, runtime):
             part.mkdir(parents=True, exist_ok=True)
-        self._index = Index(folder / "index")
-        shared = None if runtime is None else runtime / "shared"
-        self._shared = Shared(shared, fresh=worker == 0)
+        self._shared = Shared(runtime / "shared", fresh=worker == 0)
+        self._index = Index(folder / "index", self._shared.key_changed)
         self.disk_budget = disk_budget // workers
         self._eviction = Eviction(self.disk_budget, self._shared.uses)
         self._worker = worker
@@ -64,7 +63,10 @@ class Cache:
         self.purges = PurgeNotes(self._index, self._shared)
         self._swept = 0
         self._growing = asyncio.Lock()
-        self.memory = MemoryTier(memory_budget // workers)
+        self.memory = MemoryTier(
+            runtime / "memory", memory_budget // workers, self._shared.visits, worker=worker
+        )
+        self._promotions: dict[int, asyncio.Task[bytes]] = {}
         self.evictions = 0
         self.corrupted = 0
         self._load()
@@ -73,7 +75,7 @@ class Cache:
     async def open(
         cls,
         folder: Path,
-        runtime: Path | None,
+        runtime: Path,
         *,
         disk_budget: int,
         memory_budget: int,
@@ -84,8 +86,7 @@ class Cache:
 
         Args:
             folder: where it is.
-            runtime: where the workers keep what only matters while they run, not on its disk; None
-                for a single one.
+            runtime: where the workers keep what only matters while they run, in memory.
             disk_budget: bytes that all workers' objects may have together.
             memory_budget: bytes that all workers may keep in memory.
             worker: which worker this is; number 0 is started first and puts the folder in order.
@@ -162,13 +163,10 @@ class Cache:
         Raises:
             ObjectDamaged: they are not what was stored, or gone.
         """
-        whole = self.memory.get(stored.number)
-        if whole is None and stored.complete and self.memory.fits(stored.size):
-            whole = await asyncio.to_thread(read_whole, self._objects, stored)
-            self.memory.put(stored.number, whole)
+        whole = await self._in_memory(stored)
         if whole is not None:
             for offset in range(start, stop, SLICE):
-                yield whole[offset : min(offset + SLICE, stop)]
+                yield bytes(whole[offset : min(offset + SLICE, stop)])
             return
         file = await opened(lambda: ObjectFile(self._objects, stored))
         try:
@@ -179,6 +177,49 @@ class Cache:
                 start = end
         finally:
             file.close()
+
+    def resident(self, stored: Stored) -> Resident | None:
+        """A complete object that is in memory; never waits for a disk."""
+        return self.memory.get(stored.number, stored.size) if stored.complete else None
+
+    async def _in_memory(self, stored: Stored) -> memoryview | bytes | None:
+        """All bytes of an object that is in memory, or belongs there; None otherwise."""
+        resident = self.resident(stored) if stored.size else None
+        if resident is not None:
+            return resident.view
+        if not stored.complete or not self.memory.fits(stored.size):
+            return None
+        promotion = self._promotions.get(stored.number)
+        if promotion is None:
+            promotion = asyncio.create_task(self._promote(stored))
+            self._promotions[stored.number] = promotion
+            promotion.add_done_callback(lambda done: self._promoted(stored.number, done))
+        return await asyncio.shield(promotion)
+
+    def _promoted(self, number: int, done: asyncio.Task[bytes]) -> None:
+        del self._promotions[number]
+        if not done.cancelled():
+            # Whoever waited is told; when nobody waits any more, nobody needs to be.
+            done.exception()
+
+    async def _promote(self, stored: Stored) -> bytes:
+        """Reads an object from the disk and puts it into memory.
+
+        Raises:
+            ObjectDamaged: it is not what was stored, or gone.
+        """
+        whole = await asyncio.to_thread(read_whole, self._objects, stored)
+        number = stored.number
+        if self.memory.reserve(number, stored.size):
+            try:
+                if not await asyncio.to_thread(self.memory.put, number, whole):
+                    self.memory.release(number)
+                elif number not in self.memory:
+                    # It was evicted while it was written.
+                    self.memory.remove(number)
+            except OSError as error:
+                self.memory.full(number, error)
+        return whole
 
     async def damaged(self, key: str, stored: Stored, error: ObjectDamaged) -> None:
         """Drops an object that turned out damaged, unless it was replaced or evicted meanwhile."""
@@ -335,6 +376,7 @@ class Cache:
 
     async def sweep(self) -> None:
         """Deletes what purges have taken, and writes down what they made stale."""
+        self.memory.tidy()
         last = self.purges.sequence
         if last == self._swept:
             return

@@ -54,14 +54,20 @@ def digest_of(key: str) -> bytes:
 class Index:
     """Records by the digests of their keys, objects by number, and the purges that matter."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, changed: Callable[[bytes], None] = lambda _: None) -> None:
         """Opens the index in ``folder``; a damaged one is made anew, for a cache can be refilled.
+
+        Args:
+            folder: where it is.
+            changed: is told the digest of each key whose record has changed, after the commit.
 
         Raises:
             StorageFull: no space is left for it.
             Unavailable: it cannot be opened.
         """
         self._folder = folder
+        self._changed = changed
+        self._touched: set[bytes] = set()
         try:
             self._open()
         except lmdb.DiskError as error:
@@ -213,6 +219,10 @@ class Index:
             raise StorageFull(where="the cache's index") from error
         except lmdb.Error as error:
             raise Unavailable(what="the cache's index", reason=str(error)) from error
+        finally:
+            touched, self._touched = self._touched, set()
+            for digest in touched:
+                self._changed(digest)
 
     def put(self, key: str, stored: Stored) -> Write[list[int]]:
         """Stores a response in place of the one for the same selecting fields.
@@ -361,6 +371,7 @@ class Index:
     def _put_record(
         self, transaction: lmdb.Transaction, digest: bytes, record: Record, gone: Iterable[int]
     ) -> None:
+        self._touched.add(digest)
         for number in gone:
             transaction.delete(_NUMBER.pack(number), db=self._objects)
         if record.variants:

@@ -17,13 +17,13 @@ class PurgeNotes:
     def __init__(self, index: Index, shared: Shared) -> None:
         self._index = index
         self._shared = shared
-        self._seen = b""
+        self._seen: int | None = None
         self._purges = Purges()
         self._floor = 0
 
     def current(self) -> Purges:
         """The purges that matter now, whichever process they were asked of."""
-        generation = self._shared.generation
+        generation = self._shared.generation[0]
         if generation != self._seen:
             purges, self._floor = self._index.purges()
             self._purges = Purges(purges)

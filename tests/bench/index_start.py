@@ -78,7 +78,7 @@ async def measure(folder: Path) -> None:
     """Opens the cache, and prints what that took."""
     before = resource.getrusage(resource.RUSAGE_SELF)
     began = time.perf_counter()
-    cache = await Cache.open(folder, None, disk_budget=1 << 50, memory_budget=0)
+    cache = await Cache.open(folder, folder / "runtime", disk_budget=1 << 50, memory_budget=0)
     wall = time.perf_counter() - began
     after = resource.getrusage(resource.RUSAGE_SELF)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

@@ -61,7 +61,7 @@ def stored_of(number: int, size: int) -> Stored:
 
 @asynccontextmanager
 async def opened(folder: Path, *, disk: int = 100 * MIB, memory: int = 0) -> AsyncIterator[Cache]:
-    cache = await Cache.open(folder, None, disk_budget=disk, memory_budget=memory)
+    cache = await Cache.open(folder, folder / "runtime", disk_budget=disk, memory_budget=memory)
     try:
         yield cache
     finally:

@@ -23,11 +23,11 @@ async def data(tmp_path: Path) -> Path:
 
 async def opened(folder: Path) -> int:
     """Opens the cache, stores something, and opens it again; how many objects it began with."""
-    cache = await Cache.open(folder, None, disk_budget=1 << 50, memory_budget=0)
+    cache = await Cache.open(folder, folder / "runtime", disk_budget=1 << 50, memory_budget=0)
     before = len(cache)
     await cache.purges.add(Scope.EVERYTHING, "", soft=True, now=0.0)
     await cache.close()
-    cache = await Cache.open(folder, None, disk_budget=1 << 50, memory_budget=0)
+    cache = await Cache.open(folder, folder / "runtime", disk_budget=1 << 50, memory_budget=0)
     assert cache.purges.sequence == 1
     await cache.close()
     return before
