@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Protocol
 
 import msgspec
 
@@ -74,45 +75,151 @@ class AccessRecord:
     """The version of TLS; None without."""
 
 
-def json_line(record: AccessRecord) -> bytes:
-    """A JSON object and a line feed; times are RFC 3339 in UTC, with milliseconds."""
-    moment = datetime.fromtimestamp(record.time, UTC).isoformat(timespec="milliseconds")
-    document = {
-        "time": moment.replace("+00:00", "Z"),
-        "duration": round(record.duration, 6),
-        "client": _safe(record.client),
-        "method": _safe(record.method),
-        "host": _safe(record.host),
-        "target": _safe(_public(record.target)),
-        "version": _safe(record.version),
-        "status": record.status,
-        "sent": record.sent,
-        "cache_result": record.cache_result,
-        "cache_status": _safe(_public(record.cache_status)),
-        "referrer": None if record.referrer is None else _safe(_public(record.referrer)),
-        "user_agent": None if record.user_agent is None else _safe(record.user_agent),
-        "request_received": record.request_received,
-        "tls": record.tls,
-    }
-    return msgspec.json.encode(document) + b"\n"
+class LineFormat(Protocol):
+    """How lines are written: in parts, since most of a line is the same for many requests."""
+
+    def client(self, address: str, tls: str | None) -> str:
+        """The part about a connection."""
+        ...
+
+    def answer(
+        self,
+        method: str,
+        host: str,
+        target: str,
+        version: str,
+        status: int,
+        sent: int,
+        cache_result: str,
+        cache_status: str,
+    ) -> str:
+        """The part about what was asked and answered."""
+        ...
+
+    def viewer(self, referrer: str | None, user_agent: str | None, received: int) -> str:
+        """The part about what the viewer said of itself, and the bytes of content it sent."""
+        ...
+
+    def line(self, time: float, duration: float, client: str, answer: str, viewer: str) -> str:
+        """A line made of its parts, with the line feed."""
+        ...
 
 
-def combined_line(record: AccessRecord) -> bytes:
+class JsonLines:
+    """A JSON object a line; times are RFC 3339 in UTC, with milliseconds."""
+
+    def __init__(self) -> None:
+        self._second = -1
+        self._day = ""
+
+    def client(self, address: str, tls: str | None) -> str:
+        """Client and tls."""
+        return f'"client":{_json(address)},"tls":{"null" if tls is None else _json(tls)},'
+
+    def answer(
+        self,
+        method: str,
+        host: str,
+        target: str,
+        version: str,
+        status: int,
+        sent: int,
+        cache_result: str,
+        cache_status: str,
+    ) -> str:
+        """From method to cache_status."""
+        return (
+            f'"method":{_json(method)},"host":{_json(host)},"target":{_json(_public(target))},'
+            f'"version":{_json(version)},"status":{status},"sent":{sent},'
+            f'"cache_result":"{cache_result}","cache_status":{_json(_public(cache_status))},'
+        )
+
+    def viewer(self, referrer: str | None, user_agent: str | None, received: int) -> str:
+        """Referrer, user_agent and request_received."""
+        told = "null" if referrer is None else _json(_public(referrer))
+        agent = "null" if user_agent is None else _json(user_agent)
+        return f'"referrer":{told},"user_agent":{agent},"request_received":{received}'
+
+    def line(self, time: float, duration: float, client: str, answer: str, viewer: str) -> str:
+        """One object."""
+        second = int(time // 1)
+        if second != self._second:
+            self._second = second
+            self._day = datetime.fromtimestamp(second, UTC).isoformat().removesuffix("+00:00")
+        return (
+            f'{{"time":"{self._day}.{int((time - second) * 1000):03d}Z","duration":{duration:.6f},'
+            f"{client}{answer}{viewer}}}\n"
+        )
+
+
+class CombinedLines:
     """Apache's combined log format (mod_log_config: ``%h %l %u %t "%r" %>s %b`` and two fields)."""
-    moment = datetime.fromtimestamp(record.time, UTC)
-    when = f"{moment.day:02d}/{_MONTHS[moment.month - 1]}/{moment:%Y:%H:%M:%S} +0000"
-    client = _safe(record.client, _UNSAFE_BARE) or "-"
-    request = " ".join(
-        _safe(part, _UNSAFE_IN_QUOTES)
-        for part in (record.method, _public(record.target), record.version)
+
+    def __init__(self) -> None:
+        self._second = -1
+        self._when = ""
+
+    def client(self, address: str, tls: str | None) -> str:  # noqa: ARG002 - it has no place
+        """``%h %l %u``."""
+        return f"{_safe(address, _UNSAFE_BARE) or '-'} - -"
+
+    def answer(
+        self,
+        method: str,
+        host: str,  # noqa: ARG002 - it has no place
+        target: str,
+        version: str,
+        status: int,
+        sent: int,
+        cache_result: str,  # noqa: ARG002 - it has no place
+        cache_status: str,  # noqa: ARG002 - it has no place
+    ) -> str:
+        """``"%r" %>s %b``."""
+        request = " ".join(
+            _safe(part, _UNSAFE_IN_QUOTES) for part in (method, _public(target), version)
+        )
+        return f'"{request}" {status} {sent or "-"}'
+
+    def viewer(self, referrer: str | None, user_agent: str | None, received: int) -> str:  # noqa: ARG002 - it has no place
+        """Referer and User-Agent."""
+        told = "-" if referrer is None else _public(referrer)
+        agent = "-" if user_agent is None else user_agent
+        return f'"{_safe(told, _UNSAFE_IN_QUOTES)}" "{_safe(agent, _UNSAFE_IN_QUOTES)}"'
+
+    def line(self, time: float, duration: float, client: str, answer: str, viewer: str) -> str:  # noqa: ARG002 - it has no place
+        """One line."""
+        second = int(time // 1)
+        if second != self._second:
+            self._second = second
+            moment = datetime.fromtimestamp(second, UTC)
+            month = _MONTHS[moment.month - 1]
+            self._when = f"{moment.day:02d}/{month}/{moment:%Y:%H:%M:%S} +0000"
+        return f"{client} [{self._when}] {answer} {viewer}\n"
+
+
+def render(lines: LineFormat, record: AccessRecord) -> bytes:
+    """The line of ``record``."""
+    answer = lines.answer(
+        record.method,
+        record.host,
+        record.target,
+        record.version,
+        record.status,
+        record.sent,
+        record.cache_result,
+        record.cache_status,
     )
-    referrer = "-" if record.referrer is None else _public(record.referrer)
-    agent = "-" if record.user_agent is None else record.user_agent
-    line = (
-        f'{client} - - [{when}] "{request}" {record.status} {record.sent or "-"} '
-        f'"{_safe(referrer, _UNSAFE_IN_QUOTES)}" "{_safe(agent, _UNSAFE_IN_QUOTES)}"\n'
-    )
-    return line.encode("ascii")
+    return lines.line(
+        record.time,
+        record.duration,
+        lines.client(record.client, record.tls),
+        answer,
+        lines.viewer(record.referrer, record.user_agent, record.request_received),
+    ).encode("ascii")
+
+
+def _json(text: str) -> str:
+    return msgspec.json.encode(_safe(text)).decode()
 
 
 def _public(text: str) -> str:

@@ -9,12 +9,12 @@ import fcntl
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
 from common import logs
-from edge.policy.access_line import AccessRecord, combined_line, json_line
+from edge.policy.access_line import AccessRecord, CombinedLines, JsonLines, LineFormat, render
 
 FLUSH_EVERY = 1.0
 """Seconds: what a kill -9 may cost."""
@@ -25,6 +25,9 @@ MOST_WAITING = 100_000
 """Records that wait for a slow or full disk; further ones are dropped, and counted."""
 RENDERED_AT_ONCE = 16
 """Lines that are rendered until the event loop may go on: it waits for this thread meanwhile."""
+
+LineParts = tuple[float, float, str, str, str]
+"""When a request began, its seconds, and the parts of its line: client, answer, viewer."""
 
 _log = logs.get(__name__)
 
@@ -44,14 +47,13 @@ class AccessLog:
             keep: how many of those are kept.
         """
         self._path = path
-        self._render: Callable[[AccessRecord], bytes] = (
-            json_line if line_format == "json" else combined_line
-        )
+        self.lines: LineFormat = JsonLines() if line_format == "json" else CombinedLines()
+        """Renders parts of lines. Its ``line`` belongs to the thread that writes."""
         self._rotate_at = rotate_at
         self._keep = keep
         # Only appended to on the event loop and only cut at its start in the thread, each in one
         # operation of a list, which needs no lock.
-        self._waiting: list[AccessRecord] = []
+        self._waiting: list[AccessRecord | LineParts] = []
         self._wake = asyncio.Event()
         self._writing = threading.Lock()
         self._file = -1
@@ -59,8 +61,8 @@ class AccessLog:
         self.dropped = 0
         """Records that will never be written."""
 
-    def note(self, record: AccessRecord) -> None:
-        """Takes a record; it is written soon."""
+    def note(self, record: AccessRecord | LineParts) -> None:
+        """Takes a record, or the parts of its line; it is written soon."""
         waiting = self._waiting
         if len(waiting) >= MOST_WAITING:
             self.dropped += 1
@@ -116,13 +118,17 @@ class AccessLog:
                     )
                 self._failing = False
 
-    def _rendered(self, records: Sequence[AccessRecord]) -> bytes:
-        lines = []
+    def _rendered(self, records: Sequence[AccessRecord | LineParts]) -> bytes:
+        rendered: list[bytes] = []
+        lines = self.lines
         for number, record in enumerate(records, start=1):
-            lines.append(self._render(record))
+            if isinstance(record, tuple):
+                rendered.append(lines.line(*record).encode("ascii"))
+            else:
+                rendered.append(render(lines, record))
             if number % RENDERED_AT_ONCE == 0:
                 time.sleep(0)
-        return b"".join(lines)
+        return b"".join(rendered)
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:

@@ -99,7 +99,7 @@ class Front:
         self, raw: web.BaseRequest, scheme: str, client: str, *, internal: bool
     ) -> web.StreamResponse:
         began, started = self._clock.now(), self._clock.monotonic()
-        self._counters.totals.active += 1
+        self._counters.active += 1
         visit: Visit | None = None
         try:
             visit = read_visit(raw, self._rules, scheme=scheme, client=client, internal=internal)
@@ -116,7 +116,7 @@ class Front:
             _log.exception("request failed unexpectedly", path=raw.raw_path[:200])
             return await self._refuse(raw, visit, NearcastError())
         finally:
-            self._counters.totals.active -= 1
+            self._counters.active -= 1
             if visit is not None and not internal:
                 seconds = self._clock.monotonic() - started
                 self._counters.count(visit.status, visit.result, visit.sent, seconds)

@@ -11,7 +11,14 @@ import hypothesis
 import pytest
 from hypothesis import strategies
 
-from edge.policy.access_line import LONGEST, SECRETS, AccessRecord, combined_line, json_line
+from edge.policy.access_line import (
+    LONGEST,
+    SECRETS,
+    AccessRecord,
+    CombinedLines,
+    JsonLines,
+    render,
+)
 
 RECORD = AccessRecord(
     time=1_000_000_000.1239,
@@ -34,6 +41,16 @@ COMBINED = re.compile(
     rb"(\S+) - - \[(\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d \+0000)\] "
     rb'"([^"]*)" (\d+) (\d+|-) "([^"]*)" "([^"]*)"\n'
 )
+
+
+def json_line(record: AccessRecord) -> bytes:
+    return render(JsonLines(), record)
+
+
+def combined_line(record: AccessRecord) -> bytes:
+    return render(CombinedLines(), record)
+
+
 Render = Callable[[AccessRecord], bytes]
 ANY_TEXT = strategies.text(strategies.characters(codec=None), max_size=80)
 
