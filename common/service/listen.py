@@ -3,16 +3,21 @@
 import asyncio
 import contextlib
 import errno
+import os
+import socket
 import ssl
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from aiohttp import web
 
-from common.errors import PortTaken, SettingsInvalid
+from common.errors import NearcastError, PortTaken, SettingsInvalid
+
+BACKLOG = 1024
+"""Connections that may wait to be accepted."""
 
 
 class ListenSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,8 +59,46 @@ class Listener:
     application: web.Application | web.Server
     settings: ListenSettings | Path
     """An address, or the path of a Unix socket."""
-    shared: bool = False
-    """Whether several processes answer on the same address (SO_REUSEPORT)."""
+    sockets: tuple[socket.socket, ...] = ()
+    """What is ``bound`` to the address already, by the process that hands it down."""
+
+
+def bound(settings: ListenSettings, *, shared: bool = False) -> tuple[socket.socket, ...]:
+    """Sockets at an address, one for each that its name stands for, on which nobody listens yet.
+
+    Looks names up: it belongs in a thread.
+
+    Args:
+        settings: the address.
+        shared: whether others may be bound to it too, and share its connections (SO_REUSEPORT).
+
+    Raises:
+        PortTaken: another program has the port.
+        SettingsInvalid: the address is not this machine's.
+    """
+    sockets: list[socket.socket] = []
+    try:
+        found = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+        for family, _, _, _, address in dict.fromkeys(found):
+            sockets.append(socket.socket(family, socket.SOCK_STREAM))
+            _bind(sockets[-1], address, shared=shared)
+    except OSError as error:
+        for one in sockets:
+            one.close()
+        raise _refused(settings, error) from error
+    return tuple(sockets)
+
+
+def _bind(one: socket.socket, address: Any, *, shared: bool) -> None:
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if one.family == socket.AF_INET6:
+        # Names that stand for IPv4 addresses too have a socket for each.
+        one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    if shared:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    one.bind(address)
 
 
 def server_context(settings: ListenSettings) -> ssl.SSLContext | None:
@@ -101,9 +144,9 @@ async def listening(
             await runner.setup()
             runners.append(runner)
             if isinstance(listener.settings, Path):
-                await web.UnixSite(runner, str(listener.settings), backlog=1024).start()
+                await _start_unix(runner, listener.settings)
             else:
-                await _start(runner, listener.settings, shared=listener.shared)
+                await _start(runner, listener.settings, listener.sockets)
         yield
     finally:
         await asyncio.gather(*(runner.cleanup() for runner in runners))
@@ -122,20 +165,27 @@ async def _name_server(_: web.Request, response: web.StreamResponse) -> None:
     response.headers["Server"] = "nearcast"
 
 
-async def _start(runner: web.BaseRunner, settings: ListenSettings, *, shared: bool) -> None:
-    site = web.TCPSite(
-        runner,
-        settings.host,
-        settings.port,
-        ssl_context=server_context(settings),
-        backlog=1024,
-        reuse_port=shared or None,
-    )
+async def _start(
+    runner: web.BaseRunner, settings: ListenSettings, sockets: tuple[socket.socket, ...]
+) -> None:
+    context = server_context(settings)
     try:
-        await site.start()
+        for one in sockets or await asyncio.to_thread(bound, settings):
+            await web.SockSite(runner, one, ssl_context=context, backlog=BACKLOG).start()
     except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise PortTaken(port=settings.port, host=settings.host) from error
-        raise SettingsInvalid(
-            file="listen", key=f"{settings.host}:{settings.port}", expected=str(error)
-        ) from error
+        raise _refused(settings, error) from error
+
+
+async def _start_unix(runner: web.BaseRunner, path: Path) -> None:
+    # Whoever connects meets this process or the one that was there before it, never nobody.
+    own = path.with_name(f"{path.name}.{os.getpid()}")
+    await web.UnixSite(runner, str(own), backlog=BACKLOG).start()
+    await asyncio.to_thread(own.replace, path)
+
+
+def _refused(settings: ListenSettings, error: OSError) -> NearcastError:
+    if error.errno == errno.EADDRINUSE:
+        return PortTaken(port=settings.port, host=settings.host)
+    return SettingsInvalid(
+        file="listen", key=f"{settings.host}:{settings.port}", expected=str(error)
+    )

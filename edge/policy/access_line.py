@@ -82,25 +82,21 @@ class LineFormat(Protocol):
         """The part about a connection."""
         ...
 
-    def answer(
-        self,
-        method: str,
-        host: str,
-        target: str,
-        version: str,
-        status: int,
-        sent: int,
-        cache_result: str,
-        cache_status: str,
-    ) -> str:
-        """The part about what was asked and answered."""
+    def asked(self, method: str, host: str, target: str, version: str) -> str:
+        """The part about what was asked."""
+        ...
+
+    def answered(self, status: int, sent: int, cache_result: str, cache_status: str) -> str:
+        """The part about the answer."""
         ...
 
     def viewer(self, referrer: str | None, user_agent: str | None, received: int) -> str:
         """The part about what the viewer said of itself, and the bytes of content it sent."""
         ...
 
-    def line(self, time: float, duration: float, client: str, answer: str, viewer: str) -> str:
+    def line(
+        self, time: float, duration: float, client: str, asked: str, answered: str, viewer: str
+    ) -> str:
         """A line made of its parts, with the line feed."""
         ...
 
@@ -116,21 +112,17 @@ class JsonLines:
         """Client and tls."""
         return f'"client":{_json(address)},"tls":{"null" if tls is None else _json(tls)},'
 
-    def answer(
-        self,
-        method: str,
-        host: str,
-        target: str,
-        version: str,
-        status: int,
-        sent: int,
-        cache_result: str,
-        cache_status: str,
-    ) -> str:
-        """From method to cache_status."""
+    def asked(self, method: str, host: str, target: str, version: str) -> str:
+        """From method to version."""
         return (
             f'"method":{_json(method)},"host":{_json(host)},"target":{_json(_public(target))},'
-            f'"version":{_json(version)},"status":{status},"sent":{sent},'
+            f'"version":{_json(version)},'
+        )
+
+    def answered(self, status: int, sent: int, cache_result: str, cache_status: str) -> str:
+        """From status to cache_status."""
+        return (
+            f'"status":{status},"sent":{sent},'
             f'"cache_result":"{cache_result}","cache_status":{_json(_public(cache_status))},'
         )
 
@@ -140,7 +132,9 @@ class JsonLines:
         agent = "null" if user_agent is None else _json(user_agent)
         return f'"referrer":{told},"user_agent":{agent},"request_received":{received}'
 
-    def line(self, time: float, duration: float, client: str, answer: str, viewer: str) -> str:
+    def line(
+        self, time: float, duration: float, client: str, asked: str, answered: str, viewer: str
+    ) -> str:
         """One object."""
         second = int(time // 1)
         if second != self._second:
@@ -148,7 +142,7 @@ class JsonLines:
             self._day = datetime.fromtimestamp(second, UTC).isoformat().removesuffix("+00:00")
         return (
             f'{{"time":"{self._day}.{int((time - second) * 1000):03d}Z","duration":{duration:.6f},'
-            f"{client}{answer}{viewer}}}\n"
+            f"{client}{asked}{answered}{viewer}}}\n"
         )
 
 
@@ -163,22 +157,16 @@ class CombinedLines:
         """``%h %l %u``."""
         return f"{_safe(address, _UNSAFE_BARE) or '-'} - -"
 
-    def answer(
-        self,
-        method: str,
-        host: str,  # noqa: ARG002 - it has no place
-        target: str,
-        version: str,
-        status: int,
-        sent: int,
-        cache_result: str,  # noqa: ARG002 - it has no place
-        cache_status: str,  # noqa: ARG002 - it has no place
-    ) -> str:
-        """``"%r" %>s %b``."""
+    def asked(self, method: str, host: str, target: str, version: str) -> str:  # noqa: ARG002 - the host has no place
+        """``"%r"``."""
         request = " ".join(
             _safe(part, _UNSAFE_IN_QUOTES) for part in (method, _public(target), version)
         )
-        return f'"{request}" {status} {sent or "-"}'
+        return f'"{request}"'
+
+    def answered(self, status: int, sent: int, cache_result: str, cache_status: str) -> str:  # noqa: ARG002 - the cache has no place
+        """``%>s %b``."""
+        return f"{status} {sent or '-'}"
 
     def viewer(self, referrer: str | None, user_agent: str | None, received: int) -> str:  # noqa: ARG002 - it has no place
         """Referer and User-Agent."""
@@ -186,7 +174,15 @@ class CombinedLines:
         agent = "-" if user_agent is None else user_agent
         return f'"{_safe(told, _UNSAFE_IN_QUOTES)}" "{_safe(agent, _UNSAFE_IN_QUOTES)}"'
 
-    def line(self, time: float, duration: float, client: str, answer: str, viewer: str) -> str:  # noqa: ARG002 - it has no place
+    def line(
+        self,
+        time: float,
+        duration: float,  # noqa: ARG002 - it has no place
+        client: str,
+        asked: str,
+        answered: str,
+        viewer: str,
+    ) -> str:
         """One line."""
         second = int(time // 1)
         if second != self._second:
@@ -194,26 +190,17 @@ class CombinedLines:
             moment = datetime.fromtimestamp(second, UTC)
             month = _MONTHS[moment.month - 1]
             self._when = f"{moment.day:02d}/{month}/{moment:%Y:%H:%M:%S} +0000"
-        return f"{client} [{self._when}] {answer} {viewer}\n"
+        return f"{client} [{self._when}] {asked} {answered} {viewer}\n"
 
 
 def render(lines: LineFormat, record: AccessRecord) -> bytes:
     """The line of ``record``."""
-    answer = lines.answer(
-        record.method,
-        record.host,
-        record.target,
-        record.version,
-        record.status,
-        record.sent,
-        record.cache_result,
-        record.cache_status,
-    )
     return lines.line(
         record.time,
         record.duration,
         lines.client(record.client, record.tls),
-        answer,
+        lines.asked(record.method, record.host, record.target, record.version),
+        lines.answered(record.status, record.sent, record.cache_result, record.cache_status),
         lines.viewer(record.referrer, record.user_agent, record.request_received),
     ).encode("ascii")
 

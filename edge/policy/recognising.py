@@ -6,7 +6,7 @@ doubt included, is not recognised, which says nothing about whether it is right.
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from common.http.fields import Fields
 
@@ -43,7 +43,7 @@ _BEGINNING = re.compile(
 _VERSION = b" HTTP/1.1\r"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Block:
     """The field lines of a request, from the line feed of its first line to the empty line."""
 
@@ -53,8 +53,6 @@ class Block:
     """Whether nothing in them changes the answer but what ``conditions`` has."""
     conditions: tuple[str | None, str | None, str | None, str | None] | None
     """If-None-Match, If-Modified-Since, Range and If-Range; None when none of them is there."""
-    memory: dict[str, object] = field(default_factory=dict)
-    """What readers of equal blocks remember of them."""
 
 
 def head_end(data: bytes, start: int) -> int:

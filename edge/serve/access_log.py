@@ -26,8 +26,8 @@ MOST_WAITING = 100_000
 RENDERED_AT_ONCE = 16
 """Lines that are rendered until the event loop may go on: it waits for this thread meanwhile."""
 
-LineParts = tuple[float, float, str, str, str]
-"""When a request began, its seconds, and the parts of its line: client, answer, viewer."""
+LineParts = tuple[float, float, str, str, str, str]
+"""When a request began, its seconds, and the parts of its line: client, asked, answered, viewer."""
 
 _log = logs.get(__name__)
 

@@ -54,17 +54,21 @@ class Prefetch:
 
     def answered(self, visit: Visit) -> None:
         """Takes note of an answer; returns at once."""
-        request = visit.request
-        if self._count == 0 or request.method != "GET" or visit.status not in {200, 206}:
+        if visit.request.method == "GET" and visit.status in {200, 206}:
+            self.watched(visit.key, visit.request)
+
+    def watched(self, key: str, request: Request) -> None:
+        """Takes note that a viewer gets what ``request`` asks for; returns at once."""
+        if self._count == 0:
             return
         if request.target.partition("?")[0].endswith(".m3u8"):
-            self._start(f"learn {visit.key}", self._learn(visit.key, request))
+            self._start(f"learn {key}", self._learn(key, request))
             return
         for target in self._watching.following(request.target, self._count):
-            key = self._rules.key(request.scheme, request.host, target)
-            if not self._cache.lookup(key):
+            next_key = self._rules.key(request.scheme, request.host, target)
+            if not self._cache.lookup(next_key):
                 ahead = dataclasses.replace(request, target=target, fields=Fields())
-                self._start(key, self._fetch(key, ahead))
+                self._start(next_key, self._fetch(next_key, ahead))
 
     def _start(self, name: str, work: Coroutine[None, None, None]) -> None:
         if name in self._tasks or len(self._tasks) >= AT_ONCE:

@@ -10,6 +10,7 @@ from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
 from common.http.fields import Pairs
+from edge.policy.heads import render_head
 
 SEND_STALL = 30.0
 """Seconds that a viewer may take for one slice before it is let go."""
@@ -76,22 +77,21 @@ class Reply(web.StreamResponse):
     def _head(self, request: web.BaseRequest, writer: AbstractStreamWriter) -> bytes:
         """The status line and the fields, those of this connection among them."""
         keep_alive = bool(request.keep_alive) and self._keep_alive is not False
-        lines = [f"HTTP/1.1 {self.status} {self.reason}"]
-        lines += [f"{name}: {value}" for name, value in self._pairs]
+        fields = list(self._pairs)
         if self._told is not None:
-            lines.append(f"Content-Length: {self._told}")
+            fields.append(("Content-Length", str(self._told)))
         elif not self._bare:
             if request.version >= (1, 1):
-                lines.append("Transfer-Encoding: chunked")
+                fields.append(("Transfer-Encoding", "chunked"))
                 writer.enable_chunking()
             else:
                 keep_alive = False
         if not keep_alive:
-            lines.append("Connection: close")
+            fields.append(("Connection", "close"))
         elif request.version < (1, 1):
-            lines.append("Connection: keep-alive")
+            fields.append(("Connection", "keep-alive"))
         self._keep_alive = keep_alive
-        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
+        return render_head(self.status, self.reason or "", tuple(fields))
 
     async def send(self, piece: bytes) -> None:
         """Sends content, and waits while the viewer is slow.
@@ -145,5 +145,4 @@ async def send_interim(request: web.BaseRequest, status: int, reason: str, field
     """Passes on an interim response (RFC 9110 §15.2); HTTP/1.0 knows none."""
     if request.version < (1, 1) or request.transport is None:
         return
-    lines = [f"HTTP/1.1 {status} {reason}", *(f"{name}: {value}" for name, value in fields)]
-    request.transport.write(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace"))
+    request.transport.write(render_head(status, reason, fields))

@@ -34,6 +34,11 @@ class Sender:
         """``fields``, with those that every response gets."""
         return Fields(fields).with_replaced(*self._added).pairs if self._added else fields
 
+    def told_of(self, decided: Decided, age: int | None, cache_status: str) -> Pairs:
+        """All fields of an answer from the cache, framing aside; without Age when that is None."""
+        fields = decided.fields if age is None else (*decided.fields, ("Age", str(age)))
+        return (*self.with_own(fields), ("Cache-Status", cache_status))
+
     async def send(
         self,
         visit: Visit,
@@ -54,11 +59,10 @@ class Sender:
         async with contextlib.aclosing(pieces):
             first = await anext(pieces, b"") if sends else b""
             visit.told(decided.status, result, str(status))
-            told = decided.fields
-            if result != "miss" or stored.age >= 1:
-                # RFC 9111 §5.1: Age says that the origin did not make this for the viewer.
-                told = (*told, ("Age", str(stored.age_at(self._clock.now()))))
-            fields = (*self.with_own(told), ("Cache-Status", visit.cache_status))
+            # RFC 9111 §5.1: Age says that the origin did not make this for the viewer.
+            aged = result != "miss" or stored.age >= 1
+            age = stored.age_at(self._clock.now()) if aged else None
+            fields = self.told_of(decided, age, visit.cache_status)
             reply = Reply(decided.status, decided.reason, fields, length=decided.length, bare=bare)
             await _stream(visit, reply, first, pieces if sends else None)
         return reply

@@ -6,11 +6,14 @@ import os
 import shutil
 import stat
 import tempfile
+import time
 from pathlib import Path
 
 from common.errors import NearcastError
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - what is made in it is checked to be one's own
+PATIENCE = 5.0
+"""Seconds that the processes of an edge that was killed get to leave."""
 
 
 class CacheInUse(NearcastError):
@@ -22,23 +25,35 @@ class RuntimeForeign(NearcastError):
 
 
 class Claim:
-    """The right to a cache folder, held until ``release`` or the end of the process."""
+    """The right to a cache folder, held until ``release`` or the end of the process.
+
+    It goes with its file descriptor (flock(2)): processes that inherit that hold it too.
+    """
 
     def __init__(self, folder: Path) -> None:
         """Claims ``folder``. Calls touch the disk: they belong in a thread.
 
         Raises:
-            CacheInUse: another process has it.
+            CacheInUse: another edge has it, and keeps it.
         """
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        self._file = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            os.close(self._file)
-            raise CacheInUse(folder=folder) from error
+        self.file = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        """The file descriptor that holds it."""
+        deadline = time.monotonic() + PATIENCE
+        while not self._locked():
+            if time.monotonic() > deadline:
+                os.close(self.file)
+                raise CacheInUse(folder=folder)
+            time.sleep(0.05)
         self._runtime: Path | None = None
+
+    def _locked(self) -> bool:
+        try:
+            fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
 
     def runtime(self) -> Path:
         """A folder of this edge's own, empty, in memory where the system has such.
@@ -53,7 +68,7 @@ class Claim:
         """Gives the folder up."""
         if self._runtime is not None:
             shutil.rmtree(self._runtime, ignore_errors=True)
-        os.close(self._file)
+        os.close(self.file)
 
 
 def _runtime_of(folder: Path) -> Path:
