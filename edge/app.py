@@ -2,9 +2,9 @@
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
-from pathlib import Path
 
 import msgspec
 from aiohttp import web
@@ -18,13 +18,13 @@ from common.messages import Heartbeat
 from common.metrics import new_registry
 from common.service import (
     Listener,
-    ListenSettings,
     add_health_routes,
     listening,
     new_client_session,
     problem_middleware,
 )
 from common.service.client import client_context
+from common.service.run import ProcessStop
 from edge.admin import Admin
 from edge.configured import access_log_of, fetches_of, name_of, rules_of
 from edge.fetch.connection import Timeouts
@@ -43,9 +43,17 @@ from edge.serve.prefetch import Prefetch
 from edge.serve.protocol import ViewerServer
 from edge.serve.requests import Visit
 from edge.settings import Settings
-from edge.store import Cache
 from edge.store.claim import Claim
-from edge.workers import Siblings, WorkerSpec, admin_socket, keep_running, viewers_socket
+from edge.workers import (
+    Line,
+    Siblings,
+    WorkerSpec,
+    YieldingCache,
+    admin_socket,
+    inherited,
+    supervisor_command,
+    viewers_socket,
+)
 
 __all__ = ["Settings", "main", "worker_main"]
 
@@ -69,7 +77,11 @@ _log = logs.get(__name__)
 async def main(settings: Settings, stop: asyncio.Event) -> None:
     """Serves until ``stop``, then drains.
 
+    A process that is told to end becomes its edge's supervisor, which starts the workers. Within
+    another program, this one is the only worker.
+
     Raises:
+        CacheInUse: another edge has the cache folder.
         SettingsInvalid: a setting cannot be carried out.
         StorageFull: no space is left for the cache's index.
         PortTaken: a port is another program's.
@@ -82,18 +94,22 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
         claim = await asyncio.to_thread(Claim, settings.cache_folder)
         stack.push_async_callback(asyncio.to_thread, claim.release)
         runtime = await asyncio.to_thread(claim.runtime)
-        await _serve(WorkerSpec(settings, 0, runtime), stop)
+        if isinstance(stop, ProcessStop):
+            command = await asyncio.to_thread(supervisor_command, settings, claim, runtime)
+            os.execv(command[0], command)  # noqa: S606 - it is this very program
+        alone = msgspec.structs.replace(settings, workers=1)
+        await _serve(WorkerSpec(alone, 0, runtime), stop)
 
 
-async def worker_main(spec: WorkerSpec, stop: asyncio.Event) -> None:
-    """Serves as one more worker process, until ``stop``; raises as ``main``."""
-    await _serve(spec, stop)
+async def worker_main(spec: WorkerSpec, stop: asyncio.Event, line: Line) -> None:
+    """Serves as a worker process, until ``stop``; raises as ``main``."""
+    await _serve(spec, stop, line)
 
 
-async def _serve(spec: WorkerSpec, stop: asyncio.Event) -> None:
+async def _serve(spec: WorkerSpec, stop: asyncio.Event, line: Line | None = None) -> None:
     settings, clock = spec.settings, SystemClock()
     async with AsyncExitStack() as stack:
-        cache = await Cache.open(
+        cache = await YieldingCache.open(
             settings.cache_folder,
             spec.runtime,
             disk_budget=settings.disk,
@@ -101,6 +117,7 @@ async def _serve(spec: WorkerSpec, stop: asyncio.Event) -> None:
             worker=spec.number,
             workers=settings.workers,
         )
+        assert isinstance(cache, YieldingCache)
         stack.push_async_callback(cache.close)
         context = await asyncio.to_thread(client_context, settings.ca)
         pool = Pool(context=context, timeouts=TIMEOUTS)
@@ -111,7 +128,7 @@ async def _serve(spec: WorkerSpec, stop: asyncio.Event) -> None:
             stack.push_async_callback(siblings.close)
         fetches = fetches_of(settings, cache, pool, clock)
         stack.push_async_callback(fetches.close)
-        await _Worker(spec, cache, pool, fetches, siblings, clock).run(stop)
+        await _Worker(spec, cache, pool, fetches, siblings, clock).run(stop, line)
 
 
 class _Worker:
@@ -120,7 +137,7 @@ class _Worker:
     def __init__(
         self,
         spec: WorkerSpec,
-        cache: Cache,
+        cache: YieldingCache,
         pool: Pool,
         fetches: Fetches,
         siblings: Siblings | None,
@@ -140,6 +157,10 @@ class _Worker:
         self._started_at = clock.now()
         self._ready = False
         self._reporter: Reporter | None = None
+        self._chores: list[Callable[[], Awaitable[None]]] = [self._tidy]
+        """What one process of each number does, until it is replaced or stops."""
+        self._doing: list[asyncio.Task[None]] = []
+        self._yielded = False
         rules = rules_of(settings)
         added = CROSS_ORIGIN if rules.objects_only else ()
         name = name_of(settings)
@@ -175,62 +196,83 @@ class _Worker:
             settings.credentials,
         )
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Serves until ``stop``."""
+    async def run(self, stop: asyncio.Event, line: Line | None) -> None:
+        """Serves until ``stop``; tells its supervisor on ``line``, where it has one."""
         if self._agent is not None:
             await self._agent.restore()
+            self._chores.append(self._agent.run)
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._viewers.close)
             stack.push_async_callback(self._prefetch.close)
-            tasks = [asyncio.create_task(_told(self._tidy, stop))]
+            tasks: list[asyncio.Task[None]] = []
             if self._access_log is not None:
                 tasks.append(asyncio.create_task(_told(self._access_log.run, stop)))
                 stack.push_async_callback(self._access_log.close)
             stack.push_async_callback(_end, tasks)
-            if self._agent is not None:
-                tasks.append(asyncio.create_task(_told(self._agent.run, stop)))
-            async with listening(self._listeners()):
+            stack.push_async_callback(_end, self._doing)
+            drain = self._settings.drain_seconds
+            async with listening(self._listeners(), shutdown_timeout=drain):
                 self._ready = True
                 if self._spec.number == 0:
-                    await self._lead(stack, tasks, stop)
+                    await self._lead(stack)
+                self._begin_chores(stop)
+                if line is not None:
+                    tasks.append(asyncio.create_task(_told(lambda: self._obey(line, stop), stop)))
+                    line.say("ready")
                 await stop.wait()
                 self._ready = False
-                await _end(tasks)
-                if self._reporter is not None:
-                    # So that no more viewers are sent here while the last ones are served.
-                    with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(1):
-                            await self._reporter.beat()
+                await _end(self._doing)
+                await self._take_leave()
+
+    def _begin_chores(self, stop: asyncio.Event) -> None:
+        self._doing += [asyncio.create_task(_told(chore, stop)) for chore in self._chores]
+
+    async def _obey(self, line: Line, stop: asyncio.Event) -> None:
+        """Leaves all that is written to the next process of this number, or takes it back."""
+        while True:
+            order = await line.orders.get()
+            self._yielded = order == "yield"
+            if self._yielded:
+                await _end(self._doing)
+                self._doing.clear()
+                await self._cache.give_way()
+                line.say("yielded")
+            else:
+                self._cache.take_back()
+                self._begin_chores(stop)
+
+    async def _take_leave(self) -> None:
+        """Sees to it that others do what is new while this process finishes what it has begun."""
+        if self._yielded and self._siblings is not None:
+            self._siblings.succeeded = True
+        elif not self._yielded and self._reporter is not None:
+            # So that no more viewers are sent here while the last ones are served.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1):
+                    await self._reporter.beat()
 
     def _listeners(self) -> Sequence[Listener]:
-        settings, number, runtime = self._settings, self._spec.number, self._spec.runtime
-        shared = settings.workers > 1
-        listeners = [Listener(ViewerServer(self._front.handle), settings.listen, shared=shared)]
-        admin: ListenSettings | Path | None = settings.admin
-        if shared:
+        settings, spec = self._settings, self._spec
+        viewers = ViewerServer(self._front.handle)
+        listeners = [Listener(viewers, settings.listen, inherited(spec.viewers))]
+        if settings.workers > 1:
             internal = ViewerServer(self._front.handle_internal)
-            listeners.append(Listener(internal, viewers_socket(runtime, number)))
-            admin = settings.admin if number == 0 else admin_socket(runtime, number)
-        if admin is not None:
+            listeners.append(Listener(internal, viewers_socket(spec.runtime, spec.number)))
+        if spec.number > 0:
+            admin = admin_socket(spec.runtime, spec.number)
             listeners.append(Listener(self._admin_application(), admin))
+        elif settings.admin is not None:
+            application = self._admin_application()
+            listeners.append(Listener(application, settings.admin, inherited(spec.admin)))
         return listeners
 
-    async def _lead(
-        self, stack: AsyncExitStack, tasks: list[asyncio.Task[None]], stop: asyncio.Event
-    ) -> None:
-        """Starts what the first process alone does."""
+    async def _lead(self, stack: AsyncExitStack) -> None:
+        """Prepares what the first process alone does."""
         settings = self._settings
-        for number in range(1, settings.workers):
-            spec = msgspec.structs.replace(self._spec, number=number)
-
-            async def run(spec: WorkerSpec = spec) -> None:
-                await keep_running(spec)
-
-            tasks.append(asyncio.create_task(_told(run, stop)))
         if settings.control is None or self._agent is None:
             return
         if self._siblings is not None:
-            tasks.append(asyncio.create_task(_told(self._watch_others, stop)))
+            self._chores.append(self._watch_others)
         session = await new_client_session(settings.ca, token=settings.control.token)
         stack.push_async_callback(session.close)
         self._reporter = Reporter(
@@ -241,7 +283,7 @@ class _Worker:
             compose=self._heartbeat,
             agent=self._agent,
         )
-        tasks.append(asyncio.create_task(_told(self._reporter.run, stop)))
+        self._chores.append(self._reporter.run)
 
     async def _tidy(self) -> None:
         """Deletes what crashes and purges have left, at leisure."""

@@ -241,4 +241,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         int,
         msgspec.Meta(description="Objects that are filled at the same time.", ge=1, le=256),
     ] = 4
+    drain_seconds: Annotated[
+        float,
+        msgspec.Meta(
+            description="Time that answers in flight get to finish when a process ends.",
+            ge=0,
+            le=3600,
+            extra={"unit": "seconds"},
+        ),
+    ] = 30.0
     log_level: LogLevel = "info"

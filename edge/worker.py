@@ -1,4 +1,4 @@
-"""A worker process of an edge, started by the edge's first process and ended with it."""
+"""A worker process of an edge, started by the edge's supervisor and ended with it."""
 
 import asyncio
 import os
@@ -6,7 +6,7 @@ import sys
 
 from common.service import run_role
 from edge.app import worker_main
-from edge.workers import WorkerSpec, decode_spec
+from edge.workers import Line, WorkerSpec, decode_spec
 
 
 async def _run(spec: WorkerSpec, stop: asyncio.Event) -> None:
@@ -15,23 +15,33 @@ async def _run(spec: WorkerSpec, stop: asyncio.Event) -> None:
     transport, _ = await loop.connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(reader), sys.stdin.buffer
     )
-    watching = asyncio.create_task(_stop_at_end(reader, stop))
+    line = Line(asyncio.Queue(), _say)
+    listening = asyncio.create_task(_take_orders(reader, line))
     try:
-        await worker_main(spec, stop)
+        await worker_main(spec, stop, line)
     finally:
-        watching.cancel()
+        listening.cancel()
         transport.close()
 
 
-async def _stop_at_end(reader: asyncio.StreamReader, stop: asyncio.Event) -> None:
-    while await reader.read(1024):
-        pass
-    stop.set()
+async def _take_orders(reader: asyncio.StreamReader, line: Line) -> None:
+    while order := await reader.readline():
+        line.orders.put_nowait(order.strip().decode())
+    # The supervisor was killed: whoever starts it anew waits for the claim that this one holds.
+    os._exit(1)
+
+
+def _say(word: str) -> None:
+    os.write(sys.stdout.fileno(), word.encode() + b"\n")
 
 
 def main() -> int:
     """Runs the worker that standard input describes; the exit status."""
-    spec = decode_spec(_first_line())
+    _say("loaded")
+    line = _first_line()
+    if not line:
+        return 1
+    spec = decode_spec(line)
     return run_role("edge", lambda stop: _run(spec, stop), log_level=spec.settings.log_level)
 
 
@@ -41,7 +51,7 @@ def _first_line() -> bytes:
     while not line.endswith(b"\n"):
         byte = os.read(sys.stdin.fileno(), 1)
         if not byte:
-            break
+            return b""
         line += byte
     return bytes(line)
 

@@ -1,31 +1,33 @@
-"""Several processes that answer viewers from one cache.
+"""Several processes that answer viewers from one cache, and what each knows of the others.
 
-The first starts the others and starts them again when they end; they end when it does. Each key
-belongs to one of them: what another cannot answer from the cache it passes on to that one, over a
-Unix socket that only this edge's user may enter, so that a missing object is fetched once for all.
+Each key belongs to one of them: what another cannot answer from the cache it passes on to that one,
+over a Unix socket that only this edge's user may enter, so that a missing object is fetched once
+for all. A process that is being replaced first yields: it stores and evicts no more.
 """
 
 import asyncio
 import contextlib
-import sys
+import socket
 from collections.abc import AsyncIterable, AsyncIterator, Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
-from common import logs
 from common.errors import NearcastError
+from common.service.listen import bound
 from common.settings import convert_setting
 from edge.fetch.connection import Endpoint, UpstreamRequest
 from edge.fetch.pool import Exchange, Pool
+from edge.policy.coverage import Span
 from edge.policy.messages import Request
+from edge.policy.stored import Stored
 from edge.settings import Settings
+from edge.store import Body, Cache
+from edge.store.claim import Claim
+from edge.supervisor import Plan, command_of
 
-RESTART_PAUSE = 1.0
-"""Seconds before a worker that ended is started again."""
 INTERNAL = ("nearcast-scheme", "nearcast-client", "nearcast-sha256")
-
-_log = logs.get(__name__)
 
 
 class WorkerSpec(msgspec.Struct, frozen=True):
@@ -35,6 +37,51 @@ class WorkerSpec(msgspec.Struct, frozen=True):
     number: int
     runtime: Path
     """The folder of what the workers share while they run, such as their Unix sockets."""
+    viewers: tuple[int, ...] = ()
+    """File descriptors of the sockets where it answers viewers; without, it binds its own."""
+    admin: tuple[int, ...] = ()
+    """Those where it answers operators."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A worker's line to its supervisor."""
+
+    orders: asyncio.Queue[str]
+    """``yield``: store no more, another process of this number starts. ``resume``: it did not."""
+    say: Callable[[str], None]
+    """Tells how far it is: ``yielded``, and ``ready`` to serve."""
+
+
+class YieldingCache(Cache):
+    """A cache that can leave storing and evicting to another process of the same number."""
+
+    _yielded = False
+    _budget = 0
+    _storing = 0
+
+    async def give_way(self) -> None:
+        """Stores no more; returns when what is being stored is."""
+        if not self._yielded:
+            self._yielded = True
+            self._budget, self.memory.budget = self.memory.budget, 0
+        while self._storing:  # noqa: ASYNC110 - it takes a few commits, once in a worker's life
+            await asyncio.sleep(0.01)
+
+    def take_back(self) -> None:
+        """Stores again."""
+        self._yielded = False
+        self.memory.budget = self._budget
+
+    async def commit(self, key: str, stored: Stored, body: Body, arrived: Span) -> Stored | None:
+        """As ``Cache.commit``; None once it has given way."""
+        if self._yielded:
+            return None
+        self._storing += 1
+        try:
+            return await super().commit(key, stored, body, arrived)
+        finally:
+            self._storing -= 1
 
 
 def viewers_socket(runtime: Path, number: int) -> Path:
@@ -55,10 +102,12 @@ class Siblings:
         self._number = number
         self._count = count
         self._pool = Pool(context=None)
+        self.succeeded = False
+        """Whether another process has this worker's number now."""
 
     def is_own(self, owner: int) -> bool:
         """Whether ``owner`` is this worker."""
-        return owner == self._number
+        return owner == self._number and not self.succeeded
 
     @contextlib.asynccontextmanager
     async def ask(
@@ -117,39 +166,45 @@ class Siblings:
         await self._pool.close()
 
 
-async def keep_running(spec: WorkerSpec) -> None:
-    """Runs a worker process for ever."""
-    while True:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "edge.worker", stdin=asyncio.subprocess.PIPE
+def supervisor_command(settings: Settings, claim: Claim, runtime: Path) -> list[str]:
+    """The command of the supervisor that takes over from this process, in its place.
+
+    Looks names up and binds addresses: it belongs in a thread.
+
+    Args:
+        settings: the edge's.
+        claim: the claim on its cache folder.
+        runtime: the folder that is the claim's.
+
+    Raises:
+        PortTaken: a port is another program's.
+        SettingsInvalid: an address is not this machine's.
+    """
+    several = settings.workers > 1
+    for one in bound(settings.listen) if several else ():
+        # Ports that are shared are lent to every program of this user: this tells them apart.
+        one.close()
+    viewers = [bound(settings.listen, shared=several) for _ in range(settings.workers)]
+    admin = () if settings.admin is None else bound(settings.admin)
+    return command_of(
+        Plan(
+            settings=msgspec.json.decode(msgspec.json.encode(settings, enc_hook=str)),
+            runtime=str(runtime),
+            claim=claim.file,
+            # Detached: they are open for as long as a process has them, in whatever program.
+            viewers=[[one.detach() for one in sockets] for sockets in viewers],
+            admin=[one.detach() for one in admin],
         )
-        assert process.stdin is not None
-        try:
-            # The pipe stays open: its end tells the worker that this process is gone.
-            process.stdin.write(encode_spec(spec) + b"\n")
-            await process.stdin.drain()
-            status = await process.wait()
-            _log.warning("a worker process ended", worker=spec.number, status=status)
-        except OSError as error:
-            _log.warning("a worker process did not start", worker=spec.number, reason=str(error))
-        finally:
-            process.stdin.close()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(10):
-                    await process.wait()
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-        await asyncio.sleep(RESTART_PAUSE)
+    )
 
 
-def encode_spec(spec: WorkerSpec) -> bytes:
-    """``spec`` in one line."""
-    return msgspec.json.encode(spec, enc_hook=str)
+def inherited(files: tuple[int, ...]) -> tuple[socket.socket, ...]:
+    """The sockets of file descriptors that a process was started with."""
+    return tuple(socket.socket(fileno=file) for file in files)
 
 
 def decode_spec(line: bytes) -> WorkerSpec:
-    """The spec that ``encode_spec`` wrote.
+    """The spec that the supervisor wrote.
 
     Raises:
         MsgspecError: it is none.

@@ -14,6 +14,10 @@ Main = Callable[[asyncio.Event], Awaitable[None]]
 """A role's main coroutine: works until the event is set, then drains and returns."""
 
 
+class ProcessStop(asyncio.Event):
+    """Set when this process is told to end: its holder is a process's whole purpose."""
+
+
 def run_role(role: str, main: Main, *, log_level: str = "info") -> int:
     """Runs ``main`` on uvloop until it returns; SIGTERM and SIGINT set its event.
 
@@ -41,7 +45,7 @@ def os_sentence(error: OSError) -> str:
 
 
 async def _supervise(role: str, main: Main) -> None:
-    stop = asyncio.Event()
+    stop = ProcessStop()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
