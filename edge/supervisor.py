@@ -16,7 +16,7 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -108,14 +108,13 @@ class Worker:
         with contextlib.suppress(ProcessLookupError):
             self.process.send_signal(number)
 
-    async def left(self, within: float) -> None:
-        """Waits until it has ended; kills it when it takes too long."""
-        try:
+    async def left(self, within: float) -> int:
+        """Its exit status, once it has ended; kills it when it takes too long."""
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within):
-                await self.process.wait()
-        except TimeoutError:
-            self.send(signal.SIGKILL)
-            await self.process.wait()
+                return await self.process.wait()
+        self.send(signal.SIGKILL)
+        return await self.process.wait()
 
 
 class Seat:
@@ -134,8 +133,7 @@ class Seat:
         if await self._ready(worker):
             self._take(worker)
             return 0
-        worker.send(signal.SIGKILL)
-        status = await worker.process.wait()
+        status = await worker.left(LEAVE_WITHIN)
         if status != 1:
             # Otherwise it has said why.
             _log.error("a worker does not start", worker=self._number, status=status)
@@ -188,8 +186,7 @@ class Seat:
             return None
         if await self._ready(fresh, old):
             return fresh
-        fresh.send(signal.SIGKILL)
-        await fresh.process.wait()
+        await fresh.left(LEAVE_WITHIN)
         if old is not None:
             old.tell("resume")
         return None
@@ -241,7 +238,7 @@ class Supervisor:
         self._workers.append(worker)
         return worker
 
-    def watch(self, work: Any) -> None:
+    def watch(self, work: Coroutine[Any, Any, None]) -> None:
         """Runs ``work`` until the end."""
         task = asyncio.create_task(work)
         self._watches.add(task)

@@ -1,41 +1,101 @@
 """An edge of several worker processes, which share one cache."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
+import tomli_w
 
-from common.service import ListenSettings
-from edge.settings import AccessLogSettings
-from tests.integration.proxy_service import (
-    Asked,
-    RawOrigin,
-    Viewer,
-    proxy,
-    response,
-)
+from tests.integration.proxy_service import Asked, RawOrigin, Viewer, response
 from tests.servers.processes import free_ports
 
 BODY = bytes(range(256)) * 2000
 
 
-@pytest.fixture
-async def admin() -> int:
-    return free_ports(1)[0]
+class EdgeProcess:
+    """An edge as an operator starts it: a supervisor and its workers."""
+
+    def __init__(self, folder: Path, origin: str, **changes: Any) -> None:
+        port, self.admin = free_ports(2)
+        self.viewer = Viewer(port)
+        self.config = folder / "edge.toml"
+        self.log = folder / "edge.log"
+        settings: dict[str, Any] = {
+            "cache_folder": "cache",
+            "listen": {"port": port},
+            "admin": {"port": self.admin},
+            "origin": {"url": origin},
+            "memory": "16MiB",
+            "disk": "100MiB",
+            "drain_seconds": 10,
+        }
+        for name, value in changes.items():
+            before = settings.get(name, {})
+            settings[name] = {**before, **value} if isinstance(value, dict) else value
+        self.config.write_text(tomli_w.dumps(settings))
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator["EdgeProcess"]:
+        """Runs it while the block does, from when all its workers are ready."""
+        self.log.write_bytes(b"")
+        with self.log.open("ab") as output:
+            command = [sys.executable, "-m", "deploy", "edge", "--config", str(self.config)]
+            process = await asyncio.to_thread(
+                subprocess.Popen, command, stdout=output, stderr=output
+            )
+        self.process = process
+        try:
+            await eventually(self._is_ready)
+            yield self
+        finally:
+            process.terminate()
+            await asyncio.to_thread(process.wait, 20)
+
+    async def _is_ready(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, self.log.read_text()
+        return bool(self.told("ready"))
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
+    def told(self, event: str) -> list[dict[str, Any]]:
+        """What the supervisor has written into the log of one kind."""
+        lines = [json.loads(line) for line in self.log.read_text().splitlines() if line[0] == "{"]
+        return [line for line in lines if line["event"] == event]
+
+    def workers(self) -> list[int]:
+        """The worker processes that it has now."""
+        return children(self.pid)
 
 
 @pytest.fixture
-async def viewer(origin: RawOrigin, tmp_path: Path, admin: int) -> AsyncIterator[Viewer]:
-    listen = ListenSettings(port=admin)
-    async with proxy(tmp_path, origin, workers=3, admin=listen) as client:
-        await eventually(lambda: has_workers(admin, 3))
-        yield client
+async def running(origin: RawOrigin, tmp_path: Path) -> AsyncIterator[EdgeProcess]:
+    async with EdgeProcess(tmp_path, origin.url, workers=3).running() as edge:
+        yield edge
+
+
+@pytest.fixture
+def viewer(running: EdgeProcess) -> Viewer:
+    return running.viewer
+
+
+@pytest.fixture
+def admin(running: EdgeProcess) -> int:
+    return running.admin
 
 
 async def eventually(check: Callable[[], Awaitable[bool]]) -> None:
@@ -57,18 +117,25 @@ async def has_workers(admin: int, count: int) -> bool:
     return (await metrics(admin)).count("process_resident_memory_bytes{worker=") == count
 
 
-def children() -> list[int]:
-    """The worker processes that this process has started."""
+def children(parent: int) -> list[int]:
+    """The processes that ``parent`` has started, by age."""
     found = []
     for name in filter(str.isdigit, os.listdir("/proc")):
         try:
-            stat = Path("/proc", name, "stat").read_text()
-            command = Path("/proc", name, "cmdline").read_bytes()
+            stat = Path("/proc", name, "stat").read_text().rpartition(")")[2].split()
         except OSError:
             continue
-        if int(stat.rpartition(")")[2].split()[1]) == os.getpid() and b"edge.worker" in command:
-            found.append(int(name))
-    return found
+        if int(stat[1]) == parent and stat[0] not in "ZX":
+            found.append((int(stat[19]), int(name)))
+    return [pid for _, pid in sorted(found)]
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process runs, and is not just waited for by nobody."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
 
 
 def times(origin: RawOrigin, target: str) -> int:
@@ -117,15 +184,15 @@ async def test_a_purge_holds_for_every_worker_at_once(
     assert {one.body for one in got} == {b"new"}
 
 
-async def test_a_killed_worker_is_started_again(viewer: Viewer, admin: int) -> None:
-    killed = children()[0]
+async def test_a_killed_worker_is_started_again(running: EdgeProcess) -> None:
+    killed = running.workers()[0]
     os.kill(killed, signal.SIGKILL)
 
     async def replaced() -> bool:
-        return killed not in children() and await has_workers(admin, 3)
+        return killed not in running.workers() and len(running.workers()) == 3
 
     await eventually(replaced)
-    got = await asyncio.gather(*(viewer.get("/after") for _ in range(30)))
+    got = await asyncio.gather(*(running.viewer.get("/after") for _ in range(30)))
     assert {one.status for one in got} == {200}
 
 
@@ -139,15 +206,9 @@ async def test_the_metrics_of_all_workers_add_up(viewer: Viewer, admin: int) -> 
 
 async def test_every_worker_writes_the_access_log(origin: RawOrigin, tmp_path: Path) -> None:
     log = tmp_path / "access.log"
-
-    async def started() -> bool:
-        return bool(children())
-
-    async with proxy(
-        tmp_path / "cache", origin, workers=2, access_log=AccessLogSettings(file=log)
-    ) as client:
-        await eventually(started)
-        await asyncio.gather(*(client.get(f"/logged?n={n}") for n in range(40)))
+    edge = EdgeProcess(tmp_path, origin.url, workers=2, access_log={"file": str(log)})
+    async with edge.running():
+        await asyncio.gather(*(edge.viewer.get(f"/logged?n={n}") for n in range(40)))
     lines = [json.loads(line) for line in (await asyncio.to_thread(log.read_text)).splitlines()]
     logged = [line for line in lines if line["target"].startswith("/logged")]
     assert sorted(line["target"] for line in logged) == sorted(f"/logged?n={n}" for n in range(40))
