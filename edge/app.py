@@ -36,8 +36,10 @@ from edge.policy.access_line import AccessRecord
 from edge.readings import readings
 from edge.report import ControlRefused, Reporter
 from edge.serve.counters import Counters, Reading, Totals
+from edge.serve.express import Express
 from edge.serve.front import Front
 from edge.serve.handler import Viewers
+from edge.serve.hot import HotObjects
 from edge.serve.merged_metrics import merge_expositions
 from edge.serve.prefetch import Prefetch
 from edge.serve.protocol import ViewerServer
@@ -178,6 +180,21 @@ class _Worker:
             answered=self._prefetch.answered,
             noted=self._note if self._access_log is not None else None,
         )
+        scheme = "http" if settings.listen.certificate is None else "https"
+        log = self._access_log
+        self._hot = HotObjects(
+            cache,
+            fetches,
+            clock,
+            rules,
+            self._viewers.sender,
+            self._counters,
+            name=name,
+            scheme=scheme,
+            lines=log.lines if log is not None else None,
+            watched=self._prefetch.watched,
+        )
+        self._express = Express(self._hot, clock, scheme=scheme, log=log)
         self._agent: FillAgent | None = None
         if spec.number == 0 and settings.control is not None:
             self._agent = FillAgent(
@@ -243,9 +260,12 @@ class _Worker:
 
     async def _take_leave(self) -> None:
         """Sees to it that others do what is new while this process finishes what it has begun."""
-        if self._yielded and self._siblings is not None:
-            self._siblings.succeeded = True
-        elif not self._yielded and self._reporter is not None:
+        if self._yielded:
+            # Viewers are not to notice: each gets one more answer, which says where it ends.
+            self._server.drain_idle = self._settings.drain_seconds
+            if self._siblings is not None:
+                self._siblings.succeeded = True
+        elif self._reporter is not None:
             # So that no more viewers are sent here while the last ones are served.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(1):
@@ -253,10 +273,18 @@ class _Worker:
 
     def _listeners(self) -> Sequence[Listener]:
         settings, spec = self._settings, self._spec
-        viewers = ViewerServer(self._front.handle)
+        viewers = ViewerServer(
+            self._front.handle,
+            self._clock,
+            express=self._express,
+            counters=self._counters,
+            log=self._access_log,
+            secure=settings.listen.certificate is not None,
+        )
+        self._server = viewers
         listeners = [Listener(viewers, settings.listen, inherited(spec.viewers))]
         if settings.workers > 1:
-            internal = ViewerServer(self._front.handle_internal)
+            internal = ViewerServer(self._front.handle_internal, self._clock)
             listeners.append(Listener(internal, viewers_socket(spec.runtime, spec.number)))
         if spec.number > 0:
             admin = admin_socket(spec.runtime, spec.number)
@@ -293,6 +321,7 @@ class _Worker:
             await asyncio.sleep(SWEEP_EVERY)
             try:
                 await self._cache.sweep()
+                self._hot.tidy()
                 if self._spec.number == 0:
                     await self._cache.purges.forget_old(self._clock.now())
             except (NearcastError, OSError) as error:

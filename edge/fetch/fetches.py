@@ -67,7 +67,8 @@ class Fetches:
         self._clock = clock
         self.guesses = {"heuristic": heuristic, "negative": negative}
         self._flights: dict[_FlightKey, asyncio.Future[_Shared]] = {}
-        self._arriving: dict[str, list[Arriving]] = {}
+        self.arriving: dict[str, list[Arriving]] = {}
+        """What is on its way into the cache, by key."""
         self._tasks: set[asyncio.Task[None]] = set()
         self.memory = Memory(clock)
 
@@ -76,7 +77,7 @@ class Fetches:
 
     async def settled(self, key: str) -> None:
         """Waits until what has come whole is stored: it is newer than what the cache has."""
-        for arriving in tuple(self._arriving.get(key, ())):
+        for arriving in tuple(self.arriving.get(key, ())):
             if arriving.settles:
                 await arriving.settled()
 
@@ -133,7 +134,7 @@ class Fetches:
 
     def _join(self, ask: Ask) -> Arriving | None:
         """What arrives already and will do."""
-        for arriving in self._arriving.get(ask.key, ()):
+        for arriving in self.arriving.get(ask.key, ()):
             if not matches(arriving.stored.selecting, ask.request.fields):
                 continue
             if arriving.done or arriving.spilled:
@@ -325,7 +326,7 @@ class Fetches:
         stack: AsyncExitStack,
     ) -> Coming:
         self.memory.set_shared(ask.key, shared=storing.shared)
-        self._arriving.setdefault(ask.key, []).append(arriving)
+        self.arriving.setdefault(ask.key, []).append(arriving)
 
         async def resume(held: AsyncExitStack, asked: str) -> Resumed | None:
             if ask.request.method != "GET":
@@ -359,11 +360,11 @@ class Fetches:
 
     def _ended(self, key: str, arriving: Arriving, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        others = self._arriving.get(key)
+        others = self.arriving.get(key)
         if others is not None and arriving in others:
             others.remove(arriving)
             if not others:
-                del self._arriving[key]
+                del self.arriving[key]
         if arriving.kept is None and (arriving.size is None or arriving.spilled):
             # It is too large, or broke: the next one is passed through.
             self.memory.set_shared(key, shared=False)

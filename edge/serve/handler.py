@@ -84,7 +84,7 @@ class Viewers:
         self._clock = clock
         self._rules = rules
         self._name = name
-        self._sender = Sender(clock, added=added)
+        self.sender = Sender(clock, added=added)
         self._background: dict[str, asyncio.Task[None]] = {}
 
     async def answer(self, visit: Visit) -> Reply:
@@ -159,7 +159,7 @@ class Viewers:
             fields = end_to_end(Fields(head.fields))
             said = fields.get("cache-status") or ""
             visit.told(head.status, result_of(said.rpartition(",")[2]), said)
-            return await self._sender.relay(visit, head.status, head.reason, fields, exchange)
+            return await self.sender.relay(visit, head.status, head.reason, fields, exchange)
 
     async def _from_store(self, visit: Visit, stored: Stored, verdict: Verdict) -> Reply | None:
         """The answer from the cache; None when it turned out damaged, or cannot be completed."""
@@ -192,7 +192,7 @@ class Viewers:
     ) -> Reply | None:
         source = Source(self._cache, self._fetches, visit.request, visit.key, stored)
         try:
-            return await self._sender.send(visit, decided, stored, status, result, source)
+            return await self.sender.send(visit, decided, stored, status, result, source)
         except ObjectDamaged:
             return None
 
@@ -301,7 +301,7 @@ class Viewers:
             self._cache, self._fetches, visit.request, visit.key, stored, arriving=arriving
         )
         try:
-            return await self._sender.send(visit, decided, stored, status, result, source)
+            return await self.sender.send(visit, decided, stored, status, result, source)
         except ObjectDamaged:
             return None
         finally:
@@ -390,7 +390,7 @@ class Viewers:
             told = CacheStatus(
                 cache=self._name, fwd=fwd, fwd_status=status, detail=passing.why or None
             )
-            return await self._sender.pass_on(visit, passing.response, passing.exchange, told)
+            return await self.sender.pass_on(visit, passing.response, passing.exchange, told)
 
     async def close(self) -> None:
         """Ends what goes on in the background."""

@@ -1,16 +1,23 @@
-"""The viewers' connections: aiohttp's own handler, taught what a proxy needs besides.
+"""The viewers' server: its connections, and aiohttp's own handler for what is no plain hit.
 
 aiohttp's fast parser knows a fixed list of methods. A connection that begins a request with another
 one (RFC 9110 §9.1 lets anybody define some) gets aiohttp's slower parser, which takes any token.
 """
 
 import asyncio
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 from aiohttp import web
 from aiohttp.http_parser import HttpRequestParserPy
 from aiohttp.web_protocol import RequestHandler, RequestPayloadError
+
+from common.clock import Clock
+from edge.serve.access_log import AccessLog
+from edge.serve.connection import ViewerConnection
+from edge.serve.counters import Counters
+from edge.serve.express import Express
 
 KNOWN = frozenset(
     {
@@ -28,14 +35,34 @@ _TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 
 HEAD_LIMIT = 16 * 1024
 """Bytes of a request line, and of one field."""
-KEEP_ALIVE = 75.0
-"""Seconds that a connection may be idle, or take to send a request's head."""
+FOR_EVER = 1e6
+"""Seconds."""
+LOOK_EVERY = 1.0
+"""Seconds between looks for connections that keep the edge waiting."""
+DRAIN_LOOK = 0.02
+"""Seconds between looks whether what is under way has ended."""
 
 
-class ViewerProtocol(RequestHandler):
-    """One connection."""
+class ViewerHandler(RequestHandler):
+    """What answers a connection's requests that are no plain hits."""
 
     __slots__ = ()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it waits for a request."""
+        waiter = self._waiter
+        return waiter is not None and not waiter.done() and not self._messages
+
+    @property
+    def draining(self) -> bool:
+        """Whether the next answer is to be the last of its connection."""
+        return isinstance(self._manager, ViewerServer) and self._manager.draining
+
+    def detach(self) -> None:
+        """Leaves the connection open, to somebody else."""
+        self.transport = None
+        self.connection_lost(None)
 
     def data_received(self, data: bytes) -> None:
         """Takes bytes; chooses the parser when they begin a request."""
@@ -81,23 +108,130 @@ class ViewerProtocol(RequestHandler):
         return response
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a connection may cost."""
+
+    head_seconds: float = 10.0
+    idle_seconds: float = 75.0
+    send_bytes_per_second: float = 1024.0
+    send_seconds: float = 30.0
+
+
 class ViewerServer(web.Server):
     """Makes the connections of one listener."""
 
-    def __init__(self, handler: Any) -> None:
-        """Answers every request with ``handler``."""
+    def __init__(
+        self,
+        handler: Any,
+        clock: Clock,
+        *,
+        express: Express | None = None,
+        counters: Counters | None = None,
+        log: AccessLog | None = None,
+        secure: bool = False,
+        limits: Limits = Limits(),
+    ) -> None:
+        """Answers every request with ``handler``, but for those that ``express`` answers.
+
+        Args:
+            handler: answers an aiohttp request.
+            clock: the time.
+            express: the express lane; without it, there is none.
+            counters: are told of answers under way on the express lane.
+            log: the access log, if there is one.
+            secure: whether connections come over TLS.
+            limits: what a connection may cost.
+        """
         self._options: dict[str, Any] = {
             "access_log": None,
             "auto_decompress": False,
-            "keepalive_timeout": KEEP_ALIVE,
+            # Connections that are idle are looked after here, whichever lane they were in.
+            "keepalive_timeout": FOR_EVER,
             "max_line_size": HEAD_LIMIT,
             "max_field_size": HEAD_LIMIT,
         }
         super().__init__(handler, **self._options)
+        self.now = clock.now
+        self.limits = limits
+        self.secure = secure
+        self.draining = False
+        self.drain_idle = 0.0
+        """Seconds that idle connections are left open for one more request when it drains."""
+        self._express = express
+        self._counters = counters
+        self._log = log
+        self._open: set[ViewerConnection] = set()
+        self._looking: asyncio.TimerHandle | None = None
 
-    def __call__(self) -> RequestHandler:
+    def __call__(self) -> ViewerConnection:  # type: ignore[override]
         """A new connection's protocol."""
-        return ViewerProtocol(self, loop=self._loop, **self._options)
+        return ViewerConnection(self, self._express)
+
+    def new_handler(self) -> ViewerHandler:
+        """A handler for a connection's requests."""
+        return ViewerHandler(self, loop=self._loop, **self._options)
+
+    def logged_of(self, transport: asyncio.Transport, client: str) -> str:
+        """What the access log says of a connection."""
+        if self._log is None:
+            return ""
+        tls = transport.get_extra_info("ssl_object")
+        return self._log.lines.client(client, tls.version() if tls is not None else None)
+
+    # Connections.
+
+    def enter(self, connection: ViewerConnection) -> bool:
+        """Takes a new connection in; whether it may stay."""
+        self._open.add(connection)
+        if self._looking is None:
+            self._looking = self._loop.call_later(LOOK_EVERY, self._look)
+        return True
+
+    def leave(self, connection: ViewerConnection) -> None:
+        """Learns that a connection has ended."""
+        self._open.discard(connection)
+
+    def begin(self) -> None:
+        """Learns that an answer of the express lane is under way."""
+        if self._counters is not None:
+            self._counters.active += 1
+
+    def end(self) -> None:
+        """Learns that it has ended."""
+        if self._counters is not None:
+            self._counters.active -= 1
+
+    def _look(self) -> None:
+        self._looking = None
+        now = self.now()
+        for connection in tuple(self._open):
+            connection.look(now)
+        if self._open:
+            self._looking = self._loop.call_later(LOOK_EVERY, self._look)
+
+    # Its end.
+
+    def pre_shutdown(self) -> None:
+        """Lets every connection's next answer be its last."""
+        self.draining = True
+        for connection in tuple(self._open):
+            connection.drain()
+
+    async def shutdown(self, timeout: float | None = None) -> None:
+        """Waits at most ``timeout`` seconds for what is under way, then closes what is left."""
+        start = self._loop.time()
+        while self._open and (timeout is None or self._loop.time() - start < timeout):
+            if self._loop.time() - start >= self.drain_idle:
+                for connection in tuple(self._open):
+                    if connection.is_idle:
+                        connection.close()
+            await asyncio.sleep(DRAIN_LOOK)
+        for connection in tuple(self._open):
+            connection.abort()
+        if self._looking is not None:
+            self._looking.cancel()
+        await super().shutdown(0.1)
 
 
 def _begins_with_another_method(data: bytes) -> bool:

@@ -77,6 +77,7 @@ class Reply(web.StreamResponse):
     def _head(self, request: web.BaseRequest, writer: AbstractStreamWriter) -> bytes:
         """The status line and the fields, those of this connection among them."""
         keep_alive = bool(request.keep_alive) and self._keep_alive is not False
+        keep_alive = keep_alive and not getattr(request.protocol, "draining", False)
         fields = list(self._pairs)
         if self._told is not None:
             fields.append(("Content-Length", str(self._told)))

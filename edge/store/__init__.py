@@ -3,5 +3,6 @@
 from edge.store.body import Body
 from edge.store.cache import Cache
 from edge.store.files import SLICE, ObjectDamaged
+from edge.store.memory import Resident
 
-__all__ = ["SLICE", "Body", "Cache", "ObjectDamaged"]
+__all__ = ["SLICE", "Body", "Cache", "ObjectDamaged", "Resident"]

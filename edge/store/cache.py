@@ -27,7 +27,7 @@ from edge.store.memory import MemoryTier, Resident
 from edge.store.opening import opened
 from edge.store.orphans import remove_orphans
 from edge.store.purges import PurgeNotes
-from edge.store.shared import Shared
+from edge.store.shared import Shared, slot_of
 
 SWEPT_AT_ONCE = 2000
 """Records that a sweep looks at before others get their turn."""
@@ -139,6 +139,20 @@ class Cache:
         return len(self._eviction)
 
     # Looking up.
+
+    @property
+    def changes(self) -> memoryview:
+        """How often what is stored under keys has changed, by ``slot_of`` the key."""
+        return self._shared.changes
+
+    @property
+    def generation(self) -> memoryview:
+        """Its one member changes whenever purges do."""
+        return self._shared.generation
+
+    def slot_of(self, key: str) -> int:
+        """Where ``changes`` counts for ``key``, and for others."""
+        return slot_of(digest_of(key))
 
     def lookup(self, key: str) -> tuple[Stored, ...]:
         """What is stored under ``key`` and no purge has taken."""

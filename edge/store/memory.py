@@ -52,6 +52,10 @@ class Resident:
             self._view = memoryview(mapped)
         return self._view
 
+    def read(self) -> bytes:
+        """A copy of its bytes."""
+        return os.pread(self.file, self.size, 0)
+
     @property
     def evicted(self) -> bool:
         """Whether only those who have it open can still read it."""

@@ -1,0 +1,347 @@
+"""A viewer's connection: each request goes down the express lane, or else to aiohttp's handler.
+
+The handler is only there while it is needed, so that an idle connection costs little. It gets the
+bytes as they came. While it works, or may be in the middle of a request, the stream is its own.
+"""
+
+import asyncio
+import os
+import socket
+from typing import TYPE_CHECKING, cast
+
+from edge.policy.recognising import head_end, may_become_plain, read_block, read_request_line
+from edge.serve.delivery import Delivery
+from edge.serve.express import Answered, Express
+from edge.store import Resident
+
+if TYPE_CHECKING:
+    from edge.serve.protocol import ViewerHandler, ViewerServer
+
+MOST_HELD = 64 * 1024
+"""Bytes that wait behind an answer under way until the connection is read no further."""
+BUFFERED = 256 * 1024
+"""Bytes that a transport may hold back for a slow viewer."""
+
+
+class ViewerConnection(asyncio.Protocol):
+    """One connection."""
+
+    __slots__ = (
+        "_at_end",
+        "_clean",
+        "_delivery",
+        "_express",
+        "_free",
+        "_handler",
+        "_held",
+        "_now",
+        "_server",
+        "_slow",
+        "_socket",
+        "_transport",
+        "client",
+        "head_since",
+        "last",
+        "logged",
+        "rate_sent",
+        "rate_since",
+    )
+
+    def __init__(self, server: "ViewerServer", express: Express | None) -> None:
+        """Answers with ``express`` and the handlers of ``server``."""
+        self._server = server
+        self._express = express
+        self._now = server.now
+        self._transport: asyncio.Transport | None = None
+        self._socket: socket.socket | None = None
+        """A duplicate of the connection's, once one was needed."""
+        self._handler: ViewerHandler | None = None
+        self._clean = True
+        """Whether what the handler was given ended where a request ends."""
+        self._delivery: Delivery | None = None
+        self._held = b""
+        """What came and is not given to anybody yet."""
+        self._free = express is not None
+        """Whether nothing is under way."""
+        self._slow = False
+        """Whether answers wait for the viewer to read."""
+        self._at_end = False
+        self.client = ""
+        self.logged = ""
+        self.last = 0.0
+        """When anything came last."""
+        self.head_since = 0.0
+        """Since when a request's head is incomplete; 0 when none is."""
+        self.rate_since = 0.0
+        self.rate_sent = 0
+
+    # The transport's calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begins."""
+        # uvloop's transports are none of asyncio's own classes.
+        transport = self._transport = cast(asyncio.Transport, transport)
+        self.last = self._now()
+        peer = transport.get_extra_info("peername")
+        self.client = str(peer[0]) if isinstance(peer, tuple) and peer else ""
+        if not self._server.enter(self):
+            transport.abort()
+            return
+        transport.set_write_buffer_limits(BUFFERED)
+        self.logged = self._server.logged_of(transport, self.client)
+
+    def data_received(self, data: bytes) -> None:
+        """Takes bytes."""
+        now = self.last = self._now()
+        if self._free:
+            assert self._express is not None
+            if not self._express.answer(self, data, now):
+                self._take(data)
+            return
+        handler = self._handler
+        if handler is not None and not (self._clean and handler.is_idle):
+            if self._clean:
+                self._clean = _ends_with_a_request(data)
+            if not self._clean and handler.is_idle:
+                self.head_since = self.head_since or now
+            handler.data_received(data)
+            return
+        self._take(self._held + data if self._held else data)
+
+    def eof_received(self) -> bool:
+        """Learns that the viewer sends no more; what is under way is finished."""
+        self._at_end = True
+        if self.is_idle:
+            return False
+        if self._handler is not None:
+            self._handler.close()
+        # Over TLS the end of one direction is the end of both.
+        return not self._server.secure
+
+    def pause_writing(self) -> None:
+        """Learns that the viewer is slow."""
+        if self._handler is not None:
+            self._handler.pause_writing()
+        elif self._delivery is not None:
+            self._delivery.pause()
+        elif self._transport is not None:
+            # Whoever asks on and on without reading is not listened to.
+            self._slow = True
+            self._free = False
+            self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """Learns that it has caught up."""
+        if self._handler is not None:
+            self._handler.resume_writing()
+        elif self._delivery is not None:
+            self._delivery.resume()
+        elif self._slow and self._transport is not None:
+            self._slow = False
+            self._transport.resume_reading()
+            self._take(self._held)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Ends."""
+        self._transport = None
+        self._held = b""
+        if self._delivery is not None:
+            self._delivery.cut()
+        if self._handler is not None:
+            self._handler.connection_lost(exc)
+            self._handler = None
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+        self._server.leave(self)
+
+    # Requests.
+
+    def _take(self, data: bytes) -> None:
+        """Gives each request in ``data`` to the lane it belongs in."""
+        start = 0
+        self._held = b""
+        while start < len(data):
+            if self._slow or self._delivery is not None:
+                self._hold(data[start:])
+                return
+            end = head_end(data, start)
+            if end < 0:
+                self._begin(data[start:])
+                return
+            self.head_since = 0.0
+            if not self._answers(data[start:end]):
+                self._hand_over(data[start:])
+                return
+            start = end
+        self._settle()
+
+    def _answers(self, request: bytes) -> bool:
+        """Whether the express lane has answered ``request``."""
+        if self._express is None or self._server.draining:
+            return False
+        return self._express.answer(self, request, self.last)
+
+    def _begin(self, part: bytes) -> None:
+        """Takes the first part of a head."""
+        if self._express is None or not may_become_plain(part):
+            self._hand_over(part)
+            return
+        self._held = part
+        self._free = False
+        self.head_since = self.head_since or self.last
+
+    def _settle(self) -> None:
+        """Finds out whether the next request may take the shortest way."""
+        self._free = (
+            self._express is not None
+            and self._handler is None
+            and self._delivery is None
+            and not self._held
+            and not self._slow
+            and not self._server.draining
+        )
+
+    def _hold(self, data: bytes) -> None:
+        """Keeps ``data`` until the answer under way has left."""
+        self._held += data
+        self._free = False
+        if len(self._held) > MOST_HELD and self._transport is not None:
+            self._transport.pause_reading()
+
+    def _hand_over(self, data: bytes) -> None:
+        """Gives ``data`` to aiohttp's handler."""
+        if self._transport is None:
+            return
+        self._free = False
+        self._clean = self._express is not None and _ends_with_a_request(data)
+        if not self._clean:
+            self.head_since = self.last
+        if self._handler is None:
+            self._handler = self._server.new_handler()
+            self._handler.connection_made(self._transport)
+        self._handler.data_received(data)
+
+    def let_go_of_handler(self) -> None:
+        """Does without the handler, if it has nothing to do."""
+        if self._handler is not None and self._clean and self._handler.is_idle:
+            self._handler.detach()
+            self._handler = None
+            self._settle()
+
+    # What the express lane calls.
+
+    def write(self, data: bytes) -> None:
+        """Sends a small answer."""
+        if self._transport is not None:
+            self._transport.write(data)
+
+    def deliver(self, resident: Resident, answered: Answered) -> None:
+        """Sends the head and the large content of an answer."""
+        transport = self._transport
+        if transport is None:
+            return
+        delivery = Delivery(
+            transport,
+            self._duplicate(transport),
+            answered.ready,
+            resident,
+            done=lambda: self._delivered(answered),
+        )
+        self._delivery = delivery
+        self._free = False
+        self.rate_since, self.rate_sent = self.last, 0
+        self._server.begin()
+        if delivery.start():
+            self._finish(answered)
+
+    def _duplicate(self, transport: asyncio.Transport) -> socket.socket | None:
+        """The connection's socket, to be written past the transport; None with TLS."""
+        if self._server.secure:
+            return None
+        if self._socket is None:
+            one = transport.get_extra_info("socket")
+            self._socket = socket.socket(one.family, one.type, fileno=os.dup(one.fileno()))
+            self._socket.setblocking(False)
+        return self._socket
+
+    def _finish(self, answered: Answered) -> None:
+        delivery, self._delivery = self._delivery, None
+        assert delivery is not None
+        assert self._express is not None
+        self._server.end()
+        self._express.delivered(self, answered, delivery.sent)
+
+    def _delivered(self, answered: Answered) -> None:
+        """Goes on after an answer that took a while."""
+        self._finish(answered)
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        held = self._held
+        if len(held) > MOST_HELD:
+            transport.resume_reading()
+        self._take(held)
+        if self.is_idle and (self._at_end or self._server.draining):
+            transport.close()
+
+    # Its end.
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request is under way."""
+        return self._delivery is None and (self._handler is None or self._handler.is_idle)
+
+    def drain(self) -> None:
+        """Lets the next answer be the last."""
+        self._free = False
+
+    def close(self) -> None:
+        """Closes it, once what was sent has left."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Closes it at once."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def look(self, now: float) -> None:
+        """Ends the connection if it keeps the edge waiting; called about once a second."""
+        transport = self._transport
+        if transport is None:
+            return
+        if self._delivery is not None:
+            self._look_at_pace(self._delivery, now)
+        elif self._handler is not None and not self._handler.is_idle:
+            return
+        elif self.head_since and now - self.head_since > self._server.limits.head_seconds:
+            transport.abort()
+        elif now - self.last > self._server.limits.idle_seconds:
+            transport.close()
+        else:
+            self.let_go_of_handler()
+
+    def _look_at_pace(self, delivery: Delivery, now: float) -> None:
+        assert self._transport is not None
+        limits = self._server.limits
+        if now - self.rate_since < limits.send_seconds:
+            return
+        taken = delivery.sent - self._transport.get_write_buffer_size()
+        if taken - self.rate_sent < limits.send_bytes_per_second * (now - self.rate_since):
+            self._transport.abort()
+        self.rate_since, self.rate_sent = now, taken
+
+
+def _ends_with_a_request(data: bytes) -> bool:
+    """Whether ``data`` is whole requests without content, as far as that can be told at once."""
+    start = 0
+    while start < len(data):
+        end = head_end(data, start)
+        line = data.find(b"\r\n", start)
+        if end < 0 or read_request_line(data[start:line]) is None:
+            return False
+        if read_block(data[line:end]) is None:
+            return False
+        start = end
+    return True

@@ -1,0 +1,205 @@
+"""The express lane: plain requests for what is fresh and in memory, answered as their bytes arrive.
+
+It takes a request only when it is complete, strictly well-formed, and every field of it is known
+not to matter; the object must be hot. Anything else is left, untouched, to aiohttp's parser and
+the handler behind it, and both lanes answer alike. A hit costs little here because what is the
+same in many requests is read and rendered once: the fields of a viewer, the head of an object.
+"""
+
+from typing import Protocol
+
+from common.clock import Clock
+from common.errors import NearcastError
+from edge.policy.keys import normalised_host
+from edge.policy.recognising import read_block, read_request_line
+from edge.serve.access_log import AccessLog
+from edge.serve.hot import Conditions, HotObject, HotObjects, Ready
+from edge.store import Resident
+
+MOST_VIEWERS = 2048
+"""Different blocks of fields that are remembered."""
+
+
+class Connection(Protocol):
+    """Where an answer goes."""
+
+    client: str
+    """The viewer's address."""
+    logged: str
+    """What the access log says of it."""
+
+    def write(self, data: bytes) -> None:
+        """Sends a small answer."""
+        ...
+
+    def deliver(self, resident: Resident, answered: "Answered") -> None:
+        """Sends the head and the large content of an answer; ``Express.note`` is told its end."""
+        ...
+
+
+class Viewer:
+    """What the fields of a request say, read once for all requests that have the same."""
+
+    __slots__ = ("conditions", "host", "logged", "plain", "site")
+
+    def __init__(
+        self,
+        host: str,
+        conditions: Conditions | None,
+        logged: str,
+        site: dict[bytes, HotObject] | None,
+    ) -> None:
+        self.host = host
+        self.conditions = conditions
+        self.logged = logged
+        """What the access log says of the viewer."""
+        self.plain = site is not None
+        """Whether a request with these fields may take the express lane."""
+        self.site = site or {}
+        """The hot objects of its host."""
+
+
+class Answered:
+    """An answer that takes a while to send."""
+
+    __slots__ = ("asked", "began", "ready", "viewer")
+
+    def __init__(self, ready: Ready, viewer: Viewer, asked: str, began: float) -> None:
+        self.ready = ready
+        self.viewer = viewer
+        self.asked = asked
+        self.began = began
+
+
+class Express:
+    """The express lane of a listener."""
+
+    def __init__(
+        self,
+        hot: HotObjects,
+        clock: Clock,
+        *,
+        scheme: str,
+        log: AccessLog | None,
+    ) -> None:
+        """Answers with what ``hot`` finds.
+
+        Args:
+            hot: the hot objects.
+            clock: the time.
+            scheme: of the viewers' URLs.
+            log: the access log, if there is one.
+        """
+        self._hot = hot
+        self._now = clock.now
+        self._scheme = scheme
+        self._log = log
+        self._viewers: dict[bytes, Viewer] = {}
+
+    def answer(self, connection: Connection, data: bytes, now: float) -> bool:
+        """Answers ``data`` if it is one plain request for what is hot; whether it did."""
+        end = data.find(b"\r\n")
+        block = data[end:]
+        viewer = self._viewers.get(block) or self._meet(block)
+        if viewer is None or not viewer.plain:
+            return False
+        if data.startswith(b"GET ") and data[end - 9 : end] == b" HTTP/1.1":
+            target = data[4 : end - 9]
+            hot = viewer.site.get(target)
+            if hot is not None and viewer.conditions is None and self._hot.holds(hot, now):
+                ready = hot.get
+                if ready is not None:
+                    self._send(connection, viewer, hot, ready, hot.asked, now)
+                    return True
+        return self._consider(connection, viewer, data[:end], now)
+
+    def _consider(self, connection: Connection, viewer: Viewer, line: bytes, now: float) -> bool:
+        """Answers what takes a closer look."""
+        asked = read_request_line(line)
+        if asked is None:
+            return False
+        method, target = asked
+        hot = self._hot.find(viewer.host, target, now)
+        if hot is None:
+            return False
+        ready = self._hot.answer(hot, method, viewer.conditions, now)
+        if ready is None:
+            return False
+        logged = ""
+        if self._log is not None:
+            same = method == "GET" and target == hot.request.target
+            logged = (
+                hot.asked
+                if same
+                else self._log.lines.asked(method, viewer.host, target, "HTTP/1.1")
+            )
+        self._send(connection, viewer, hot, ready, logged, now)
+        return True
+
+    def _send(
+        self,
+        connection: Connection,
+        viewer: Viewer,
+        hot: HotObject,
+        ready: Ready,
+        asked: str,
+        now: float,
+    ) -> None:
+        whole = ready.whole
+        sent = ready.stop - ready.start
+        if whole is None:
+            body, resident = hot.body, hot.resident
+            if sent == 0:
+                whole = ready.head
+            elif body is not None:
+                whole = ready.head + body[ready.start : ready.stop]
+            else:
+                assert resident is not None
+                connection.deliver(resident, Answered(ready, viewer, asked, now))
+                return
+        connection.write(whole)
+        seconds = self._now() - now
+        ready.tally.note(sent, seconds)
+        if self._log is not None:
+            self._log.note((now, seconds, connection.logged, asked, ready.logged, viewer.logged))
+
+    def delivered(self, connection: Connection, answered: Answered, sent: int) -> None:
+        """Notes the end of an answer that took a while, of whose content ``sent`` bytes left."""
+        ready, seconds = answered.ready, self._now() - answered.began
+        ready.tally.note(sent, seconds)
+        if self._log is not None:
+            logged = ready.logged
+            if sent < ready.stop - ready.start:
+                logged = self._log.lines.answered(ready.status, sent, "hit", ready.cache_status)
+            self._log.note(
+                (
+                    answered.began,
+                    seconds,
+                    connection.logged,
+                    answered.asked,
+                    logged,
+                    answered.viewer.logged,
+                )
+            )
+
+    def _meet(self, data: bytes) -> Viewer | None:
+        """Reads a block of fields that is not remembered; None when it is not recognised."""
+        block = read_block(data)
+        if block is None:
+            return None
+        site: dict[bytes, HotObject] | None = None
+        host = block.host
+        if block.plain:
+            try:
+                host = normalised_host(block.host, self._scheme)
+                site = self._hot.site(host)
+            except NearcastError:
+                site = None
+        logged = ""
+        if self._log is not None:
+            fields = block.fields
+            logged = self._log.lines.viewer(fields.get("referer"), fields.get("user-agent"), 0)
+        if len(self._viewers) >= MOST_VIEWERS:
+            self._viewers.clear()
+        viewer = self._viewers[data] = Viewer(host, block.conditions, logged, site)
+        return viewer
