@@ -193,7 +193,7 @@ class CombinedLines:
         return f"{client} [{self._when}] {asked} {answered} {viewer}\n"
 
 
-def render(lines: LineFormat, record: AccessRecord) -> bytes:
+def render(lines: LineFormat, record: AccessRecord) -> str:
     """The line of ``record``."""
     return lines.line(
         record.time,
@@ -202,7 +202,7 @@ def render(lines: LineFormat, record: AccessRecord) -> bytes:
         lines.asked(record.method, record.host, record.target, record.version),
         lines.answered(record.status, record.sent, record.cache_result, record.cache_status),
         lines.viewer(record.referrer, record.user_agent, record.request_received),
-    ).encode("ascii")
+    )
 
 
 def _json(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The access log: noted on the event loop, written by a thread, rotated by size.
+"""The access log: lines are made on the event loop, written by a thread, and rotated by size.
 
 Several worker processes may write the same file: each appends whole lines at once, under a lock.
 """
@@ -8,8 +8,7 @@ import contextlib
 import fcntl
 import os
 import threading
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -19,15 +18,10 @@ from edge.policy.access_line import AccessRecord, CombinedLines, JsonLines, Line
 FLUSH_EVERY = 1.0
 """Seconds: what a kill -9 may cost."""
 FLUSH_AT = 1000
-"""Records that wait until they are written before their second is over; also, how many are
+"""Lines that wait until they are written before their second is over; also, how many are
 appended at once."""
 MOST_WAITING = 100_000
-"""Records that wait for a slow or full disk; further ones are dropped, and counted."""
-RENDERED_AT_ONCE = 16
-"""Lines that are rendered until the event loop may go on: it waits for this thread meanwhile."""
-
-LineParts = tuple[float, float, str, str, str, str]
-"""When a request began, its seconds, and the parts of its line: client, asked, answered, viewer."""
+"""Lines that wait for a slow or full disk; further ones are dropped, and counted."""
 
 _log = logs.get(__name__)
 
@@ -48,26 +42,30 @@ class AccessLog:
         """
         self._path = path
         self.lines: LineFormat = JsonLines() if line_format == "json" else CombinedLines()
-        """Renders parts of lines. Its ``line`` belongs to the thread that writes."""
+        """How they are written."""
         self._rotate_at = rotate_at
         self._keep = keep
         # Only appended to on the event loop and only cut at its start in the thread, each in one
         # operation of a list, which needs no lock.
-        self._waiting: list[AccessRecord | LineParts] = []
+        self._waiting: list[str] = []
         self._wake = asyncio.Event()
         self._writing = threading.Lock()
         self._file = -1
         self._failing = False
         self.dropped = 0
-        """Records that will never be written."""
+        """Lines that will never be written."""
 
-    def note(self, record: AccessRecord | LineParts) -> None:
-        """Takes a record, or the parts of its line; it is written soon."""
+    def note(self, record: AccessRecord) -> None:
+        """Takes a record; it is written soon."""
+        self.note_line(render(self.lines, record))
+
+    def note_line(self, line: str) -> None:
+        """Takes a line that ``lines`` has made; it is written soon."""
         waiting = self._waiting
         if len(waiting) >= MOST_WAITING:
             self.dropped += 1
             return
-        waiting.append(record)
+        waiting.append(line)
         if len(waiting) == FLUSH_AT:
             self._wake.set()
 
@@ -100,7 +98,7 @@ class AccessLog:
                 return
             try:
                 while self._waiting:
-                    lines = self._rendered(self._waiting[:FLUSH_AT])
+                    lines = "".join(self._waiting[:FLUSH_AT]).encode("ascii")
                     with self._alone():
                         self._append(lines)
             except OSError as error:
@@ -117,18 +115,6 @@ class AccessLog:
                         "access log is written again", file=str(self._path), dropped=self.dropped
                     )
                 self._failing = False
-
-    def _rendered(self, records: Sequence[AccessRecord | LineParts]) -> bytes:
-        rendered: list[bytes] = []
-        lines = self.lines
-        for number, record in enumerate(records, start=1):
-            if isinstance(record, tuple):
-                rendered.append(lines.line(*record).encode("ascii"))
-            else:
-                rendered.append(render(lines, record))
-            if number % RENDERED_AT_ONCE == 0:
-                time.sleep(0)
-        return b"".join(rendered)
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:

@@ -94,6 +94,7 @@ class Express:
         self._now = clock.now
         self._scheme = scheme
         self._log = log
+        self._line = log.lines.line if log is not None else _no_line
         self._viewers: dict[bytes, Viewer] = {}
 
     def answer(self, connection: Connection, data: bytes, now: float) -> bool:
@@ -160,8 +161,10 @@ class Express:
         connection.write(whole)
         seconds = self._now() - now
         ready.tally.note(sent, seconds)
-        if self._log is not None:
-            self._log.note((now, seconds, connection.logged, asked, ready.logged, viewer.logged))
+        log = self._log
+        if log is not None:
+            logged = connection.logged
+            log.note_line(self._line(now, seconds, logged, asked, ready.logged, viewer.logged))
 
     def delivered(self, connection: Connection, answered: Answered, sent: int) -> None:
         """Notes the end of an answer that took a while, of whose content ``sent`` bytes left."""
@@ -171,16 +174,11 @@ class Express:
             logged = ready.logged
             if sent < ready.stop - ready.start:
                 logged = self._log.lines.answered(ready.status, sent, "hit", ready.cache_status)
-            self._log.note(
-                (
-                    answered.began,
-                    seconds,
-                    connection.logged,
-                    answered.asked,
-                    logged,
-                    answered.viewer.logged,
-                )
+            viewer, began = answered.viewer, answered.began
+            line = self._line(
+                began, seconds, connection.logged, answered.asked, logged, viewer.logged
             )
+            self._log.note_line(line)
 
     def _meet(self, data: bytes) -> Viewer | None:
         """Reads a block of fields that is not remembered; None when it is not recognised."""
@@ -203,3 +201,7 @@ class Express:
             self._viewers.clear()
         viewer = self._viewers[data] = Viewer(host, block.conditions, logged, site)
         return viewer
+
+
+def _no_line(*_: object) -> str:
+    return ""

@@ -44,11 +44,11 @@ COMBINED = re.compile(
 
 
 def json_line(record: AccessRecord) -> bytes:
-    return render(JsonLines(), record)
+    return render(JsonLines(), record).encode()
 
 
 def combined_line(record: AccessRecord) -> bytes:
-    return render(CombinedLines(), record)
+    return render(CombinedLines(), record).encode()
 
 
 Render = Callable[[AccessRecord], bytes]
