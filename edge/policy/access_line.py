@@ -136,7 +136,7 @@ class JsonLines:
         self, time: float, duration: float, client: str, asked: str, answered: str, viewer: str
     ) -> str:
         """One object."""
-        second = int(time // 1)
+        second = int(time)
         if second != self._second:
             self._second = second
             self._day = datetime.fromtimestamp(second, UTC).isoformat().removesuffix("+00:00")
@@ -184,7 +184,7 @@ class CombinedLines:
         viewer: str,
     ) -> str:
         """One line."""
-        second = int(time // 1)
+        second = int(time)
         if second != self._second:
             self._second = second
             moment = datetime.fromtimestamp(second, UTC)
