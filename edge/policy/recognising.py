@@ -37,6 +37,10 @@ _FRAMING = frozenset(
 _CONDITIONS = ("if-none-match", "if-modified-since", "range", "if-range")
 _LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*((?:[!-~]+(?:[ \t]+[!-~]+)*)?)[ \t]*")
 _REQUEST = re.compile(rb"(GET|HEAD) (/[!-~]*) HTTP/1\.1")
+_VARYING = re.compile(
+    rb"\r\n(?:[Rr]ange: ([!-~]+)|(?:CMCD|cmcd|Cmcd)-(?:[Oo]bject|[Rr]equest|[Ss]ession|[Ss]tatus): "
+    rb"[!-~]+(?: [!-~]+)*)(?=\r\n)"
+)
 _BEGINNING = re.compile(
     rb"(?:G(?:E(?:T(?: (?:/[!-~]*)?)?)?)?|H(?:E(?:A(?:D(?: (?:/[!-~]*)?)?)?)?)?)"
 )
@@ -53,6 +57,18 @@ class Block:
     """Whether nothing in them changes the answer but what ``conditions`` has."""
     conditions: tuple[str | None, str | None, str | None, str | None] | None
     """If-None-Match, If-Modified-Since, Range and If-Range; None when none of them is there."""
+
+
+def without_varying(block: bytes) -> tuple[bytes, str | None] | None:
+    """``block`` less the lines that differ in each request of a player, and the value of Range.
+
+    These are Range and CMCD's fields (CTA-5004 §3.1). None when it has none of them, or in doubt.
+    """
+    ranges = [found for found in _VARYING.findall(block) if found]
+    rest = _VARYING.sub(b"", block)
+    if len(rest) == len(block) or len(ranges) > 1:
+        return None
+    return rest, ranges[0].decode() if ranges else None
 
 
 def head_end(data: bytes, start: int) -> int:

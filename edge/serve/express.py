@@ -11,13 +11,14 @@ from typing import Protocol
 from common.clock import Clock
 from common.errors import NearcastError
 from edge.policy.keys import normalised_host
-from edge.policy.recognising import read_block, read_request_line
+from edge.policy.recognising import read_block, read_request_line, without_varying
 from edge.serve.access_log import AccessLog
 from edge.serve.hot import Conditions, HotObject, HotObjects, Ready
 from edge.store import Resident
 
 MOST_VIEWERS = 2048
 """Different blocks of fields that are remembered."""
+_UNCONDITIONAL: Conditions = (None, None, None, None)
 
 
 class Connection(Protocol):
@@ -101,20 +102,34 @@ class Express:
         """Answers ``data`` if it is one plain request for what is hot; whether it did."""
         end = data.find(b"\r\n")
         block = data[end:]
-        viewer = self._viewers.get(block) or self._meet(block)
+        viewer = self._viewers.get(block)
+        if viewer is not None:
+            conditions = viewer.conditions
+        else:
+            viewer, conditions = self._meet(block)
         if viewer is None or not viewer.plain:
             return False
         if data.startswith(b"GET ") and data[end - 9 : end] == b" HTTP/1.1":
             target = data[4 : end - 9]
             hot = viewer.site.get(target)
-            if hot is not None and viewer.conditions is None and self._hot.holds(hot, now):
+            if hot is not None and self._hot.holds(hot, now):
                 ready = hot.get
-                if ready is not None:
-                    self._send(connection, viewer, hot, ready, hot.asked, now)
-                    return True
-        return self._consider(connection, viewer, data[:end], now)
+                if conditions is not None:
+                    ready = self._hot.answer(hot, "GET", conditions, now)
+                if ready is None:
+                    return False
+                self._send(connection, viewer, hot, ready, hot.asked, now)
+                return True
+        return self._consider(connection, viewer, conditions, data[:end], now)
 
-    def _consider(self, connection: Connection, viewer: Viewer, line: bytes, now: float) -> bool:
+    def _consider(
+        self,
+        connection: Connection,
+        viewer: Viewer,
+        conditions: Conditions | None,
+        line: bytes,
+        now: float,
+    ) -> bool:
         """Answers what takes a closer look."""
         asked = read_request_line(line)
         if asked is None:
@@ -123,7 +138,7 @@ class Express:
         hot = self._hot.find(viewer.host, target, now)
         if hot is None:
             return False
-        ready = self._hot.answer(hot, method, viewer.conditions, now)
+        ready = self._hot.answer(hot, method, conditions, now)
         if ready is None:
             return False
         logged = ""
@@ -180,8 +195,25 @@ class Express:
             )
             self._log.note_line(line)
 
-    def _meet(self, data: bytes) -> Viewer | None:
-        """Reads a block of fields that is not remembered; None when it is not recognised."""
+    def _meet(self, block: bytes) -> tuple[Viewer | None, Conditions | None]:
+        """Reads fields that are not remembered, and the conditions among them.
+
+        The viewer is None when they are not recognised.
+        """
+        varying = without_varying(block)
+        if varying is None:
+            viewer = self._read(block)
+            return viewer, viewer.conditions if viewer is not None else None
+        rest, wanted = varying
+        viewer = self._viewers.get(rest) or self._read(rest)
+        if viewer is None or wanted is None:
+            return viewer, viewer.conditions if viewer is not None else None
+        none_match, modified, ranged, if_range = viewer.conditions or _UNCONDITIONAL
+        if ranged is not None:
+            return None, None
+        return viewer, (none_match, modified, wanted, if_range)
+
+    def _read(self, data: bytes) -> Viewer | None:
         block = read_block(data)
         if block is None:
             return None
