@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
 import msgspec
@@ -47,13 +47,16 @@ from edge.serve.requests import Visit
 from edge.settings import Settings
 from edge.store.claim import Claim
 from edge.workers import (
+    Duties,
     Line,
     Siblings,
     WorkerSpec,
     YieldingCache,
     admin_socket,
+    ended,
     inherited,
     supervisor_command,
+    told,
     viewers_socket,
 )
 
@@ -159,10 +162,7 @@ class _Worker:
         self._started_at = clock.now()
         self._ready = False
         self._reporter: Reporter | None = None
-        self._chores: list[Callable[[], Awaitable[None]]] = [self._tidy]
-        """What one process of each number does, until it is replaced or stops."""
-        self._doing: list[asyncio.Task[None]] = []
-        self._yielded = False
+        self._duties = Duties(cache, self._tidy)
         rules = rules_of(settings)
         added = CROSS_ORIGIN if rules.objects_only else ()
         name = name_of(settings)
@@ -217,50 +217,33 @@ class _Worker:
         """Serves until ``stop``; tells its supervisor on ``line``, where it has one."""
         if self._agent is not None:
             await self._agent.restore()
-            self._chores.append(self._agent.run)
+            self._duties.add(self._agent.run)
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._viewers.close)
             stack.push_async_callback(self._prefetch.close)
             tasks: list[asyncio.Task[None]] = []
             if self._access_log is not None:
-                tasks.append(asyncio.create_task(_told(self._access_log.run, stop)))
+                tasks.append(asyncio.create_task(told(self._access_log.run, stop)))
                 stack.push_async_callback(self._access_log.close)
-            stack.push_async_callback(_end, tasks)
-            stack.push_async_callback(_end, self._doing)
+            stack.push_async_callback(ended, tasks)
+            stack.push_async_callback(self._duties.end)
             drain = self._settings.drain_seconds
             async with listening(self._listeners(), shutdown_timeout=drain):
                 self._ready = True
                 if self._spec.number == 0:
                     await self._lead(stack)
-                self._begin_chores(stop)
+                self._duties.begin(stop)
                 if line is not None:
-                    tasks.append(asyncio.create_task(_told(lambda: self._obey(line, stop), stop)))
+                    tasks.append(asyncio.create_task(self._duties.obey(line, stop)))
                     line.say("ready")
                 await stop.wait()
                 self._ready = False
-                await _end(self._doing)
+                await self._duties.end()
                 await self._take_leave()
-
-    def _begin_chores(self, stop: asyncio.Event) -> None:
-        self._doing += [asyncio.create_task(_told(chore, stop)) for chore in self._chores]
-
-    async def _obey(self, line: Line, stop: asyncio.Event) -> None:
-        """Leaves all that is written to the next process of this number, or takes it back."""
-        while True:
-            order = await line.orders.get()
-            self._yielded = order == "yield"
-            if self._yielded:
-                await _end(self._doing)
-                self._doing.clear()
-                await self._cache.give_way()
-                line.say("yielded")
-            else:
-                self._cache.take_back()
-                self._begin_chores(stop)
 
     async def _take_leave(self) -> None:
         """Sees to it that others do what is new while this process finishes what it has begun."""
-        if self._yielded:
+        if self._duties.yielded:
             # Viewers are not to notice: each gets one more answer, which says where it ends.
             self._server.drain_idle = self._settings.drain_seconds
             if self._siblings is not None:
@@ -300,7 +283,7 @@ class _Worker:
         if settings.control is None or self._agent is None:
             return
         if self._siblings is not None:
-            self._chores.append(self._watch_others)
+            self._duties.add(self._watch_others)
         session = await new_client_session(settings.ca, token=settings.control.token)
         stack.push_async_callback(session.close)
         self._reporter = Reporter(
@@ -311,7 +294,7 @@ class _Worker:
             compose=self._heartbeat,
             agent=self._agent,
         )
-        self._chores.append(self._reporter.run)
+        self._duties.add(self._reporter.run)
 
     async def _tidy(self) -> None:
         """Deletes what crashes and purges have left, at leisure."""
@@ -415,18 +398,3 @@ class _Worker:
             application.router.add_get("/totals", totals)
         self._admin.add_routes(application)
         return application
-
-
-async def _told(work: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:
-    """Runs what must not end; if it does, tells and stops the edge, which is then started anew."""
-    try:
-        await work()
-    except Exception:
-        _log.exception("a part of the edge failed")
-        stop.set()
-
-
-async def _end(tasks: list[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

@@ -8,12 +8,13 @@ for all. A process that is being replaced first yields: it stores and evicts no 
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterable, AsyncIterator, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
+from common import logs
 from common.errors import NearcastError
 from common.service.listen import bound
 from common.settings import convert_setting
@@ -28,6 +29,8 @@ from edge.store.claim import Claim
 from edge.supervisor import Plan, command_of
 
 INTERNAL = ("nearcast-scheme", "nearcast-client", "nearcast-sha256")
+
+_log = logs.get(__name__)
 
 
 class WorkerSpec(msgspec.Struct, frozen=True):
@@ -82,6 +85,57 @@ class YieldingCache(Cache):
             return await super().commit(key, stored, body, arrived)
         finally:
             self._storing -= 1
+
+
+class Duties:
+    """What one process of a number does besides answering, until it yields to another or stops."""
+
+    def __init__(self, cache: YieldingCache, *duties: Callable[[], Awaitable[None]]) -> None:
+        self._cache = cache
+        self._duties = [*duties]
+        self._tasks: list[asyncio.Task[None]] = []
+        self.yielded = False
+        """Whether another process does them."""
+
+    def add(self, duty: Callable[[], Awaitable[None]]) -> None:
+        """Takes on one more, before they begin."""
+        self._duties.append(duty)
+
+    def begin(self, stop: asyncio.Event) -> None:
+        """Begins all; one that fails sets ``stop``."""
+        self._tasks = [asyncio.create_task(told(duty, stop)) for duty in self._duties]
+
+    async def end(self) -> None:
+        """Ends all."""
+        await ended(self._tasks)
+
+    async def obey(self, line: Line, stop: asyncio.Event) -> None:
+        """Leaves them, and all storing, to another process, and takes them back, as ordered."""
+        while True:
+            self.yielded = await line.orders.get() == "yield"
+            if self.yielded:
+                await self.end()
+                await self._cache.give_way()
+                line.say("yielded")
+            else:
+                self._cache.take_back()
+                self.begin(stop)
+
+
+async def told(work: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:
+    """Runs what must not end; if it does, says so and stops the worker, to be started anew."""
+    try:
+        await work()
+    except Exception:
+        _log.exception("a part of the edge failed")
+        stop.set()
+
+
+async def ended(tasks: Collection[asyncio.Task[None]]) -> None:
+    """Ends ``tasks``."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def viewers_socket(runtime: Path, number: int) -> Path:
