@@ -15,6 +15,7 @@ import msgspec
 from aiohttp import web
 
 from common.errors import NearcastError, PortTaken, SettingsInvalid
+from common.service.tls import CertificateSettings, ServerCertificates, reloading
 
 BACKLOG = 1024
 """Connections that may wait to be accepted."""
@@ -50,6 +51,17 @@ class ListenSettings(msgspec.Struct, frozen=True, kw_only=True):
             extra={"example": "tls/server.key"},
         ),
     ] = None
+    certificates: Annotated[
+        tuple[CertificateSettings, ...],
+        msgspec.Meta(
+            description="Certificates for clients that ask for one of the names in them. All "
+            "others get the one above."
+        ),
+    ] = ()
+
+    def __post_init__(self) -> None:
+        if self.certificates and self.certificate is None:
+            raise ValueError("certificates need a certificate for clients that name no server")
 
 
 @dataclass(frozen=True)
@@ -61,6 +73,8 @@ class Listener:
     """An address, or the path of a Unix socket."""
     sockets: tuple[socket.socket, ...] = ()
     """What is ``bound`` to the address already, by the process that hands it down."""
+    ticket_secret: bytes = b""
+    """What processes share that resume each other's TLS sessions, as ``ServerCertificates`` say."""
 
 
 def bound(settings: ListenSettings, *, shared: bool = False) -> tuple[socket.socket, ...]:
@@ -101,26 +115,19 @@ def _bind(one: socket.socket, address: Any, *, shared: bool) -> None:
     one.bind(address)
 
 
-def server_context(settings: ListenSettings) -> ssl.SSLContext | None:
-    """The TLS side of ``settings``: TLS 1.2 or newer; None for plain HTTP.
+def server_certificates(listener: Listener) -> ServerCertificates | None:
+    """The TLS side of ``listener``; None for plain HTTP. Reads files: it belongs in a thread.
 
     Raises:
-        SettingsInvalid: certificate or key cannot be read or do not belong together.
+        SettingsInvalid: a certificate cannot be read, does not fit its key, or is not valid now.
     """
-    if settings.certificate is None:
+    settings = listener.settings
+    if isinstance(settings, Path) or settings.certificate is None:
         return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
-    try:
-        context.load_cert_chain(settings.certificate, settings.key)
-    except (OSError, ssl.SSLError) as error:
-        raise SettingsInvalid(
-            file=settings.certificate,
-            key="certificate",
-            expected=f"a certificate chain and key in PEM ({error})",
-        ) from error
-    return context
+    default = CertificateSettings(certificate=settings.certificate, key=settings.key)
+    return ServerCertificates(
+        (default, *settings.certificates), ticket_secret=listener.ticket_secret
+    )
 
 
 @contextlib.asynccontextmanager
@@ -128,6 +135,8 @@ async def listening(
     listeners: Sequence[Listener], *, shutdown_timeout: float = 3.0
 ) -> AsyncIterator[None]:
     """Answers on all of ``listeners`` while the block runs, then drains them.
+
+    Certificates are read anew when their files change, and on SIGHUP.
 
     Args:
         listeners: what to answer, and where.
@@ -137,19 +146,22 @@ async def listening(
         PortTaken: another program has one of the ports.
         SettingsInvalid: a certificate does not load, or an address is not this machine's.
     """
+    certificates = [await asyncio.to_thread(server_certificates, one) for one in listeners]
     runners: list[web.BaseRunner] = []
-    try:
-        for listener in listeners:
-            runner = _runner_of(listener, shutdown_timeout)
-            await runner.setup()
-            runners.append(runner)
-            if isinstance(listener.settings, Path):
-                await _start_unix(runner, listener.settings)
-            else:
-                await _start(runner, listener.settings, listener.sockets)
-        yield
-    finally:
-        await asyncio.gather(*(runner.cleanup() for runner in runners))
+    async with reloading([one for one in certificates if one is not None]):
+        try:
+            for listener, own in zip(listeners, certificates, strict=True):
+                runner = _runner_of(listener, shutdown_timeout)
+                await runner.setup()
+                runners.append(runner)
+                if isinstance(listener.settings, Path):
+                    await _start_unix(runner, listener.settings)
+                else:
+                    context = None if own is None else own.context
+                    await _start(runner, listener.settings, listener.sockets, context)
+            yield
+        finally:
+            await asyncio.gather(*(runner.cleanup() for runner in runners))
 
 
 def _runner_of(listener: Listener, shutdown_timeout: float) -> web.BaseRunner:
@@ -166,9 +178,11 @@ async def _name_server(_: web.Request, response: web.StreamResponse) -> None:
 
 
 async def _start(
-    runner: web.BaseRunner, settings: ListenSettings, sockets: tuple[socket.socket, ...]
+    runner: web.BaseRunner,
+    settings: ListenSettings,
+    sockets: tuple[socket.socket, ...],
+    context: ssl.SSLContext | None,
 ) -> None:
-    context = server_context(settings)
     try:
         for one in sockets or await asyncio.to_thread(bound, settings):
             await web.SockSite(runner, one, ssl_context=context, backlog=BACKLOG).start()
