@@ -32,15 +32,14 @@ from edge.fetch.fetches import Fetches
 from edge.fetch.pool import Pool
 from edge.fill import FillAgent
 from edge.fill.obtain import Obtain
-from edge.policy.access_line import AccessRecord
 from edge.readings import readings
 from edge.report import ControlRefused, Reporter
 from edge.serve.counters import Counters, Reading, Totals
-from edge.serve.express import Express
 from edge.serve.front import Front
 from edge.serve.handler import Viewers
-from edge.serve.hot import HotObjects
+from edge.serve.lanes import express_lane
 from edge.serve.merged_metrics import merge_expositions
+from edge.serve.noting import record_of
 from edge.serve.prefetch import Prefetch
 from edge.serve.protocol import ViewerServer
 from edge.serve.requests import Visit
@@ -180,9 +179,7 @@ class _Worker:
             answered=self._prefetch.answered,
             noted=self._note if self._access_log is not None else None,
         )
-        scheme = "http" if settings.listen.certificate is None else "https"
-        log = self._access_log
-        self._hot = HotObjects(
+        self._lane = express_lane(
             cache,
             fetches,
             clock,
@@ -190,27 +187,25 @@ class _Worker:
             self._viewers.sender,
             self._counters,
             name=name,
-            scheme=scheme,
-            lines=log.lines if log is not None else None,
+            scheme="http" if settings.listen.certificate is None else "https",
+            log=self._access_log,
             watched=self._prefetch.watched,
         )
-        self._express = Express(self._hot, clock, scheme=scheme, log=log)
-        self._agent: FillAgent | None = None
-        if spec.number == 0 and settings.control is not None:
-            self._agent = FillAgent(
-                settings.edge_id,
-                cache,
-                Obtain(cache, fetches, siblings),
-                settings.cache_folder,
-                concurrency=settings.fill_concurrency,
-            )
-        self._admin = Admin(
-            cache,
-            self._agent,
-            clock,
-            rules,
-            settings.admin.host if settings.admin is not None else None,
-            settings.credentials,
+        self._agent = self._filling(siblings)
+        host = settings.admin.host if settings.admin is not None else None
+        self._admin = Admin(cache, self._agent, clock, rules, host, settings.credentials)
+
+    def _filling(self, siblings: Siblings | None) -> FillAgent | None:
+        """What fills the edge ahead of demand, where this process does so."""
+        settings = self._settings
+        if self._spec.number > 0 or settings.control is None:
+            return None
+        return FillAgent(
+            settings.edge_id,
+            self._cache,
+            Obtain(self._cache, self._fetches, siblings),
+            settings.cache_folder,
+            concurrency=settings.fill_concurrency,
         )
 
     async def run(self, stop: asyncio.Event, line: Line | None) -> None:
@@ -220,6 +215,7 @@ class _Worker:
             self._duties.add(self._agent.run)
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._viewers.close)
+            stack.push_async_callback(self._lane.crowds.close)
             stack.push_async_callback(self._prefetch.close)
             tasks: list[asyncio.Task[None]] = []
             if self._access_log is not None:
@@ -259,7 +255,7 @@ class _Worker:
         viewers = ViewerServer(
             self._front.handle,
             self._clock,
-            express=self._express,
+            express=self._lane.express,
             counters=self._counters,
             log=self._access_log,
             secure=settings.listen.certificate is not None,
@@ -304,7 +300,7 @@ class _Worker:
             await asyncio.sleep(SWEEP_EVERY)
             try:
                 await self._cache.sweep()
-                self._hot.tidy()
+                self._lane.hot.tidy()
                 if self._spec.number == 0:
                     await self._cache.purges.forget_old(self._clock.now())
             except (NearcastError, OSError) as error:
@@ -313,26 +309,7 @@ class _Worker:
 
     def _note(self, visit: Visit, began: float, seconds: float) -> None:
         assert self._access_log is not None
-        request = visit.request
-        major, minor = visit.raw.version
-        self._access_log.note(
-            AccessRecord(
-                time=began,
-                duration=seconds,
-                client=visit.client,
-                method=request.method,
-                # With what does not count in the key, CMCD above all.
-                target=visit.raw.raw_path,
-                version=f"HTTP/{major}.{minor}",
-                status=visit.status,
-                sent=visit.sent,
-                host=request.host,
-                cache_result=visit.result,
-                cache_status=visit.cache_status,
-                referrer=request.fields.get("referer"),
-                user_agent=request.fields.get("user-agent"),
-            )
-        )
+        self._access_log.note(record_of(visit, began, seconds))
 
     def _heartbeat(self, sequence: int) -> Heartbeat:
         agent, settings = self._agent, self._settings

@@ -1,12 +1,16 @@
 """A worker process of an edge, started by the edge's supervisor and ended with it."""
 
 import asyncio
+import gc
 import os
 import sys
 
 from common.service import run_role
 from edge.app import worker_main
 from edge.workers import Line, WorkerSpec, decode_spec
+
+GARBAGE_AT = 20_000
+"""Objects that may be made until the youngest are looked through for garbage."""
 
 
 async def _run(spec: WorkerSpec, stop: asyncio.Event) -> None:
@@ -42,6 +46,10 @@ def main() -> int:
     if not line:
         return 1
     spec = decode_spec(line)
+    # What is there now stays: looking through it again and again would keep viewers waiting.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GARBAGE_AT)
     return run_role("edge", lambda stop: _run(spec, stop), log_level=spec.settings.log_level)
 
 

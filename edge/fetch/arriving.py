@@ -126,6 +126,8 @@ class Arriving:
         available = self.body.available(start)
         if available > start:
             length = min(length, available - start)
+            if self.body.is_quick():
+                return self.body.read(start, length)
             return await asyncio.to_thread(self.body.read, start, length)
         if self._spill is None:
             return b""

@@ -19,12 +19,11 @@ from common.http.fields import Fields
 from edge.fetch.arriving import Arriving
 from edge.fetch.errors import UpstreamBroke
 from edge.fetch.filling import Resumed, fill
+from edge.fetch.flights import FlightKey, Flights, Shared
 from edge.fetch.memory import Memory
 from edge.fetch.outcomes import (
-    SERVER_ERRORS,
     Ask,
     Coming,
-    OriginFailed,
     Outcome,
     Passing,
     Settled,
@@ -45,10 +44,6 @@ LOOK_AHEAD = 16 * 1024 * 1024
 """Bytes that a viewer waits for to arrive rather than ask for a range of its own."""
 
 
-_Shared = Arriving | Validated | OriginFailed | None
-_FlightKey = tuple[str, str | None, tuple[tuple[str, str | None], ...], int]
-
-
 class Fetches:
     """What is under way upstream."""
 
@@ -66,7 +61,7 @@ class Fetches:
         self._upstream = upstream
         self._clock = clock
         self.guesses = {"heuristic": heuristic, "negative": negative}
-        self._flights: dict[_FlightKey, asyncio.Future[_Shared]] = {}
+        self.flights = Flights()
         self.arriving: dict[str, list[Arriving]] = {}
         """What is on its way into the cache, by key."""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -105,13 +100,10 @@ class Fetches:
                 return Settled()
             if arriving is not None and not ask.reload:
                 return Coming(arriving.enter(), collapsed=True)
-            names = self.memory.vary(ask.key)
-            selecting = selecting_fields(names, ask.request.fields)
-            # Whoever asks after a purge does not want what was asked for before it.
-            flight_key = (ask.key, ask.range, selecting, self._cache.purges.sequence)
-            flight = self._flights.get(flight_key)
+            flight_key = self._flight_key(ask)
+            flight = self.flights.get(flight_key)
             if flight is None:
-                return await self._lead(ask, flight_key)
+                return await self.flights.lead(ask, flight_key, self._ask_upstream)
             shared = await asyncio.shield(flight)
             if shared is None:
                 break
@@ -120,7 +112,25 @@ class Fetches:
                 return outcome
         return await self._ask_upstream(ask)
 
-    def _taken(self, ask: Ask, shared: _Shared) -> Outcome | None:
+    def _flight_key(self, ask: Ask) -> FlightKey:
+        names = self.memory.vary(ask.key)
+        selecting = selecting_fields(names, ask.request.fields)
+        # Whoever asks after a purge does not want what was asked for before it.
+        return (ask.key, ask.range, selecting, self._cache.purges.sequence)
+
+    async def joined(self, ask: Ask) -> Coming | None:
+        """What another's request brings, if this one may have it too; never asks upstream."""
+        flight = self.flights.get(self._flight_key(ask))
+        if flight is None:
+            return None
+        try:
+            shared = await asyncio.shield(flight)
+        except NearcastError:
+            return None
+        outcome = self._taken(ask, shared) if shared is not None else None
+        return outcome if isinstance(outcome, Coming) else None
+
+    def _taken(self, ask: Ask, shared: Shared) -> Outcome | None:
         """What another's request brought, if it is this one's answer too."""
         if isinstance(shared, Arriving):
             if matches(shared.stored.selecting, ask.request.fields):
@@ -154,24 +164,6 @@ class Fetches:
             ):
                 return arriving
         return None
-
-    async def _lead(self, ask: Ask, flight_key: _FlightKey) -> Outcome:
-        flight: asyncio.Future[_Shared] = asyncio.get_running_loop().create_future()
-        flight.add_done_callback(_seen)
-        self._flights[flight_key] = flight
-        try:
-            outcome = await self._ask_upstream(ask)
-        except NearcastError as error:
-            flight.set_exception(error)
-            raise
-        except BaseException as error:
-            flight.set_exception(UpstreamBroke(key=ask.key, reason=type(error).__name__))
-            raise
-        else:
-            flight.set_result(_shareable(ask, outcome))
-            return outcome
-        finally:
-            del self._flights[flight_key]
 
     async def _ask_upstream(self, ask: Ask) -> Outcome:
         sequence = self._cache.purges.sequence
@@ -245,10 +237,11 @@ class Fetches:
         stack: AsyncExitStack,
     ) -> Coming:
         assert storing.stored is not None
-        number, body = await self._cache.new_body()
         told = repr_sha256(response.fields.lines("repr-digest"))
+        sha256 = ask.sha256 or told or b""
+        number, body = await self._cache.new_body(digested=bool(sha256))
         stored = msgspec.structs.replace(
-            storing.stored, number=number, size=length or 0, sha256=ask.sha256 or told or b""
+            storing.stored, number=number, size=length or 0, sha256=sha256
         )
         arriving = Arriving(stored, length, (0, None), body)
         return self._fill(ask, storing, arriving, exchange, stack)
@@ -374,20 +367,3 @@ class Fetches:
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-
-
-def _shareable(ask: Ask, outcome: Outcome) -> _Shared:
-    """What those who wait for the same may have of an outcome."""
-    if isinstance(outcome, Coming):
-        stored = outcome.arriving.stored
-        return outcome.arriving if Storing(stored).shared else None
-    if isinstance(outcome, Passing):
-        failed = outcome.response.status in SERVER_ERRORS and ask.stale is not None
-        return OriginFailed() if failed else None
-    return None if isinstance(outcome, Settled) else outcome
-
-
-def _seen(flight: asyncio.Future[_Shared]) -> None:
-    """Takes note of a failure that nobody waits for."""
-    if not flight.cancelled():
-        flight.exception()

@@ -122,6 +122,9 @@ async def _receive(
 
 async def _write(arriving: Arriving, position: int, piece: bytes) -> None:
     body = arriving.body
+    if body.is_quick(position, len(piece)):
+        body.write(position, piece)
+        return
     writing = asyncio.ensure_future(asyncio.to_thread(body.write, position, piece))
     try:
         await asyncio.shield(writing)

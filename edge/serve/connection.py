@@ -10,6 +10,7 @@ import socket
 from typing import TYPE_CHECKING, cast
 
 from edge.policy.recognising import head_end, may_become_plain, read_block, read_request_line
+from edge.serve.crowd import Attendance
 from edge.serve.delivery import Delivery
 from edge.serve.express import Answered, Express
 from edge.store import Resident
@@ -39,6 +40,7 @@ class ViewerConnection(asyncio.Protocol):
         "_slow",
         "_socket",
         "_transport",
+        "_waiting",
         "client",
         "head_since",
         "last",
@@ -58,11 +60,13 @@ class ViewerConnection(asyncio.Protocol):
         self._handler: ViewerHandler | None = None
         self._clean = True
         """Whether what the handler was given ended where a request ends."""
-        self._delivery: Delivery | None = None
+        self._delivery: Delivery | Attendance | None = None
         self._held = b""
         """What came and is not given to anybody yet."""
         self._free = express is not None
         """Whether nothing is under way."""
+        self._waiting = b""
+        """The request that waits for what is on its way."""
         self._slow = False
         """Whether answers wait for the viewer to read."""
         self._at_end = False
@@ -239,7 +243,7 @@ class ViewerConnection(asyncio.Protocol):
     def deliver(self, resident: Resident, answered: Answered) -> None:
         """Sends the head and the large content of an answer."""
         transport = self._transport
-        if transport is None:
+        if transport is None or answered.ready is None:
             return
         delivery = Delivery(
             transport,
@@ -254,6 +258,29 @@ class ViewerConnection(asyncio.Protocol):
         self._server.begin()
         if delivery.start():
             self._finish(answered)
+
+    def attend(self, request: bytes, answered: Answered) -> Attendance:
+        """Begins to wait for the answer to ``request``."""
+        assert self._transport is not None
+        self._waiting = request
+        attendance = Attendance(
+            self._transport,
+            done=lambda: self._delivered(answered),
+            passed_on=self._passed_on,
+        )
+        self._delivery = attendance
+        self._free = False
+        self.rate_since, self.rate_sent = self.last, 0
+        self._server.begin()
+        return attendance
+
+    def _passed_on(self) -> None:
+        """Gives the request that has waited to the handler after all."""
+        self._delivery = None
+        self._server.end()
+        request, self._waiting = self._waiting, b""
+        held, self._held = self._held, b""
+        self._hand_over(request + held)
 
     def _duplicate(self, transport: asyncio.Transport) -> socket.socket | None:
         """The connection's socket, to be written past the transport; None with TLS."""
@@ -270,6 +297,7 @@ class ViewerConnection(asyncio.Protocol):
         assert delivery is not None
         assert self._express is not None
         self._server.end()
+        answered.ready = delivery.ready
         self._express.delivered(self, answered, delivery.sent)
 
     def _delivered(self, answered: Answered) -> None:
@@ -322,7 +350,7 @@ class ViewerConnection(asyncio.Protocol):
         else:
             self.let_go_of_handler()
 
-    def _look_at_pace(self, delivery: Delivery, now: float) -> None:
+    def _look_at_pace(self, delivery: Delivery | Attendance, now: float) -> None:
         assert self._transport is not None
         limits = self._server.limits
         if now - self.rate_since < limits.send_seconds:

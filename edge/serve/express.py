@@ -10,9 +10,12 @@ from typing import Protocol
 
 from common.clock import Clock
 from common.errors import NearcastError
-from edge.policy.keys import normalised_host
+from common.http.fields import Fields
+from edge.policy.keys import KeyRules, normalised_host
+from edge.policy.messages import Request
 from edge.policy.recognising import read_block, read_request_line, without_varying
 from edge.serve.access_log import AccessLog
+from edge.serve.crowd import Attendance, Crowds
 from edge.serve.hot import Conditions, HotObject, HotObjects, Ready
 from edge.store import Resident
 
@@ -34,7 +37,11 @@ class Connection(Protocol):
         ...
 
     def deliver(self, resident: Resident, answered: "Answered") -> None:
-        """Sends the head and the large content of an answer; ``Express.note`` is told its end."""
+        """Sends the head and the large content; ``Express.delivered`` is told its end."""
+        ...
+
+    def attend(self, request: bytes, answered: "Answered") -> Attendance:
+        """Begins to wait for the answer to ``request``; ``Express.delivered`` is told its end."""
         ...
 
 
@@ -65,7 +72,7 @@ class Answered:
 
     __slots__ = ("asked", "began", "ready", "viewer")
 
-    def __init__(self, ready: Ready, viewer: Viewer, asked: str, began: float) -> None:
+    def __init__(self, ready: Ready | None, viewer: Viewer, asked: str, began: float) -> None:
         self.ready = ready
         self.viewer = viewer
         self.asked = asked
@@ -78,7 +85,9 @@ class Express:
     def __init__(
         self,
         hot: HotObjects,
+        crowds: Crowds,
         clock: Clock,
+        rules: KeyRules,
         *,
         scheme: str,
         log: AccessLog | None,
@@ -87,11 +96,15 @@ class Express:
 
         Args:
             hot: the hot objects.
+            crowds: who waits for what is missing.
             clock: the time.
+            rules: what is in a key.
             scheme: of the viewers' URLs.
             log: the access log, if there is one.
         """
         self._hot = hot
+        self._crowds = crowds
+        self._rules = rules
         self._now = clock.now
         self._scheme = scheme
         self._log = log
@@ -120,24 +133,25 @@ class Express:
                     return False
                 self._send(connection, viewer, hot, ready, hot.asked, now)
                 return True
-        return self._consider(connection, viewer, conditions, data[:end], now)
+        return self._consider(connection, viewer, conditions, data, now)
 
     def _consider(
         self,
         connection: Connection,
         viewer: Viewer,
         conditions: Conditions | None,
-        line: bytes,
+        data: bytes,
         now: float,
     ) -> bool:
         """Answers what takes a closer look."""
-        asked = read_request_line(line)
+        asked = read_request_line(data[: data.find(b"\r\n")])
         if asked is None:
             return False
         method, target = asked
         hot = self._hot.find(viewer.host, target, now)
         if hot is None:
-            return False
+            plain = method == "GET" and conditions is None
+            return plain and self._wait(connection, viewer, target, data, now)
         ready = self._hot.answer(hot, method, conditions, now)
         if ready is None:
             return False
@@ -150,6 +164,25 @@ class Express:
                 else self._log.lines.asked(method, viewer.host, target, "HTTP/1.1")
             )
         self._send(connection, viewer, hot, ready, logged, now)
+        return True
+
+    def _wait(
+        self, connection: Connection, viewer: Viewer, target: str, data: bytes, now: float
+    ) -> bool:
+        """Has the connection wait with others for what is missing; whether it does."""
+        try:
+            counted = self._rules.target(target)
+        except NearcastError:
+            return False
+        request = Request("GET", self._scheme, viewer.host, counted, Fields())
+        key = self._crowds.awaited(request)
+        if key is None:
+            return False
+        asked = ""
+        if self._log is not None:
+            asked = self._log.lines.asked("GET", viewer.host, target, "HTTP/1.1")
+        attendance = connection.attend(data, Answered(None, viewer, asked, now))
+        self._crowds.join(key, request, attendance)
         return True
 
     def _send(
@@ -184,11 +217,16 @@ class Express:
     def delivered(self, connection: Connection, answered: Answered, sent: int) -> None:
         """Notes the end of an answer that took a while, of whose content ``sent`` bytes left."""
         ready, seconds = answered.ready, self._now() - answered.began
+        if ready is None:
+            # The viewer left before there was an answer.
+            return
         ready.tally.note(sent, seconds)
         if self._log is not None:
             logged = ready.logged
             if sent < ready.stop - ready.start:
-                logged = self._log.lines.answered(ready.status, sent, "hit", ready.cache_status)
+                logged = self._log.lines.answered(
+                    ready.status, sent, ready.result, ready.cache_status
+                )
             viewer, began = answered.viewer, answered.began
             line = self._line(
                 began, seconds, connection.logged, answered.asked, logged, viewer.logged

@@ -103,7 +103,8 @@ class Viewers:
     async def _read(self, visit: Visit) -> Reply:
         for _ in range(ROUNDS):
             await self._fetches.settled(visit.key)
-            stored = select(self._cache.lookup(visit.key), visit.request.fields)
+            variants = self._cache.lookup(visit.key)
+            stored = select(variants, visit.request.fields) if variants else None
             fwd: Forward = "uri-miss"
             if stored is not None:
                 judged = judge_reuse(stored, visit.asked, self._clock.now())
@@ -117,7 +118,7 @@ class Viewers:
                     if reply is not None:
                         return reply
                     continue
-            elif self._cache.lookup(visit.key):
+            elif variants:
                 fwd = "vary-miss"
             if "only-if-cached" in visit.asked:
                 raise NotCached

@@ -13,11 +13,11 @@ from common.clock import Clock
 from common.errors import NearcastError
 from common.http import ByteRange, CacheControl
 from common.http.cache_status import CacheStatus
-from common.http.fields import Fields, Pairs
+from common.http.fields import Fields
 from edge.fetch.fetches import Fetches
 from edge.policy.access_line import LineFormat
-from edge.policy.answering import Decided, decide
-from edge.policy.heads import render_head
+from edge.policy.answering import decide
+from edge.policy.heads import framed, render_head
 from edge.policy.keys import KeyRules
 from edge.policy.messages import Request
 from edge.policy.reuse import Verdict, judge_reuse
@@ -51,6 +51,8 @@ class Ready:
     """An answer that has only to be sent."""
 
     status: int
+    result: str
+    """What the cache did, for counting."""
     cache_status: str
     head: bytes
     start: int
@@ -302,8 +304,9 @@ class HotObjects:
             logged = self._lines.answered(decided.status, span.length, "hit", hot.cache_status)
         return Ready(
             decided.status,
+            "hit",
             hot.cache_status,
-            render_head(decided.status, decided.reason, _framed(fields, decided)),
+            render_head(decided.status, decided.reason, framed(fields, decided.length)),
             span.start,
             span.stop,
             self._counters.tally(decided.status, "hit"),
@@ -333,7 +336,7 @@ class HotObjects:
         logged = ""
         if self._lines is not None:
             logged = self._lines.answered(206, stop - start, "hit", hot.cache_status)
-        return Ready(206, hot.cache_status, head, start, stop, first.tally, logged)
+        return Ready(206, "hit", hot.cache_status, head, start, stop, first.tally, logged)
 
     def _first_byte(self, hot: HotObject, now: float) -> Ready | None:
         """The answer to a range of one byte, which shows what every range's answer is like."""
@@ -379,12 +382,6 @@ class HotObjects:
                 self._turns.append((site, target, hot))
         for host in [host for host, site in self._sites.items() if not site]:
             del self._sites[host]
-
-
-def _framed(fields: Pairs, decided: Decided) -> Pairs:
-    if decided.length is None:
-        return fields
-    return (*fields, ("Content-Length", str(decided.length)))
 
 
 def _around(head: bytes, size: int) -> tuple[bytes, bytes, bytes] | None:

@@ -164,7 +164,7 @@ class ViewerServer(web.Server):
         self._open: set[ViewerConnection] = set()
         self._looking: asyncio.TimerHandle | None = None
 
-    def __call__(self) -> ViewerConnection:  # type: ignore[override]
+    def __call__(self) -> ViewerConnection:  # type: ignore[override] # it has handlers of its own
         """A new connection's protocol."""
         return ViewerConnection(self, self._express)
 

@@ -8,6 +8,7 @@ alone stores under it and evicts it; all read.
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import AsyncGenerator, Iterable
 from pathlib import Path
 
@@ -21,11 +22,12 @@ from edge.policy.eviction import LARGEST_SHARE, Eviction, note_use
 from edge.policy.purging import after_purges
 from edge.policy.stored import Stored
 from edge.store.body import Body
-from edge.store.files import SLICE, ObjectDamaged, ObjectFile, file_of, read_whole
+from edge.store.files import SLICE, ObjectDamaged, ObjectFile, file_of, folders_of
 from edge.store.index import Index, Record, digest_of
 from edge.store.memory import MemoryTier, Resident
 from edge.store.opening import opened
 from edge.store.orphans import remove_orphans
+from edge.store.promotion import Promotion
 from edge.store.purges import PurgeNotes
 from edge.store.shared import Shared, slot_of
 
@@ -53,7 +55,9 @@ class Cache:
         self._incoming = folder / "incoming"
         for part in (self._objects, self._incoming, runtime):
             part.mkdir(parents=True, exist_ok=True)
-        self._shared = Shared(runtime / "shared", fresh=worker == 0)
+        for fan in folders_of(self._objects):
+            fan.mkdir(exist_ok=True)
+        self._shared = Shared(runtime / "shared")
         self._index = Index(folder / "index", self._shared.key_changed)
         self.disk_budget = disk_budget // workers
         self._eviction = Eviction(self.disk_budget, self._shared.uses)
@@ -66,7 +70,7 @@ class Cache:
         self.memory = MemoryTier(
             runtime / "memory", memory_budget // workers, self._shared.visits, worker=worker
         )
-        self._promotions: dict[int, asyncio.Task[bytes]] = {}
+        self._promotion = Promotion(self._objects, self.memory)
         self.evictions = 0
         self.corrupted = 0
         self._load()
@@ -177,7 +181,7 @@ class Cache:
         Raises:
             ObjectDamaged: they are not what was stored, or gone.
         """
-        whole = await self._in_memory(stored)
+        whole = await self._promotion.bytes_of(stored)
         if whole is not None:
             for offset in range(start, stop, SLICE):
                 yield bytes(whole[offset : min(offset + SLICE, stop)])
@@ -194,46 +198,7 @@ class Cache:
 
     def resident(self, stored: Stored) -> Resident | None:
         """A complete object that is in memory; never waits for a disk."""
-        return self.memory.get(stored.number, stored.size) if stored.complete else None
-
-    async def _in_memory(self, stored: Stored) -> memoryview | bytes | None:
-        """All bytes of an object that is in memory, or belongs there; None otherwise."""
-        resident = self.resident(stored) if stored.size else None
-        if resident is not None:
-            return resident.view
-        if not stored.complete or not self.memory.fits(stored.size):
-            return None
-        promotion = self._promotions.get(stored.number)
-        if promotion is None:
-            promotion = asyncio.create_task(self._promote(stored))
-            self._promotions[stored.number] = promotion
-            promotion.add_done_callback(lambda done: self._promoted(stored.number, done))
-        return await asyncio.shield(promotion)
-
-    def _promoted(self, number: int, done: asyncio.Task[bytes]) -> None:
-        del self._promotions[number]
-        if not done.cancelled():
-            # Whoever waited is told; when nobody waits any more, nobody needs to be.
-            done.exception()
-
-    async def _promote(self, stored: Stored) -> bytes:
-        """Reads an object from the disk and puts it into memory.
-
-        Raises:
-            ObjectDamaged: it is not what was stored, or gone.
-        """
-        whole = await asyncio.to_thread(read_whole, self._objects, stored)
-        number = stored.number
-        if self.memory.reserve(number, stored.size):
-            try:
-                if not await asyncio.to_thread(self.memory.put, number, whole):
-                    self.memory.release(number)
-                elif number not in self.memory:
-                    # It was evicted while it was written.
-                    self.memory.remove(number)
-            except OSError as error:
-                self.memory.full(number, error)
-        return whole
+        return self._promotion.resident(stored)
 
     async def damaged(self, key: str, stored: Stored, error: ObjectDamaged) -> None:
         """Drops an object that turned out damaged, unless it was replaced or evicted meanwhile."""
@@ -248,11 +213,14 @@ class Cache:
 
     # Storing.
 
-    async def new_body(self) -> tuple[int, Body]:
-        """A number and a body for an object that arrives."""
+    async def new_body(self, *, digested: bool = False) -> tuple[int, Body]:
+        """A number and a body for an object that arrives.
+
+        Args:
+            digested: whether its SHA-256 will be asked for.
+        """
         number = await self._index.new_number()
-        path = self._incoming / f"{number:x}"
-        return number, await opened(lambda: Body(path))
+        return number, Body(self._incoming / f"{number:x}", digested=digested)
 
     async def body_of(self, stored: Stored) -> Body:
         """The body of a stored object that gets more bytes.
@@ -305,8 +273,8 @@ class Cache:
         if not await self._make_room(arrived[1] - arrived[0]):
             return None
         kept = msgspec.structs.replace(stored, held=body.held if stored.size else ())
-        await asyncio.to_thread(self._place, kept, body, arrived)
-        gone = await self._index.write(self._index.put(key, kept))
+        place = functools.partial(self._place, kept, body, arrived)
+        gone = await self._index.write(self._index.put(key, kept), before=place)
         if kept.number in self._eviction:
             self._eviction.resize(kept.number, kept.held_bytes)
         else:
@@ -317,11 +285,10 @@ class Cache:
         return kept
 
     def _place(self, stored: Stored, body: Body, arrived: Span) -> None:
-        body.seal(stored.size, arrived)
-        if not body.grows:
-            target = file_of(self._objects, stored.number)
-            target.parent.mkdir(exist_ok=True)
-            body.path.rename(target)
+        if body.grows:
+            body.seal(stored.size, arrived)
+        else:
+            body.place(file_of(self._objects, stored.number), stored.size, arrived)
 
     async def update(self, key: str, stored: Stored) -> bool:
         """Changes what is known of a stored response; whether it is still there."""

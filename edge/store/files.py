@@ -6,7 +6,7 @@ checks the slices that it touches, so that neither a crash nor a dying disk reac
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import xxhash
@@ -28,6 +28,11 @@ class ObjectDamaged(NearcastError):
 def file_of(folder: Path, number: int) -> Path:
     """Where object ``number`` is within the objects' ``folder``."""
     return folder / f"{number & 0xFF:02x}" / f"{number:x}"
+
+
+def folders_of(folder: Path) -> Iterator[Path]:
+    """The folders that objects' files are in."""
+    return (folder / f"{number:02x}" for number in range(256))
 
 
 def slices(start: int, stop: int) -> range:

@@ -20,6 +20,7 @@ import msgspec
 from common.errors import StorageFull, Unavailable
 from edge.policy.purging import Purge
 from edge.policy.stored import Stored
+from edge.store.batches import Batches
 
 MAP_SIZE = 16 * 1024**3
 """Bytes of address space: above ten million responses. The file grows as it is needed."""
@@ -74,8 +75,7 @@ class Index:
             raise StorageFull(where=f"the cache folder {folder}") from error
         except lmdb.Error:
             self.renew()
-        self._waiting: list[tuple[Write[Any], asyncio.Future[Any]]] = []
-        self._writer: asyncio.Task[None] | None = None
+        self._writes = Batches(self.write_now)
         self._numbers = range(0)
 
     def renew(self) -> None:
@@ -180,35 +180,20 @@ class Index:
 
     # Writing.
 
-    async def write(self, work: Write[T]) -> T:
+    async def write(self, work: Write[T], before: Callable[[], None] | None = None) -> T:
         """Runs ``work`` in a transaction, with all that waits; answers after the commit.
+
+        Args:
+            work: what to do in the transaction.
+            before: what to do in the same thread before it, at the cost of nobody else: if it
+                fails, ``work`` is not done, and what it raises is raised here.
 
         Raises:
             StorageFull: no space is left.
             Unavailable: the index is broken.
         """
-        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._waiting.append((work, future))
-        if self._writer is None:
-            self._writer = asyncio.create_task(self._write_waiting())
-        return await future
-
-    async def _write_waiting(self) -> None:
-        try:
-            while self._waiting:
-                batch, self._waiting = self._waiting, []
-                try:
-                    results = await asyncio.to_thread(self.write_now, [work for work, _ in batch])
-                except Exception as error:  # whoever waits is told, whatever it was
-                    for _, future in batch:
-                        if not future.done():
-                            future.set_exception(error)
-                    continue
-                for (_, future), result in zip(batch, results, strict=True):
-                    if not future.done():
-                        future.set_result(result)
-        finally:
-            self._writer = None
+        result: T = await self._writes.do(work, before)
+        return result
 
     def write_now(self, works: Iterable[Write[T]]) -> list[T]:
         """Runs ``works`` in one transaction, in the caller's thread; raises as ``write``."""
@@ -381,8 +366,7 @@ class Index:
 
     async def close(self) -> None:
         """Finishes writing and closes it."""
-        while self._writer is not None:
-            await asyncio.wait([self._writer])
+        await self._writes.finished()
         await asyncio.to_thread(self._environment.close)
 
 

@@ -21,14 +21,14 @@ _SIZE = _VISITS_AT + VISITS
 class Shared:
     """The mapped file."""
 
-    def __init__(self, path: Path | None, *, fresh: bool) -> None:
+    def __init__(self, path: Path | None) -> None:
         """Maps ``path``, or memory of this process alone.
 
         Args:
-            path: a file that all processes name; None when there is but one process.
-            fresh: begins all counters anew, which only the first process may.
+            path: a file that all processes name, and that is gone when the edge starts; None when
+                there is but one process.
         """
-        self._map = mmap.mmap(-1, _SIZE) if path is None else self._mapped(path, fresh=fresh)
+        self._map = mmap.mmap(-1, _SIZE) if path is None else self._mapped(path)
         self._view = memoryview(self._map)
         self.uses = self._view[_USES_AT:_CHANGES_AT]
         """Whether objects were used lately, by number."""
@@ -41,9 +41,7 @@ class Shared:
         """Its one member changes whenever purges or pins do; only good for comparing."""
 
     @staticmethod
-    def _mapped(path: Path, *, fresh: bool) -> mmap.mmap:
-        if fresh:
-            path.unlink(missing_ok=True)
+    def _mapped(path: Path) -> mmap.mmap:
         with path.open("a+b") as file:
             # With all its space at once: a mapped hole on a full disk would end the process.
             os.posix_fallocate(file.fileno(), 0, _SIZE)

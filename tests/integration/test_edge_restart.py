@@ -260,3 +260,27 @@ async def test_a_port_of_another_edge_is_told(
 
     assert told.returncode == 1
     assert f"Port {first.viewer.port} on 127.0.0.1 is taken by another program" in told.stderr
+
+
+@pytest.mark.parametrize("first", [0, 1])
+async def test_a_purge_holds_for_every_worker_after_one_was_started_again(
+    origin: RawOrigin, tmp_path: Path, first: int
+) -> None:
+    async with EdgeProcess(tmp_path, origin.url, workers=2).running() as edge:
+        killed = edge.workers()[first]
+
+        async def back() -> bool:
+            return killed not in edge.workers() and len(edge.workers()) == 2
+
+        os.kill(killed, signal.SIGKILL)
+        await eventually(back)
+        await asyncio.gather(*(edge.viewer.get("/page") for _ in range(30)))
+        origin.answers(response(b"new", ("Cache-Control", "max-age=3600")))
+        async with (
+            aiohttp.ClientSession(f"http://127.0.0.1:{edge.admin}") as operator,
+            operator.post("/v1/purge", json={"prefix": "http://cdn.test/"}) as answered,
+        ):
+            assert answered.status == 200
+        got = await asyncio.gather(*(edge.viewer.get("/page") for _ in range(30)))
+
+    assert {one.body for one in got} == {b"new"}
