@@ -63,7 +63,7 @@ class ViewerConnection(asyncio.Protocol):
         self._delivery: Delivery | Attendance | None = None
         self._held = b""
         """What came and is not given to anybody yet."""
-        self._free = express is not None
+        self._free = express is not None and not server.draining
         """Whether nothing is under way."""
         self._waiting = b""
         """The request that waits for what is on its way."""

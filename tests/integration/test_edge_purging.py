@@ -286,9 +286,22 @@ async def test_a_purge_that_was_answered_holds_after_kill_9(
                 await fill(purged.viewer)
                 assert (await purged.purge(tag="1", soft=soft)).status == 200
                 os.kill(edge_process.pid, signal.SIGKILL)
+                await closed(admin)
             else:
                 assert not (await purged.viewer.get("/a/1")).cache.startswith("hit")
                 assert (await purged.viewer.get("/a/2")).cache.startswith("hit")
+
+
+async def closed(port: int) -> None:
+    """Waits until nobody listens on ``port``: workers leave once their supervisor is gone."""
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except ConnectionError:
+                return
+            writer.close()
+            await asyncio.sleep(0.05)
 
 
 @asynccontextmanager
