@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DASHBOARD := control_plane/dashboard
 PLAYER := $(DASHBOARD)/static/vendor/hls.min.js
 
-.PHONY: up install test test-parts fuzz lint lock clean
+.PHONY: up install test test-parts fuzz bench-edge lint lock clean
 .DELETE_ON_ERROR:
 
 ## Runs everything; VIDEO=path plays a file of your own, ARGS="…" adds flags of `nearcast up`.
@@ -49,6 +49,11 @@ test-parts: $(VENV)/.tested
 ## Looks for a minute for input that a parser of fields cannot take.
 fuzz: $(VENV)/.tested
 	@for program in fields ranges structured; do $(BIN)/python -m tests.fuzz.$$program || exit 1; done
+
+## Measures the edge beside nginx and Varnish; ARGS="--quick" is a look at the main cases.
+bench-edge: $(VENV)/.tested
+	@$(BIN)/python -m tests.servers.install bench
+	@$(BIN)/python -m tests.bench.edge $(ARGS)
 
 ## The gates alone: style, types, and which package may import which.
 lint: $(VENV)/.tested

@@ -223,12 +223,17 @@ class Connection:
         While content is on its way nobody can say when an answer is due. It can fail meanwhile:
         then its error is raised as it is.
         """
+        if self._sending is None:
+            try:
+                async with asyncio.timeout(within):
+                    return await reading
+            except TimeoutError as error:
+                raise UpstreamSlow from error
         task = asyncio.create_task(reading)
         try:
-            if self._sending is not None:
-                await asyncio.wait({task, self._sending}, return_when=asyncio.FIRST_COMPLETED)
-                if self._sending.done():
-                    self._sending.result()
+            await asyncio.wait({task, self._sending}, return_when=asyncio.FIRST_COMPLETED)
+            if self._sending.done():
+                self._sending.result()
             try:
                 async with asyncio.timeout(within):
                     return await task

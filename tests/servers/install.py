@@ -14,16 +14,19 @@ import venv
 import zipfile
 from pathlib import Path
 
-from tests.servers.parts import FOOTAGE, MONGOD, PARTS, PROGRAMS, SWIFT
+from tests.servers.parts import FOOTAGE, MONGOD, PARTS, PROGRAMS, RIVALS, SWIFT
 
 HERE = Path(__file__).parent
 
 
 def main() -> int:
-    """Installs everything; the exit status says whether all is there."""
+    """Installs everything, or with ``bench`` what benchmarks compare with; the exit status."""
     PARTS.mkdir(parents=True, exist_ok=True)
     try:
-        install_packages()
+        if sys.argv[1:] == ["bench"]:
+            install_packages(RIVALS)
+            return 0
+        install_packages(PROGRAMS)
         install_wheels()
         install_swift()
     except subprocess.CalledProcessError as error:
@@ -35,13 +38,13 @@ def main() -> int:
     return 0
 
 
-def install_packages() -> None:
-    """Installs Debian packages whose programs are missing.
+def install_packages(programs: dict[str, str]) -> None:
+    """Installs Debian packages whose ``programs`` are missing.
 
     Raises:
         PermissionError: some are missing, and this user may not install them.
     """
-    missing = sorted({package for name, package in PROGRAMS.items() if not shutil.which(name)})
+    missing = sorted({package for name, package in programs.items() if not shutil.which(name)})
     if not missing:
         return
     command = ["apt-get", "install", "-y", "--no-install-recommends", *missing]

@@ -16,6 +16,14 @@ PROGRAMS = {
     "ffprobe": "ffmpeg",
 }
 """Programs of Debian packages: program to package."""
+RIVALS = {
+    "nginx": "nginx-light",
+    "varnishd": "varnish",
+    "wrk": "wrk",
+    "curl": "curl",
+    "taskset": "util-linux",
+}
+"""What benchmarks compare with and load with, likewise."""
 
 
 class PartMissing(Exception):

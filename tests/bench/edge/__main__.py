@@ -1,0 +1,270 @@
+"""Measures the edge beside nginx and Varnish, and writes JSON, a table and a picture.
+
+    python -m tests.bench.edge [--rounds N] [--seconds N] [--quick] [--cases TEXT] [--output FOLDER]
+
+Every server is on one core, the load on the other; rounds go from server to server, so that what
+else the machine does strikes all alike. Figures are medians. CPU is the time of all processes of a
+server, from /proc, which neither the load generator nor a noisy neighbour disturbs much.
+"""
+
+import argparse
+import contextlib
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.bench.edge.cases import DISTINCT, QUICK, SIZES, Case, cases
+from tests.bench.edge.load import RESULTS, Figures, fetch, fetch_all, own_client, run_wrk
+from tests.bench.edge.report import Row, middle, picture, ratio_of, table
+from tests.bench.edge.servers import (
+    LOAD_CORE,
+    Server,
+    machine,
+    running,
+    versions,
+)
+
+RIVALS = ["nginx", "varnish"]
+IDLE = 9_000
+"""Idle connections; what a process may have open sets a bound to it."""
+WAITERS = 1000
+WAITED = 3.0
+"""Seconds until the origin answers, by which all wait."""
+
+
+def main() -> int:
+    """Runs it."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.edge")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=int, default=3)
+    parser.add_argument("--quick", action="store_true", help="a few cases, one round")
+    parser.add_argument("--cases", help="only cases whose names have this in them")
+    parser.add_argument("--output", type=Path, default=RESULTS)
+    asked = parser.parse_args()
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    rounds = 1 if asked.quick else asked.rounds
+    chosen = [
+        case
+        for case in cases()
+        if (not asked.quick or case.name in QUICK) and (not asked.cases or asked.cases in case.name)
+    ]
+    whole = not asked.quick and not asked.cases
+    names = ["edge", *RIVALS, *(["edge-no-log"] if whole else [])]
+    results: dict[str, Any] = {"machine": machine(), "versions": versions(), "cases": {}}
+    with tempfile.TemporaryDirectory() as folder, running(names, Path(folder)) as servers:
+        rows = [under_load(case, servers, rounds, asked.seconds, results) for case in chosen]
+        if whole:
+            rows += waiting(servers, rounds, results)
+            rows += idling(servers, results)
+            rows += surroundings(servers, rounds, asked.seconds, results)
+    if whole:
+        rows.append(index_memory(results))
+    report(rows, results, asked.output)
+    return 0
+
+
+def say(text: str) -> None:
+    """Tells how far it is."""
+    print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
+
+
+def under_load(
+    case: Case, servers: dict[str, Server], rounds: int, seconds: int, results: dict[str, Any]
+) -> Row:
+    """Measures one case."""
+    taking_part = {
+        name: server
+        for name, server in servers.items()
+        if name in {"edge", *RIVALS} and server.url(case.scheme) is not None
+    }
+    runs: dict[str, list[Figures]] = {name: [] for name in taking_part}
+    for name, server in taking_part.items():
+        base = server.url(case.scheme) or ""
+        if case.warm == "object":
+            fetch(base + case.path)
+        elif case.warm == "objects" and not runs[name]:
+            fetch_all(base, 65536, DISTINCT)
+    for _ in range(rounds):
+        for name, server in taking_part.items():
+            base = server.url(case.scheme) or ""
+            figures = run_wrk(
+                server,
+                base + case.path,
+                connections=case.connections,
+                seconds=seconds,
+                fields=case.fields,
+                script=case.script,
+            )
+            runs[name].append(figures)
+    results["cases"][case.name] = {
+        name: [figures.as_dict() for figures in found] for name, found in runs.items()
+    }
+    row = row_of(case, runs)
+    say(f"{row.name}: edge {row.edge}, ratio {row.ratio:.2f}" if row.ratio else row.name)
+    return row
+
+
+def row_of(case: Case, runs: dict[str, list[Figures]]) -> Row:
+    """The medians of a case."""
+
+    def cost(name: str) -> float:
+        if case.of == "throughput":
+            return 1 / max(middle(one.per_second for one in runs[name]), 1e-9)
+        return middle(one.cpu for one in runs[name])
+
+    def told(name: str) -> str:
+        found = runs[name]
+        cpu = middle(one.cpu for one in found) * 1e6
+        rate = middle(one.per_second for one in found)
+        speed = middle(one.bytes_per_second for one in found) / 1e9
+        late = middle(one.p99 for one in found) * 1e3
+        return f"{cpu:,.1f} µs, {rate:,.0f}/s, {speed:.2f} GB/s, p99 {late:.1f} ms"
+
+    late = {name: middle(one.p99 for one in found) for name, found in runs.items()}
+    notes = []
+    if case.p99:
+        notes.append(f"p99 {'no worse' if late['edge'] <= late['nginx'] else '**worse**'}")
+    failed = sum(one.failed for one in runs["edge"])
+    if failed:
+        notes.append(f"{failed} failed")
+    return Row(
+        case.name,
+        told("edge"),
+        {name: told(name) for name in runs if name != "edge"},
+        ratio_of(cost("edge"), cost("nginx")),
+        case.required or None,
+        ", ".join(notes),
+    )
+
+
+def waiting(servers: dict[str, Server], rounds: int, results: dict[str, Any]) -> list[Row]:
+    """First bytes for a thousand who wait for one missing object."""
+    found: dict[str, list[list[float]]] = {name: [] for name in ("edge", *RIVALS)}
+    for turn in range(rounds):
+        for name, times in found.items():
+            url = f"{servers[name].http}/late/{WAITED}/65536/w{turn}"
+            with contextlib.suppress(subprocess.SubprocessError):
+                times.append(sorted(json.loads(own_client("wait", url, str(WAITERS)))))
+    results["waiters"] = found
+
+    def told(name: str) -> str:
+        if not found[name]:
+            return "failed"
+        half = middle(one[len(one) // 2] for one in found[name]) * 1e3
+        last = middle(one[-1] for one in found[name]) * 1e3
+        return f"median {half:.1f} ms, last {last:.1f} ms"
+
+    last = middle(one[-1] for one in found["edge"])
+    reached = 0 < last <= 0.020
+    say(f"waiters: edge {told('edge')}")
+    return [
+        Row(
+            f"first byte to {WAITERS} waiters",
+            told("edge"),
+            {name: told(name) for name in RIVALS},
+            None,
+            None,
+            "within 20 ms" if reached else "**over 20 ms**",
+        )
+    ]
+
+
+def idling(servers: dict[str, Server], results: dict[str, Any]) -> list[Row]:
+    """What idle connections cost in memory."""
+    rows = []
+    for scheme in ("http", "https"):
+        cost: dict[str, float] = {}
+        for name in ("edge", *RIVALS):
+            base = servers[name].url(scheme)
+            if base is None:
+                continue
+            url = f"{base}/bytes/{SIZES['2 KiB']}/hit"
+            fetch(url)
+            command = ["taskset", "-c", LOAD_CORE, sys.executable, "-m", "tests.bench.edge.clients"]
+            before = servers[name].memory()
+            with subprocess.Popen(
+                [*command, "idle", url, str(IDLE)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            ) as client:
+                assert client.stdout is not None
+                opened = client.stdout.readline() == b"open\n"
+                time.sleep(3)
+                cost[name] = (servers[name].memory() - before) / IDLE if opened else 0.0
+                client.communicate(timeout=60)
+        results[f"idle {scheme}"] = cost
+
+        def told(name: str, cost: dict[str, float] = cost) -> str:
+            return f"{cost[name] / 1e3:.1f} kB each" if cost.get(name) else "failed"
+
+        kept = 0 < cost["edge"] < 12_000
+        say(f"idle {scheme}: edge {told('edge')}")
+        rows.append(
+            Row(
+                f"{IDLE:,} idle connections, {scheme.upper()}",
+                told("edge"),
+                {name: told(name) for name in cost if name != "edge"},
+                None,
+                None,
+                "under 12 kB" if kept else "**over 12 kB**",
+            )
+        )
+    return rows
+
+
+def surroundings(
+    servers: dict[str, Server], rounds: int, seconds: int, results: dict[str, Any]
+) -> list[Row]:
+    """What the access log and tokens add to a hit."""
+    paths = {"edge": "/bytes/2048/hit", "edge-no-log": "/bytes/2048/hit"}
+    cost: dict[str, list[float]] = {name: [] for name in paths}
+    for name, path in paths.items():
+        fetch(servers[name].http + path)
+    for _ in range(max(rounds, 3)):
+        for name, path in paths.items():
+            url = servers[name].http + path
+            cost[name].append(run_wrk(servers[name], url, connections=32, seconds=seconds).cpu)
+    results["surroundings"] = cost
+    plain = middle(cost["edge-no-log"])
+    logged = middle(cost["edge"])
+    share = max(0.0, 1 - plain / logged) if logged else 0.0
+    say(f"log: {share:.0%} of a hit")
+    return [
+        Row(
+            "2 KiB hit, with log and without",
+            f"{logged * 1e6:.1f} µs, {plain * 1e6:.1f} µs",
+            {},
+            None,
+            None,
+            f"the log is {share:.0%} of it",
+        )
+    ]
+
+
+def index_memory(results: dict[str, Any]) -> Row:
+    """Memory in the process for each cached object."""
+    command = [sys.executable, "-m", "tests.bench.index_start", "--records", "1000000"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=900)
+    results["index"] = done.stdout.splitlines()
+    say(done.stdout.strip())
+    return Row("index of 1,000,000 objects", done.stdout.strip().splitlines()[-1], {}, None, None)
+
+
+def report(rows: list[Row], results: dict[str, Any], folder: Path) -> None:
+    """Writes all of it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    told = ", ".join(f"{name} {text}" for name, text in results["versions"].items())
+    text = table(rows, RIVALS)
+    (folder / "edge.json").write_text(json.dumps(results, indent=1) + "\n")
+    (folder / "edge.md").write_text(f"{text}\nOn {results['machine']}; {told}.\n")
+    heading = "Work per CPU second on one core, beside nginx (everything on)"
+    (folder / "edge.svg").write_text(picture(rows, heading, f"{results['machine']}"))
+    print(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
