@@ -255,6 +255,18 @@ async def test_a_signal_reaches_every_listener(
         ]
 
 
+async def test_a_signal_has_even_unchanged_files_read_anew(
+    certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look_every(NEVER, monkeypatch)
+    async with served(certificates.put("default", DEFAULT)):
+        with structlog.testing.capture_logs() as entries:
+            os.kill(os.getpid(), signal.SIGHUP)
+            await logged(CHANGED, entries)
+
+    assert entries[0]["names"] == [DEFAULT]
+
+
 async def test_a_signal_leaves_a_listener_without_certificates_running() -> None:
     application = web.Application()
     async with listening([Listener(application, ListenSettings(port=free_ports(1)[0]))]):
