@@ -26,7 +26,7 @@ from common.service import (
 from common.service.client import client_context
 from common.service.run import ProcessStop
 from edge.admin import Admin
-from edge.configured import access_log_of, fetches_of, name_of, rules_of
+from edge.configured import access_log_of, fetches_of, name_of, rate_of, rules_of, tokens_of
 from edge.fetch.connection import Timeouts
 from edge.fetch.fetches import Fetches
 from edge.fetch.pool import Pool
@@ -44,7 +44,7 @@ from edge.serve.prefetch import Prefetch
 from edge.serve.protocol import ViewerServer
 from edge.serve.requests import Visit
 from edge.settings import Settings
-from edge.store.claim import Claim
+from edge.store.claim import TICKETS, Claim
 from edge.workers import (
     Duties,
     Line,
@@ -164,7 +164,7 @@ class _Worker:
         self._duties = Duties(cache, self._tidy)
         rules = rules_of(settings)
         added = CROSS_ORIGIN if rules.objects_only else ()
-        name = name_of(settings)
+        name, tokens, rate = name_of(settings), tokens_of(settings), rate_of(settings)
         self._viewers = Viewers(
             cache, fetches, clock, rules, name=name, added=added, siblings=siblings
         )
@@ -177,6 +177,8 @@ class _Worker:
             name=name,
             added=added,
             answered=self._prefetch.answered,
+            tokens=tokens,
+            rate=rate,
             noted=self._note if self._access_log is not None else None,
         )
         self._lane = express_lane(
@@ -190,6 +192,8 @@ class _Worker:
             scheme="http" if settings.listen.certificate is None else "https",
             log=self._access_log,
             watched=self._prefetch.watched,
+            tokens=tokens,
+            rate=rate,
         )
         self._agent = self._filling(siblings)
         host = settings.admin.host if settings.admin is not None else None
@@ -224,7 +228,8 @@ class _Worker:
             stack.push_async_callback(ended, tasks)
             stack.push_async_callback(self._duties.end)
             drain = self._settings.drain_seconds
-            async with listening(self._listeners(), shutdown_timeout=drain):
+            tickets = await asyncio.to_thread((self._spec.runtime / TICKETS).read_bytes)
+            async with listening(self._listeners(tickets), shutdown_timeout=drain):
                 self._ready = True
                 if self._spec.number == 0:
                     await self._lead(stack)
@@ -250,7 +255,7 @@ class _Worker:
                 async with asyncio.timeout(1):
                     await self._reporter.beat()
 
-    def _listeners(self) -> Sequence[Listener]:
+    def _listeners(self, tickets: bytes) -> Sequence[Listener]:
         settings, spec = self._settings, self._spec
         viewers = ViewerServer(
             self._front.handle,
@@ -259,9 +264,11 @@ class _Worker:
             counters=self._counters,
             log=self._access_log,
             secure=settings.listen.certificate is not None,
+            limits=settings.limits,
         )
         self._server = viewers
-        listeners = [Listener(viewers, settings.listen, inherited(spec.viewers))]
+        listen, sockets = settings.listen, inherited(spec.viewers)
+        listeners = [Listener(viewers, listen, sockets, ticket_secret=tickets)]
         if settings.workers > 1:
             internal = ViewerServer(self._front.handle_internal, self._clock)
             listeners.append(Listener(internal, viewers_socket(spec.runtime, spec.number)))

@@ -10,8 +10,10 @@ from edge.fetch.pool import Pool
 from edge.fetch.upstream import ShieldFinder, Upstream
 from edge.policy.forwarding import went_through
 from edge.policy.keys import KeyRules
+from edge.policy.limits import RequestRate
 from edge.policy.shields import shield_of
 from edge.serve.access_log import AccessLog
+from edge.serve.tokens import Tokens
 from edge.settings import Settings
 from edge.store import Cache
 
@@ -65,6 +67,20 @@ def access_log_of(settings: Settings) -> AccessLog | None:
     if log is None:
         return None
     return AccessLog(log.file, log.format, rotate_at=log.rotate_at, keep=log.keep)
+
+
+def tokens_of(settings: Settings) -> Tokens | None:
+    """What checks viewers' tokens, if they need any."""
+    keys = {key.key_id: key.secret for key in settings.token_keys}
+    return Tokens(keys) if keys else None
+
+
+def rate_of(settings: Settings) -> RequestRate | None:
+    """How often a client may ask, if that is limited."""
+    limits = settings.limits
+    if limits.requests_per_second is None:
+        return None
+    return RequestRate(limits.requests_per_second, limits.request_burst)
 
 
 def rules_of(settings: Settings) -> KeyRules:

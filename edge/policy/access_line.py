@@ -35,6 +35,7 @@ _SECRET = re.compile(
     rf"([?&;#%](?:3f|26|3b|23)?{_any_of(map(_coded, SECRETS))}(?:=|%3d))[^&#]*",
     re.IGNORECASE | re.ASCII,
 )
+_PATH_TOKEN = re.compile(r"/t/[A-Za-z0-9_-]{30,}(?=/)")
 _USER = re.compile(r"(://)[^/?#]*@")
 _UNSAFE = re.compile(r"[^ -\[\]-~]")
 _UNSAFE_IN_QUOTES = re.compile(r"[^ !#-\[\]-~]")
@@ -213,6 +214,8 @@ def _public(text: str) -> str:
     """``text`` without the credentials of the URLs in it."""
     if "=" in text or "%3" in text:
         text = _SECRET.sub(r"\1-", text)
+    if "/t/" in text:
+        text = _PATH_TOKEN.sub("/t/-", text)
     return _USER.sub(r"\1-@", text) if "@" in text else text
 
 

@@ -34,6 +34,11 @@ _FRAMING = frozenset(
     }
 )
 """Fields that may say where a request ends, or what becomes of the connection."""
+_SINGLE = (
+    *("content-location", "content-range", "content-type", "etag", "max-forwards", "server"),
+    "user-agent",
+)
+"""Fields that some readers refuse when they come twice."""
 _CONDITIONS = ("if-none-match", "if-modified-since", "range", "if-range")
 _LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*((?:[!-~]+(?:[ \t]+[!-~]+)*)?)[ \t]*")
 _REQUEST = re.compile(rb"(GET|HEAD) (/[!-~]*) HTTP/1\.1")
@@ -85,6 +90,8 @@ def read_request_line(line: bytes) -> tuple[str, str] | None:
 
 def read_block(block: bytes) -> Block | None:
     """The field lines in ``block``, which begins and ends with CR LF; None when in doubt."""
+    if not block.startswith(b"\r\n") or not block.endswith(b"\r\n\r\n"):
+        return None
     lines = block[2:-4].split(b"\r\n")
     if len(block) > LONGEST_HEAD or len(lines) > MOST_FIELDS:
         return None
@@ -99,7 +106,7 @@ def read_block(block: bytes) -> Block | None:
     if framing and (framing != {"connection"} or not _keeps_alive(fields)):
         return None
     names = fields.names() - _FRAMING
-    if len(fields.lines("host")) != 1:
+    if len(fields.lines("host")) != 1 or any(len(fields.lines(name)) > 1 for name in _SINGLE):
         return None
     once = all(len(fields.lines(name)) < 2 for name in _CONDITIONS)
     asked = tuple(fields.get(name) for name in _CONDITIONS)

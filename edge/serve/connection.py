@@ -9,6 +9,7 @@ import os
 import socket
 from typing import TYPE_CHECKING, cast
 
+from edge.policy.limits import client_group
 from edge.policy.recognising import head_end, may_become_plain, read_block, read_request_line
 from edge.serve.crowd import Attendance
 from edge.serve.delivery import Delivery
@@ -42,6 +43,7 @@ class ViewerConnection(asyncio.Protocol):
         "_transport",
         "_waiting",
         "client",
+        "group",
         "head_since",
         "last",
         "logged",
@@ -71,6 +73,8 @@ class ViewerConnection(asyncio.Protocol):
         """Whether answers wait for the viewer to read."""
         self._at_end = False
         self.client = ""
+        self.group = ""
+        """What counts as one client."""
         self.logged = ""
         self.last = 0.0
         """When anything came last."""
@@ -88,6 +92,7 @@ class ViewerConnection(asyncio.Protocol):
         self.last = self._now()
         peer = transport.get_extra_info("peername")
         self.client = str(peer[0]) if isinstance(peer, tuple) and peer else ""
+        self.group = client_group(self.client)
         if not self._server.enter(self):
             transport.abort()
             return

@@ -12,11 +12,13 @@ from common.clock import Clock
 from common.errors import NearcastError
 from common.http.fields import Fields
 from edge.policy.keys import KeyRules, normalised_host
+from edge.policy.limits import RequestRate
 from edge.policy.messages import Request
 from edge.policy.recognising import read_block, read_request_line, without_varying
 from edge.serve.access_log import AccessLog
 from edge.serve.crowd import Attendance, Crowds
 from edge.serve.hot import Conditions, HotObject, HotObjects, Ready
+from edge.serve.tokens import Tokens
 from edge.store import Resident
 
 MOST_VIEWERS = 2048
@@ -29,6 +31,8 @@ class Connection(Protocol):
 
     client: str
     """The viewer's address."""
+    group: str
+    """What counts as one client."""
     logged: str
     """What the access log says of it."""
 
@@ -91,6 +95,8 @@ class Express:
         *,
         scheme: str,
         log: AccessLog | None,
+        tokens: Tokens | None = None,
+        rate: RequestRate | None = None,
     ) -> None:
         """Answers with what ``hot`` finds.
 
@@ -101,7 +107,11 @@ class Express:
             rules: what is in a key.
             scheme: of the viewers' URLs.
             log: the access log, if there is one.
+            tokens: checks the tokens in viewers' paths, where they are asked for.
+            rate: how many requests a client may make, where that is limited.
         """
+        self._tokens = tokens
+        self._rate = rate
         self._hot = hot
         self._crowds = crowds
         self._rules = rules
@@ -122,7 +132,8 @@ class Express:
             viewer, conditions = self._meet(block)
         if viewer is None or not viewer.plain:
             return False
-        if data.startswith(b"GET ") and data[end - 9 : end] == b" HTTP/1.1":
+        bare = self._tokens is None and self._rate is None
+        if bare and data.startswith(b"GET ") and data[end - 9 : end] == b" HTTP/1.1":
             target = data[4 : end - 9]
             hot = viewer.site.get(target)
             if hot is not None and self._hot.holds(hot, now):
@@ -147,27 +158,39 @@ class Express:
         asked = read_request_line(data[: data.find(b"\r\n")])
         if asked is None:
             return False
-        method, target = asked
+        method, told = asked
+        target = told
+        if self._tokens is not None:
+            try:
+                target = self._tokens.opened(told, connection.client, now)
+            except NearcastError:
+                return False
         hot = self._hot.find(viewer.host, target, now)
         if hot is None:
             plain = method == "GET" and conditions is None
-            return plain and self._wait(connection, viewer, target, data, now)
+            return plain and self._wait(connection, viewer, target, told, data, now)
         ready = self._hot.answer(hot, method, conditions, now)
         if ready is None:
+            return False
+        if self._rate is not None and not self._rate.admits(connection.group, now):
             return False
         logged = ""
         if self._log is not None:
             same = method == "GET" and target == hot.request.target
             logged = (
-                hot.asked
-                if same
-                else self._log.lines.asked(method, viewer.host, target, "HTTP/1.1")
+                hot.asked if same else self._log.lines.asked(method, viewer.host, told, "HTTP/1.1")
             )
         self._send(connection, viewer, hot, ready, logged, now)
         return True
 
     def _wait(
-        self, connection: Connection, viewer: Viewer, target: str, data: bytes, now: float
+        self,
+        connection: Connection,
+        viewer: Viewer,
+        target: str,
+        told: str,
+        data: bytes,
+        now: float,
     ) -> bool:
         """Has the connection wait with others for what is missing; whether it does."""
         try:
@@ -178,9 +201,11 @@ class Express:
         key = self._crowds.awaited(request)
         if key is None:
             return False
+        if self._rate is not None and not self._rate.admits(connection.group, now):
+            return False
         asked = ""
         if self._log is not None:
-            asked = self._log.lines.asked("GET", viewer.host, target, "HTTP/1.1")
+            asked = self._log.lines.asked("GET", viewer.host, told, "HTTP/1.1")
         attendance = connection.attend(data, Answered(None, viewer, asked, now))
         self._crowds.join(key, request, attendance)
         return True

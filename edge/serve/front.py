@@ -1,7 +1,9 @@
 """From a connection's request to its response, whatever happens: checked, answered, counted."""
 
 import asyncio
+import functools
 from collections.abc import Callable
+from typing import ClassVar
 
 import msgspec
 from aiohttp import web
@@ -13,10 +15,12 @@ from common.http.cache_status import CacheStatus
 from common.http.fields import Fields, Pairs
 from edge.policy.forwarding import went_through
 from edge.policy.keys import KeyRules
+from edge.policy.limits import RequestRate, client_group
 from edge.serve.counters import Counters
 from edge.serve.handler import Viewers
 from edge.serve.reply import Reply
 from edge.serve.requests import Visit, read_visit
+from edge.serve.tokens import Tokens
 
 PREFLIGHT: Pairs = (
     ("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS"),
@@ -40,6 +44,13 @@ class MethodUnknown(NearcastError):
     status = 405
 
 
+class TooManyRequests(NearcastError):
+    """This client asks more often than it may; it may try again in a second."""
+
+    status = 429
+    headers: ClassVar[dict[str, str]] = {"Retry-After": "1"}
+
+
 class LoopDetected(NearcastError):
     """The request came through this edge before: its origin leads back to it."""
 
@@ -60,6 +71,8 @@ class Front:
         added: Pairs = (),
         noted: Callable[[Visit, float, float], None] | None = None,
         answered: Callable[[Visit], None],
+        tokens: Tokens | None = None,
+        rate: RequestRate | None = None,
     ) -> None:
         """Answers with ``viewers``.
 
@@ -72,6 +85,8 @@ class Front:
             added: fields that every response gets, in place of the origin's.
             noted: is told of every answer, with the time at which it began and its seconds.
             answered: is told of every answer to a viewer that is no refusal.
+            tokens: checks the tokens in viewers' paths, where they are asked for.
+            rate: how many requests a client may make, where that is limited.
         """
         self._viewers = viewers
         self._counters = counters
@@ -81,6 +96,8 @@ class Front:
         self._added = added
         self._noted = noted
         self._answered = answered
+        self._tokens = tokens
+        self._rate = rate
 
     async def handle(self, raw: web.BaseRequest) -> web.StreamResponse:
         """Answers a viewer."""
@@ -102,7 +119,10 @@ class Front:
         self._counters.active += 1
         visit: Visit | None = None
         try:
-            visit = read_visit(raw, self._rules, scheme=scheme, client=client, internal=internal)
+            opened = None if internal else self._admitted(client, began)
+            visit = read_visit(
+                raw, self._rules, scheme=scheme, client=client, internal=internal, opened=opened
+            )
             reply = await self._answer(visit)
             self._answered(visit)
             return reply
@@ -122,6 +142,22 @@ class Front:
                 self._counters.count(visit.status, visit.result, visit.sent, seconds)
                 if self._noted is not None:
                     self._noted(visit, began, seconds)
+
+    def _admitted(self, client: str, now: float) -> Callable[[str], str] | None:
+        """What takes the token out of a target, where tokens are asked for.
+
+        Raises:
+            TooManyRequests: ``client`` may not ask now.
+        """
+        if self._rate is not None and not self._rate.admits(client_group(client), now):
+            raise TooManyRequests
+        if self._tokens is None:
+            return None
+        return functools.partial(self._opened, client=client, now=now)
+
+    def _opened(self, target: str, *, client: str, now: float) -> str:
+        assert self._tokens is not None
+        return self._tokens.opened(target, client, now)
 
     async def _answer(self, visit: Visit) -> web.StreamResponse:
         if went_through(visit.request.fields, self._name):

@@ -128,6 +128,7 @@ class HotObjects:
         scheme: str,
         lines: LineFormat | None,
         watched: Callable[[str, Request], None],
+        before: str = "",
     ) -> None:
         """Finds them in ``cache``.
 
@@ -142,6 +143,7 @@ class HotObjects:
             scheme: of the viewers' URLs.
             lines: how the access log is written, if it is.
             watched: is told what is asked for, about once a second.
+            before: what the access log says before each target, in place of a token.
         """
         self._cache = cache
         self._clock = clock
@@ -152,6 +154,7 @@ class HotObjects:
         self._scheme = scheme
         self._lines = lines
         self._watched = watched
+        self._before = before
         self._arriving = fetches.arriving
         self._changes = cache.changes
         self._generation = cache.generation
@@ -215,7 +218,7 @@ class HotObjects:
         if not self._load(hot) or not self._refresh(hot, now):
             return None
         if self._lines is not None:
-            hot.asked = self._lines.asked("GET", host, target, "HTTP/1.1")
+            hot.asked = self._lines.asked("GET", host, self._before + target, "HTTP/1.1")
         self._make_room(now)
         site = self.site(host)
         site[target.encode()] = hot

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from common.clock import Clock
 from edge.fetch.fetches import Fetches
 from edge.policy.keys import KeyRules
+from edge.policy.limits import RequestRate
 from edge.policy.messages import Request
 from edge.serve.access_log import AccessLog
 from edge.serve.counters import Counters
@@ -13,6 +14,7 @@ from edge.serve.crowd import Crowds
 from edge.serve.express import Express
 from edge.serve.hot import HotObjects
 from edge.serve.sending import Sender
+from edge.serve.tokens import Tokens
 from edge.store import Cache
 
 
@@ -37,6 +39,8 @@ def express_lane(
     scheme: str,
     log: AccessLog | None,
     watched: Callable[[str, Request], None],
+    tokens: Tokens | None,
+    rate: RequestRate | None,
 ) -> Lane:
     """An express lane that answers from ``cache`` and ``fetches``; the rest is as its parts say."""
     lines = log.lines if log is not None else None
@@ -51,6 +55,8 @@ def express_lane(
         scheme=scheme,
         lines=lines,
         watched=watched,
+        before="" if tokens is None else "/t/-",
     )
     crowds = Crowds(cache, fetches, clock, rules, sender, counters, name=name, lines=lines)
-    return Lane(Express(hot, crowds, clock, rules, scheme=scheme, log=log), hot, crowds)
+    express = Express(hot, crowds, clock, rules, scheme=scheme, log=log, tokens=tokens, rate=rate)
+    return Lane(express, hot, crowds)

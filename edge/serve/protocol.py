@@ -5,7 +5,6 @@ one (RFC 9110 §9.1 lets anybody define some) gets aiohttp's slower parser, whic
 """
 
 import asyncio
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -14,10 +13,12 @@ from aiohttp.http_parser import HttpRequestParserPy
 from aiohttp.web_protocol import RequestHandler, RequestPayloadError
 
 from common.clock import Clock
+from edge.policy.limits import ConnectionCounts
 from edge.serve.access_log import AccessLog
 from edge.serve.connection import ViewerConnection
 from edge.serve.counters import Counters
 from edge.serve.express import Express
+from edge.settings import LimitSettings
 
 KNOWN = frozenset(
     {
@@ -33,10 +34,9 @@ LONGEST_METHOD = 32
 _TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 """Characters of a method; methods are case-sensitive, and those in lower case are not passed on."""
 
-HEAD_LIMIT = 16 * 1024
-"""Bytes of a request line, and of one field."""
 FOR_EVER = 1e6
 """Seconds."""
+DEFAULTS = LimitSettings()
 LOOK_EVERY = 1.0
 """Seconds between looks for connections that keep the edge waiting."""
 DRAIN_LOOK = 0.02
@@ -46,7 +46,13 @@ DRAIN_LOOK = 0.02
 class ViewerHandler(RequestHandler):
     """What answers a connection's requests that are no plain hits."""
 
-    __slots__ = ()
+    __slots__ = ("_begun",)
+
+    def __init__(self, manager: web.Server, **options: Any) -> None:
+        """As aiohttp's."""
+        super().__init__(manager, **options)
+        self._begun = False
+        """Whether the parser has the beginning of a request."""
 
     @property
     def is_idle(self) -> bool:
@@ -66,10 +72,13 @@ class ViewerHandler(RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Takes bytes; chooses the parser when they begin a request."""
-        idle = not self._messages and self._current_request is None
-        if idle and isinstance(data, bytes) and _begins_with_another_method(data):
+        between = self.is_idle or self._request_count == 0
+        begins = between and not self._begun and isinstance(data, bytes)
+        if begins and _begins_with_another_method(data):
             self._use_other_parser()
         super().data_received(data)
+        # In doubt it has: what follows must not be taken for a request of its own.
+        self._begun = not data.endswith(b"\r\n\r\n")
 
     def _use_other_parser(self) -> None:
         if self._parser is None or isinstance(self._parser, HttpRequestParserPy):
@@ -108,16 +117,6 @@ class ViewerHandler(RequestHandler):
         return response
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a connection may cost."""
-
-    head_seconds: float = 10.0
-    idle_seconds: float = 75.0
-    send_bytes_per_second: float = 1024.0
-    send_seconds: float = 30.0
-
-
 class ViewerServer(web.Server):
     """Makes the connections of one listener."""
 
@@ -130,7 +129,7 @@ class ViewerServer(web.Server):
         counters: Counters | None = None,
         log: AccessLog | None = None,
         secure: bool = False,
-        limits: Limits = Limits(),
+        limits: LimitSettings = DEFAULTS,
     ) -> None:
         """Answers every request with ``handler``, but for those that ``express`` answers.
 
@@ -148,8 +147,9 @@ class ViewerServer(web.Server):
             "auto_decompress": False,
             # Connections that are idle are looked after here, whichever lane they were in.
             "keepalive_timeout": FOR_EVER,
-            "max_line_size": HEAD_LIMIT,
-            "max_field_size": HEAD_LIMIT,
+            "max_line_size": limits.line_bytes,
+            "max_field_size": limits.line_bytes,
+            "max_headers": limits.fields,
         }
         super().__init__(handler, **self._options)
         self.now = clock.now
@@ -162,6 +162,7 @@ class ViewerServer(web.Server):
         self._counters = counters
         self._log = log
         self._open: set[ViewerConnection] = set()
+        self._counts = ConnectionCounts(limits.connections, limits.connections_per_client)
         self._looking: asyncio.TimerHandle | None = None
 
     def __call__(self) -> ViewerConnection:  # type: ignore[override] # it has handlers of its own
@@ -183,6 +184,8 @@ class ViewerServer(web.Server):
 
     def enter(self, connection: ViewerConnection) -> bool:
         """Takes a new connection in; whether it may stay."""
+        if not self._counts.admits(connection.group):
+            return False
         self._open.add(connection)
         if self._looking is None:
             self._looking = self._loop.call_later(LOOK_EVERY, self._look)
@@ -190,7 +193,9 @@ class ViewerServer(web.Server):
 
     def leave(self, connection: ViewerConnection) -> None:
         """Learns that a connection has ended."""
-        self._open.discard(connection)
+        if connection in self._open:
+            self._open.remove(connection)
+            self._counts.left(connection.group)
 
     def begin(self) -> None:
         """Learns that an answer of the express lane is under way."""

@@ -1,5 +1,6 @@
 """Reading a viewer's request, and refusing what must not be passed on (RFC 9112)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -73,9 +74,23 @@ class Visit:
 
 
 def read_visit(
-    raw: web.BaseRequest, rules: KeyRules, *, scheme: str, client: str, internal: bool
+    raw: web.BaseRequest,
+    rules: KeyRules,
+    *,
+    scheme: str,
+    client: str,
+    internal: bool,
+    opened: Callable[[str], str] | None = None,
 ) -> Visit:
     """The request, checked.
+
+    Args:
+        raw: it.
+        rules: what is in a key.
+        scheme: of its URL.
+        client: the viewer's address.
+        internal: whether another worker process passes it on.
+        opened: takes the viewer's token out of a target, where tokens are asked for.
 
     Raises:
         NearcastError: it cannot be answered; the error tells why and its status.
@@ -89,6 +104,8 @@ def read_visit(
     )
     _check_framing(raw, received)
     told_host, target = read_target(raw.raw_path, received.get("host"))
+    if opened is not None and target != "*":
+        target = opened(target)
     if rules.objects_only and told_host is None:
         told_host = "localhost"
     host = normalised_host(told_host, scheme)

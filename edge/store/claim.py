@@ -15,6 +15,9 @@ SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - what is made in it is checked t
 PATIENCE = 5.0
 """Seconds that the processes of an edge that was killed get to leave."""
 
+TICKETS = "tickets"
+"""File of the secret of TLS session tickets, in the folder that workers share."""
+
 
 class CacheInUse(NearcastError):
     """The cache folder {folder} is in use by another edge: stop that one, or name another."""
@@ -62,6 +65,8 @@ class Claim:
             RuntimeForeign: somebody else's is where it should be.
         """
         self._runtime = _runtime_of(self._folder)
+        # What TLS session tickets are sealed with: those of one worker are good for the others.
+        (self._runtime / TICKETS).write_bytes(os.urandom(32))
         return self._runtime
 
     def release(self) -> None:
