@@ -48,7 +48,7 @@ test-parts: $(VENV)/.tested
 
 ## Looks for a minute for input that a parser of fields cannot take.
 fuzz: $(VENV)/.tested
-	@for program in fields ranges structured; do $(BIN)/python -m tests.fuzz.$$program || exit 1; done
+	@for program in fields ranges structured recognising; do $(BIN)/python -m tests.fuzz.$$program || exit 1; done
 
 ## Measures the edge beside nginx and Varnish; ARGS="--quick" is a look at the main cases.
 bench-edge: $(VENV)/.tested
