@@ -307,7 +307,8 @@ def command_of(plan: Plan) -> list[str]:
     os.write(file, json.dumps(asdict(plan)).encode())
     for inherited in (file, plan.claim, *plan.sockets()):
         os.set_inheritable(inherited, True)
-    return [sys.executable, "-m", "edge.supervisor", str(file)]
+    # What it was started with stays to be seen in lists of processes.
+    return [sys.executable, "-m", "edge.supervisor", str(file), *sys.argv[1:]]
 
 
 def _plan_of(file: int) -> Plan:

@@ -1,6 +1,8 @@
 """Running one role to its end: uvloop, signals, and an exit status that tells what happened."""
 
 import asyncio
+import contextlib
+import resource
 import signal
 import sys
 from collections.abc import Awaitable, Callable
@@ -25,6 +27,7 @@ def run_role(role: str, main: Main, *, log_level: str = "info") -> int:
         The process's exit status: 0, or 1 after an error that is told in one sentence.
     """
     logs.configure(role, level=log_level)
+    _open_as_many_as_allowed()
     try:
         uvloop.run(_supervise(role, main))
     except NearcastError as error:
@@ -36,6 +39,13 @@ def run_role(role: str, main: Main, *, log_level: str = "info") -> int:
         print(f"nearcast {role}: {os_sentence(error)}", file=sys.stderr)
         return 1
     return 0
+
+
+def _open_as_many_as_allowed() -> None:
+    """Raises the bound on open files to what the system allows: each connection is one."""
+    _, allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, allowed))
 
 
 def os_sentence(error: OSError) -> str:

@@ -232,7 +232,8 @@ def _load(settings: CertificateSettings) -> _Loaded:
         raise SettingsInvalid(
             file=settings.certificate,
             key="certificate",
-            expected=f"a certificate chain, and its key in {settings.files[-1]}, in PEM ({error})",
+            expected=f"a certificate chain, and its key in {settings.files[-1]}, in PEM "
+            f"({str(error).partition('. See ')[0]})",
         ) from error
     if not leaf.not_valid_before_utc <= datetime.now(UTC) <= leaf.not_valid_after_utc:
         raise SettingsInvalid(
