@@ -35,6 +35,7 @@ class ViewerConnection(asyncio.Protocol):
         "_express",
         "_free",
         "_handler",
+        "_heads",
         "_held",
         "_now",
         "_server",
@@ -72,6 +73,8 @@ class ViewerConnection(asyncio.Protocol):
         self._slow = False
         """Whether answers wait for the viewer to read."""
         self._at_end = False
+        self._heads = 0
+        """Requests that the handler has read."""
         self.client = ""
         self.group = ""
         """What counts as one client."""
@@ -112,6 +115,7 @@ class ViewerConnection(asyncio.Protocol):
             if self._clean:
                 self._clean = _ends_with_a_request(data)
             if not self._clean and handler.is_idle:
+                self._count_heads(handler)
                 self.head_since = self.head_since or now
             handler.data_received(data)
             return
@@ -227,7 +231,7 @@ class ViewerConnection(asyncio.Protocol):
         if not self._clean:
             self.head_since = self.last
         if self._handler is None:
-            self._handler = self._server.new_handler()
+            self._handler, self._heads = self._server.new_handler(), 0
             self._handler.connection_made(self._transport)
         self._handler.data_received(data)
 
@@ -346,14 +350,22 @@ class ViewerConnection(asyncio.Protocol):
             return
         if self._delivery is not None:
             self._look_at_pace(self._delivery, now)
-        elif self._handler is not None and not self._handler.is_idle:
             return
-        elif self.head_since and now - self.head_since > self._server.limits.head_seconds:
+        if self._handler is not None:
+            if not self._handler.is_idle:
+                return
+            self._count_heads(self._handler)
+        if self.head_since and now - self.head_since > self._server.limits.head_seconds:
             transport.abort()
         elif now - self.last > self._server.limits.idle_seconds:
             transport.close()
         else:
             self.let_go_of_handler()
+
+    def _count_heads(self, handler: "ViewerHandler") -> None:
+        """Takes note that a head which has come is not waited for any more."""
+        if handler.requests != self._heads:
+            self._heads, self.head_since = handler.requests, 0.0
 
     def _look_at_pace(self, delivery: Delivery | Attendance, now: float) -> None:
         assert self._transport is not None

@@ -61,6 +61,11 @@ class ViewerHandler(RequestHandler):
         return waiter is not None and not waiter.done() and not self._messages
 
     @property
+    def requests(self) -> int:
+        """How many it has read."""
+        return self._request_count
+
+    @property
     def draining(self) -> bool:
         """Whether the next answer is to be the last of its connection."""
         return isinstance(self._manager, ViewerServer) and self._manager.draining

@@ -157,3 +157,19 @@ async def test_who_takes_next_to_nothing_of_an_answer_is_let_go(
         writer.close()
 
     assert got < 30_000_000
+
+
+async def test_a_connection_may_rest_longer_than_a_head_may_take(
+    origin: RawOrigin, tmp_path: Path
+) -> None:
+    origin.answers(response(b"film", FRESH))
+    settings = proxy_settings(tmp_path, origin.url, limits=LimitSettings(head_seconds=1))
+    async with edge(settings):
+        reader, writer = await asyncio.open_connection("127.0.0.1", settings.listen.port)
+        writer.write(b"POST /v/a HTTP/1.1\r\nHost: cdn.test\r\nContent-Length: 2\r\n\r\nhi")
+        await reader.readuntil(b"film")
+        await asyncio.sleep(3.5)
+        writer.write(b"GET /v/a HTTP/1.1\r\nHost: cdn.test\r\n\r\n")
+        async with asyncio.timeout(5):
+            assert (await reader.readuntil(b"film")).startswith(b"HTTP/1.1 200 OK")
+        writer.close()
