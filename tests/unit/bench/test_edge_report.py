@@ -173,8 +173,8 @@ def row(edge: Sequence[Figures], nginx: Sequence[Figures], case: Case = HIT) -> 
 
 
 def test_a_case_compares_the_medians_of_cpu_time() -> None:
-    edge = [replace(RUN, cpu=cpu) for cpu in (8e-6, 1e-6, 900e-6)]
-    nginx = [replace(RUN, cpu=cpu) for cpu in (10e-6, 500e-6, 2e-6)]
+    edge = [replace(RUN, cpu=cpu) for cpu in (1e-6, 8e-6, 900e-6)]
+    nginx = [replace(RUN, cpu=cpu) for cpu in (500e-6, 2e-6, 10e-6)]
 
     assert row(edge, nginx).ratio == pytest.approx(10 / 8)
 
