@@ -85,8 +85,10 @@ def read_wrk(text: str, cpu: float) -> Figures:
 
 
 def _percentile(text: str, which: int) -> float:
-    found = re.search(rf"^\s+{which}%\s+([\d.]+)(us|ms|s|m)$", text, re.MULTILINE)
-    return float(found[1]) * _UNITS[found[2]] if found else 0.0
+    found = re.search(rf"^\s+{which}%\s+([\d.]+)(us|ms|s|m)\s*$", text, re.MULTILINE)
+    if found is None:
+        raise ValueError(f"wrk tells no {which}th percentile")
+    return float(found[1]) * _UNITS[found[2]]
 
 
 def fetch(url: str, *, times: int = 3, fields: tuple[str, ...] = ()) -> None:

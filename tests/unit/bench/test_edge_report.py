@@ -358,3 +358,7 @@ def test_bars_do_not_cover_each_other() -> None:
     first, second = bars(drawn(ROW, ROW))
 
     assert int(first.get("y", "")) + int(first.get("height", "")) <= int(second.get("y", ""))
+
+
+def test_a_percentile_of_seconds_is_read_although_wrk_pads_it() -> None:
+    assert read_wrk(HITS.replace("0.89ms", "1.20s "), 1.0).p99 == pytest.approx(1.2)
