@@ -36,7 +36,11 @@ async def _take_orders(reader: asyncio.StreamReader, line: Line) -> None:
 
 
 def _say(word: str) -> None:
-    os.write(sys.stdout.fileno(), word.encode() + b"\n")
+    try:
+        os.write(sys.stdout.fileno(), word.encode() + b"\n")
+    except BrokenPipeError:
+        # As where orders end.
+        os._exit(1)
 
 
 def main() -> int:

@@ -32,20 +32,25 @@ async def problem_middleware(request: web.Request, handler: Handler) -> web.Stre
     """Turns errors that a handler raises into problem documents."""
     try:
         return await handler(request)
-    except NearcastError as error:
+    except Exception as error:
+        if request.writer.output_size > 0:
+            # A second answer would be taken for more of the first: aiohttp ends the connection.
+            raise
+        if isinstance(error, web.HTTPException) and error.status < 400:
+            raise
+        return _problem_of(request, error)
+
+
+def _problem_of(request: web.Request, error: Exception) -> web.Response:
+    if isinstance(error, NearcastError):
         if error.status >= 500:
             _log.warning("request failed", path=request.path, error=str(error))
         return problem_response(error)
-    except web.HTTPException as error:
-        if error.status < 400:
-            raise
+    if isinstance(error, web.HTTPException):
         return _http_problem(error)
-    except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            return problem_response(StorageFull(where="this server's storage"))
-        return _unexpected(request)
-    except Exception:
-        return _unexpected(request)
+    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return problem_response(StorageFull(where="this server's storage"))
+    return _unexpected(request)
 
 
 def _unexpected(request: web.Request) -> web.Response:

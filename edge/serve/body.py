@@ -60,7 +60,9 @@ class Source:
             current = self._current()
             end = min(within(current.held, start), stop)
             pieces = (
-                self._cache.read(current, start, end) if end > start else self._gap(start, stop)
+                self._cache.read(current, start, end)
+                if end > start
+                else self._gap(current, start, stop)
             )
             try:
                 async with contextlib.aclosing(pieces):
@@ -81,9 +83,8 @@ class Source:
         found = self._cache.lookup(self._key)
         return next((one for one in found if one.number == self._stored.number), None)
 
-    async def _gap(self, start: int, stop: int) -> AsyncGenerator[bytes, None]:
-        """The bytes from ``start`` on that are missing, at most up to ``stop``, from upstream."""
-        current = self._current()
+    async def _gap(self, current: Stored, start: int, stop: int) -> AsyncGenerator[bytes, None]:
+        """The bytes from ``start`` on that ``current`` lacks, at most up to ``stop``."""
         span = to_ask(current.held, (start, stop), current.size)
         assert span is not None
         request = self._request

@@ -291,6 +291,9 @@ class Crowds:
         except (NearcastError, OSError) as error:
             _log.info("answer cut", key=key, reason=str(error))
             attendance.break_off()
+        except BaseException:
+            attendance.break_off()
+            raise
         finally:
             arriving.leave()
 

@@ -106,6 +106,10 @@ async def _stream(
     except (NearcastError, OSError, TimeoutError) as error:
         _log.info("answer cut", key=visit.key, reason=str(error) or type(error).__name__)
         reply.cut(visit.raw)
+    except Exception:
+        # Another answer would be taken for more of this one's content.
+        _log.exception("answer failed unexpectedly", key=visit.key)
+        reply.cut(visit.raw)
     finally:
         visit.sent = reply.sent
 

@@ -1,12 +1,14 @@
 """Objects of which a part is stored: the rest comes from upstream, whatever is kept of it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from common.settings import ByteSize
+from edge.policy.stored import Stored
+from edge.store import Cache
 from tests.integration.proxy_service import (
     Asked,
     RawOrigin,
@@ -96,3 +98,26 @@ async def test_rfc9110_14_2_every_range_is_had_when_another_is_stored_however_la
         got = await viewer.get(target, ("Range", field))
         assert got.whole
         assert got.body == {206: part, 200: content(target)}[got.status]
+
+
+async def test_a_failure_nobody_foresaw_cuts_the_answer_and_adds_nothing(
+    viewer: Viewer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = "/2000000/broken"
+    half = ("Range", "bytes=0-499999")
+    async with asyncio.timeout(5):
+        while "hit" not in (await viewer.get(target, half)).cache:  # noqa: ASYNC110 - no event tells
+            await asyncio.sleep(0.01)
+
+    async def breaking(
+        self: Cache, stored: Stored, start: int, stop: int
+    ) -> AsyncGenerator[bytes, None]:
+        del self, stored
+        yield content(target)[start : start + 1000]
+        raise RuntimeError
+
+    monkeypatch.setattr(Cache, "read", breaking)
+    got = await viewer.get(target)
+
+    assert (got.status, got.whole) == (200, False)
+    assert got.body == content(target)[:1000]

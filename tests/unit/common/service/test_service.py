@@ -58,9 +58,16 @@ def application() -> web.Application:
                 await asyncio.sleep(0.5)
                 return web.Response(text="slow")
 
+    async def break_off(request: web.Request) -> web.StreamResponse:
+        begun = web.StreamResponse(headers={"Content-Length": "1000"})
+        await begun.prepare(request)
+        await begun.write(b"half")
+        raise StorageFull(where="the box") if "known" in request.query else RuntimeError("words")
+
     made = web.Application(middlewares=[problem_middleware])
     made.router.add_get("/secret", secret)
     made.router.add_get("/fail/{how}", fail)
+    made.router.add_get("/break", break_off)
 
     async def ready() -> dict[str, str]:
         return {"disk": "it is not there"}
@@ -123,6 +130,20 @@ async def test_a_failure_is_a_problem_without_secrets(how: str, status: int, det
 
     assert (got, body["detail"], body["status"]) == (status, detail, status)
     assert headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("query", ["", "?known"])
+async def test_a_failure_midway_cuts_the_answer_and_adds_nothing(query: str) -> None:
+    listen = ListenSettings(port=free_ports(1)[0])
+    async with listening([Listener(application(), listen)]):
+        reader, writer = await asyncio.open_connection("127.0.0.1", listen.port)
+        writer.write(b"GET /break%s HTTP/1.1\r\nHost: cdn.test\r\n\r\n" % query.encode())
+        async with asyncio.timeout(5):
+            got = await reader.read()
+        writer.close()
+
+    assert got.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert got.endswith(b"\r\n\r\nhalf")
 
 
 async def test_answers_do_not_tell_versions() -> None:
