@@ -133,24 +133,24 @@ class ViewerConnection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Learns that the viewer is slow."""
+        self._slow = True
+        self._free = False
         if self._handler is not None:
             self._handler.pause_writing()
-        elif self._delivery is not None:
+        if self._delivery is not None:
             self._delivery.pause()
-        elif self._transport is not None:
+        elif self.is_idle and self._transport is not None:
             # Whoever asks on and on without reading is not listened to.
-            self._slow = True
-            self._free = False
             self._transport.pause_reading()
 
     def resume_writing(self) -> None:
         """Learns that it has caught up."""
+        self._slow = False
         if self._handler is not None:
             self._handler.resume_writing()
-        elif self._delivery is not None:
+        if self._delivery is not None:
             self._delivery.resume()
-        elif self._slow and self._transport is not None:
-            self._slow = False
+        elif self.is_idle and self._transport is not None:
             self._transport.resume_reading()
             self._take(self._held)
 

@@ -5,6 +5,7 @@ one (RFC 9110 §9.1 lets anybody define some) gets aiohttp's slower parser, whic
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -46,19 +47,38 @@ DRAIN_LOOK = 0.02
 class ViewerHandler(RequestHandler):
     """What answers a connection's requests that are no plain hits."""
 
-    __slots__ = ("_begun",)
+    __slots__ = ("_answered", "_begun", "_ends")
 
     def __init__(self, manager: web.Server, **options: Any) -> None:
         """As aiohttp's."""
         super().__init__(manager, **options)
         self._begun = False
         """Whether the parser has the beginning of a request."""
+        self._answered = 0
+        """How many requests have their answers."""
+        self._ends = False
+        """Whether an answer was the last of its connection."""
+
+    async def _handle_request(
+        self,
+        request: web.BaseRequest,
+        start_time: float | None,
+        request_handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
+    ) -> tuple[web.StreamResponse, bool]:
+        response, reset = await super()._handle_request(request, start_time, request_handler)
+        self._ends = self._ends or reset or not response.keep_alive
+        self._answered += 1
+        return response, reset
 
     @property
     def is_idle(self) -> bool:
-        """Whether it waits for a request."""
-        waiter = self._waiter
-        return waiter is not None and not waiter.done() and not self._messages
+        """Whether all that came is answered.
+
+        The task that reads messages learns that a turn of the event loop later. A viewer who is
+        quicker must not be taken for one whose request is still under way, as it would be again
+        with every request.
+        """
+        return self._answered == self._request_count and not self._ends and not self._buffer_paused
 
     @property
     def requests(self) -> int:

@@ -8,6 +8,10 @@ import asyncio
 import contextlib
 import itertools
 import re
+import select
+import socket
+import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,8 +21,9 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
+from edge.serve.connection import ViewerConnection
 from edge.serve.express import Express
-from edge.serve.protocol import ViewerServer
+from edge.serve.protocol import ViewerHandler, ViewerServer
 from tests.integration.edge_service import edge as edge_running
 from tests.integration.proxy_service import Asked, RawOrigin, proxy_settings, response
 
@@ -270,3 +275,78 @@ async def test_a_viewer_who_has_said_all_still_gets_a_large_answer(
             got = await reader.read(-1)
         writer.close()
         assert got.endswith(LARGE)
+
+
+def hurried(port: int, viewers: int, rounds: int) -> None:
+    """So many viewers at a time, of whom each asks again as soon as it has its answer."""
+    connections = [socket.create_connection(("127.0.0.1", port), 10) for _ in range(viewers)]
+    poll = select.epoll()
+    by_number = {one.fileno(): one for one in connections}
+    left = dict.fromkeys(by_number, rounds)
+    for one in connections:
+        poll.register(one, select.EPOLLIN)
+        # Not plain: the handler has it.
+        one.sendall(request("/small", "X-Odd: yes"))
+    stop = time.monotonic() + 30
+    while left and time.monotonic() < stop:
+        for number, _ in poll.poll(1):
+            assert by_number[number].recv(1 << 16), "the edge has closed a connection"
+            left[number] -= 1
+            if left[number] == 0:
+                del left[number]
+            else:
+                by_number[number].sendall(request("/small"))
+    for one in connections:
+        one.close()
+    assert not left, "some got no answer"
+
+
+async def test_viewers_who_ask_at_once_again_return_to_the_express_lane(
+    origin: RawOrigin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handled = 0
+    answer = ViewerHandler._handle_request
+
+    async def counting(self: ViewerHandler, *arguments: Any) -> Any:
+        nonlocal handled
+        handled += 1
+        return await answer(self, *arguments)
+
+    async with lanes(tmp_path, origin) as (express, _):
+        monkeypatch.setattr(ViewerHandler, "_handle_request", counting)
+        # In a process of its own, as one here would wait for the edge.
+        told = f"from {__name__} import hurried; hurried({express}, 300, 30)"
+        viewers = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", told, cwd=Path(__file__).parents[2]
+        )
+        assert await viewers.wait() == 0
+
+    assert 300 <= handled < 600
+
+
+async def test_a_viewer_who_asks_without_reading_does_not_fill_the_memory(
+    origin: RawOrigin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = 0
+    write = ViewerConnection.write
+
+    def counting(self: ViewerConnection, data: bytes) -> None:
+        nonlocal written
+        written += len(data)
+        write(self, data)
+
+    monkeypatch.setattr(ViewerConnection, "write", counting)
+    async with lanes(tmp_path, origin) as (express, _):
+        reader, writer = await asyncio.open_connection("127.0.0.1", express, limit=1024)
+        written = 0
+        # The handler has the first, and stays for a while.
+        writer.write(request("/small", "X-Odd: yes"))
+        await reader.readexactly(2000)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(2):
+                for _ in range(4000):
+                    writer.write(request("/small") * 10)
+                    await writer.drain()
+        await asyncio.sleep(0.5)
+        writer.transport.abort()
+    assert 0 < written < 16 * 1024 * 1024, "of 80 MB that were asked for"
