@@ -3,11 +3,11 @@
 from common.clock import Clock
 from common.errors import SettingsInvalid
 from common.http.fields import Fields
-from edge.fetch.connection import Endpoint
 from edge.fetch.fetches import Fetches
 from edge.fetch.origins import Origins
 from edge.fetch.pool import Pool
 from edge.fetch.upstream import ShieldFinder, Upstream
+from edge.fetch.wire import Endpoint
 from edge.policy.forwarding import went_through
 from edge.policy.keys import KeyRules
 from edge.policy.limits import RequestRate

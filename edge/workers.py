@@ -18,8 +18,8 @@ from common import logs
 from common.errors import NearcastError
 from common.service.listen import bound
 from common.settings import convert_setting
-from edge.fetch.connection import Endpoint, UpstreamRequest
 from edge.fetch.pool import Exchange, Pool
+from edge.fetch.wire import Endpoint, UpstreamRequest
 from edge.policy.coverage import Span
 from edge.policy.messages import Request
 from edge.policy.stored import Stored

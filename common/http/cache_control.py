@@ -4,6 +4,7 @@ A directive that is there with a value that breaks its grammar counts as there: 
 number are 0, so that the response is stale (§4.2.1).
 """
 
+import functools
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,9 @@ from typing import Final
 
 LONGEST_FIELD: Final = 16384
 """Characters, over all lines; a longer field is read as ``no-store``."""
+
+LONGEST_REMEMBERED: Final = 256
+"""Characters of a field that is read but once, however often it comes."""
 
 LONGEST_DELTA: Final = 2**31
 """Seconds; larger numbers are read as this one (§1.2.2)."""
@@ -68,6 +72,10 @@ def parse_cache_control(lines: Iterable[str]) -> CacheControl:
     text = ",".join(lines)
     if len(text) > LONGEST_FIELD:
         return CacheControl({"no-store": (None,)})
+    return _remembered(text) if len(text) <= LONGEST_REMEMBERED else _parse(text)
+
+
+def _parse(text: str) -> CacheControl:
     found: dict[str, list[str | None]] = {}
     position = 0
     while position < len(text):
@@ -80,6 +88,10 @@ def parse_cache_control(lines: Iterable[str]) -> CacheControl:
         found.setdefault(name, []).append(_value(match[2], match[3]))
         position = match.end()
     return CacheControl({name: tuple(values) for name, values in found.items()})
+
+
+_remembered = functools.lru_cache(1024)(_parse)
+"""Origins say the same few things about all that they have."""
 
 
 def _value(argument: str | None, rest: str) -> str | None:

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 from common.clock import Clock
 from common.errors import NearcastError
-from edge.fetch.connection import Endpoint, Interim, UpstreamRequest
+from edge.fetch.connection import Interim
 from edge.fetch.errors import UpstreamBroke, UpstreamSlow, UpstreamUnreachable
 from edge.fetch.pool import IDEMPOTENT, Exchange, Pool
+from edge.fetch.wire import Endpoint, UpstreamRequest
 from edge.policy.origin_health import Health, order_to_try
 
 FAILING = frozenset({500, 502, 503, 504})

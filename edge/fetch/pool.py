@@ -7,15 +7,9 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from edge.fetch.connection import (
-    Connection,
-    Endpoint,
-    Head,
-    Interim,
-    Timeouts,
-    UpstreamRequest,
-)
+from edge.fetch.connection import Connection, Interim, Timeouts
 from edge.fetch.errors import UpstreamBroke, UpstreamSlow
+from edge.fetch.wire import Endpoint, Head, UpstreamRequest
 
 PER_ENDPOINT = 128
 """Connections to one endpoint at the same time."""

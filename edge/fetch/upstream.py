@@ -6,10 +6,10 @@ from contextlib import AbstractAsyncContextManager
 
 from common.http import format_http_date
 from common.http.fields import Fields, Pairs
-from edge.fetch.connection import Endpoint, UpstreamRequest
 from edge.fetch.origins import Origins
 from edge.fetch.outcomes import Ask
 from edge.fetch.pool import Exchange
+from edge.fetch.wire import Endpoint, UpstreamRequest
 from edge.policy.forwarding import end_to_end, request_fields
 from edge.policy.messages import Response
 from edge.policy.partial import strong_validator

@@ -40,7 +40,9 @@ _SINGLE = (
 )
 """Fields that some readers refuse when they come twice."""
 _CONDITIONS = ("if-none-match", "if-modified-since", "range", "if-range")
-_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*((?:[!-~]+(?:[ \t]+[!-~]+)*)?)[ \t]*")
+FIELD_LINE = re.compile(
+    rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*((?:[!-~]+(?:[ \t]+[!-~]+)*)?)[ \t]*"
+)
 _REQUEST = re.compile(rb"(GET|HEAD) (/[!-~]*) HTTP/1\.1")
 _VARYING = re.compile(
     rb"\r\n(?:[Rr]ange: ([!-~]+)|(?:CMCD|cmcd|Cmcd)-(?:[Oo]bject|[Rr]equest|[Ss]ession|[Ss]tatus): "
@@ -97,7 +99,7 @@ def read_block(block: bytes) -> Block | None:
         return None
     pairs: list[tuple[str, str]] = []
     for line in lines:
-        match = _LINE.fullmatch(line)
+        match = FIELD_LINE.fullmatch(line)
         if match is None:
             return None
         pairs.append((match[1].decode(), match[2].decode()))
@@ -137,7 +139,7 @@ def may_become_plain(data: bytes) -> bool:
     if not line.endswith(b"\r") or _REQUEST.fullmatch(line[:-1]) is None:
         return False
     *lines, last = rest.split(b"\n")
-    whole = all(one.endswith(b"\r") and _LINE.fullmatch(one[:-1]) for one in lines)
+    whole = all(one.endswith(b"\r") and FIELD_LINE.fullmatch(one[:-1]) for one in lines)
     return whole and len(lines) <= MOST_FIELDS and _may_become_line(last)
 
 

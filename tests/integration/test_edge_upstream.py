@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from edge.fetch.connection import Head
 from edge.fetch.errors import UpstreamBroke, UpstreamSlow
 from edge.fetch.pool import Pool
+from edge.fetch.wire import Head
 from tests.integration.upstream_service import (
     CHUNKED,
     CONTINUE,

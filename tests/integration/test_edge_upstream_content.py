@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from edge.fetch import connection as connection_module
-from edge.fetch.connection import UpstreamRequest
 from edge.fetch.errors import UpstreamBroke
 from edge.fetch.pool import Pool
+from edge.fetch.wire import UpstreamRequest
 from tests.integration.upstream_service import (
     BUSY,
     CONTINUE,

@@ -5,10 +5,10 @@ import dataclasses
 
 import pytest
 
-from edge.fetch.connection import UpstreamRequest
 from edge.fetch.errors import UpstreamBroke
 from edge.fetch.origins import Origins
 from edge.fetch.pool import Pool
+from edge.fetch.wire import UpstreamRequest
 from edge.policy.origin_health import FAILURES, FIRST_PAUSE
 from tests.integration.upstream_service import (
     BUSY,

@@ -9,9 +9,9 @@ import pytest
 import trustme
 
 from edge.fetch import pool as pool_module
-from edge.fetch.connection import Endpoint, UpstreamRequest
 from edge.fetch.errors import UpstreamBroke, UpstreamSlow, UpstreamUnreachable
 from edge.fetch.pool import Pool
+from edge.fetch.wire import Endpoint, UpstreamRequest
 from tests.integration.upstream_service import (
     CHUNKED,
     EARLY_HINTS,

@@ -7,9 +7,10 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
-from edge.fetch.connection import Endpoint, Head, Timeouts, UpstreamRequest
+from edge.fetch.connection import Timeouts
 from edge.fetch.origins import Origins
 from edge.fetch.pool import Pool
+from edge.fetch.wire import Endpoint, Head, UpstreamRequest
 from tests.servers.processes import free_ports
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
