@@ -1,12 +1,14 @@
 """Sending a large body from memory at the pace of the viewer, without copying it in Python.
 
-Without TLS the kernel sends the pages themselves (sendfile(2)). uvloop's transports cannot, so this
-goes past them on a duplicate of the socket, and only while the transport holds nothing back. With
+Without TLS the socket takes the mapped bytes at once, without a transport's buffer between; so this
+goes past the transport on a duplicate of the socket, and only while that holds nothing back. With
 TLS, slices are given to the transport as it gets rid of them.
+
+Not sendfile(2): the small pages of a file system in memory make a packet of many crumbs, which cost
+sender and receiver more than the one copy that send(2) makes.
 """
 
 import asyncio
-import os
 import socket
 from collections.abc import Callable
 
@@ -74,14 +76,15 @@ class Delivery:
         head = self.ready.head
         if self._socket is not None and self._transport.get_write_buffer_size() == 0:
             try:
-                # The first pages of the body share a packet with the head.
-                sent = self._socket.send(head, socket.MSG_MORE)
+                first = min(self._stop, self._offset + TURN)
+                sent = self._socket.sendmsg((head, self._resident.view[self._offset : first]))
             except BlockingIOError:
                 sent = 0
             except OSError:
                 self._transport.abort()
                 return False
-            if sent == len(head):
+            if sent >= len(head):
+                self._offset += sent - len(head)
                 return self._send_pages()
             head = head[sent:]
         self._socket = None
@@ -92,14 +95,13 @@ class Delivery:
 
     def _send_pages(self) -> bool:
         assert self._socket is not None
-        file, into = self._resident.file, self._socket.fileno()
+        view = self._resident.view
         turn = self._offset + TURN
         try:
             while self._offset < self._stop:
                 count = min(self._stop, turn) - self._offset
-                sent = os.sendfile(into, file, self._offset, count)
-                self._offset += sent
-                if sent == 0 or self._offset >= turn:
+                self._offset += self._socket.send(view[self._offset : self._offset + count])
+                if self._offset >= turn:
                     break
         except BlockingIOError:
             pass
@@ -113,7 +115,7 @@ class Delivery:
             return True
         if not self._watching:
             self._watching = True
-            self._loop.add_writer(into, self._go_on)
+            self._loop.add_writer(self._socket.fileno(), self._go_on)
         return False
 
     def _go_on(self) -> None:

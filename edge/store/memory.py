@@ -40,7 +40,7 @@ class Resident:
         """
         self.file = -1
         self.file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        """A file descriptor, for sendfile."""
+        """A file descriptor."""
         self.size = size
         self._view: memoryview | None = None
 
