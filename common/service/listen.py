@@ -19,6 +19,9 @@ from common.service.tls import CertificateSettings, ServerCertificates, reloadin
 
 BACKLOG = 1024
 """Connections that may wait to be accepted."""
+ACCEPTED_AT_ONCE = 16
+"""Connections that are accepted in one turn of the event loop. libuv takes one from each listening
+socket (since 1.45), so that a crowd would wait for as many turns of a busy loop as it has heads."""
 
 
 class ListenSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -185,7 +188,8 @@ async def _start(
 ) -> None:
     try:
         for one in sockets or await asyncio.to_thread(bound, settings):
-            await web.SockSite(runner, one, ssl_context=context, backlog=BACKLOG).start()
+            for each in (one, *(one.dup() for _ in range(ACCEPTED_AT_ONCE - 1))):
+                await web.SockSite(runner, each, ssl_context=context, backlog=BACKLOG).start()
     except OSError as error:
         raise _refused(settings, error) from error
 

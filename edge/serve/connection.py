@@ -319,7 +319,8 @@ class ViewerConnection(asyncio.Protocol):
         if len(held) > MOST_HELD:
             transport.resume_reading()
         self._take(held)
-        if self.is_idle and (self._at_end or self._server.draining):
+        # While the server drains, the next answer is the one that tells of the end.
+        if self._at_end and self.is_idle:
             transport.close()
 
     # Its end.

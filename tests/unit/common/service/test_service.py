@@ -5,6 +5,7 @@ import base64
 import errno
 import os
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -274,3 +275,23 @@ def test_an_error_ends_a_role_with_its_sentence() -> None:
         "nearcast demo: Port 1 on here is taken by another program: "
         "choose another, or stop that program.\n"
     )
+
+
+async def test_a_crowd_is_let_in_within_a_few_turns_of_the_event_loop() -> None:
+    async def nothing(_: web.BaseRequest) -> web.Response:
+        return web.Response()
+
+    server = web.Server(nothing)
+    listen = ListenSettings(port=free_ports(1)[0])
+    async with listening([Listener(server, listen)]):
+        viewers = [socket.socket() for _ in range(160)]
+        for viewer in viewers:
+            viewer.connect(("127.0.0.1", listen.port))
+        turns = 0
+        while len(server.connections) < len(viewers) and turns < 1000:
+            turns += 1
+            await asyncio.sleep(0)
+        for viewer in viewers:
+            viewer.close()
+
+    assert turns < 40
