@@ -20,11 +20,15 @@ class Row:
     required: float | None
     """What it must be; None where nothing is asked."""
     note: str = ""
+    demand: str = ""
+    """What else is required, in words."""
+    kept: bool = True
+    """Whether it is so."""
 
     @property
     def reached(self) -> bool:
-        """Whether it is what it must be."""
-        return self.required is None or (self.ratio or 0.0) >= self.required
+        """Whether all is what it must be."""
+        return self.kept and (self.required is None or (self.ratio or 0.0) >= self.required)
 
 
 def middle(values: Iterable[float]) -> float:
@@ -47,9 +51,10 @@ def table(rows: Sequence[Row], servers: Sequence[str]) -> str:
     for row in rows:
         others = " | ".join(row.others.get(name, "") for name in servers)
         ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
-        required = "" if row.required is None else f"≥ {row.required:g}"
-        if required and not row.reached:
-            required += " **missed**"
+        ratio_required = "" if row.required is None else f"≥ {row.required:g}"
+        required = ", ".join(part for part in (ratio_required, row.demand) if part)
+        if not row.reached:
+            required = f"{required} **missed**".strip()
         note = f" ({row.note})" if row.note else ""
         lines.append(f"| {row.name}{note} | {row.edge} | {others} | {ratio} | {required} |")
     return "\n".join(lines) + "\n"

@@ -18,6 +18,7 @@ from pathlib import Path
 import tomli_w
 import trustme
 
+from common.signing import PathToken, mint
 from tests.servers.processes import free_ports
 
 SERVER_CORE, LOAD_CORE = "0", "1"
@@ -75,6 +76,9 @@ VARNISH_LOG = (
     '"cache_result":"%{Varnish:hitmiss}x","cache_status":"%{Cache-Status}o",'
     '"referrer":"%{Referer}i","user_agent":"%{User-agent}i"}'
 )
+KEY_ID, SECRET = "bench", "a-secret-of-the-benchmark-alone-x"
+TOKEN = mint(PathToken(KEY_ID, "/bytes/", int(time.time()) + 24 * 3600), SECRET)
+"""Opens all objects for a day."""
 
 
 @dataclass
@@ -213,7 +217,7 @@ def _edge_settings(
     origin: int,
     certificate: Path,
 ) -> str:
-    """Settings of an edge; ``name`` may say that it goes without a log."""
+    """Settings of an edge; ``name`` may say that it goes without a log, or asks for tokens."""
     listen: dict[str, object] = {"port": port}
     if scheme == "https":
         listen["certificate"] = str(certificate)
@@ -227,6 +231,8 @@ def _edge_settings(
         settings["admin"] = {"port": admin}
     if name != "edge-no-log":
         settings["access_log"] = {"file": str(folder / f"{scheme}.log")}
+    if name == "edge-tokens":
+        settings["token_keys"] = [{"key_id": KEY_ID, "secret": SECRET}]
     return tomli_w.dumps(settings)
 
 

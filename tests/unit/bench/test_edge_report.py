@@ -202,21 +202,33 @@ def test_the_edge_is_not_among_the_others() -> None:
     assert set(row([RUN], [RUN]).others) == {"nginx"}
 
 
-@pytest.mark.parametrize(
-    ("p99", "note"), [(0.003, "p99 no worse"), (0.004, "p99 no worse"), (0.005, "p99 **worse**")]
-)
-def test_latency_is_judged_where_the_case_asks_for_it(p99: float, note: str) -> None:
-    assert row([replace(RUN, p99=p99)], [RUN], Case("hit", "/", p99=True)).note == note
+@pytest.mark.parametrize(("p99", "kept"), [(0.003, True), (0.004, True), (0.005, False)])
+def test_latency_is_judged_where_the_case_asks_for_it(p99: float, kept: bool) -> None:
+    found = row([replace(RUN, p99=p99)], [RUN], Case("hit", "/", p99=True))
+
+    assert (found.demand, found.kept, found.reached) == ("p99 no worse", kept, kept)
+    assert found.note == ("" if kept else "p99 is worse")
 
 
 def test_latency_is_not_judged_where_nobody_asks() -> None:
     assert row([replace(RUN, p99=9.0)], [RUN]).note == ""
 
 
-def test_failures_of_the_edge_in_all_rounds_are_told() -> None:
-    edge = [replace(RUN, failed=2), RUN, replace(RUN, failed=3)]
+def test_failures_in_all_rounds_are_told_and_the_edge_may_have_none() -> None:
+    failing = [replace(RUN, failed=2), RUN, replace(RUN, failed=3)]
 
-    assert row(edge, [RUN]).note == "5 failed"
+    assert row(failing, [RUN]).edge.endswith(", 5 failed")
+    assert not row(failing, [RUN]).reached
+    assert row([RUN], failing).others["nginx"].endswith(", 5 failed")
+    assert row([RUN], failing).reached
+
+
+def test_what_is_required_in_words_stands_beside_the_ratio_and_can_be_missed() -> None:
+    demanding = replace(ROW, demand="p99 no worse")
+
+    assert cells(table([demanding], ["nginx"]), 2)[-1] == "≥ 1, p99 no worse"
+    missed = replace(demanding, kept=False)
+    assert cells(table([missed], ["nginx"]), 2)[-1] == "≥ 1, p99 no worse **missed**"
 
 
 @pytest.mark.parametrize(
@@ -247,7 +259,7 @@ def test_the_table_names_the_servers_in_the_order_asked_for() -> None:
 
 
 def test_every_line_of_the_table_has_as_many_cells_as_its_head() -> None:
-    bare = Row("idle", "9 kB", {}, None, None, "under 12 kB")
+    bare = Row("idle", "9 kB", {}, None, None, demand="under 12 kB")
 
     text = table([ROW, bare], ["nginx", "varnish"])
 
