@@ -132,10 +132,12 @@ class Express:
             viewer, conditions = self._meet(block)
         if viewer is None or not viewer.plain:
             return False
-        bare = self._tokens is None and self._rate is None
-        if bare and data.startswith(b"GET ") and data[end - 9 : end] == b" HTTP/1.1":
-            target = data[4 : end - 9]
-            hot = viewer.site.get(target)
+        free = self._rate is None
+        if free and data.startswith(b"GET ") and data[end - 9 : end] == b" HTTP/1.1":
+            target: bytes | None = data[4 : end - 9]
+            if self._tokens is not None:
+                target = self._tokens.opened_before(data[4 : end - 9], connection.client, now)
+            hot = None if target is None else viewer.site.get(target)
             if hot is not None and self._hot.holds(hot, now):
                 ready = hot.get
                 if conditions is not None:

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from common.signing import PathToken, TokenForeign, TokenInvalid, Verifier
 
 REMEMBERED = 4096
-"""Tokens that need not be verified again."""
+"""Tokens that need not be verified again; and targets."""
+LONGEST_REMEMBERED = 1024
+"""Characters of such a target."""
 _DOUBTFUL = re.compile(r"//|/\.{1,2}(?:/|$)|%2[ef]|%5c|\\", re.IGNORECASE)
 """What an origin may take for another path than the one that the token was checked for."""
 
@@ -18,6 +20,8 @@ class Tokens:
         """Knows the keys ``secrets``, by their names."""
         self._verifier = Verifier(secrets)
         self._known: dict[str, PathToken] = {}
+        self._opened: dict[bytes, tuple[bytes, PathToken]] = {}
+        """Targets that were opened before, as they came and without their tokens."""
 
     def opened(self, target: str, client: str, now: float) -> str:
         """``target`` (origin-form) without its token.
@@ -41,4 +45,17 @@ class Tokens:
         token.check(path, now, client)
         if _DOUBTFUL.search(path) is not None:
             raise TokenForeign
+        if len(target) <= LONGEST_REMEMBERED:
+            if len(self._opened) >= REMEMBERED:
+                self._opened.clear()
+            self._opened[target.encode()] = (opened.encode(), token)
         return opened
+
+    def opened_before(self, target: bytes, client: str, now: float) -> bytes | None:
+        """``target`` without its token, where it was opened before and ``client`` may read it."""
+        found = self._opened.get(target)
+        if found is None:
+            return None
+        opened, token = found
+        mine = not token.address or token.address == client
+        return opened if mine and now < token.expires else None
