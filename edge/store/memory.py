@@ -91,6 +91,8 @@ class MemoryTier:
         self._visits = visits
         self._mask = len(visits) - 1
         self._sizes: dict[int, int] = {}
+        self._placing: set[int] = set()
+        """What is being written here: evicting it would free nothing yet."""
         self._turns: deque[int] = deque()
         self._open: OrderedDict[int, Resident] = OrderedDict()
         self._all.mkdir(parents=True, exist_ok=True)
@@ -141,24 +143,36 @@ class MemoryTier:
         return 0 < _taken(size) * LARGEST_SHARE <= self.budget
 
     def reserve(self, number: int, size: int) -> bool:
-        """Makes room for object ``number``, which fits; whether that is to be put here now."""
+        """Makes room for object ``number``, which fits; whether that is to be put here now.
+
+        Then ``put`` follows, and ``placed``.
+        """
         if number in self._sizes:
             return False
         self._sizes[number] = size
         self.used += _taken(size)
-        self._turns.append(number)
+        self._placing.add(number)
         self._visits[number & self._mask] = 0
-        self._evict(number)
+        self._evict()
+        if self.used > self.budget:
+            self.placed(number)
+            self.release(number)
+            return False
+        self._turns.append(number)
         return True
 
-    def _evict(self, newcomer: int) -> None:
+    def placed(self, number: int) -> None:
+        """Says that ``put`` is over."""
+        self._placing.discard(number)
+
+    def _evict(self) -> None:
         for _ in range(2 * len(self._turns)):
             if self.used <= self.budget:
                 break
             number = self._turns.popleft()
             if number not in self._sizes:
                 continue
-            if number == newcomer or self._visits[number & self._mask]:
+            if number in self._placing or self._visits[number & self._mask]:
                 self._visits[number & self._mask] = 0
                 self._turns.append(number)
                 continue

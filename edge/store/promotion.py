@@ -59,4 +59,6 @@ class Promotion:
                     memory.remove(number)
             except OSError as error:
                 memory.full(number, error)
+            finally:
+                memory.placed(number)
         return whole

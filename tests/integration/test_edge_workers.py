@@ -16,6 +16,7 @@ import aiohttp
 import pytest
 import tomli_w
 
+from edge.store.claim import SHARED_MEMORY
 from tests.integration.proxy_service import Asked, RawOrigin, Viewer, response
 from tests.servers.processes import free_ports
 
@@ -213,3 +214,50 @@ async def test_every_worker_writes_the_access_log(origin: RawOrigin, tmp_path: P
     logged = [line for line in lines if line["target"].startswith("/logged")]
     assert sorted(line["target"] for line in logged) == sorted(f"/logged?n={n}" for n in range(40))
     assert {line["status"] for line in logged} == {200}
+
+
+def in_memory(runtime: Path) -> tuple[set[str], int]:
+    """The objects that all workers find in memory, and the bytes that are there, each file once.
+
+    What is there twice was there in between: files come and go while this looks.
+    """
+    looks = []
+    for _ in range(2):
+        files = {}
+        for file in (runtime / "memory").glob("*/*"):
+            with contextlib.suppress(FileNotFoundError):
+                found = file.stat()
+                files[found.st_ino] = file.name, found.st_blocks * 512
+        looks.append(files)
+    kept = [looks[0][inode] for inode in looks[0].keys() & looks[1].keys()]
+    return {name for name, _ in kept}, sum(size for _, size in kept)
+
+
+async def test_all_workers_have_one_copy_in_memory_and_keep_to_the_budget(
+    origin: RawOrigin, tmp_path: Path
+) -> None:
+    async def answer(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        writer.write(response(BODY, ("Cache-Control", "max-age=3600"), ("ETag", asked.target)))
+
+    origin.answers(answer)
+    budget = 16 * 1024 * 1024
+    before = set(SHARED_MEMORY.glob("nearcast-*"))
+    async with EdgeProcess(tmp_path, origin.url, workers=2, memory=budget).running() as edge:
+        (runtime,) = set(SHARED_MEMORY.glob("nearcast-*")) - before
+
+        async def view(number: int) -> None:
+            for turn in range(12):
+                got = await edge.viewer.get(f"/{(number * 7 + turn * 5) % 60}")
+                assert got.body == BODY
+                assert in_memory(runtime)[1] <= budget
+
+        await asyncio.gather(*map(view, range(20)))
+        # What everybody asks for has been read by both workers.
+        for _ in range(12):
+            for number in range(5):
+                await edge.viewer.get(f"/{number}")
+        names, used = in_memory(runtime)
+
+    assert len(names) >= 5
+    assert used <= budget
+    assert used <= len(names) * (len(BODY) + 4096), "some are there twice"

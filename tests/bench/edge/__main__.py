@@ -32,8 +32,8 @@ from tests.bench.edge.servers import (
 )
 
 RIVALS = ["nginx", "varnish"]
-IDLE = 9_000
-"""Idle connections; what a process may have open sets a bound to it."""
+IDLE = 10_000
+"""Idle connections."""
 RECORDS = 1_000_000
 WAITERS = 1000
 WAITED = 3.0
