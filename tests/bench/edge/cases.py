@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-KIB = 1024
+KIB, MIB = 1024, 1024 * 1024
 SIZES = {
     "2 KiB": 2 * KIB,
     "256 KiB": 256 * KIB,
@@ -59,7 +59,10 @@ class Case:
     warm: Literal["object", "objects", "none"] = "object"
     required: float = 0.0
     """What nginx's cost must be at least, as a multiple of the edge's."""
-    of: Literal["cpu", "throughput"] = "cpu"
+    of: Literal["cpu", "bytes", "throughput"] = "cpu"
+    """What is compared: CPU time per request, or per byte where few answers end, or requests/s."""
+    least_seconds: int = 0
+    """Seconds that a round must last at least."""
     p99: bool = False
     """Whether the 99th percentile of latency must be no worse than nginx's."""
 
@@ -77,6 +80,9 @@ def cases() -> Iterator[Case]:
                     connections=connections,
                     required=1.25 if small else 1.0,
                     p99=True,
+                    of="bytes" if size > MIB else "cpu",
+                    # Enough for each connection to get several answers at a gigabyte a second.
+                    least_seconds=2 * connections * size // 10**9,
                 )
     large = SIZES["1.5 MiB"]
     yield Case(

@@ -24,6 +24,8 @@ class Figures:
     p99: float
     cpu: float
     """Seconds of CPU time of the server per request."""
+    cpu_per_byte: float
+    """Likewise, answers under way at the end included."""
     failed: int
     """Answers that were none, or no good ones."""
 
@@ -80,6 +82,7 @@ def read_wrk(text: str, cpu: float) -> Figures:
         p50=_percentile(text, 50),
         p99=_percentile(text, 99),
         cpu=cpu / max(count, 1),
+        cpu_per_byte=cpu / max(size, 1),
         failed=failed,
     )
 

@@ -54,6 +54,7 @@ RUN = Figures(
     p50=0.001,
     p99=0.004,
     cpu=10e-6,
+    cpu_per_byte=5e-9,
     failed=0,
 )
 ROW = Row("hit", "8 µs", {"nginx": "10 µs", "varnish": "16 µs"}, 1.25, 1.0)
@@ -212,6 +213,12 @@ def test_latency_is_judged_where_the_case_asks_for_it(p99: float, kept: bool) ->
 
 def test_latency_is_not_judged_where_nobody_asks() -> None:
     assert row([replace(RUN, p99=9.0)], [RUN]).note == ""
+
+
+def test_where_few_answers_end_the_cost_of_a_byte_is_compared() -> None:
+    edge, nginx = replace(RUN, cpu=1.0, cpu_per_byte=2e-9), replace(RUN, cpu_per_byte=3e-9)
+
+    assert row([edge], [nginx], Case("hit", "/", of="bytes")).ratio == pytest.approx(1.5)
 
 
 def test_failures_in_all_rounds_are_told_and_the_edge_may_have_none() -> None:
