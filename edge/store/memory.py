@@ -6,6 +6,7 @@ those who have it open, so no reader is ever told and none ever waits.
 """
 
 import contextlib
+import errno
 import mmap
 import os
 import shutil
@@ -20,6 +21,7 @@ LARGEST_SHARE = 8
 """An object may take one part in this of the budget."""
 LOOKED_AT = 512
 """Open objects that are looked at whenever the tier is tidied."""
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.ENOMEM}
 _PAGE = mmap.PAGESIZE
 _INODE = 1024
 """Bytes that a file takes besides its pages, about."""
@@ -167,7 +169,7 @@ class MemoryTier:
 
     def _evict(self) -> None:
         for _ in range(2 * len(self._turns)):
-            if self.used <= self.budget:
+            if self.used <= self.budget or not self._turns:
                 break
             number = self._turns.popleft()
             if number not in self._sizes:
@@ -214,9 +216,15 @@ class MemoryTier:
         with contextlib.suppress(OSError):
             (self._own / f"{number:x}").unlink()
 
-    def full(self, number: int, error: OSError) -> None:
-        """Learns that object ``number`` found no space: there is less than the budget says."""
+    def failed(self, number: int, error: OSError) -> None:
+        """Learns that object ``number`` could not be put here.
+
+        If it found no space, there is less than the budget says. Otherwise a new process of the
+        same number has taken the folder away, as this one is about to leave.
+        """
         self.release(number)
+        if error.errno not in FULL:
+            return
         _log.warning(
             "less memory than the budget says; going on with less",
             budget=self.budget,

@@ -58,7 +58,7 @@ class Promotion:
                     # It was evicted while it was written.
                     memory.remove(number)
             except OSError as error:
-                memory.full(number, error)
+                memory.failed(number, error)
             finally:
                 memory.placed(number)
         return whole
