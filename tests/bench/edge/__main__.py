@@ -285,8 +285,9 @@ def report(rows: list[Row], results: dict[str, Any], folder: Path) -> None:
     text = table(rows, RIVALS)
     (folder / "edge.json").write_text(json.dumps(results, indent=1) + "\n")
     (folder / "edge.md").write_text(f"{text}\nOn {results['machine']}; {told}.\n")
+    foot = f"Orange: a requirement is missed, which may be that of latency. {results['machine']}"
     heading = "Work per CPU second on one core, beside nginx (everything on)"
-    (folder / "edge.svg").write_text(picture(rows, heading, f"{results['machine']}"))
+    (folder / "edge.svg").write_text(picture(rows, heading, foot))
     print(text)
 
 
