@@ -359,7 +359,11 @@ class ViewerConnection(asyncio.Protocol):
         if self.head_since and now - self.head_since > self._server.limits.head_seconds:
             transport.abort()
         elif now - self.last > self._server.limits.idle_seconds:
-            transport.close()
+            if self._slow:
+                # Closing would wait until the viewer has read what was sent.
+                transport.abort()
+            else:
+                transport.close()
         else:
             self.let_go_of_handler()
 

@@ -159,6 +159,31 @@ async def test_who_takes_next_to_nothing_of_an_answer_is_let_go(
     assert got < 30_000_000
 
 
+def connections_from(port: int, own: int) -> int:
+    """How many connections the server on ``port`` has with the viewer's port ``own``."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(row[1].endswith(f":{port:04X}") and row[2].endswith(f":{own:04X}") for row in rows)
+
+
+async def test_who_asks_on_and_on_without_reading_is_let_go(
+    origin: RawOrigin, tmp_path: Path
+) -> None:
+    origin.answers(response(bytes(2000), FRESH))
+    settings = proxy_settings(tmp_path, origin.url, limits=LimitSettings(idle_seconds=1))
+    port = settings.listen.port
+    async with edge(settings):
+        for _ in range(3):
+            await Viewer(port).get("/v/a")
+        _, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+        own = writer.get_extra_info("sockname")[1]
+        writer.write(b"GET /v/a HTTP/1.1\r\nHost: cdn.test\r\n\r\n" * 20_000)
+        await asyncio.sleep(0.5)
+        assert connections_from(port, own) == 1
+        await asyncio.sleep(4)
+        assert connections_from(port, own) == 0
+        writer.transport.abort()
+
+
 async def test_a_connection_may_rest_longer_than_a_head_may_take(
     origin: RawOrigin, tmp_path: Path
 ) -> None:
