@@ -9,16 +9,11 @@ from urllib.parse import urlsplit
 import h11
 
 from common.http.fields import Pairs
+from edge.policy.recognising import FRAMING
 
 _PLAIN = re.compile(
     rb"GET /[!-~]* HTTP/1\.1\r\n"
     rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+: (?:[!-~]+(?:[ \t]+[!-~]+)*)?\r\n)+\r\n"
-)
-_NOT_PLAIN = frozenset(
-    {
-        *("connection", "content-length", "expect", "keep-alive", "proxy-connection", "te"),
-        *("trailer", "transfer-encoding", "upgrade"),
-    }
 )
 
 
@@ -90,7 +85,7 @@ def plain_request(request: UpstreamRequest) -> bytes | None:
     others: list[str] = []
     for name, value in request.fields:
         lowered = name.lower()
-        if lowered in _NOT_PLAIN:
+        if lowered in FRAMING:
             return None
         (hosts if lowered == "host" else others).append(f"{name}: {value}\r\n")
     text = f"GET {request.target} HTTP/1.1\r\n{''.join(hosts)}{''.join(others)}\r\n"

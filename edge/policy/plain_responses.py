@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 
 from common.http.fields import Pairs
-from edge.policy.recognising import FIELD_LINE
+from edge.policy.recognising import FIELD_LINE, FRAMING
 
 LONGEST_HEAD = 16384
 """Bytes of a response's head; longer ones are not recognised."""
@@ -17,13 +17,7 @@ MOST_FIELDS = 128
 _STATUS = re.compile(rb"HTTP/1\.1 ([2-5][0-9]{2}) ([!-~]+(?: [!-~]+)*)?")
 _LENGTH = re.compile(r"[0-9]{1,15}", re.ASCII)
 _CONTENTLESS = frozenset({204, 205, 304})
-_FRAMING = frozenset(
-    {
-        *("connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding"),
-        "upgrade",
-    }
-)
-"""Fields that may say where a response ends, or what becomes of the connection."""
+_CONNECTION = FRAMING - {"content-length"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +58,7 @@ def _read_fields(lines: list[bytes]) -> Pairs | None:
             return None
         name, value = match[1].decode(), match[2].decode()
         lowered = name.lower()
-        if lowered in _FRAMING and (lowered != "connection" or value.lower() != "keep-alive"):
+        if lowered in _CONNECTION and (lowered != "connection" or value.lower() != "keep-alive"):
             return None
         fields.append((name, value))
     return tuple(fields) if len(fields) <= MOST_FIELDS else None

@@ -27,13 +27,13 @@ _HARMLESS = frozenset(
     }
 )
 """Fields that do not change what is answered from a cache, or by rules that are known here."""
-_FRAMING = frozenset(
+FRAMING = frozenset(
     {
         *("connection", "content-length", "expect", "keep-alive", "proxy-connection", "te"),
         *("http2-settings", "trailer", "transfer-encoding", "upgrade"),
     }
 )
-"""Fields that may say where a request ends, or what becomes of the connection."""
+"""Fields that may say where a message ends, or what becomes of the connection."""
 _SINGLE = (
     *("content-location", "content-range", "content-type", "etag", "max-forwards", "server"),
     "user-agent",
@@ -104,10 +104,10 @@ def read_block(block: bytes) -> Block | None:
             return None
         pairs.append((match[1].decode(), match[2].decode()))
     fields = Fields(pairs)
-    framing = _FRAMING & fields.names()
+    framing = FRAMING & fields.names()
     if framing and (framing != {"connection"} or not _keeps_alive(fields)):
         return None
-    names = fields.names() - _FRAMING
+    names = fields.names() - FRAMING
     if len(fields.lines("host")) != 1 or any(len(fields.lines(name)) > 1 for name in _SINGLE):
         return None
     once = all(len(fields.lines(name)) < 2 for name in _CONDITIONS)
