@@ -4,8 +4,9 @@ Without TLS the socket takes the mapped bytes at once, without a transport's buf
 goes past the transport on a duplicate of the socket, and only while that holds nothing back. With
 TLS, slices are given to the transport as it gets rid of them.
 
-Not sendfile(2): the small pages of a file system in memory make a packet of many crumbs, which cost
-sender and receiver more than the one copy that send(2) makes.
+Not sendfile(2): the small pages of a file system in memory make packets of many crumbs, which for
+bodies of up to some megabytes cost more than the one copy that send(2) makes. For hundreds of
+viewers of larger ones sendfile costs the sender less, and the receivers far more.
 """
 
 import asyncio

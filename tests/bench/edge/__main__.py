@@ -32,7 +32,7 @@ from tests.bench.edge.servers import (
 )
 
 RIVALS = ["nginx", "varnish"]
-RIVALS_TOO = ["edge", *RIVALS]
+MEASURED = ["edge", *RIVALS]
 IDLE = 10_000
 """Idle connections."""
 RECORDS = 1_000_000
@@ -59,7 +59,7 @@ def main() -> int:
         if (not asked.quick or case.name in QUICK) and (not asked.cases or asked.cases in case.name)
     ]
     whole = not asked.quick and not asked.cases
-    names = [*RIVALS_TOO, *(["edge-no-log", "edge-tokens"] if whole else [])]
+    names = [*MEASURED, *(["edge-no-log", "edge-tokens"] if whole else [])]
     results: dict[str, Any] = {"machine": machine(), "versions": versions(), "cases": {}}
     with tempfile.TemporaryDirectory() as folder, running(names, Path(folder)) as servers:
         rows = [under_load(case, servers, rounds, asked.seconds, results) for case in chosen]
@@ -68,7 +68,7 @@ def main() -> int:
             rows += surroundings(servers, rounds, asked.seconds, results)
     if whole:
         # What earlier load has left behind would take in the first thousands for nothing.
-        with tempfile.TemporaryDirectory() as folder, running(RIVALS_TOO, Path(folder)) as servers:
+        with tempfile.TemporaryDirectory() as folder, running(MEASURED, Path(folder)) as servers:
             rows += idling(servers, results)
         rows.append(index_memory(results))
     report(rows, results, asked.output)
@@ -87,7 +87,7 @@ def under_load(
     taking_part = {
         name: server
         for name, server in servers.items()
-        if name in RIVALS_TOO and server.url(case.scheme) is not None
+        if name in MEASURED and server.url(case.scheme) is not None
     }
     runs: dict[str, list[Figures]] = {name: [] for name in taking_part}
     for name, server in taking_part.items():
@@ -153,13 +153,16 @@ def row_of(case: Case, runs: dict[str, list[Figures]]) -> Row:
 
 def waiting(servers: dict[str, Server], rounds: int, results: dict[str, Any]) -> list[Row]:
     """First bytes for a thousand who wait for one missing object."""
-    found: dict[str, list[list[float]]] = {name: [] for name in RIVALS_TOO}
+    found: dict[str, list[list[float]]] = {name: [] for name in MEASURED}
     for turn in range(rounds):
         for name, times in found.items():
             url = f"{servers[name].http}/late/{WAITED}/65536/w{turn}"
             with contextlib.suppress(subprocess.SubprocessError):
                 times.append(sorted(json.loads(own_client("wait", url, str(WAITERS)))))
-    results["waiters"] = found
+    results["waiters"] = {
+        name: [{"median": one[len(one) // 2], "last": one[-1]} for one in times]
+        for name, times in found.items()
+    }
 
     def told(name: str) -> str:
         if not found[name]:
@@ -189,7 +192,7 @@ def idling(servers: dict[str, Server], results: dict[str, Any]) -> list[Row]:
     rows = []
     for scheme in ("http", "https"):
         cost: dict[str, float] = {}
-        for name in RIVALS_TOO:
+        for name in MEASURED:
             base = servers[name].url(scheme)
             if base is None:
                 continue
