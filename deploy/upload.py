@@ -96,7 +96,9 @@ async def follow_encode(api: Api, job_id: str, display: ProgressDisplay) -> JobV
             note += f", {view.speed:.1f}x"
         if view.seconds_left and not view.state.final:
             note += f", {view.seconds_left:.0f} s left"
-        display.show("Encode", view.percent, note)
+        # The last step (publishing) may still fail, and the line that says 100 % is told once.
+        percent = view.percent if view.state is JobState.DONE else min(view.percent, 99)
+        display.show("Encode", percent, note)
         if view.state is JobState.DONE:
             return view
     raise JobFailed(reason=(view.error or str(view.state)).rstrip("."))
