@@ -16,6 +16,7 @@ from aiohttp import web
 
 from common.errors import NearcastError, PortTaken, SettingsInvalid
 from common.service.tls import CertificateSettings, ServerCertificates, reloading
+from common.service.tls_connections import TlsProtocols
 
 BACKLOG = 1024
 """Connections that may wait to be accepted."""
@@ -186,12 +187,40 @@ async def _start(
     sockets: tuple[socket.socket, ...],
     context: ssl.SSLContext | None,
 ) -> None:
+    assert runner.server is not None
+    tls = None if context is None else TlsProtocols(context, runner.server)
     try:
         for one in sockets or await asyncio.to_thread(bound, settings):
             for each in (one, *(one.dup() for _ in range(ACCEPTED_AT_ONCE - 1))):
-                await web.SockSite(runner, each, ssl_context=context, backlog=BACKLOG).start()
+                if tls is None:
+                    await web.SockSite(runner, each, backlog=BACKLOG).start()
+                else:
+                    await _TlsSite(runner, each, tls).start()
     except OSError as error:
         raise _refused(settings, error) from error
+
+
+class _TlsSite(web.BaseSite):
+    """Where a runner answers over TLS."""
+
+    __slots__ = ("_socket", "_tls")
+
+    def __init__(self, runner: web.BaseRunner, bound: socket.socket, tls: TlsProtocols) -> None:
+        super().__init__(runner, backlog=BACKLOG)
+        self._socket = bound
+        self._tls = tls
+
+    @property
+    def name(self) -> str:
+        """Where it is."""
+        host, port = self._socket.getsockname()[:2]
+        return f"https://{host}:{port}"
+
+    async def start(self) -> None:
+        """Listens."""
+        await super().start()
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(self._tls, sock=self._socket, backlog=BACKLOG)
 
 
 async def _start_unix(runner: web.BaseRunner, path: Path) -> None:

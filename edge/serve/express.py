@@ -67,7 +67,7 @@ class Viewer:
         """What the access log says of the viewer."""
         self.plain = site is not None
         """Whether a request with these fields may take the express lane."""
-        self.site = site or {}
+        self.site = {} if site is None else site
         """The hot objects of its host."""
 
 

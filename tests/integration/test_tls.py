@@ -27,8 +27,8 @@ TLS12 = ssl.TLSVersion.TLSv1_2
 NEVER = 3600.0
 CHANGED = "certificates reloaded"
 UNFIT = "a certificate cannot be used, the old one stays"
-REFUSED = "UNEXPECTED_EOF"
-"""What clients see: uvloop closes a connection without the alert that OpenSSL has for them."""
+REFUSED = "ALERT"
+"""What clients see: the alert that says why (RFC 8446 §6.2)."""
 
 
 class Certificates:
