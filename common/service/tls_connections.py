@@ -65,20 +65,20 @@ class TlsConnection(asyncio.Protocol, asyncio.Transport):
         """Takes records."""
         if self._closing:
             return
-        incoming, outgoing = self._listener.incoming, self._listener.outgoing
-        incoming.write(data)
+        listener = self._listener
+        listener.incoming.write(data)
         plain, ended = b"", False
         try:
             if self._open or self._shake_hands():
-                plain, ended = self._read()
+                plain, ended = self._read(len(data))
         except ssl.SSLWantReadError:
             # A part of a record: OpenSSL keeps it.
             pass
         except ssl.SSLError:
             # The alert that says why is among what is sent.
-            incoming.read()
+            listener.incoming.read()
             self._closing = True
-        if outgoing.pending:
+        if listener.outgoing.pending:
             self._send()
         if plain and self._protocol is not None:
             self._protocol.data_received(plain)
@@ -107,17 +107,18 @@ class TlsConnection(asyncio.Protocol, asyncio.Transport):
         self._protocol.connection_made(self)
         return not self._closing
 
-    def _read(self) -> tuple[bytes, bool]:
-        """All content that is there, and whether it is the last.
+    def _read(self, most: int) -> tuple[bytes, bool]:
+        """All content that is there, and whether it is the last; ``most`` bytes have come.
 
         Raises:
             ssl.SSLError: there is none, or it is not what the client has sent.
         """
         assert self._tls is not None
         tls, incoming = self._tls, self._listener.incoming
-        plain = tls.read(_RECORD)
-        if not (incoming.pending or tls.pending()):
-            return plain, not plain
+        # No content is longer than its record, and a short buffer is quicker to be had.
+        plain = tls.read(min(most, _RECORD))
+        if plain and not incoming.pending and not tls.pending():
+            return plain, False
         pieces = [plain]
         try:
             while pieces[-1] and (incoming.pending or tls.pending()):

@@ -39,6 +39,9 @@ _PATH_TOKEN = re.compile(r"/t/[A-Za-z0-9_-]{30,}(?=/)")
 _USER = re.compile(r"(://)[^/?#]*@")
 _UNSAFE = re.compile(r"[^ -\[\]-~]")
 _UNSAFE_IN_QUOTES = re.compile(r"[^ !#-\[\]-~]")
+_SHORT_UP_TO = 0.001
+_SHORT = tuple(f"{microseconds / 1e6:.6f}" for microseconds in range(1001))
+"""Seconds below that, by microseconds: nearly every hit takes as long as one of these."""
 _UNSAFE_BARE = re.compile(r"[^!#-\[\]-~]")
 
 
@@ -106,8 +109,9 @@ class JsonLines:
     """A JSON object a line; times are RFC 3339 in UTC, with milliseconds."""
 
     def __init__(self) -> None:
-        self._second = -1
-        self._day = ""
+        self._millisecond = -1
+        self._begin = ""
+        """What all lines of that millisecond begin with."""
 
     def client(self, address: str, tls: str | None) -> str:
         """Client and tls."""
@@ -137,14 +141,14 @@ class JsonLines:
         self, time: float, duration: float, client: str, asked: str, answered: str, viewer: str
     ) -> str:
         """One object."""
-        second = int(time)
-        if second != self._second:
-            self._second = second
-            self._day = datetime.fromtimestamp(second, UTC).isoformat().removesuffix("+00:00")
-        return (
-            f'{{"time":"{self._day}.{int((time - second) * 1000):03d}Z","duration":{duration:.6f},'
-            f"{client}{asked}{answered}{viewer}}}\n"
-        )
+        millisecond = int(time * 1000)
+        if millisecond != self._millisecond:
+            second, past = divmod(millisecond, 1000)
+            told = datetime.fromtimestamp(second, UTC).isoformat().removesuffix("+00:00")
+            self._millisecond = millisecond
+            self._begin = f'{{"time":"{told}.{past:03d}Z","duration":'
+        took = _SHORT[int(duration * 1e6)] if 0 <= duration < _SHORT_UP_TO else f"{duration:.6f}"
+        return f"{self._begin}{took},{client}{asked}{answered}{viewer}}}\n"
 
 
 class CombinedLines:

@@ -1,12 +1,15 @@
 """The access log: lines are made on the event loop, written by a thread, and rotated by size.
 
 Several worker processes may write the same file: each appends whole lines at once, under a lock.
+The thread takes turns with the event loop on the same core, so it does little at a time, and makes
+few calls that let go of the interpreter.
 """
 
 import asyncio
 import contextlib
 import fcntl
 import os
+import queue
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +20,7 @@ from edge.policy.access_line import AccessRecord, CombinedLines, JsonLines, Line
 
 FLUSH_EVERY = 1.0
 """Seconds: what a kill -9 may cost."""
-FLUSH_AT = 1000
+FLUSH_AT = 256
 """Lines that wait until they are written before their second is over; also, how many are
 appended at once."""
 MOST_WAITING = 100_000
@@ -48,9 +51,12 @@ class AccessLog:
         # Only appended to on the event loop and only cut at its start in the thread, each in one
         # operation of a list, which needs no lock.
         self._waiting: list[str] = []
-        self._wake = asyncio.Event()
+        self._turns: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        """Whether the thread is to go on, each time that there is something to do."""
         self._writing = threading.Lock()
-        self._file = -1
+        self._file = self._lock = -1
+        self._end = 0
+        """Where the last line that this process has written ends."""
         self._failing = False
         self.dropped = 0
         """Lines that will never be written."""
@@ -66,17 +72,23 @@ class AccessLog:
             self.dropped += 1
             return
         waiting.append(line)
-        if len(waiting) == FLUSH_AT:
-            self._wake.set()
+        if len(waiting) % FLUSH_AT == 0:
+            self._turns.put(True)
 
     async def run(self) -> None:
         """Writes for ever."""
-        while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(FLUSH_EVERY):
-                    await self._wake.wait()
-            self._wake.clear()
-            await self.flush()
+        threading.Thread(target=self._write_on, name="access log").start()
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            self._turns.put(False)
+
+    def _write_on(self) -> None:
+        goes_on = True
+        while goes_on:
+            with contextlib.suppress(queue.Empty):
+                goes_on = self._turns.get(timeout=FLUSH_EVERY)
+            self._write_waiting()
 
     async def flush(self) -> None:
         """Writes what waits; what the disk does not take goes on waiting."""
@@ -98,10 +110,12 @@ class AccessLog:
                 return
             try:
                 while self._waiting:
-                    lines = "".join(self._waiting[:FLUSH_AT]).encode("ascii")
+                    lines = self._waiting[:FLUSH_AT]
                     with self._alone():
-                        self._append(lines)
+                        self._append("".join(lines).encode("ascii"), len(lines))
             except OSError as error:
+                # The folder may have gone too: both files are opened anew.
+                self._close()
                 if not self._failing:
                     _log.warning(
                         "access log cannot be written, serving on",
@@ -119,51 +133,55 @@ class AccessLog:
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
         """While no other process writes or rotates."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        lock = os.open(f"{self._path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        if self._lock < 0:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock = os.open(f"{self._path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
             yield
         finally:
-            os.close(lock)
+            fcntl.flock(self._lock, fcntl.LOCK_UN)
 
-    def _append(self, lines: bytes) -> None:
-        """Writes ``lines``, and forgets the records of those that are written whole."""
-        self._open()
-        size = os.fstat(self._file).st_size
-        if size > 0 and os.pread(self._file, 1, size - 1) != b"\n":
+    def _append(self, lines: bytes, count: int) -> None:
+        """Writes ``count`` lines, and forgets those of them that are written whole."""
+        size = self._open()
+        if size not in {0, self._end} and os.pread(self._file, 1, size - 1) != b"\n":
             # A process was killed while it wrote.
             size += os.write(self._file, b"\n")
         written = 0
         try:
             while written < len(lines):
-                written += os.write(self._file, lines[written:])
+                written += os.write(self._file, lines[written:] if written else lines)
         finally:
-            whole = lines.rfind(b"\n", 0, written) + 1
-            del self._waiting[: lines.count(b"\n", 0, whole)]
+            whole = len(lines) if written == len(lines) else lines.rfind(b"\n", 0, written) + 1
+            del self._waiting[: count if whole == len(lines) else lines.count(b"\n", 0, whole)]
             if written > whole:
                 os.ftruncate(self._file, size + whole)
-        if size + written >= self._rotate_at:
+            self._end = size + whole
+        if self._end >= self._rotate_at:
             self._rotate()
 
-    def _open(self) -> None:
-        """Opens the file, anew when it was moved away."""
+    def _open(self) -> int:
+        """Opens the file, anew when it was moved away; its size."""
         if self._file >= 0:
+            found = os.fstat(self._file)
             with contextlib.suppress(FileNotFoundError):
-                if os.path.samestat(self._path.stat(), os.fstat(self._file)):
-                    return
-            self._close()
+                if os.path.samestat(os.stat(self._path), found):
+                    return found.st_size
+            os.close(self._file)
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        self._file, self._end = -1, 0
         self._file = os.open(self._path, flags, 0o640)
+        return os.fstat(self._file).st_size
 
     def _rotate(self) -> None:
         for number in range(self._keep, 1, -1):
             with contextlib.suppress(FileNotFoundError):
                 os.replace(f"{self._path}.{number - 1}", f"{self._path}.{number}")
         os.replace(self._path, f"{self._path}.1")
-        self._close()
 
     def _close(self) -> None:
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
+        for file in (self._file, self._lock):
+            if file >= 0:
+                os.close(file)
+        self._file = self._lock = -1
