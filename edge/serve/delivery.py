@@ -4,12 +4,13 @@ Without TLS the socket takes the mapped bytes at once, without a transport's buf
 goes past the transport on a duplicate of the socket, and only while that holds nothing back. With
 TLS, slices are given to the transport as it gets rid of them.
 
-Not sendfile(2): the small pages of a file system in memory make packets of many crumbs, which for
-bodies of up to some megabytes cost more than the one copy that send(2) makes. For hundreds of
-viewers of larger ones sendfile costs the sender less, and the receivers far more.
+Large bodies go by sendfile(2), which copies nothing. Small ones do not: send(2) copies them into
+few long runs, where the small pages of a file system in memory make many short ones, and those
+cost sender and receiver more than the copy.
 """
 
 import asyncio
+import os
 import socket
 from collections.abc import Callable
 
@@ -20,6 +21,9 @@ SLICE = 256 * 1024
 """Bytes given to the transport at once."""
 TURN = 1024 * 1024
 """Bytes sent until other connections get their turn."""
+
+LARGE = 4 * 1024 * 1024
+"""Bytes from which on a body is large."""
 
 
 class Delivery:
@@ -72,13 +76,20 @@ class Delivery:
         """Bytes of content that were handed over."""
         return self._offset - self.ready.start
 
+    @property
+    def _is_large(self) -> bool:
+        return self._stop - self.ready.start >= LARGE
+
     def start(self) -> bool:
         """Sends what can be sent at once; whether that is all."""
         head = self.ready.head
         if self._socket is not None and self._transport.get_write_buffer_size() == 0:
             try:
-                first = min(self._stop, self._offset + TURN)
-                sent = self._socket.sendmsg((head, self._resident.view[self._offset : first]))
+                if self._is_large:
+                    sent = self._socket.send(head, socket.MSG_MORE)
+                else:
+                    first = min(self._stop, self._offset + TURN)
+                    sent = self._socket.sendmsg((head, self._resident.view[self._offset : first]))
             except BlockingIOError:
                 sent = 0
             except OSError:
@@ -96,14 +107,10 @@ class Delivery:
 
     def _send_pages(self) -> bool:
         assert self._socket is not None
-        view = self._resident.view
-        turn = self._offset + TURN
+        turn = min(self._stop, self._offset + TURN)
         try:
-            while self._offset < self._stop:
-                count = min(self._stop, turn) - self._offset
-                self._offset += self._socket.send(view[self._offset : self._offset + count])
-                if self._offset >= turn:
-                    break
+            while self._offset < turn:
+                self._offset += self._send_some(turn)
         except BlockingIOError:
             pass
         except OSError:
@@ -118,6 +125,18 @@ class Delivery:
             self._watching = True
             self._loop.add_writer(self._socket.fileno(), self._go_on)
         return False
+
+    def _send_some(self, stop: int) -> int:
+        """Sends bytes up to, without, ``stop``; how many the socket took.
+
+        Raises:
+            OSError: it takes none, for now or at all.
+        """
+        assert self._socket is not None
+        if not self._is_large:
+            return self._socket.send(self._resident.view[self._offset : stop])
+        file, count = self._resident.file, stop - self._offset
+        return os.sendfile(self._socket.fileno(), file, self._offset, count)
 
     def _go_on(self) -> None:
         if self._send_pages():

@@ -7,6 +7,8 @@ is compared byte by byte, but for whole seconds that pass meanwhile.
 import asyncio
 import contextlib
 import itertools
+import os
+import random
 import re
 import select
 import socket
@@ -226,6 +228,32 @@ async def test_a_plain_request_in_two_parts_is_answered_as_a_whole_one(
     async with lanes(tmp_path, origin) as (express, plain):
         whole = await told(plain, [request("/small", "Accept: */*")])
         assert await told(express, cut(request("/small", "Accept: */*"), [place])) == whole
+
+
+@pytest.mark.parametrize("fields", [(), ("Range: bytes=1-",), ("Range: bytes=1000000-5399999",)])
+async def test_a_film_is_the_same_in_both_lanes_though_one_sends_the_pages_themselves(
+    origin: RawOrigin,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    fields: tuple[str, ...],
+) -> None:
+    film = response(random.Random(1).randbytes(5_500_000), FRESH, TAG)
+    monkeypatch.setitem(OBJECTS, "/film", film)
+    sent = 0
+    sendfile = os.sendfile
+
+    def counting(*arguments: Any) -> int:
+        nonlocal sent
+        some = sendfile(*arguments)
+        sent += some
+        return some
+
+    async with lanes(tmp_path, origin, memory=64 * 1024 * 1024) as (express, plain):
+        monkeypatch.setattr("edge.serve.delivery.os.sendfile", counting)
+        film_request = request("/film", *fields)
+        got = await told(express, [film_request, request("/small"), film_request])
+        assert got == await told(plain, [film_request, request("/small"), film_request])
+    assert sent >= 2 * 4_400_000
 
 
 async def test_answers_keep_their_order_whichever_lanes_they_take(
