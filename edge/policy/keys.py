@@ -87,6 +87,14 @@ class KeyRules:
         """The cache key of a target whose query has only what counts."""
         return target.removeprefix("/") if self.objects_only else f"{scheme}://{host}{target}"
 
+    def uncounted(self) -> re.Pattern[bytes]:
+        """What matches queries of which, at a glance, nothing counts."""
+        if self.objects_only:
+            return re.compile(rb"[!-~]*")
+        names = b"|".join(re.escape(name.encode()) for name in sorted(self.ignored))
+        # One parameter: an ampersand begins another one.
+        return re.compile(rb"(?:%s)=[!-%%'-~]*" % names if self.ignored else rb"(?!)")
+
     def _counts(self, parameter: str) -> bool:
         name = parameter.partition("=")[0]
         if name in self.ignored:

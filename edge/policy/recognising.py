@@ -12,6 +12,8 @@ from common.http.fields import Fields
 
 LONGEST_HEAD = 8192
 """Bytes of a request's head; longer ones are not recognised."""
+LONGEST_LINE = 8000
+"""Bytes of its first line: below what a target may have at all."""
 MOST_FIELDS = 64
 
 _HARMLESS = frozenset(
@@ -86,7 +88,7 @@ def head_end(data: bytes, start: int) -> int:
 
 def read_request_line(line: bytes) -> tuple[str, str] | None:
     """Method and target of a request line; None when it is not recognised."""
-    match = _REQUEST.fullmatch(line)
+    match = _REQUEST.fullmatch(line) if len(line) <= LONGEST_LINE else None
     return None if match is None else (match[1].decode(), match[2].decode())
 
 
@@ -136,7 +138,7 @@ def may_become_plain(data: bytes) -> bool:
         if space and before.count(b" ") == 1 and _VERSION.startswith(space + version):
             line = before
         return _BEGINNING.fullmatch(line) is not None
-    if not line.endswith(b"\r") or _REQUEST.fullmatch(line[:-1]) is None:
+    if not line.endswith(b"\r") or read_request_line(line[:-1]) is None:
         return False
     *lines, last = rest.split(b"\n")
     whole = all(one.endswith(b"\r") and FIELD_LINE.fullmatch(one[:-1]) for one in lines)

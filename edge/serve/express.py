@@ -14,7 +14,12 @@ from common.http.fields import Fields
 from edge.policy.keys import KeyRules, normalised_host
 from edge.policy.limits import RequestRate
 from edge.policy.messages import Request
-from edge.policy.recognising import read_block, read_request_line, without_varying
+from edge.policy.recognising import (
+    LONGEST_LINE,
+    read_block,
+    read_request_line,
+    without_varying,
+)
 from edge.serve.access_log import AccessLog
 from edge.serve.crowd import Attendance, Crowds
 from edge.serve.hot import Conditions, HotObject, HotObjects, Ready
@@ -115,6 +120,7 @@ class Express:
         self._hot = hot
         self._crowds = crowds
         self._rules = rules
+        self._uncounted = rules.uncounted()
         self._now = clock.now
         self._scheme = scheme
         self._log = log
@@ -138,13 +144,22 @@ class Express:
             if self._tokens is not None:
                 target = self._tokens.opened_before(data[4 : end - 9], connection.client, now)
             hot = None if target is None else viewer.site.get(target)
+            exactly = hot is not None
+            if hot is None and target is not None and end <= LONGEST_LINE:
+                path, question, query = target.partition(b"?")
+                if question and self._uncounted.fullmatch(query):
+                    hot = viewer.site.get(path)
             if hot is not None and self._hot.holds(hot, now):
                 ready = hot.get
                 if conditions is not None:
                     ready = self._hot.answer(hot, "GET", conditions, now)
                 if ready is None:
                     return False
-                self._send(connection, viewer, hot, ready, hot.asked, now)
+                asked = hot.asked
+                if self._log is not None and not exactly:
+                    told = data[4 : end - 9].decode("ascii")
+                    asked = self._log.lines.asked("GET", viewer.host, told, "HTTP/1.1")
+                self._send(connection, viewer, hot, ready, asked, now)
                 return True
         return self._consider(connection, viewer, conditions, data, now)
 

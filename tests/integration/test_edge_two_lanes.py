@@ -113,6 +113,16 @@ TARGETS = st.sampled_from(
         "/small?CMCD=bl%3D100",
         "/small?token=x",
         "/large?CMCD=br%3D1",
+        "/small?CMCD",
+        "/small?CMCD=",
+        "/small?CMCD=a=b?c;d",
+        "/small?CMCD=x#y",
+        "/small?CMCD=x&a=1",
+        "/small?a=1&CMCD=x",
+        "/small?cmcd=x",
+        "/small?",
+        "/small??CMCD=x",
+        "/small?token=hunter2&CMCD=x",
         "/small?a=1",
         "/none",
     ]
@@ -210,6 +220,17 @@ async def test_both_lanes_give_the_same_bytes_for_any_requests(
             patch.setattr(Express, "answer", counted)
             await asyncio.to_thread(check)
     assert sum(taken) > 50, "the express lane took hardly any request"
+
+
+@pytest.mark.parametrize("length", [100, 7000, 7980, 7990, 8000, 8010, 9000, 17_000])
+async def test_both_lanes_take_a_query_of_the_same_length(
+    origin: RawOrigin, tmp_path: Path, length: int
+) -> None:
+    target = "/small?CMCD=".ljust(length, "x")
+    async with lanes(tmp_path, origin) as (express, plain):
+        got = await told(express, [request(target)])
+        assert got == await told(plain, [request(target)])
+    assert got.startswith(b"HTTP/1.1 200") == (length <= 8000)
 
 
 @pytest.mark.parametrize("line", [*MALFORMED, "Connection: close", "Latin: \xe9", "Expect: x"])

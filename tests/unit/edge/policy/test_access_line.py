@@ -11,6 +11,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies
 
+from edge.policy import access_line
 from edge.policy.access_line import (
     LONGEST,
     SECRETS,
@@ -198,6 +199,24 @@ def test_credentials_in_a_query_are_not_written(name: str) -> None:
 @pytest.mark.parametrize("render", [json_line, combined_line])
 def test_credentials_are_found_however_they_are_spelled(render: Render, target: str) -> None:
     assert b"hunter2" not in render(replace(RECORD, target=target))
+
+
+NAMES = strategies.sampled_from([*SECRETS, "CMCD", "sid", "monkey"])
+SPELLINGS = strategies.sampled_from(
+    [str, str.upper, str.title, lambda name: "".join(f"%{ord(each):02x}" for each in name)]
+)
+PIECES = strategies.one_of(
+    strategies.sampled_from(["?", "&", "=", "%3d", "%3D", "%26", "%", "/a", "x", ";", "#", "%2C"]),
+    strategies.builds(lambda spelling, name: spelling(name), SPELLINGS, NAMES),
+)
+
+
+@hypothesis.settings(max_examples=1000)
+@hypothesis.given(strategies.lists(PIECES, max_size=12).map("".join))
+def test_no_credential_is_overlooked_where_there_is_hardly_a_hint_of_one(target: str) -> None:
+    told = json.loads(json_line(replace(RECORD, target=target)))["target"]
+
+    assert told == access_line._SECRET.sub(r"\1-", target)
 
 
 @pytest.mark.parametrize("render", [json_line, combined_line])

@@ -1,6 +1,8 @@
 """RFC 9111 §2: what makes a cache key, and what is refused before it does."""
 
+import hypothesis
 import pytest
+from hypothesis import strategies as st
 
 from edge.policy.keys import (
     LONGEST_OBJECT_PATH,
@@ -317,3 +319,31 @@ def test_rfc9110_4_2_3_hosts_that_mean_the_same_are_written_the_same(
 def test_rfc3986_3_2_2_what_is_no_host_is_refused(host: str | None) -> None:
     with pytest.raises(HostInvalid):
         normalised_host(host, "http")
+
+
+QUERIES = st.lists(
+    st.sampled_from(["CMCD", "token", "cmcd", "a", "=", "&", "%26", "x.y", "?", "#", "+", '"']),
+    max_size=6,
+).map("".join)
+SOME_RULES = (
+    KeyRules(),
+    KeyRules(ignored=frozenset()),
+    KeyRules(ignored=frozenset({"x.y", "a"})),
+    KeyRules(counted=frozenset({"a"})),
+    KeyRules(counted=frozenset({"CMCD"}), sort=True),
+)
+
+
+@hypothesis.settings(max_examples=500)
+@hypothesis.given(QUERIES, st.sampled_from(SOME_RULES))
+def test_of_a_query_that_counts_for_nothing_at_a_glance_nothing_counts(
+    query: str, rules: KeyRules
+) -> None:
+    if rules.uncounted().fullmatch(query.encode()):
+        assert rules.target(f"/path?{query}") == "/path"
+
+
+@pytest.mark.parametrize("query", [b"CMCD=bl%3D100%2Csid%3D%22x%22", b"token=x", b"CMCD="])
+def test_what_players_send_counts_for_nothing_at_a_glance(query: bytes) -> None:
+    assert KeyRules().uncounted().fullmatch(query)
+    assert KeyRules(objects_only=True).uncounted().fullmatch(query)
