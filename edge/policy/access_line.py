@@ -37,8 +37,6 @@ _SECRET = re.compile(
     rf"([?&;#%](?:3f|26|3b|23)?{_any_of(map(_coded, SECRETS))}(?:=|%3d))[^&#]*",
     re.IGNORECASE | re.ASCII,
 )
-_HINTS = ("token", "sig", "key", "password", "%4", "%5", "%6", "%7")
-"""Of which lower-case text with a secret in it has at least one: a name's part, a coded letter."""
 _PATH_TOKEN = re.compile(r"/t/[A-Za-z0-9_-]{30,}(?=/)")
 _USER = re.compile(r"(://)[^/?#]*@")
 _UNSAFE = re.compile(r"[^ -\[\]-~]")
@@ -227,14 +225,18 @@ def _json(text: str) -> str:
 
 def _public(text: str) -> str:
     """``text`` without the credentials of the URLs in it."""
-    if "=" in text or "%3" in text:
-        lowered = text.lower()
-        # Most queries are CMCD, and the pattern takes its time with them.
-        if any(hint in lowered for hint in _HINTS):
-            text = _SECRET.sub(r"\1-", text)
+    # Most queries are CMCD, and the pattern takes its time with them.
+    if ("=" in text or "%3" in text) and _hints_at_secrets(text.lower()):
+        text = _SECRET.sub(r"\1-", text)
     if "/t/" in text:
         text = _PATH_TOKEN.sub("/t/-", text)
     return _USER.sub(r"\1-@", text) if "@" in text else text
+
+
+def _hints_at_secrets(lowered: str) -> bool:
+    """Whether text, in lower case, has a part of a secret's name in it, or a coded letter."""
+    named = "token" in lowered or "sig" in lowered or "key" in lowered or "password" in lowered
+    return named or "%4" in lowered or "%5" in lowered or "%6" in lowered or "%7" in lowered
 
 
 def _safe(text: str, unsafe: re.Pattern[str] = _UNSAFE) -> str:
