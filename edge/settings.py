@@ -179,23 +179,20 @@ class LimitSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 30.0
     connections: Annotated[
         int,
-        msgspec.Meta(
-            description="Connections of one worker process; further ones are closed at once.", ge=1
-        ),
+        msgspec.Meta(description="Connections of the edge; further ones are closed at once.", ge=1),
     ] = 100_000
     connections_per_client: Annotated[
         Annotated[int, msgspec.Meta(ge=1)] | None,
         msgspec.Meta(
-            description="Connections of one client to one worker process. A client is an IPv4 "
-            "address or an IPv6 network of 64 bits.",
+            description="Connections of one client. A client is an IPv4 address or an IPv6 "
+            "network of 64 bits.",
             extra={"example": 200},
         ),
     ] = None
     requests_per_second: Annotated[
         Annotated[float, msgspec.Meta(gt=0)] | None,
         msgspec.Meta(
-            description="Requests a second of one client to one worker process; further ones are "
-            "answered with 429.",
+            description="Requests a second of one client; further ones are answered with 429.",
             extra={"example": 100.0},
         ),
     ] = None

@@ -116,6 +116,7 @@ class Express:
         self._crowds = crowds
         self._rules = rules
         self._now = clock.now
+        self._monotonic = clock.monotonic
         self._scheme = scheme
         self._log = log
         self._line = log.lines.line if log is not None else _no_line
@@ -174,7 +175,7 @@ class Express:
         ready = self._hot.answer(hot, method, conditions, now)
         if ready is None:
             return False
-        if self._rate is not None and not self._rate.admits(connection.group, now):
+        if self._rate is not None and not self._rate.admits(connection.group, self._monotonic()):
             return False
         logged = ""
         if self._log is not None:
@@ -203,7 +204,7 @@ class Express:
         key = self._crowds.awaited(request)
         if key is None:
             return False
-        if self._rate is not None and not self._rate.admits(connection.group, now):
+        if self._rate is not None and not self._rate.admits(connection.group, self._monotonic()):
             return False
         asked = ""
         if self._log is not None:

@@ -119,7 +119,7 @@ class Front:
         self._counters.active += 1
         visit: Visit | None = None
         try:
-            opened = None if internal else self._admitted(client, began)
+            opened = None if internal else self._admitted(client, began, started)
             visit = read_visit(
                 raw, self._rules, scheme=scheme, client=client, internal=internal, opened=opened
             )
@@ -143,13 +143,13 @@ class Front:
                 if self._noted is not None:
                     self._noted(visit, began, seconds)
 
-    def _admitted(self, client: str, now: float) -> Callable[[str], str] | None:
+    def _admitted(self, client: str, now: float, moment: float) -> Callable[[str], str] | None:
         """What takes the token out of a target, where tokens are asked for.
 
         Raises:
             TooManyRequests: ``client`` may not ask now.
         """
-        if self._rate is not None and not self._rate.admits(client_group(client), now):
+        if self._rate is not None and not self._rate.admits(client_group(client), moment):
             raise TooManyRequests
         if self._tokens is None:
             return None
