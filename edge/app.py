@@ -30,6 +30,7 @@ from edge.configured import (
     access_log_of,
     connections_of,
     fetches_of,
+    limits_of_siblings,
     name_of,
     rate_of,
     rules_of,
@@ -271,7 +272,7 @@ class _Worker:
 
     def _listeners(self, tickets: bytes) -> Sequence[Listener]:
         settings, spec = self._settings, self._spec
-        viewers = ViewerServer(
+        viewers = self._server = ViewerServer(
             self._front.handle,
             self._clock,
             express=self._lane.express,
@@ -281,11 +282,11 @@ class _Worker:
             limits=settings.limits,
             connections=self._connections,
         )
-        self._server = viewers
         listen, sockets = settings.listen, inherited(spec.viewers)
         listeners = [Listener(viewers, listen, sockets, ticket_secret=tickets)]
         if settings.workers > 1:
-            internal = ViewerServer(self._front.handle_internal, self._clock)
+            limits = limits_of_siblings(settings)
+            internal = ViewerServer(self._front.handle_internal, self._clock, limits=limits)
             listeners.append(Listener(internal, viewers_socket(spec.runtime, spec.number)))
         if spec.number > 0:
             admin = admin_socket(spec.runtime, spec.number)

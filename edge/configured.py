@@ -1,5 +1,7 @@
 """The parts of an edge that its settings shape."""
 
+import msgspec
+
 from common.clock import Clock
 from common.errors import SettingsInvalid
 from common.http.fields import Fields
@@ -14,7 +16,7 @@ from edge.policy.limits import ConnectionCounts, RequestRate
 from edge.policy.shields import shield_of
 from edge.serve.access_log import AccessLog
 from edge.serve.tokens import Tokens
-from edge.settings import Settings
+from edge.settings import LimitSettings, Settings
 from edge.store import Cache
 from edge.store.tallies import SharedMoments, Tallies
 
@@ -80,6 +82,13 @@ def connections_of(settings: Settings, tallies: Tallies | None) -> ConnectionCou
     """How many connections there may be; ``tallies`` are those of several processes."""
     limits = settings.limits
     return ConnectionCounts(limits.connections, limits.connections_per_client, tallies)
+
+
+def limits_of_siblings(settings: Settings) -> LimitSettings:
+    """What another worker's connections may cost: it is as slow as its viewers, whom it watches."""
+    return msgspec.structs.replace(
+        settings.limits, send_bytes_per_second=0, content_bytes_per_second=0
+    )
 
 
 def rate_of(settings: Settings, tallies: Tallies | None) -> RequestRate | None:

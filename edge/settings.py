@@ -177,6 +177,24 @@ class LimitSettings(msgspec.Struct, frozen=True, kw_only=True):
             extra={"unit": "seconds"},
         ),
     ] = 30.0
+    content_bytes_per_second: Annotated[
+        int,
+        msgspec.Meta(
+            description="Rate below which a request's content is waited for no longer; it is "
+            "answered with 408.",
+            ge=0,
+            extra={"unit": "bytes per second"},
+        ),
+    ] = 500
+    content_seconds: Annotated[
+        float,
+        msgspec.Meta(
+            description="Time of waiting over which that rate is measured.",
+            ge=1,
+            le=3600,
+            extra={"unit": "seconds"},
+        ),
+    ] = 20.0
     connections: Annotated[
         int,
         msgspec.Meta(description="Connections of the edge; further ones are closed at once.", ge=1),

@@ -165,3 +165,29 @@ class ConnectionCounts:
     def left(self, client: str) -> None:
         """Takes note of the end of a connection that was admitted."""
         self._counts.add(client, -1)
+
+
+class Pace:
+    """Whether somebody who is waited for is quick enough; other time does not count."""
+
+    def __init__(self, per_second: int, seconds: float) -> None:
+        """Asks for ``per_second`` bytes on an average of ``seconds`` of waiting."""
+        self._per_second = per_second
+        self._seconds = seconds
+        self._size = 0
+        self._waited = 0.0
+
+    @property
+    def left(self) -> float:
+        """Seconds of waiting until it is judged."""
+        return self._seconds - self._waited
+
+    def holds(self, size: int, waited: float) -> bool:
+        """Whether it is quick enough with ``size`` more bytes after ``waited`` more seconds."""
+        self._size += size
+        self._waited += waited
+        if self._waited < self._seconds:
+            return True
+        enough = self._size >= self._per_second * self._waited
+        self._size, self._waited = 0, 0.0
+        return enough

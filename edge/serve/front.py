@@ -17,6 +17,7 @@ from edge.policy.forwarding import went_through
 from edge.policy.keys import KeyRules
 from edge.policy.limits import RequestRate, client_group
 from edge.serve.counters import Counters
+from edge.serve.errors import ContentSlow
 from edge.serve.handler import Viewers
 from edge.serve.reply import Reply
 from edge.serve.requests import Visit, read_visit
@@ -195,6 +196,10 @@ class Front:
             return _gone()
         if error.headers.get("Connection") == "close":
             reply.force_close()
+        transport = raw.transport if isinstance(error, ContentSlow) else None
+        if transport is not None and transport.can_write_eof():
+            # Closing at once could cost the viewer the answer; aiohttp reads on for a while.
+            transport.write_eof()
         return reply
 
     async def _short(

@@ -47,11 +47,13 @@ DRAIN_LOOK = 0.02
 class ViewerHandler(RequestHandler):
     """What answers a connection's requests that are no plain hits."""
 
-    __slots__ = ("_answered", "_begun", "_ends")
+    __slots__ = ("_answered", "_begun", "_ends", "limits")
 
-    def __init__(self, manager: web.Server, **options: Any) -> None:
+    def __init__(self, manager: "ViewerServer", **options: Any) -> None:
         """As aiohttp's."""
         super().__init__(manager, **options)
+        self.limits = manager.limits
+        """What the connection may cost."""
         self._begun = False
         """Whether the parser has the beginning of a request."""
         self._answered = 0
