@@ -162,9 +162,7 @@ class _Worker:
     ) -> None:
         settings = self._settings = spec.settings
         self._spec = spec
-        self._cache = cache
-        self._pool = pool
-        self._fetches = fetches
+        self._cache, self._pool, self._fetches = cache, pool, fetches
         self._siblings = siblings
         self._clock = clock
         self._registry: CollectorRegistry = new_registry()
@@ -177,8 +175,7 @@ class _Worker:
         self._duties = Duties(cache, self._tidy)
         rules = rules_of(settings)
         added = CROSS_ORIGIN if rules.objects_only else ()
-        name, tokens = name_of(settings), tokens_of(settings)
-        rate = rate_of(settings, tallies)
+        name, tokens, rate = name_of(settings), tokens_of(settings), rate_of(settings, tallies)
         self._connections = connections_of(settings, tallies)
         self._viewers = Viewers(
             cache, fetches, clock, rules, name=name, added=added, siblings=siblings
