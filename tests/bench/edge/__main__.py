@@ -6,7 +6,7 @@ Every server is on one core, the load on the other; rounds go from server to ser
 else the machine does strikes all alike. Figures are medians. CPU is the time of all processes of a
 server, from /proc, which neither the load generator nor a noisy neighbour disturbs much; s/GB are
 seconds of it for 10^9 bytes. Memory is theirs too (PSS): files that the system caches for a server
-are not in it, what a server keeps in memory itself is.
+are not in it, what a server keeps in memory itself is. The edge is two here, one for each scheme.
 """
 
 import argparse
