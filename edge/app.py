@@ -26,7 +26,16 @@ from common.service import (
 from common.service.client import client_context
 from common.service.run import ProcessStop
 from edge.admin import Admin
-from edge.configured import access_log_of, fetches_of, name_of, rate_of, rules_of, tokens_of
+from edge.configured import (
+    access_log_of,
+    connections_of,
+    fetches_of,
+    limits_of_siblings,
+    name_of,
+    rate_of,
+    rules_of,
+    tokens_of,
+)
 from edge.fetch.connection import Timeouts
 from edge.fetch.fetches import Fetches
 from edge.fetch.pool import Pool
@@ -45,6 +54,7 @@ from edge.serve.protocol import ViewerServer
 from edge.serve.requests import Visit
 from edge.settings import Settings
 from edge.store.claim import TICKETS, Claim
+from edge.store.tallies import Tallies
 from edge.workers import (
     Duties,
     Line,
@@ -126,13 +136,15 @@ async def _serve(spec: WorkerSpec, stop: asyncio.Event, line: Line | None = None
         context = await asyncio.to_thread(client_context, settings.ca)
         pool = Pool(context=context, timeouts=TIMEOUTS)
         stack.push_async_callback(pool.close)
-        siblings = None
+        siblings = tallies = None
         if settings.workers > 1:
             siblings = Siblings(spec.runtime, spec.number, settings.workers)
             stack.push_async_callback(siblings.close)
+            tallies = await asyncio.to_thread(Tallies, spec.runtime, settings.workers)
+            stack.callback(tallies.close)
         fetches = fetches_of(settings, cache, pool, clock)
         stack.push_async_callback(fetches.close)
-        await _Worker(spec, cache, pool, fetches, siblings, clock).run(stop, line)
+        await _Worker(spec, cache, pool, fetches, siblings, tallies, clock).run(stop, line)
 
 
 class _Worker:
@@ -145,13 +157,12 @@ class _Worker:
         pool: Pool,
         fetches: Fetches,
         siblings: Siblings | None,
+        tallies: Tallies | None,
         clock: Clock,
     ) -> None:
         settings = self._settings = spec.settings
         self._spec = spec
-        self._cache = cache
-        self._pool = pool
-        self._fetches = fetches
+        self._cache, self._pool, self._fetches = cache, pool, fetches
         self._siblings = siblings
         self._clock = clock
         self._registry: CollectorRegistry = new_registry()
@@ -164,7 +175,8 @@ class _Worker:
         self._duties = Duties(cache, self._tidy)
         rules = rules_of(settings)
         added = CROSS_ORIGIN if rules.objects_only else ()
-        name, tokens, rate = name_of(settings), tokens_of(settings), rate_of(settings)
+        name, tokens, rate = name_of(settings), tokens_of(settings), rate_of(settings, tallies)
+        self._connections = connections_of(settings, tallies)
         self._viewers = Viewers(
             cache, fetches, clock, rules, name=name, added=added, siblings=siblings
         )
@@ -257,7 +269,7 @@ class _Worker:
 
     def _listeners(self, tickets: bytes) -> Sequence[Listener]:
         settings, spec = self._settings, self._spec
-        viewers = ViewerServer(
+        viewers = self._server = ViewerServer(
             self._front.handle,
             self._clock,
             express=self._lane.express,
@@ -265,12 +277,13 @@ class _Worker:
             log=self._access_log,
             secure=settings.listen.certificate is not None,
             limits=settings.limits,
+            connections=self._connections,
         )
-        self._server = viewers
         listen, sockets = settings.listen, inherited(spec.viewers)
         listeners = [Listener(viewers, listen, sockets, ticket_secret=tickets)]
         if settings.workers > 1:
-            internal = ViewerServer(self._front.handle_internal, self._clock)
+            limits = limits_of_siblings(settings)
+            internal = ViewerServer(self._front.handle_internal, self._clock, limits=limits)
             listeners.append(Listener(internal, viewers_socket(spec.runtime, spec.number)))
         if spec.number > 0:
             admin = admin_socket(spec.runtime, spec.number)

@@ -1,5 +1,7 @@
 """The parts of an edge that its settings shape."""
 
+import msgspec
+
 from common.clock import Clock
 from common.errors import SettingsInvalid
 from common.http.fields import Fields
@@ -10,12 +12,13 @@ from edge.fetch.upstream import ShieldFinder, Upstream
 from edge.fetch.wire import Endpoint
 from edge.policy.forwarding import went_through
 from edge.policy.keys import KeyRules
-from edge.policy.limits import RequestRate
+from edge.policy.limits import ConnectionCounts, RequestRate
 from edge.policy.shields import shield_of
 from edge.serve.access_log import AccessLog
 from edge.serve.tokens import Tokens
-from edge.settings import Settings
+from edge.settings import LimitSettings, Settings
 from edge.store import Cache
+from edge.store.tallies import SharedMoments, Tallies
 
 
 def fetches_of(settings: Settings, cache: Cache, pool: Pool, clock: Clock) -> Fetches:
@@ -75,12 +78,26 @@ def tokens_of(settings: Settings) -> Tokens | None:
     return Tokens(keys) if keys else None
 
 
-def rate_of(settings: Settings) -> RequestRate | None:
-    """How often a client may ask, if that is limited."""
+def connections_of(settings: Settings, tallies: Tallies | None) -> ConnectionCounts:
+    """How many connections there may be; ``tallies`` are those of several processes."""
+    limits = settings.limits
+    return ConnectionCounts(limits.connections, limits.connections_per_client, tallies)
+
+
+def limits_of_siblings(settings: Settings) -> LimitSettings:
+    """What another worker's connections may cost: it is as slow as its viewers, whom it watches."""
+    return msgspec.structs.replace(
+        settings.limits, send_bytes_per_second=0, content_bytes_per_second=0
+    )
+
+
+def rate_of(settings: Settings, tallies: Tallies | None) -> RequestRate | None:
+    """How often a client may ask, if that is limited; ``tallies`` as for connections."""
     limits = settings.limits
     if limits.requests_per_second is None:
         return None
-    return RequestRate(limits.requests_per_second, limits.request_burst)
+    moments = None if tallies is None else SharedMoments(tallies)
+    return RequestRate(limits.requests_per_second, limits.request_burst, moments)
 
 
 def rules_of(settings: Settings) -> KeyRules:

@@ -177,25 +177,40 @@ class LimitSettings(msgspec.Struct, frozen=True, kw_only=True):
             extra={"unit": "seconds"},
         ),
     ] = 30.0
-    connections: Annotated[
+    content_bytes_per_second: Annotated[
         int,
         msgspec.Meta(
-            description="Connections of one worker process; further ones are closed at once.", ge=1
+            description="Rate below which a request's content is waited for no longer; it is "
+            "answered with 408.",
+            ge=0,
+            extra={"unit": "bytes per second"},
         ),
+    ] = 500
+    content_seconds: Annotated[
+        float,
+        msgspec.Meta(
+            description="Time of waiting over which that rate is measured.",
+            ge=1,
+            le=3600,
+            extra={"unit": "seconds"},
+        ),
+    ] = 20.0
+    connections: Annotated[
+        int,
+        msgspec.Meta(description="Connections of the edge; further ones are closed at once.", ge=1),
     ] = 100_000
     connections_per_client: Annotated[
         Annotated[int, msgspec.Meta(ge=1)] | None,
         msgspec.Meta(
-            description="Connections of one client to one worker process. A client is an IPv4 "
-            "address or an IPv6 network of 64 bits.",
+            description="Connections of one client. A client is an IPv4 address or an IPv6 "
+            "network of 64 bits.",
             extra={"example": 200},
         ),
     ] = None
     requests_per_second: Annotated[
         Annotated[float, msgspec.Meta(gt=0)] | None,
         msgspec.Meta(
-            description="Requests a second of one client to one worker process; further ones are "
-            "answered with 429.",
+            description="Requests a second of one client; further ones are answered with 429.",
             extra={"example": 100.0},
         ),
     ] = None

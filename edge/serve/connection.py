@@ -375,11 +375,14 @@ class ViewerConnection(asyncio.Protocol):
     def _look_at_pace(self, delivery: Delivery | Attendance, now: float) -> None:
         assert self._transport is not None
         limits = self._server.limits
-        if now - self.rate_since < limits.send_seconds:
-            return
-        taken = delivery.sent - self._transport.get_write_buffer_size()
-        if taken - self.rate_sent < limits.send_bytes_per_second * (now - self.rate_since):
-            self._transport.abort()
+        held = self._transport.get_write_buffer_size()
+        taken = delivery.sent - held
+        if held or isinstance(delivery, Delivery):
+            if now - self.rate_since < limits.send_seconds:
+                return
+            if taken - self.rate_sent < limits.send_bytes_per_second * (now - self.rate_since):
+                self._transport.abort()
+        # Otherwise it is the viewer who waits, for the origin.
         self.rate_since, self.rate_sent = now, taken
 
 

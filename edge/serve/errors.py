@@ -1,5 +1,7 @@
 """Why an edge has no answer of its own."""
 
+from typing import ClassVar
+
 from common.errors import NearcastError
 
 
@@ -19,3 +21,10 @@ class Overtaken(NearcastError):
     """What was asked for changed again and again: ask once more."""
 
     status = 503
+
+
+class ContentSlow(NearcastError):
+    """The request's content comes too slowly."""
+
+    status = 408
+    headers: ClassVar[dict[str, str]] = {"Connection": "close"}

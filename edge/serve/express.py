@@ -122,6 +122,7 @@ class Express:
         self._rules = rules
         self._uncounted = rules.uncounted()
         self._now = clock.now
+        self._monotonic = clock.monotonic
         self._scheme = scheme
         self._log = log
         self._line = log.lines.line if log is not None else _no_line
@@ -189,7 +190,7 @@ class Express:
         ready = self._hot.answer(hot, method, conditions, now)
         if ready is None:
             return False
-        if self._rate is not None and not self._rate.admits(connection.group, now):
+        if self._rate is not None and not self._rate.admits(connection.group, self._monotonic()):
             return False
         logged = ""
         if self._log is not None:
@@ -218,7 +219,7 @@ class Express:
         key = self._crowds.awaited(request)
         if key is None:
             return False
-        if self._rate is not None and not self._rate.admits(connection.group, now):
+        if self._rate is not None and not self._rate.admits(connection.group, self._monotonic()):
             return False
         asked = ""
         if self._log is not None:

@@ -17,6 +17,7 @@ from edge.policy.forwarding import went_through
 from edge.policy.keys import KeyRules
 from edge.policy.limits import RequestRate, client_group
 from edge.serve.counters import Counters
+from edge.serve.errors import ContentSlow
 from edge.serve.handler import Viewers
 from edge.serve.reply import Reply
 from edge.serve.requests import Visit, read_visit
@@ -119,7 +120,7 @@ class Front:
         self._counters.active += 1
         visit: Visit | None = None
         try:
-            opened = None if internal else self._admitted(client, began)
+            opened = None if internal else self._admitted(client, began, started)
             visit = read_visit(
                 raw, self._rules, scheme=scheme, client=client, internal=internal, opened=opened
             )
@@ -143,13 +144,13 @@ class Front:
                 if self._noted is not None:
                     self._noted(visit, began, seconds)
 
-    def _admitted(self, client: str, now: float) -> Callable[[str], str] | None:
+    def _admitted(self, client: str, now: float, moment: float) -> Callable[[str], str] | None:
         """What takes the token out of a target, where tokens are asked for.
 
         Raises:
             TooManyRequests: ``client`` may not ask now.
         """
-        if self._rate is not None and not self._rate.admits(client_group(client), now):
+        if self._rate is not None and not self._rate.admits(client_group(client), moment):
             raise TooManyRequests
         if self._tokens is None:
             return None
@@ -195,6 +196,10 @@ class Front:
             return _gone()
         if error.headers.get("Connection") == "close":
             reply.force_close()
+        transport = raw.transport if isinstance(error, ContentSlow) else None
+        if transport is not None and transport.can_write_eof():
+            # Closing at once could cost the viewer the answer; aiohttp reads on for a while.
+            transport.write_eof()
         return reply
 
     async def _short(

@@ -1,6 +1,7 @@
 """Requests that no cache answers: passed on with their content, and what they make worthless."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator
 
 from common.errors import NearcastError
@@ -9,7 +10,9 @@ from edge.fetch.fetches import Fetches
 from edge.fetch.outcomes import Ask, Coming, Passing
 from edge.policy.invalidation import targets_to_invalidate
 from edge.policy.keys import KeyRules
-from edge.serve.reply import SEND_STALL
+from edge.policy.limits import Pace
+from edge.serve.errors import ContentSlow
+from edge.serve.reply import limits_of
 from edge.serve.requests import Visit
 
 
@@ -47,11 +50,18 @@ async def uploaded(visit: Visit) -> AsyncGenerator[bytes, None]:
     """The content of a request.
 
     Raises:
-        TimeoutError: the viewer stalls.
+        ContentSlow: it comes too slowly.
     """
+    limits, loop = limits_of(visit.raw), asyncio.get_running_loop()
+    pace = Pace(limits.content_bytes_per_second, limits.content_seconds)
     while True:
-        async with asyncio.timeout(SEND_STALL):
-            piece = await visit.raw.content.readany()
-        if not piece:
+        since, piece = loop.time(), None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(pace.left):
+                piece = await visit.raw.content.readany()
+        if piece == b"":
             return
-        yield piece
+        if not pace.holds(len(piece or b""), loop.time() - since):
+            raise ContentSlow
+        if piece is not None:
+            yield piece

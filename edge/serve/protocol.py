@@ -47,11 +47,13 @@ DRAIN_LOOK = 0.02
 class ViewerHandler(RequestHandler):
     """What answers a connection's requests that are no plain hits."""
 
-    __slots__ = ("_answered", "_begun", "_ends")
+    __slots__ = ("_answered", "_begun", "_ends", "limits")
 
-    def __init__(self, manager: web.Server, **options: Any) -> None:
+    def __init__(self, manager: "ViewerServer", **options: Any) -> None:
         """As aiohttp's."""
         super().__init__(manager, **options)
+        self.limits = manager.limits
+        """What the connection may cost."""
         self._begun = False
         """Whether the parser has the beginning of a request."""
         self._answered = 0
@@ -155,6 +157,7 @@ class ViewerServer(web.Server):
         log: AccessLog | None = None,
         secure: bool = False,
         limits: LimitSettings = DEFAULTS,
+        connections: ConnectionCounts | None = None,
     ) -> None:
         """Answers every request with ``handler``, but for those that ``express`` answers.
 
@@ -166,6 +169,7 @@ class ViewerServer(web.Server):
             log: the access log, if there is one.
             secure: whether connections come over TLS.
             limits: what a connection may cost.
+            connections: how many there may be; by default as many as ``limits`` say.
         """
         self._options: dict[str, Any] = {
             "access_log": None,
@@ -187,7 +191,7 @@ class ViewerServer(web.Server):
         self._counters = counters
         self._log = log
         self._open: set[ViewerConnection] = set()
-        self._counts = ConnectionCounts(limits.connections, limits.connections_per_client)
+        self._counts = connections or ConnectionCounts(limits.connections, None)
         self._looking: asyncio.TimerHandle | None = None
 
     def __call__(self) -> ViewerConnection:  # type: ignore[override] # it has handlers of its own

@@ -5,15 +5,20 @@ the head itself, and leaves flow control, chunks and the connection to aiohttp.
 """
 
 import asyncio
+from typing import TYPE_CHECKING, cast
 
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http_writer import StreamWriter
 
 from common.http.fields import Pairs
 from edge.policy.heads import render_head
+from edge.policy.limits import Pace
+from edge.settings import LimitSettings
 
-SEND_STALL = 30.0
-"""Seconds that a viewer may take for one slice before it is let go."""
+if TYPE_CHECKING:
+    from edge.serve.protocol import ViewerHandler
+
 COPIED = 64 * 1024
 """Bytes of content that are sent in one piece with the head."""
 
@@ -38,6 +43,7 @@ class Reply(web.StreamResponse):
         self._told = length
         self._bare = bare
         self._lost = False
+        self._pace: Pace | None = None
         self.sent = 0
         """Bytes of content so far."""
 
@@ -98,28 +104,43 @@ class Reply(web.StreamResponse):
         """Sends content, and waits while the viewer is slow.
 
         Raises:
-            TimeoutError: the viewer took nothing for too long.
+            TimeoutError: the viewer takes too little.
             ConnectionError: it is gone.
         """
         writer = self._payload_writer
         assert writer is not None
         if self._told is None:
             # In chunks, or up to the end of the connection: aiohttp frames it.
-            async with asyncio.timeout(SEND_STALL):
-                await writer.write(piece)
+            assert isinstance(writer, StreamWriter)
+            await writer.write(piece, drain=False)
         else:
             transport = self._req.transport if self._req is not None else None
             if transport is None or transport.is_closing():
                 raise ConnectionResetError("the viewer is gone")
             transport.write(piece)
-            await self._wait_while_slow(writer)
+        await self._wait_while_slow(writer)
         self.sent += len(piece)
 
     async def _wait_while_slow(self, writer: AbstractStreamWriter) -> None:
         """Waits until the viewer has taken most of what was sent."""
-        if self._req is not None and self._req.protocol.writing_paused:
-            async with asyncio.timeout(SEND_STALL):
-                await writer.drain()
+        request = self._req
+        if request is None or request.transport is None or not request.protocol.writing_paused:
+            return
+        if self._pace is None:
+            limits = limits_of(request)
+            self._pace = Pace(limits.send_bytes_per_second, limits.send_seconds)
+        pace, transport, loop = self._pace, request.transport, asyncio.get_running_loop()
+        draining = asyncio.ensure_future(writer.drain())
+        try:
+            while not draining.done():
+                held, since = transport.get_write_buffer_size(), loop.time()
+                await asyncio.wait({draining}, timeout=pace.left)
+                taken = held - transport.get_write_buffer_size()
+                if not pace.holds(taken, loop.time() - since):
+                    raise TimeoutError
+            await draining
+        finally:
+            draining.cancel()
 
     async def write_eof(self, data: bytes = b"") -> None:
         """Ends the content."""
@@ -140,6 +161,11 @@ class Reply(web.StreamResponse):
         self.abandon()
         if request.transport is not None:
             request.transport.abort()
+
+
+def limits_of(request: web.BaseRequest) -> LimitSettings:
+    """What the request's connection may cost."""
+    return cast("ViewerHandler", request.protocol).limits
 
 
 async def send_interim(request: web.BaseRequest, status: int, reason: str, fields: Pairs) -> None:

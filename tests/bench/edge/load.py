@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -28,6 +29,8 @@ class Figures:
     """Likewise, answers under way at the end included."""
     failed: int
     """Answers that were none, or no good ones."""
+    memory: int
+    """Bytes of memory (PSS) of the server halfway."""
 
     def as_dict(self) -> dict[str, float]:
         """For JSON."""
@@ -54,16 +57,20 @@ def run_wrk(
             file.flush()
             command += ["-s", file.name]
         before = server.cpu()
-        limit = seconds + 60
-        done = subprocess.run(
-            [*command, url], capture_output=True, text=True, check=True, timeout=limit
-        )
+        with subprocess.Popen([*command, url], stdout=subprocess.PIPE, text=True) as wrk:
+            time.sleep(seconds / 2)
+            memory = server.memory()
+            told, _ = wrk.communicate(timeout=seconds + 60)
         used = server.cpu() - before
-    return read_wrk(done.stdout, used)
+    return read_wrk(told, used, memory)
 
 
-def read_wrk(text: str, cpu: float) -> Figures:
-    """The figures in wrk's output, of a run that cost the server ``cpu`` seconds."""
+def read_wrk(text: str, cpu: float, memory: int = 0) -> Figures:
+    """The figures in wrk's output, of a run that cost the server ``cpu`` seconds.
+
+    Raises:
+        ValueError: there are none.
+    """
     found = re.search(r"(\d+) requests in ([\d.]+)(us|ms|s|m), ([\d.]+)([KMGT]?B) read", text)
     if found is None:
         raise ValueError(f"this is no output of wrk: {text[:200]!r}")
@@ -84,6 +91,7 @@ def read_wrk(text: str, cpu: float) -> Figures:
         cpu=cpu / max(count, 1),
         cpu_per_byte=cpu / max(size, 1),
         failed=failed,
+        memory=memory,
     )
 
 

@@ -1,7 +1,7 @@
 """From figures to a table and a picture."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median
 from xml.sax.saxutils import escape
 
@@ -24,6 +24,8 @@ class Row:
     """What else is required, in words."""
     kept: bool = True
     """Whether it is so."""
+    memory: dict[str, int] = field(default_factory=dict)
+    """Bytes of memory of each server under this load."""
 
     @property
     def reached(self) -> bool:
@@ -57,6 +59,22 @@ def table(rows: Sequence[Row], servers: Sequence[str]) -> str:
             required = f"{required} **missed**".strip()
         note = f" ({row.note})" if row.note else ""
         lines.append(f"| {row.name}{note} | {row.edge} | {others} | {ratio} | {required} |")
+    return "\n".join(lines) + "\n"
+
+
+def memory_table(rows: Sequence[Row], servers: Sequence[str]) -> str:
+    """The memory of the servers in those rows that tell it, as a Markdown table."""
+    lines = [
+        f"| memory under load | {' | '.join(servers)} |",
+        f"|---|{'---|' * len(servers)}",
+    ]
+    for row in rows:
+        if row.memory:
+            cells = (
+                f"{row.memory[name] / 1e6:,.0f} MB" if name in row.memory else ""
+                for name in servers
+            )
+            lines.append(f"| {row.name} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 

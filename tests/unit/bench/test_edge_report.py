@@ -9,7 +9,16 @@ import pytest
 from tests.bench.edge.__main__ import row_of
 from tests.bench.edge.cases import Case
 from tests.bench.edge.load import Figures, read_wrk
-from tests.bench.edge.report import FULL, LEFT, Row, middle, picture, ratio_of, table
+from tests.bench.edge.report import (
+    FULL,
+    LEFT,
+    Row,
+    memory_table,
+    middle,
+    picture,
+    ratio_of,
+    table,
+)
 
 HITS = """\
 Running 2s test @ http://127.0.0.1:8080/bytes/2048/hit
@@ -56,6 +65,7 @@ RUN = Figures(
     cpu=10e-6,
     cpu_per_byte=5e-9,
     failed=0,
+    memory=50_000_000,
 )
 ROW = Row("hit", "8 µs", {"nginx": "10 µs", "varnish": "16 µs"}, 1.25, 1.0)
 SVG = "{http://www.w3.org/2000/svg}"
@@ -197,6 +207,34 @@ def test_a_row_keeps_what_its_case_requires() -> None:
 
 def test_a_row_tells_cost_rate_speed_and_latency_with_their_units() -> None:
     assert row([RUN], [RUN]).edge == "10.0 µs, 500/s, 0.00 GB/s, p99 4.0 ms"
+
+
+def test_where_objects_are_large_a_row_tells_the_cost_of_a_gigabyte_too() -> None:
+    found = row([RUN], [RUN], Case("hit", "/", of="bytes"))
+
+    assert found.edge == "10.0 µs, 5.000 s/GB, 500/s, 0.00 GB/s, p99 4.0 ms"
+
+
+def test_a_row_tells_the_median_of_the_memory_of_each_server() -> None:
+    runs = [replace(RUN, memory=memory) for memory in (10**6, 900 * 10**6, 3 * 10**6)]
+
+    assert row(runs, [RUN]).memory == {"edge": 3 * 10**6, "nginx": 50_000_000}
+
+
+def test_memory_is_what_was_measured_halfway() -> None:
+    assert read_wrk(HITS, 1.0, 12345).as_dict()["memory"] == 12345
+
+
+def test_the_table_of_memory_has_the_rows_that_tell_it() -> None:
+    told = replace(ROW, memory={"edge": 61_400_000, "nginx": 1_234_000_000})
+
+    lines = memory_table([ROW, told], ["edge", "nginx", "varnish"]).splitlines()
+
+    assert lines == [
+        "| memory under load | edge | nginx | varnish |",
+        "|---|---|---|---|",
+        "| hit | 61 MB | 1,234 MB |  |",
+    ]
 
 
 def test_the_edge_is_not_among_the_others() -> None:

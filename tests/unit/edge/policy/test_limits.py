@@ -4,7 +4,13 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from edge.policy.limits import MOST_CLIENTS, ConnectionCounts, RequestRate, client_group
+from edge.policy.limits import (
+    MOST_CLIENTS,
+    ConnectionCounts,
+    Pace,
+    RequestRate,
+    client_group,
+)
 
 
 @pytest.mark.parametrize(
@@ -84,3 +90,24 @@ def test_connections_of_one_client_are_counted() -> None:
     counts.left("a")
     assert counts.admits("a")
     assert counts.open == 2
+
+
+def test_who_is_quick_enough_on_average_may_go_on() -> None:
+    pace = Pace(100, 10.0)
+
+    assert pace.holds(0, 9.0), "it is too early to tell"
+    assert pace.left == 1.0
+    assert pace.holds(1000, 1.0)
+    assert pace.left == 10.0
+
+
+def test_who_is_too_slow_may_not_go_on_however_quick_it_was_before() -> None:
+    pace = Pace(100, 10.0)
+
+    assert pace.holds(1_000_000, 10.0)
+    assert pace.holds(500, 5.0)
+    assert not pace.holds(499, 5.0)
+
+
+def test_without_a_rate_nobody_is_too_slow() -> None:
+    assert Pace(0, 1.0).holds(0, 1000.0)
