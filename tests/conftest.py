@@ -84,7 +84,7 @@ def no_blocking_calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     for name, functions in IN_MEMORY.items():
         watcher.functions[name].can_block_in("edge/store/memory.py", functions)
     # From memory to a socket that does not wait.
-    watcher.functions["os.sendfile"].can_block_in("edge/serve/delivery.py", {"_send_some"})
+    watcher.functions["os.sendfile"].can_block_in("edge/serve/delivery.py", {"send_pages"})
     watcher.activate()
     yield heard
     watcher.deactivate()

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, cast
 from edge.policy.limits import client_group
 from edge.policy.recognising import head_end, may_become_plain, read_block, read_request_line
 from edge.serve.crowd import Attendance
-from edge.serve.delivery import Delivery
+from edge.serve.delivery import Delivery, send_pages
 from edge.serve.express import Answered, Express
+from edge.serve.hot import Ready
 from edge.store import Resident
 
 if TYPE_CHECKING:
@@ -249,16 +250,41 @@ class ViewerConnection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.write(data)
 
-    def deliver(self, resident: Resident, answered: Answered) -> None:
-        """Sends the head and the large content of an answer."""
+    def send_now(self, ready: Ready, resident: Resident) -> int | None:
+        """Sends what the socket takes at once of an answer with large content.
+
+        Returns:
+            How many bytes of the content it took; None when all has to go through the transport.
+        """
+        transport = self._transport
+        if self._server.secure or transport is None or transport.get_write_buffer_size():
+            return None
+        into = self._socket if self._socket is not None else self._duplicate(transport)
+        try:
+            # The head goes in a packet with content.
+            sent = into.send(ready.head, socket.MSG_MORE)
+            if sent < len(ready.head):
+                transport.write(ready.head[sent:])
+                return 0
+            return send_pages(into, resident, ready.start, ready.stop)
+        except BlockingIOError:
+            return None
+        except OSError:
+            transport.abort()
+            return 0
+
+    def deliver(self, resident: Resident, answered: Answered, sent: int | None) -> None:
+        """Sends the rest of such an answer, after what ``send_now`` has sent."""
         transport = self._transport
         if transport is None or answered.ready is None:
             return
+        past = sent is not None and transport.get_write_buffer_size() == 0
         delivery = Delivery(
             transport,
-            self._duplicate(transport),
+            self._socket if past else None,
             answered.ready,
             resident,
+            sent=sent,
             done=lambda: self._delivered(answered),
         )
         self._delivery = delivery
@@ -291,14 +317,11 @@ class ViewerConnection(asyncio.Protocol):
         held, self._held = self._held, b""
         self._hand_over(request + held)
 
-    def _duplicate(self, transport: asyncio.Transport) -> socket.socket | None:
-        """The connection's socket, to be written past the transport; None with TLS."""
-        if self._server.secure:
-            return None
-        if self._socket is None:
-            one = transport.get_extra_info("socket")
-            self._socket = socket.socket(one.family, one.type, fileno=os.dup(one.fileno()))
-            self._socket.setblocking(False)
+    def _duplicate(self, transport: asyncio.Transport) -> socket.socket:
+        """The connection's socket, to be written past the transport."""
+        one = transport.get_extra_info("socket")
+        self._socket = socket.socket(one.family, one.type, fileno=os.dup(one.fileno()))
+        self._socket.setblocking(False)
         return self._socket
 
     def _finish(self, answered: Answered) -> None:

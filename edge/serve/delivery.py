@@ -1,12 +1,8 @@
 """Sending a large body from memory at the pace of the viewer, without copying it in Python.
 
-Without TLS the socket takes the mapped bytes at once, without a transport's buffer between; so this
-goes past the transport on a duplicate of the socket, and only while that holds nothing back. With
-TLS, slices are given to the transport as it gets rid of them.
-
-Large bodies go by sendfile(2), which copies nothing. Small ones do not: send(2) copies them into
-few long runs, where the small pages of a file system in memory make many short ones, and those
-cost sender and receiver more than the copy.
+Without TLS the socket takes the pages themselves (sendfile(2)), without a transport's buffer
+between; so this goes past the transport on a duplicate of the socket, and only while that holds
+nothing back. With TLS, slices are given to the transport as it gets rid of them.
 """
 
 import asyncio
@@ -22,8 +18,24 @@ SLICE = 256 * 1024
 TURN = 1024 * 1024
 """Bytes sent until other connections get their turn."""
 
-LARGE = 4 * 1024 * 1024
-"""Bytes from which on a body is large."""
+
+def send_pages(into: socket.socket, resident: Resident, start: int, stop: int) -> int:
+    """Sends bytes from ``start`` up to, without, ``stop``; how many the socket took for now.
+
+    Raises:
+        OSError: the connection is broken.
+    """
+    turn = min(stop, start + TURN)
+    offset = start
+    try:
+        while offset < turn:
+            sent = os.sendfile(into.fileno(), resident.file, offset, turn - offset)
+            if sent == 0:
+                raise OSError("the object is shorter than it was")
+            offset += sent
+    except BlockingIOError:
+        pass
+    return offset - start
 
 
 class Delivery:
@@ -32,6 +44,7 @@ class Delivery:
     __slots__ = (
         "_done",
         "_ended",
+        "_head",
         "_loop",
         "_offset",
         "_paused",
@@ -50,22 +63,26 @@ class Delivery:
         ready: Ready,
         resident: Resident,
         *,
+        sent: int | None,
         done: Callable[[], None],
     ) -> None:
         """Prepares it.
 
         Args:
             transport: the connection.
-            duplicate: of its socket; None with TLS.
+            duplicate: of its socket; None where all goes through the transport.
             ready: what is answered.
             resident: the object.
+            sent: bytes of content that the socket has taken, after the head; None when that has
+                not been sent either.
             done: is told the end, unless ``start`` says at once that it is over.
         """
         self._loop = asyncio.get_running_loop()
         self._transport = transport
         self._socket = duplicate
         self._resident = resident
-        self._offset = ready.start
+        self._head = ready.head if sent is None else b""
+        self._offset = ready.start + (sent or 0)
         self._stop = ready.stop
         self._done = done
         self._paused = self._watching = self._ended = False
@@ -76,43 +93,20 @@ class Delivery:
         """Bytes of content that were handed over."""
         return self._offset - self.ready.start
 
-    @property
-    def _is_large(self) -> bool:
-        return self._stop - self.ready.start >= LARGE
-
     def start(self) -> bool:
         """Sends what can be sent at once; whether that is all."""
-        head = self.ready.head
-        if self._socket is not None and self._transport.get_write_buffer_size() == 0:
-            try:
-                if self._is_large:
-                    sent = self._socket.send(head, socket.MSG_MORE)
-                else:
-                    first = min(self._stop, self._offset + TURN)
-                    sent = self._socket.sendmsg((head, self._resident.view[self._offset : first]))
-            except BlockingIOError:
-                sent = 0
-            except OSError:
-                self._transport.abort()
-                return False
-            if sent >= len(head):
-                self._offset += sent - len(head)
-                return self._send_pages()
-            head = head[sent:]
-        self._socket = None
-        self._transport.write(head)
+        if self._socket is not None:
+            return self._send_pages()
+        if self._head:
+            self._transport.write(self._head)
         return self._give_slices()
 
     # Past the transport.
 
     def _send_pages(self) -> bool:
         assert self._socket is not None
-        turn = min(self._stop, self._offset + TURN)
         try:
-            while self._offset < turn:
-                self._offset += self._send_some(turn)
-        except BlockingIOError:
-            pass
+            self._offset += send_pages(self._socket, self._resident, self._offset, self._stop)
         except OSError:
             # The connection is broken; its end comes through the transport.
             self._unwatch()
@@ -125,18 +119,6 @@ class Delivery:
             self._watching = True
             self._loop.add_writer(self._socket.fileno(), self._go_on)
         return False
-
-    def _send_some(self, stop: int) -> int:
-        """Sends bytes up to, without, ``stop``; how many the socket took.
-
-        Raises:
-            OSError: it takes none, for now or at all.
-        """
-        assert self._socket is not None
-        if not self._is_large:
-            return self._socket.send(self._resident.view[self._offset : stop])
-        file, count = self._resident.file, stop - self._offset
-        return os.sendfile(self._socket.fileno(), file, self._offset, count)
 
     def _go_on(self) -> None:
         if self._send_pages():

@@ -45,8 +45,16 @@ class Connection(Protocol):
         """Sends a small answer."""
         ...
 
-    def deliver(self, resident: Resident, answered: "Answered") -> None:
-        """Sends the head and the large content; ``Express.delivered`` is told its end."""
+    def send_now(self, ready: Ready, resident: Resident) -> int | None:
+        """Sends what can be sent at once of an answer with large content.
+
+        Returns:
+            How many bytes of the content that is; None when not even the head is sent.
+        """
+        ...
+
+    def deliver(self, resident: Resident, answered: "Answered", sent: int | None) -> None:
+        """Sends the rest of it; ``Express.delivered`` is told its end."""
         ...
 
     def attend(self, request: bytes, answered: "Answered") -> Attendance:
@@ -237,19 +245,20 @@ class Express:
         asked: str,
         now: float,
     ) -> None:
-        whole = ready.whole
         sent = ready.stop - ready.start
-        if whole is None:
-            body, resident = hot.body, hot.resident
-            if sent == 0:
-                whole = ready.head
-            elif body is not None:
-                whole = ready.head + body[ready.start : ready.stop]
-            else:
-                assert resident is not None
-                connection.deliver(resident, Answered(ready, viewer, asked, now))
+        resident = hot.resident
+        if ready.whole is not None:
+            connection.write(ready.whole)
+        elif sent == 0:
+            connection.write(ready.head)
+        elif resident is None:
+            assert hot.body is not None
+            connection.write(ready.head + hot.body[ready.start : ready.stop])
+        else:
+            taken = connection.send_now(ready, resident)
+            if taken != sent:
+                connection.deliver(resident, Answered(ready, viewer, asked, now), taken)
                 return
-        connection.write(whole)
         seconds = self._now() - now
         ready.tally.note(sent, seconds)
         log = self._log

@@ -26,7 +26,7 @@ from edge.serve.counters import Counters, Tally
 from edge.serve.sending import CONTENTLESS, Sender
 from edge.store import Cache, Resident
 
-SMALL = 64 * 1024
+SMALL = 16 * 1024
 """Bytes up to which a process has a copy of its own, to send it together with its head."""
 OWN_SHARE = 8
 """The part of the memory budget that such copies may take beside it is one in this."""

@@ -58,15 +58,13 @@ http {{
     proxy_buffers 16 64k; proxy_buffer_size 16k; proxy_busy_buffers_size 256k;
     add_header Cache-Status "nginx; $upstream_cache_status" always;
     location / {{ proxy_pass http://origin; }}
-    location /bytes/2048/ {{ sendfile off; proxy_pass http://origin; }}
   }}
 }}
 """
 """Not with tcp_nopush: its cork held the end of what is a little longer than a segment of the
 loopback network (64 KiB) back until the receiver's delayed acknowledgement, 40 ms later, and
-doubled the CPU time of 256 KiB. What is small, as playlists are, is read and written in one piece
-instead: sendfile takes a packet for the head and another for the content, a third more CPU time.
-Larger buffers for TLS, kernel TLS and another sendfile_max_chunk changed nothing beyond noise."""
+doubled the CPU time of 256 KiB. Larger buffers for TLS, kernel TLS and another sendfile_max_chunk
+changed nothing beyond noise."""
 VARNISH = """
 vcl 4.1;
 backend origin {{ .host = "127.0.0.1"; .port = "{origin}"; }}
