@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 MOST_HELD = 64 * 1024
 """Bytes that wait behind an answer under way until the connection is read no further."""
+COPIED = 64 * 1024
+"""Bytes of content that go through the transport in one piece with the head."""
 BUFFERED = 256 * 1024
 """Bytes that a transport may hold back for a slow viewer."""
 
@@ -257,8 +259,14 @@ class ViewerConnection(asyncio.Protocol):
             How many bytes of the content it took; None when all has to go through the transport.
         """
         transport = self._transport
-        if self._server.secure or transport is None or transport.get_write_buffer_size():
+        if transport is None:
             return None
+        if self._server.secure or transport.get_write_buffer_size():
+            size = ready.stop - ready.start
+            if size > COPIED:
+                return None
+            transport.write(ready.head + resident.view[ready.start : ready.stop])
+            return size
         into = self._socket if self._socket is not None else self._duplicate(transport)
         try:
             # The head goes in a packet with content.
