@@ -194,6 +194,7 @@ class _Worker:
             watched=self._prefetch.watched,
             tokens=tokens,
             rate=rate,
+            siblings=siblings,
         )
         self._agent = self._filling(siblings)
         host = settings.admin.host if settings.admin is not None else None

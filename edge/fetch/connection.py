@@ -17,7 +17,7 @@ from common.http.fields import Pairs
 from edge.fetch.errors import UpstreamBroke, UpstreamSlow, UpstreamUnreachable
 from edge.fetch.stream import Stream
 from edge.fetch.wire import Endpoint, Head, UpstreamRequest, outgoing, plain_request
-from edge.policy.plain_responses import read_plain_response
+from edge.policy.plain_responses import PlainResponse, read_plain_response
 
 LONGEST_HEAD = 64 * 1024
 """Bytes of a response's head."""
@@ -88,17 +88,55 @@ class Connection:
         """Whether it can take a request: nothing was heard that nobody asked for."""
         return self._stream.is_open and not self._stream.held
 
-    async def start(self, request: UpstreamRequest, interim: Interim | None) -> Head:
+    def send_plain(self, plain: bytes, heard: Callable[[], None]) -> None:
+        """Sends a plain GET; ``heard`` is called once, when anything of its response is there.
+
+        Then ``whole`` takes the response, or ``start`` goes on.
+        """
+        self.heard = False
+        self._stream.heard = heard
+        self._stream.write(plain)
+
+    def whole(self) -> PlainResponse | None:
+        """The response to what ``send_plain`` sent, if all that is there is all of it."""
+        found = read_plain_response(self._stream.peek())
+        return (
+            found if found is not None and found.end + found.length == self._stream.held else None
+        )
+
+    def seen(self, found: PlainResponse) -> bytes:
+        """The content of the response that ``whole`` has found, which stays."""
+        return self._stream.peek()[found.end :]
+
+    def take_whole(self, found: PlainResponse) -> bytes:
+        """The content of the response that ``whole`` has found; another request may be sent."""
+        self.used = True
+        return self._stream.take(PIECE)[found.end :]
+
+    async def start(
+        self, request: UpstreamRequest, interim: Interim | None, sent_at: float | None = None
+    ) -> Head:
         """Sends a request, and waits for the head of its response.
+
+        Args:
+            request: what to send.
+            interim: is called with each interim response.
+            sent_at: when ``send_plain`` has sent it, by the event loop's clock, if it has.
 
         Raises:
             UpstreamSlow: it does not come in time.
             UpstreamBroke: it is malformed, or the connection ends.
         """
         self.heard = False
+        within = self._timeouts.first_byte
+        if sent_at is not None:
+            self._stream.heard = None
+            within -= asyncio.get_running_loop().time() - sent_at
+            return await self._read_plain(request, interim, within)
         plain = plain_request(request)
         if plain is not None:
-            return await self._start_plain(request, plain, interim)
+            self._stream.write(plain)
+            return await self._read_plain(request, interim, within)
         head = outgoing(request)
         expects = any(name.lower() == "expect" for name, _ in request.fields)
         try:
@@ -113,12 +151,11 @@ class Connection:
         except h11.LocalProtocolError as error:
             raise UpstreamBroke(key=request.target, reason=f"cannot be asked: {error}") from error
 
-    async def _start_plain(
-        self, request: UpstreamRequest, plain: bytes, interim: Interim | None
+    async def _read_plain(
+        self, request: UpstreamRequest, interim: Interim | None, within: float
     ) -> Head:
-        """Sends ``request``, which is ``plain`` on the wire."""
-        self._stream.write(plain)
-        data = await self._read_in_time(request.target, PIECE, self._timeouts.first_byte)
+        """The head of the response to ``request``, which was sent as a plain GET."""
+        data = await self._read_in_time(request.target, PIECE, within)
         found = read_plain_response(data)
         if found is not None:
             stop = found.end + found.length

@@ -43,6 +43,11 @@ class RequestRate:
             self._buckets.popitem(last=False)
         return admitted
 
+    def take_back(self, client: str) -> None:
+        """Says that the request which was admitted last comes to be asked about once more."""
+        left, at = self._buckets[client]
+        self._buckets[client] = (left + 1, at)
+
 
 class ConnectionCounts:
     """Open connections, in all and of each client."""

@@ -9,6 +9,7 @@ import os
 import socket
 from typing import TYPE_CHECKING, cast
 
+from edge.fetch.begun import Begun
 from edge.policy.limits import client_group
 from edge.policy.recognising import head_end, may_become_plain, read_block, read_request_line
 from edge.serve.crowd import Attendance
@@ -222,8 +223,8 @@ class ViewerConnection(asyncio.Protocol):
         if len(self._held) > MOST_HELD and self._transport is not None:
             self._transport.pause_reading()
 
-    def _hand_over(self, data: bytes) -> None:
-        """Gives ``data`` to aiohttp's handler."""
+    def _hand_over(self, data: bytes, begun: Begun | None = None) -> None:
+        """Gives ``data`` to aiohttp's handler, and what was ``begun`` for its first request."""
         if self._transport is None:
             return
         self._free = False
@@ -233,7 +234,10 @@ class ViewerConnection(asyncio.Protocol):
         if self._handler is None:
             self._handler, self._heads = self._server.new_handler(), 0
             self._handler.connection_made(self._transport)
+        self._handler.begun = begun
         self._handler.data_received(data)
+        if self._at_end:
+            self._handler.close()
 
     def let_go_of_handler(self) -> None:
         """Does without the handler, if it has nothing to do."""
@@ -283,13 +287,12 @@ class ViewerConnection(asyncio.Protocol):
         self._server.begin()
         return attendance
 
-    def _passed_on(self) -> None:
+    def _passed_on(self, begun: Begun | None) -> None:
         """Gives the request that has waited to the handler after all."""
         self._delivery = None
         self._server.end()
-        request, self._waiting = self._waiting, b""
-        held, self._held = self._held, b""
-        self._hand_over(request + held)
+        data, self._waiting, self._held = self._waiting + self._held, b"", b""
+        self._hand_over(data, begun)
 
     def _duplicate(self, transport: asyncio.Transport) -> socket.socket | None:
         """The connection's socket, to be written past the transport; None with TLS."""

@@ -6,6 +6,7 @@ from typing import Any, Generic, TypeVar
 
 W = TypeVar("W")
 Before = Callable[[], None] | None
+Done = Callable[[Any, Exception | None], None]
 
 
 class Batches(Generic[W]):
@@ -14,7 +15,7 @@ class Batches(Generic[W]):
     def __init__(self, do_all: Callable[[Iterable[W]], list[Any]]) -> None:
         """Has ``do_all`` do them in a thread; it answers with a result for each, or raises."""
         self._do_all = do_all
-        self._waiting: list[tuple[W, Before, asyncio.Future[Any]]] = []
+        self._waiting: list[tuple[W, Before, Done]] = []
         self._working: asyncio.Task[None] | None = None
 
     async def do(self, work: W, before: Before = None) -> Any:
@@ -29,10 +30,23 @@ class Batches(Generic[W]):
             Exception: what ``before`` raises, or the doing of the batch.
         """
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._waiting.append((work, before, future))
+
+        def done(result: Any, error: Exception | None) -> None:
+            if future.done():
+                return
+            if error is not None:
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+
+        self.add(work, before, done)
+        return await future
+
+    def add(self, work: W, before: Before, done: Done) -> None:
+        """Has ``work`` done, as ``do``; ``done`` is told its result, or how it failed."""
+        self._waiting.append((work, before, done))
         if self._working is None:
             self._working = asyncio.create_task(self._do_waiting())
-        return await future
 
     async def finished(self) -> None:
         """Waits until nothing waits."""
@@ -45,13 +59,8 @@ class Batches(Generic[W]):
                 batch, self._waiting = self._waiting, []
                 works = [(work, before) for work, before, _ in batch]
                 outcomes = await asyncio.to_thread(self._do_batch, works)
-                for (_, _, future), (result, error) in zip(batch, outcomes, strict=True):
-                    if future.done():
-                        continue
-                    if error is not None:
-                        future.set_exception(error)
-                    else:
-                        future.set_result(result)
+                for (_, _, done), (result, error) in zip(batch, outcomes, strict=True):
+                    done(result, error)
         finally:
             self._working = None
 
