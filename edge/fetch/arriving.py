@@ -36,7 +36,8 @@ class Arriving:
         self._error: NearcastError | None = None
         self._spill: Spill | None = None
         self._done = False
-        self._changed = asyncio.Event()
+        self._changed: asyncio.Event | None = None
+        """Made when somebody waits for it."""
         self._progress = asyncio.Event()
         self._reading: dict[object, int] = {}
         """Where each reader is."""
@@ -77,7 +78,7 @@ class Arriving:
     async def settled(self) -> None:
         """Waits until it is stored, or has failed."""
         while not self._done:
-            await self._changed.wait()
+            await self._change()
 
     @property
     def position(self) -> int:
@@ -91,7 +92,7 @@ class Arriving:
             NearcastError: it does not come, or not as it should.
         """
         while not self._done:
-            await self._changed.wait()
+            await self._change()
         self._raise_failure()
 
     async def read(self, start: int, stop: int | None) -> AsyncGenerator[bytes, None]:
@@ -109,7 +110,7 @@ class Arriving:
                     self._raise_failure()
                     if self._done:
                         return
-                    await self._changed.wait()
+                    await self._change()
                     continue
                 start += len(data)
                 self._reading[reader] = start
@@ -165,8 +166,15 @@ class Arriving:
             raise self._error
 
     def _tell(self) -> None:
-        changed, self._changed = self._changed, asyncio.Event()
-        changed.set()
+        changed, self._changed = self._changed, None
+        if changed is not None:
+            changed.set()
+
+    async def _change(self) -> None:
+        """Waits until it is further, or over."""
+        if self._changed is None:
+            self._changed = asyncio.Event()
+        await self._changed.wait()
 
     def grew(self) -> None:
         """Says that there are more bytes."""

@@ -37,6 +37,13 @@ def lifetime(response: Response, *, heuristic: float = 0.0, negative: float = 0.
         negative: seconds that a 404 or 410 is fresh for when the origin tells nothing.
     """
     control, targeted = governing(response.fields)
+    return lifetime_under(control, response, heuristic, negative, targeted=targeted)
+
+
+def lifetime_under(
+    control: CacheControl, response: Response, heuristic: float, negative: float, *, targeted: bool
+) -> float | None:
+    """As ``lifetime``, with what ``governing`` answers."""
     for directive in ("s-maxage", "max-age"):
         seconds = control.seconds(directive)
         if seconds is not None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from common.http import CacheControl, parse_cache_control
 from common.http.fields import Fields, Pairs, split_list
 from edge.policy.forwarding import stored_fields
-from edge.policy.freshness import HEURISTIC_STATUSES, governing, initial_age, lifetime
+from edge.policy.freshness import HEURISTIC_STATUSES, governing, initial_age, lifetime_under
 from edge.policy.invalidation import same_origin_target
 from edge.policy.messages import Request, Response
 from edge.policy.stored import Stored
@@ -17,6 +17,7 @@ MOST_TAGS = 256
 LONGEST_TAG = 1024
 _UNDERSTOOD = HEURISTIC_STATUSES | frozenset({302, 303, 307, 400, 401, 403, 416})
 """Statuses whose caching rules this edge follows, for must-understand (§5.2.2.3)."""
+_NEVER_STALE = frozenset({"must-revalidate", "proxy-revalidate", "s-maxage"})
 _TAGS = re.compile(r"[\s,]+")
 
 
@@ -58,8 +59,8 @@ def judge_storing(
         negative: as ``freshness.lifetime``.
         sequence: the number of the last purge when the request was sent.
     """
-    control, _ = governing(response.fields)
-    fresh = lifetime(response, heuristic=heuristic, negative=negative)
+    control, targeted = governing(response.fields)
+    fresh = lifetime_under(control, response, heuristic, negative, targeted=targeted)
     reason = _forbidden(request, response, control, fresh)
     names = selecting_names(response.fields)
     if not reason and names is None:
@@ -69,9 +70,8 @@ def judge_storing(
         reason = "too-many-tags"
     if reason or names is None or tags is None:
         return Storing(None, reason)
-    unshared = (control.field_names("private") or frozenset()) | (
-        control.field_names("no-cache") or frozenset()
-    )
+    uncached = control.field_names("no-cache")
+    unshared = (control.field_names("private") or frozenset()) | (uncached or frozenset())
     stored = Stored(
         number=0,
         status=200 if response.status == 206 else response.status,
@@ -85,15 +85,15 @@ def judge_storing(
         lifetime=fresh or 0.0,
         stale_while_revalidate=float(control.seconds("stale-while-revalidate") or 0),
         stale_if_error=_optional(control.seconds("stale-if-error")),
-        validate_always=control.field_names("no-cache") == frozenset(),
-        never_stale=any(
-            name in control for name in ("must-revalidate", "proxy-revalidate", "s-maxage")
-        ),
+        validate_always=uncached == frozenset(),
+        never_stale=not _NEVER_STALE.isdisjoint(control.directives),
         tags=tags,
         sequence=sequence,
     )
     if not _worth_it(stored):
         return Storing(None, "no-use")
+    if not unshared:
+        return Storing(stored)
     passed = stored_fields(response.fields, frozenset())
     told = tuple(pair for pair in passed if pair[0].lower() in unshared)
     return Storing(stored, unshared=told)

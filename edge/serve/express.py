@@ -6,7 +6,6 @@ the handler behind it, and both lanes answer alike. A hit costs little here beca
 same in many requests is read and rendered once: the fields of a viewer, the head of an object.
 """
 
-import dataclasses
 from typing import Protocol
 
 from common.clock import Clock
@@ -241,7 +240,9 @@ class Express:
             if read is None:
                 return None
             fields, asking = end_to_end(read.fields), {}
-        return self._leading.begin(dataclasses.replace(request, fields=fields), asking)
+        return self._leading.begin(
+            Request("GET", self._scheme, viewer.host, request.target, fields), asking
+        )
 
     def _send(
         self,

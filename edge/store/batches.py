@@ -58,7 +58,8 @@ class Batches(Generic[W]):
             while self._waiting:
                 batch, self._waiting = self._waiting, []
                 works = [(work, before) for work, before, _ in batch]
-                outcomes = await asyncio.to_thread(self._do_batch, works)
+                loop = asyncio.get_running_loop()
+                outcomes = await loop.run_in_executor(None, self._do_batch, works)
                 for (_, _, done), (result, error) in zip(batch, outcomes, strict=True):
                     done(result, error)
         finally:

@@ -202,14 +202,14 @@ class Cache:
             digested: whether its SHA-256 will be asked for.
         """
         number = await self._index.new_number()
-        return number, Body(self._incoming / f"{number:x}", digested=digested)
+        return number, Body(f"{self._incoming}/{number:x}", digested=digested)
 
     def small_body(self, size: int) -> tuple[int, Body] | None:
         """As ``new_body``, for an object of ``size``; None if it is not small, or has to wait."""
         if size > EARLY_LIMIT or not self._eviction.is_small(size):
             return None
         number = self._index.number_now()
-        return None if number is None else (number, Body(self._incoming / f"{number:x}"))
+        return None if number is None else (number, Body(f"{self._incoming}/{number:x}"))
 
     async def body_of(self, stored: Stored) -> Body:
         """The body of a stored object that gets more bytes.
@@ -217,7 +217,7 @@ class Cache:
         Raises:
             ObjectDamaged: its file is gone.
         """
-        path = file_of(self._objects, stored.number)
+        path = str(file_of(self._objects, stored.number))
         try:
             return await opened(lambda: Body(path, held=stored.held))
         except OSError as error:
@@ -315,7 +315,7 @@ class Cache:
         if body.grows:
             body.seal(stored.size, arrived)
         else:
-            body.place(file_of(self._objects, stored.number), stored.size, arrived)
+            body.place(str(file_of(self._objects, stored.number)), stored.size, arrived)
 
     async def update(self, key: str, stored: Stored) -> bool:
         """Changes what is known of a stored response; whether it is still there."""

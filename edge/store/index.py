@@ -6,6 +6,7 @@ thread, all that wait in one transaction.
 """
 
 import asyncio
+import functools
 import hashlib
 import itertools
 import os
@@ -47,6 +48,7 @@ _NUMBER = struct.Struct(">Q")
 _OBJECT = struct.Struct(">16sQ")
 
 
+@functools.lru_cache(4096)
 def digest_of(key: str) -> bytes:
     """The 16 bytes that stand for ``key`` in the index."""
     return hashlib.blake2b(key.encode(), digest_size=16).digest()
