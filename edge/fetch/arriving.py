@@ -9,6 +9,9 @@ from edge.policy.coverage import Span
 from edge.policy.stored import Stored
 from edge.store import SLICE, Body
 
+LOOK_AHEAD = 16 * 1024 * 1024
+"""Bytes that a viewer waits for to arrive rather than ask for a range of its own."""
+
 
 class Arriving:
     """Bytes on their way into the cache. Whoever joins leaves; the last to leave closes them.
@@ -58,6 +61,15 @@ class Arriving:
         """Whether the byte at ``start`` is, or will be, among what it brings."""
         first, last = self.span
         return first <= start and (last is None or start < last)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it brings all of the representation."""
+        return self.span[0] == 0 and self.span[1] in {None, self.size}
+
+    def is_near(self, start: int | None) -> bool:
+        """Whether the byte at ``start`` is here or comes soon; None is that of a suffix."""
+        return start is not None and self.covers(start) and start - self.position < LOOK_AHEAD
 
     def brings(self, spans: Iterable[Span]) -> bool:
         """Whether all of ``spans`` is among what it brings."""

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 PATIENCE = 0.5
 """Seconds after which somebody waits for what has not come at once."""
+LOOK_EVERY = 0.25
+"""Seconds between looks for that."""
 
 _log = logs.get(__name__)
 
@@ -43,9 +45,10 @@ class Begun:
         "_fetches",
         "_heard",
         "_over",
-        "_patience",
-        "ask",
+        "changes",
         "flight",
+        "key",
+        "request",
         "requested_at",
         "sent",
         "sequence",
@@ -54,12 +57,13 @@ class Begun:
     flight: Flight
     sent: Sent
 
-    def __init__(self, fetches: "Fetches", ask: Ask) -> None:
+    def __init__(self, fetches: "Fetches", request: Request, key: str) -> None:
         self._fetches = fetches
         self._heard: Callable[[], None] | None = None
-        self._patience: asyncio.TimerHandle | None = None
         self._over = False
-        self.ask = ask
+        self.request = request
+        self.key = key
+        self.changes = fetches.memory.changes(key)
         self.requested_at = fetches.clock.now()
         self.sequence = fetches.cache.purges.sequence
 
@@ -78,24 +82,33 @@ class Begun:
         memory = fetches.memory
         if key in fetches.arriving or fetches.flights.is_asked_for(key) or memory.is_unshared(key):
             return None
-        begun = cls(fetches, Ask(request, key, changes=memory.changes(key)))
-        sent = fetches.upstream.send_now(begun.ask, plain, begun.hear)
+        begun = cls(fetches, request, key)
+        sent = fetches.upstream.send_now(request, key, plain, begun.hear)
         if sent is None:
             return None
         begun.sent = sent
-        begun.flight = fetches.flights.begin(fetches.flight_key(begun.ask))
+        begun.flight = fetches.flights.begin(fetches.flight_key(key, None, request))
         fetches.begun.add(begun)
         return begun
 
     def then(self, heard: Callable[[], None]) -> None:
         """Has ``heard`` called once, when anything has come or it takes long."""
         self._heard = heard
-        self._patience = asyncio.get_running_loop().call_later(PATIENCE, self.hear)
+        if self._fetches.looking is None:
+            self._fetches.looking = asyncio.get_running_loop().call_later(LOOK_EVERY, self._look)
+
+    def _look(self) -> None:
+        """Has somebody wait for all that takes long."""
+        fetches, loop = self._fetches, asyncio.get_running_loop()
+        fetches.looking = None
+        for begun in tuple(fetches.begun):
+            if loop.time() - begun.sent.at > PATIENCE:
+                begun.hear()
+        if fetches.begun and fetches.looking is None:
+            fetches.looking = loop.call_later(LOOK_EVERY, self._look)
 
     def hear(self) -> None:
         """Learns that it is time for a look."""
-        if self._patience is not None:
-            self._patience.cancel()
         heard, self._heard = self._heard, None
         if heard is not None and not self._over:
             heard()
@@ -110,7 +123,7 @@ class Begun:
         if found is None or arriving is None:
             return None
         self._end()
-        fetches, key = self._fetches, self.ask.key
+        fetches, key = self._fetches, self.key
         content = fetches.upstream.take(self.sent, found)
         arriving.body.write(0, content)
         fetches.flights.end(self.flight)
@@ -122,31 +135,29 @@ class Begun:
         return arriving, content
 
     def _store(self, arriving: Arriving) -> None:
-        fetches, ask = self._fetches, self.ask
-        fetches.arriving.setdefault(ask.key, []).append(arriving)
+        fetches, key = self._fetches, self.key
+        fetches.arriving.setdefault(key, []).append(arriving)
 
         def stored(kept: Stored | None) -> None:
-            if kept is not None and fetches.memory.changes(ask.key) != ask.changes:
-                fetches.spawn(fetches.cache.forget(ask.key))
+            if kept is not None and fetches.memory.changes(key) != self.changes:
+                fetches.spawn(fetches.cache.forget(key))
                 kept = None
             arriving.ended(arriving.size or 0, kept)
             arriving.leave()
-            fetches.left(ask.key, arriving)
+            fetches.left(key, arriving)
 
-        if fetches.memory.changes(ask.key) != ask.changes:
+        if fetches.memory.changes(key) != self.changes:
             stored(None)
         else:
-            fetches.cache.commit_soon(ask.key, arriving.stored, arriving.body, stored)
+            fetches.cache.commit_soon(key, arriving.stored, arriving.body, stored)
 
     def _judged(self, found: PlainResponse) -> Arriving | None:
         """What is to be stored of the response; None where others have to see to it."""
         fetches, cache = self._fetches, self._fetches.cache
-        if found.status in FAILING or found.status == 206:
+        if found.status in FAILING or found.status == 206 or fetches.is_full:
             return None
         response = response_of(found, self.requested_at, fetches.clock.now())
-        storing = judge_storing(
-            self.ask.request, response, sequence=self.sequence, **fetches.guesses
-        )
+        storing = judge_storing(self.request, response, sequence=self.sequence, **fetches.guesses)
         stored = storing.stored
         if stored is None or not storing.shared or storing.unshared or stored.selecting:
             return None
@@ -173,9 +184,10 @@ class Begun:
 
     async def _follow(self) -> None:
         try:
-            outcome = await self._fetches.obtain(self.ask, self)
+            ask = Ask(self.request, self.key)
+            outcome = await self._fetches.obtain(ask, self)
         except NearcastError as error:
-            _log.info("nobody got an answer", key=self.ask.key, reason=str(error))
+            _log.info("nobody got an answer", key=self.key, reason=str(error))
             return
         if isinstance(outcome, Coming):
             outcome.arriving.leave()
@@ -188,10 +200,8 @@ class Begun:
             self._end()
             self._fetches.upstream.give_up(self.sent)
             self._fetches.flights.end(self.flight)
-            self.flight.fail(UpstreamBroke(key=self.ask.key, reason="this edge stops"))
+            self.flight.fail(UpstreamBroke(key=self.key, reason="this edge stops"))
 
     def _end(self) -> None:
         self._over = True
         self._fetches.begun.discard(self)
-        if self._patience is not None:
-            self._patience.cancel()

@@ -32,7 +32,7 @@ from edge.fetch.outcomes import (
 )
 from edge.fetch.pool import Exchange
 from edge.fetch.upstream import Upstream, response_of
-from edge.policy.messages import Response
+from edge.policy.messages import Request, Response
 from edge.policy.partial import read_content_range, same_representation
 from edge.policy.storing import Storing, judge_storing
 from edge.policy.updating import freshen
@@ -41,8 +41,6 @@ from edge.store import Cache
 
 MOST_FETCHES = 512
 """Responses that arrive for the cache at the same time."""
-LOOK_AHEAD = 16 * 1024 * 1024
-"""Bytes that a viewer waits for to arrive rather than ask for a range of its own."""
 
 
 class Fetches:
@@ -66,11 +64,19 @@ class Fetches:
         self.arriving: dict[str, list[Arriving]] = {}
         """What is on its way into the cache, by key."""
         self.begun: set[Begun] = set()
+        """What has been sent and nobody waits for."""
+        self.looking: asyncio.TimerHandle | None = None
+        """The next look at that."""
         self._tasks: set[asyncio.Task[None]] = set()
         self.memory = Memory(clock)
 
     def __len__(self) -> int:
         return len(self._tasks)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no more may be on its way into the cache."""
+        return len(self._tasks) >= MOST_FETCHES or len(self.arriving) >= MOST_FETCHES
 
     async def settled(self, key: str) -> None:
         """Waits until what has come whole is stored: it is newer than what the cache has."""
@@ -118,7 +124,7 @@ class Fetches:
                 return Settled()
             if arriving is not None and not ask.reload:
                 return Coming(arriving.enter(), collapsed=True)
-            flight_key = self.flight_key(ask)
+            flight_key = self.flight_key(ask.key, ask.range, ask.request)
             flight = self.flights.get(flight_key)
             if flight is None:
                 flight = self.flights.begin(flight_key)
@@ -131,16 +137,15 @@ class Fetches:
                 return outcome
         return None
 
-    def flight_key(self, ask: Ask) -> FlightKey:
+    def flight_key(self, key: str, span: str | None, request: Request) -> FlightKey:
         """What requests have in common that are answered with one response."""
-        names = self.memory.vary(ask.key)
-        selecting = selecting_fields(names, ask.request.fields)
+        selecting = selecting_fields(self.memory.vary(key), request.fields)
         # Whoever asks after a purge does not want what was asked for before it.
-        return (ask.key, ask.range, selecting, self.cache.purges.sequence)
+        return (key, span, selecting, self.cache.purges.sequence)
 
     async def joined(self, ask: Ask) -> Coming | None:
         """What another's request brings, if this one may have it too; never asks upstream."""
-        flight = self.flights.get(self.flight_key(ask))
+        flight = self.flights.get(self.flight_key(ask.key, ask.range, ask.request))
         if flight is None:
             return None
         try:
@@ -174,21 +179,14 @@ class Fetches:
                 continue
             if not Storing(arriving.stored).shared and not arriving.settles:
                 continue
-            if ask.range is None:
-                if arriving.span[0] == 0 and arriving.span[1] in {None, arriving.size}:
-                    return arriving
-            elif (
-                ask.start is not None
-                and arriving.covers(ask.start)
-                and ask.start - arriving.position < LOOK_AHEAD
-            ):
+            if arriving.is_whole if ask.range is None else arriving.is_near(ask.start):
                 return arriving
         return None
 
     async def _ask_upstream(self, ask: Ask, begun: Begun | None = None) -> Outcome:
         sequence = self.cache.purges.sequence if begun is None else begun.sequence
         requested_at = self.clock.now() if begun is None else begun.requested_at
-        changes = self.memory.changes(ask.key) if begun is None else begun.ask.changes
+        changes = self.memory.changes(ask.key) if begun is None else begun.changes
         ask = dataclasses.replace(ask, changes=changes)
         sent = None if begun is None else begun.sent
         async with AsyncExitStack() as stack:
@@ -271,7 +269,7 @@ class Fetches:
     def _keeps(self, ask: Ask, storing: Storing, length: int | None) -> bool:
         if storing.stored is None:
             return False
-        if len(self._tasks) >= MOST_FETCHES:
+        if self.is_full:
             # Viewers are served all the same, past the cache.
             return False
         if length is None and self.memory.is_unshared(ask.key):
@@ -392,6 +390,8 @@ class Fetches:
         """Ends all that is under way."""
         for begun in tuple(self.begun):
             begun.give_up()
+        if self.looking is not None:
+            self.looking.cancel()
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

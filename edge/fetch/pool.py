@@ -180,7 +180,7 @@ class Pool:
         self.bytes_received += len(content)
         shelf = self._shelf(sent.endpoint)
         if sent.connection.idle:
-            shelf.idle.append((asyncio.get_running_loop().time(), sent.connection))
+            shelf.idle.append((sent.at, sent.connection))
         else:
             sent.connection.close()
         shelf.release()

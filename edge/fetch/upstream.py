@@ -11,7 +11,7 @@ from edge.fetch.outcomes import Ask
 from edge.fetch.pool import Exchange, Sent
 from edge.fetch.wire import Endpoint, Head, UpstreamRequest
 from edge.policy.forwarding import end_to_end, request_fields
-from edge.policy.messages import Response
+from edge.policy.messages import Request, Response
 from edge.policy.partial import strong_validator
 from edge.policy.plain_responses import PlainResponse
 from edge.policy.updating import validation_fields
@@ -68,21 +68,24 @@ class Upstream:
         Raises:
             NearcastError: on entering, there is no response.
         """
-        shield = self._shield_of(ask)
+        shield = self._shield_of(ask.request, ask.key)
         request = self._request(ask, shield, body, length)
         return self._origins.request(request, interim=ask.interim, shield=shield, sent=sent)
 
-    def send_now(self, ask: Ask, plain: PlainRequests, heard: Callable[[], None]) -> Sent | None:
-        """Sends what ``ask`` wants, a whole and nothing else, as ``Origins.send_now``.
+    def send_now(
+        self, request: Request, key: str, plain: PlainRequests, heard: Callable[[], None]
+    ) -> Sent | None:
+        """Sends ``request``, a plain GET, as ``Origins.send_now``.
 
         Args:
-            ask: that.
+            request: that.
+            key: its cache key.
             plain: what is remembered of requests with the same fields, host and scheme.
             heard: is called once, when anything of the response is there.
         """
-        shield = self._shield_of(ask)
+        shield = self._shield_of(request, key)
         return self._origins.send_now(
-            lambda: self._request(ask, shield), ask.request.target, plain, heard, shield
+            lambda: self._request(Ask(request, key), shield), request.target, plain, heard, shield
         )
 
     def take(self, sent: Sent, found: PlainResponse) -> bytes:
@@ -93,10 +96,10 @@ class Upstream:
         """Ends it, as ``Pool.give_up``."""
         self._origins.give_up(sent)
 
-    def _shield_of(self, ask: Ask) -> Endpoint | None:
-        if self._shield is None or ask.request.method not in {"GET", "HEAD"}:
+    def _shield_of(self, request: Request, key: str) -> Endpoint | None:
+        if self._shield is None or request.method not in {"GET", "HEAD"}:
             return None
-        return self._shield(ask.key, ask.request.fields)
+        return self._shield(key, request.fields)
 
     def _request(
         self,

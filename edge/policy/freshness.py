@@ -59,7 +59,8 @@ def lifetime_under(
 
 def initial_age(response: Response) -> float:
     """Seconds that ``response`` was old when it came (§4.2.3, corrected_initial_age)."""
-    told = parse_age(response.fields.lines("age")) or 0
+    ages = response.fields.lines("age")
+    told = (parse_age(ages) or 0) if ages else 0
     delay = max(0.0, response.received_at - response.requested_at)
     date = date_of(response)
     apparent = max(0.0, response.received_at - date) if date is not None else 0.0

@@ -18,6 +18,7 @@ LONGEST_TAG = 1024
 _UNDERSTOOD = HEURISTIC_STATUSES | frozenset({302, 303, 307, 400, 401, 403, 416})
 """Statuses whose caching rules this edge follows, for must-understand (§5.2.2.3)."""
 _NEVER_STALE = frozenset({"must-revalidate", "proxy-revalidate", "s-maxage"})
+_TAG_FIELDS = frozenset({"surrogate-key", "cache-tag"})
 _TAGS = re.compile(r"[\s,]+")
 
 
@@ -105,6 +106,8 @@ def surrogate_keys(fields: Fields) -> tuple[str, ...] | None:
     Returns:
         None when there are more than may be kept: a purge must not miss one.
     """
+    if fields.lacks(_TAG_FIELDS):
+        return ()
     found = [key for line in fields.lines("surrogate-key") for key in _TAGS.split(line) if key]
     found += [
         member.strip('"') for line in fields.lines("cache-tag") for member in split_list(line)
@@ -119,7 +122,8 @@ def _forbidden(
     request: Request, response: Response, control: CacheControl, fresh: float | None
 ) -> str:
     """Why ``response`` must not be stored (§3); empty when it may be."""
-    if "no-store" in parse_cache_control(request.fields.lines("cache-control")):
+    asked = request.fields.lines("cache-control")
+    if asked and "no-store" in parse_cache_control(asked):
         return "request-no-store"
     if response.status == 304 or response.status < 200:
         return "status"

@@ -84,12 +84,12 @@ class Leading:
             attendance.pass_on(begun)
             return
         arriving, content = taken
-        request = begun.ask.request
+        request = begun.request
         ready = self._ready(request, arriving.stored)
         if not attendance.ended:
             attendance.answer(ready, content)
         if ready.status == 200:
-            self._watched(begun.ask.key, request)
+            self._watched(begun.key, request)
 
     def _ready(self, request: Request, stored: Stored) -> Ready:
         decided = decide(request, stored, stored.size)

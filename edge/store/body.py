@@ -12,7 +12,7 @@ import os
 
 from common.errors import StorageFull
 from edge.policy.coverage import Span, add_span, within
-from edge.store.files import CHECKSUM, checksum, held_of_slice, slices
+from edge.store.files import CHECKSUM, SLICE, checksum, held_of_slice, slices
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 MEMORY_LIMIT = 64 * 1024 * 1024
@@ -179,12 +179,15 @@ class Body:
             self.seal(size, span)
             os.rename(self.path, target)
             return
-        checksums = b"".join(
-            checksum(
-                b"".join(early[start:stop] for start, stop in held_of_slice(self.held, number))
+        if size <= SLICE and self.held == ((0, size),):
+            checksums = checksum(early)
+        else:
+            checksums = b"".join(
+                checksum(
+                    b"".join(early[start:stop] for start, stop in held_of_slice(self.held, number))
+                )
+                for number in slices(0, size)
             )
-            for number in slices(0, size)
-        )
         flags = os.O_WRONLY | os.O_CLOEXEC | os.O_CREAT | os.O_TRUNC
         file = -1
         try:

@@ -22,7 +22,7 @@ from edge.policy.coverage import Span, add_span
 from edge.policy.eviction import LARGEST_SHARE, Eviction, note_use
 from edge.policy.stored import Stored
 from edge.store.body import EARLY_LIMIT, Body
-from edge.store.files import ObjectDamaged, file_of, folders_of
+from edge.store.files import ObjectDamaged, file_of, folders_of, name_of
 from edge.store.index import Index, digest_of
 from edge.store.memory import MemoryTier, Resident
 from edge.store.opening import opened
@@ -217,7 +217,7 @@ class Cache:
         Raises:
             ObjectDamaged: its file is gone.
         """
-        path = str(file_of(self._objects, stored.number))
+        path = name_of(str(self._objects), stored.number)
         try:
             return await opened(lambda: Body(path, held=stored.held))
         except OSError as error:
@@ -315,7 +315,7 @@ class Cache:
         if body.grows:
             body.seal(stored.size, arrived)
         else:
-            body.place(str(file_of(self._objects, stored.number)), stored.size, arrived)
+            body.place(name_of(str(self._objects), stored.number), stored.size, arrived)
 
     async def update(self, key: str, stored: Stored) -> bool:
         """Changes what is known of a stored response; whether it is still there."""

@@ -27,7 +27,12 @@ class ObjectDamaged(NearcastError):
 
 def file_of(folder: Path, number: int) -> Path:
     """Where object ``number`` is within the objects' ``folder``."""
-    return folder / f"{number & 0xFF:02x}" / f"{number:x}"
+    return Path(name_of(str(folder), number))
+
+
+def name_of(folder: str, number: int) -> str:
+    """As ``file_of``."""
+    return f"{folder}/{number & 0xFF:02x}/{number:x}"
 
 
 def folders_of(folder: Path) -> Iterator[Path]:
@@ -50,7 +55,7 @@ def held_of_slice(held: Iterable[Span], number: int) -> list[Span]:
     ]
 
 
-def checksum(data: bytes) -> bytes:
+def checksum(data: bytes | bytearray) -> bytes:
     """The checksum of a slice's held bytes."""
     return xxhash.xxh3_64_digest(data)
 
