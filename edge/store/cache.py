@@ -11,7 +11,7 @@ import contextlib
 import functools
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import lmdb
 import msgspec
@@ -32,7 +32,6 @@ from edge.store.purges import PurgeNotes
 from edge.store.shared import Shared, slot_of
 from edge.store.sweeping import Sweep
 
-T = TypeVar("T")
 _log = logs.get(__name__)
 
 
@@ -67,6 +66,8 @@ class Cache:
         self._sweep = Sweep(self._index, self.purges, self._is_own, self._remove)
         self._growing = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._soon = 0
+        """Bytes of what is being stored and is not among the others yet."""
         self.memory = MemoryTier(
             runtime / "memory", memory_budget // workers, self._shared.visits, worker=worker
         )
@@ -272,8 +273,7 @@ class Cache:
         self, key: str, stored: Stored, body: Body, done: Callable[[Stored | None], None]
     ) -> None:
         """As ``commit``, for all of a new object; ``done`` is told what that answers."""
-        if self._eviction.total + stored.size > self.disk_budget:
-            # Room has to be made first.
+        if self._eviction.total + self._soon + stored.size > self.disk_budget:
             committing = self._spawn(self.commit(key, stored, body, (0, stored.size)))
             committing.add_done_callback(lambda task: done(task.result()))
             return
@@ -282,8 +282,10 @@ class Cache:
             return
         arrived = (0, stored.size)
         kept = msgspec.structs.replace(stored, held=body.held)
+        self._soon += stored.size
 
         def written(gone: list[int] | None, error: Exception | None) -> None:
+            self._soon -= stored.size
             if gone is None:
                 _log.warning("object not kept", key=key, reason=str(error))
                 done(None)
@@ -296,7 +298,7 @@ class Cache:
         place = functools.partial(self._place, kept, body, arrived)
         self._index.write_soon(self._index.put(key, kept), place, written)
 
-    def _spawn(self, work: Coroutine[None, None, T]) -> asyncio.Task[T]:
+    def _spawn(self, work: Coroutine[None, None, Any]) -> asyncio.Task[Any]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -337,6 +339,7 @@ class Cache:
             raise StorageFull(where="the cache: what placement asks for takes its whole budget")
 
     async def _make_room(self, size: int) -> bool:
+        size += self._soon
         surplus = self._eviction.total + size - self.disk_budget
         if surplus > 0:
             victims = self._eviction.victims(surplus, self._index.is_pinned)
@@ -379,8 +382,6 @@ class Cache:
         """
         wanted = frozenset(map(digest_of, keys))
         await self._index.write(self._index.pin(wanted))
-
-    # Sweeping.
 
     async def sweep(self) -> None:
         """Deletes what purges have taken, and writes down what they made stale."""
