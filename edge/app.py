@@ -149,8 +149,7 @@ class _Worker:
     ) -> None:
         settings = self._settings = spec.settings
         self._spec = spec
-        self._cache = cache
-        self._pool = pool
+        self._cache, self._pool = cache, pool
         self._fetches = fetches
         self._siblings = siblings
         self._clock = clock

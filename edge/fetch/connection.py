@@ -100,9 +100,9 @@ class Connection:
     def whole(self) -> PlainResponse | None:
         """The response to what ``send_plain`` sent, if all that is there is all of it."""
         found = read_plain_response(self._stream.peek())
-        return (
-            found if found is not None and found.end + found.length == self._stream.held else None
-        )
+        if found is None or found.end + found.length != self._stream.held:
+            return None
+        return found
 
     def seen(self, found: PlainResponse) -> bytes:
         """The content of the response that ``whole`` has found, which stays."""
@@ -111,7 +111,7 @@ class Connection:
     def take_whole(self, found: PlainResponse) -> bytes:
         """The content of the response that ``whole`` has found; another request may be sent."""
         self.used = True
-        return self._stream.take(PIECE)[found.end :]
+        return self._stream.take(found.end + found.length)[found.end :]
 
     async def start(
         self, request: UpstreamRequest, interim: Interim | None, sent_at: float | None = None

@@ -4,6 +4,10 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import Any, Generic, TypeVar
 
+from common import logs
+
+_log = logs.get(__name__)
+
 W = TypeVar("W")
 Before = Callable[[], None] | None
 Done = Callable[[Any, Exception | None], None]
@@ -61,7 +65,11 @@ class Batches(Generic[W]):
                 loop = asyncio.get_running_loop()
                 outcomes = await loop.run_in_executor(None, self._do_batch, works)
                 for (_, _, done), (result, error) in zip(batch, outcomes, strict=True):
-                    done(result, error)
+                    try:
+                        done(result, error)
+                    except Exception:
+                        # The others are told all the same.
+                        _log.exception("what follows a write failed unexpectedly")
         finally:
             self._working = None
 

@@ -22,7 +22,7 @@ from edge.policy.coverage import Span, add_span
 from edge.policy.eviction import LARGEST_SHARE, Eviction, note_use
 from edge.policy.stored import Stored
 from edge.store.body import EARLY_LIMIT, Body
-from edge.store.files import ObjectDamaged, file_of, folders_of, name_of
+from edge.store.files import ObjectDamaged, folders_of, name_of, unlink_files
 from edge.store.index import Index, digest_of
 from edge.store.memory import MemoryTier, Resident
 from edge.store.opening import opened
@@ -111,7 +111,7 @@ class Cache:
             workers=workers,
         )
         with contextlib.suppress(StorageFull):
-            await cache.make_room(0)
+            await cache.make_room()
         return cache
 
     def _load(self) -> None:
@@ -142,8 +142,6 @@ class Cache:
     def __len__(self) -> int:
         return len(self._eviction)
 
-    # Looking up.
-
     @property
     def changes(self) -> memoryview:
         """How often what is stored under keys has changed, by ``slot_of`` the key."""
@@ -172,8 +170,6 @@ class Cache:
     def note_use(self, stored: Stored) -> None:
         """Says that ``stored`` answered a request."""
         note_use(self._shared.uses, stored.number)
-
-    # Reading.
 
     def read(self, stored: Stored, start: int, stop: int) -> AsyncGenerator[bytes, None]:
         """The held bytes from ``start`` up to, without, ``stop``, as ``Promotion.read``."""
@@ -260,12 +256,16 @@ class Cache:
             # What was heard last of it holds, and all bytes that are there.
             stored = max(now, stored, key=lambda one: (one.sequence, one.received_at))
             body.held = add_span(now.held, arrived)
-        if not await self._make_room(arrived[1] - arrived[0]):
-            return None
-        kept = msgspec.structs.replace(stored, held=body.held if stored.size else ())
-        place = functools.partial(self._place, kept, body, arrived)
-        gone = await self._index.write(self._index.put(key, kept), before=place)
-        self._count(key, kept)
+        self._soon += arrived[1] - arrived[0]
+        try:
+            if not await self._make_room():
+                return None
+            kept = msgspec.structs.replace(stored, held=body.held if stored.size else ())
+            place = functools.partial(self._place, kept, body, arrived)
+            gone = await self._index.write(self._index.put(key, kept), before=place)
+            self._count(key, kept)
+        finally:
+            self._soon -= arrived[1] - arrived[0]
         await self._unlink(gone)
         return kept
 
@@ -288,12 +288,11 @@ class Cache:
             self._soon -= stored.size
             if gone is None:
                 _log.warning("object not kept", key=key, reason=str(error))
-                done(None)
-                return
-            self._count(key, kept)
-            if gone:
-                self._spawn(self._unlink(gone))
-            done(kept)
+            else:
+                self._count(key, kept)
+                if gone:
+                    self._spawn(self._unlink(gone))
+            done(None if gone is None else kept)
 
         place = functools.partial(self._place, kept, body, arrived)
         self._index.write_soon(self._index.put(key, kept), place, written)
@@ -310,7 +309,9 @@ class Cache:
             self._eviction.resize(kept.number, kept.held_bytes)
             return
         fingerprint = int.from_bytes(digest_of(key)[:8])
-        pinned = self._index.is_pinned(kept.number)
+        pinned = False
+        with contextlib.suppress(lmdb.Error):
+            pinned = self._index.is_pinned(kept.number)
         self._eviction.add(kept.number, kept.held_bytes, fingerprint, kept=pinned)
 
     def _place(self, stored: Stored, body: Body, arrived: Span) -> None:
@@ -329,23 +330,26 @@ class Cache:
             _log.warning("response not updated", key=key, reason=str(error))
             return False
 
-    async def make_room(self, size: int) -> None:
-        """Evicts what must go for ``size`` more bytes.
+    async def make_room(self) -> None:
+        """Evicts what must go.
 
         Raises:
             StorageFull: what is pinned leaves no room.
         """
-        if not await self._make_room(size):
+        if not await self._make_room():
             raise StorageFull(where="the cache: what placement asks for takes its whole budget")
 
-    async def _make_room(self, size: int) -> bool:
-        size += self._soon
-        surplus = self._eviction.total + size - self.disk_budget
+    async def _make_room(self) -> bool:
+        """Evicts what must go for what is being stored; whether there is room for that."""
+        if self._soon and self._eviction.total + self._soon > self.disk_budget:
+            # What is being stored already can leave once it is.
+            await self._index.write(lambda _: None)
+        surplus = self._eviction.total + self._soon - self.disk_budget
         if surplus > 0:
             victims = self._eviction.victims(surplus, self._index.is_pinned)
             self.evictions += len(victims)
             await self._remove(victims)
-        return self._eviction.total + size <= self.disk_budget
+        return self._eviction.total + self._soon <= self.disk_budget
 
     # Forgetting.
 
@@ -367,12 +371,7 @@ class Cache:
             self._eviction.remove(number)
             self.memory.remove(number)
         if gone:
-            await asyncio.to_thread(self._unlink_files, gone)
-
-    def _unlink_files(self, numbers: Iterable[int]) -> None:
-        for number in numbers:
-            with contextlib.suppress(OSError):
-                file_of(self._objects, number).unlink(missing_ok=True)
+            await asyncio.to_thread(unlink_files, self._objects, gone)
 
     async def pin(self, keys: Iterable[str]) -> None:
         """Makes ``keys``, and no others, the ones that are never evicted.
