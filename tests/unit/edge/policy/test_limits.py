@@ -84,3 +84,12 @@ def test_connections_of_one_client_are_counted() -> None:
     counts.left("a")
     assert counts.admits("a")
     assert counts.open == 2
+
+
+def test_an_admission_that_is_taken_back_may_be_used_once_more() -> None:
+    rate = RequestRate(0.001, 2)
+    assert [rate.admits("a", 1.0) for _ in range(3)] == [True, True, False]
+
+    rate.take_back("a")
+
+    assert [rate.admits("a", 1.0) for _ in range(2)] == [True, False]
