@@ -280,9 +280,11 @@ async def test_both_lanes_give_the_same_bytes_for_what_is_missing(
                 request(f"/missing/{kind}/{next(numbers)}", *fields) * times
                 for kind, fields, times in wanted
             )
+            # Whether the first answer is stored when the second is asked for is chance.
+            once = all(times == 1 for _, _, times in wanted)
             one, other = await asyncio.gather(
-                told(express, cut(whole, places), fwd=True),
-                told(plain, cut(whole, places), fwd=True),
+                told(express, cut(whole, places), fwd=once),
+                told(plain, cut(whole, places), fwd=once),
             )
             assert one == other
 
@@ -298,6 +300,7 @@ async def test_both_lanes_give_the_same_bytes_for_what_is_missing(
         for kind in MISSING:
             # Some leave no connection to spare.
             await compare([("fresh", [], 1)], [])
+            await compare([(kind, [], 1)], [])
             await compare([(kind, [], 2)], [])
         await asyncio.to_thread(check)
     assert len(taken) > 50, "hardly any was answered as it came"
