@@ -161,10 +161,8 @@ class _Worker:
         clock: Clock,
     ) -> None:
         settings = self._settings = spec.settings
-        self._spec = spec
+        self._spec, self._siblings, self._clock = spec, siblings, clock
         self._cache, self._pool, self._fetches = cache, pool, fetches
-        self._siblings = siblings
-        self._clock = clock
         self._registry: CollectorRegistry = new_registry()
         self._counters = Counters(self._registry, self._readings)
         self._others: list[Totals] = []
@@ -206,6 +204,7 @@ class _Worker:
             watched=self._prefetch.watched,
             tokens=tokens,
             rate=rate,
+            siblings=siblings,
         )
         self._agent = self._filling(siblings)
         host = settings.admin.host if settings.admin is not None else None

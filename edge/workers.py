@@ -86,6 +86,21 @@ class YieldingCache(Cache):
         finally:
             self._storing -= 1
 
+    def commit_soon(
+        self, key: str, stored: Stored, body: Body, done: Callable[[Stored | None], None]
+    ) -> None:
+        """As ``Cache.commit_soon``; nothing is kept once it has given way."""
+        if self._yielded:
+            done(None)
+            return
+        self._storing += 1
+
+        def counted(kept: Stored | None) -> None:
+            self._storing -= 1
+            done(kept)
+
+        super().commit_soon(key, stored, body, counted)
+
 
 class Duties:
     """What one process of a number does besides answering, until it yields to another or stops."""

@@ -1,5 +1,6 @@
 """HTTP dates: the form that is sent and the three that must be read (RFC 9110 §5.6.7)."""
 
+import functools
 import re
 from datetime import UTC, datetime
 from typing import Final
@@ -20,6 +21,7 @@ _FORMS: Final = tuple(
     )
 )
 _LONGEST: Final = len("Wednesday, 06-Nov-94 08:49:37 GMT")
+_FIXED: Final = len("Sun, 06 Nov 1994 08:49:37 GMT")
 
 
 def format_http_date(seconds: float) -> str:
@@ -41,6 +43,12 @@ def parse_http_date(field: str, *, now: float) -> int | None:
     text = field.strip(" \t")
     if len(text) > _LONGEST:
         return None
+    # Only a year of two digits depends on the time.
+    return _parse(text, now if len(text) > _FIXED and "-" in text else 0.0)
+
+
+@functools.lru_cache(4096)
+def _parse(text: str, now: float) -> int | None:
     match = next((found for form in _FORMS if (found := form.fullmatch(text))), None)
     if match is None:
         return None

@@ -23,7 +23,7 @@ def parse_targeted(lines: Iterable[str]) -> CacheControl | None:
         is no Dictionary (RFC 9651 §3.2), or has more than ``LONGEST_FIELD`` characters.
     """
     text = ", ".join(lines)
-    if len(text) > LONGEST_FIELD:
+    if not text or len(text) > LONGEST_FIELD:
         return None
     try:
         members = http_sf.parse(text.encode("ascii"), tltype="dictionary")

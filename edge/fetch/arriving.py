@@ -9,6 +9,9 @@ from edge.policy.coverage import Span
 from edge.policy.stored import Stored
 from edge.store import SLICE, Body
 
+LOOK_AHEAD = 16 * 1024 * 1024
+"""Bytes that a viewer waits for to arrive rather than ask for a range of its own."""
+
 
 class Arriving:
     """Bytes on their way into the cache. Whoever joins leaves; the last to leave closes them.
@@ -36,7 +39,8 @@ class Arriving:
         self._error: NearcastError | None = None
         self._spill: Spill | None = None
         self._done = False
-        self._changed = asyncio.Event()
+        self._changed: asyncio.Event | None = None
+        """Made when somebody waits for it."""
         self._progress = asyncio.Event()
         self._reading: dict[object, int] = {}
         """Where each reader is."""
@@ -58,6 +62,15 @@ class Arriving:
         first, last = self.span
         return first <= start and (last is None or start < last)
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it brings all of the representation."""
+        return self.span[0] == 0 and self.span[1] in {None, self.size}
+
+    def is_near(self, start: int | None) -> bool:
+        """Whether the byte at ``start`` is here or comes soon; None is that of a suffix."""
+        return start is not None and self.covers(start) and start - self.position < LOOK_AHEAD
+
     def brings(self, spans: Iterable[Span]) -> bool:
         """Whether all of ``spans`` is among what it brings."""
         first, last = self.span
@@ -77,7 +90,7 @@ class Arriving:
     async def settled(self) -> None:
         """Waits until it is stored, or has failed."""
         while not self._done:
-            await self._changed.wait()
+            await self._change()
 
     @property
     def position(self) -> int:
@@ -91,7 +104,7 @@ class Arriving:
             NearcastError: it does not come, or not as it should.
         """
         while not self._done:
-            await self._changed.wait()
+            await self._change()
         self._raise_failure()
 
     async def read(self, start: int, stop: int | None) -> AsyncGenerator[bytes, None]:
@@ -109,7 +122,7 @@ class Arriving:
                     self._raise_failure()
                     if self._done:
                         return
-                    await self._changed.wait()
+                    await self._change()
                     continue
                 start += len(data)
                 self._reading[reader] = start
@@ -165,8 +178,15 @@ class Arriving:
             raise self._error
 
     def _tell(self) -> None:
-        changed, self._changed = self._changed, asyncio.Event()
-        changed.set()
+        changed, self._changed = self._changed, None
+        if changed is not None:
+            changed.set()
+
+    async def _change(self) -> None:
+        """Waits until it is further, or over."""
+        if self._changed is None:
+            self._changed = asyncio.Event()
+        await self._changed.wait()
 
     def grew(self) -> None:
         """Says that there are more bytes."""

@@ -15,8 +15,9 @@ import h11
 
 from common.http.fields import Pairs
 from edge.fetch.errors import UpstreamBroke, UpstreamSlow, UpstreamUnreachable
+from edge.fetch.stream import Stream
 from edge.fetch.wire import Endpoint, Head, UpstreamRequest, outgoing, plain_request
-from edge.policy.plain_responses import read_plain_response
+from edge.policy.plain_responses import PlainResponse, read_plain_response
 
 LONGEST_HEAD = 64 * 1024
 """Bytes of a response's head."""
@@ -45,11 +46,8 @@ class Timeouts:
 class Connection:
     """A connection, used by one request at a time."""
 
-    def __init__(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, timeouts: Timeouts
-    ) -> None:
-        self._reader = reader
-        self._writer = writer
+    def __init__(self, stream: Stream, timeouts: Timeouts) -> None:
+        self._stream = stream
         self._timeouts = timeouts
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=LONGEST_HEAD)
         self._left: int | None = None
@@ -79,49 +77,72 @@ class Connection:
             raise UpstreamUnreachable(reason="it is asked over TLS, which is not set up")
         try:
             async with asyncio.timeout(timeouts.connect):
-                if endpoint.unix_socket is not None:
-                    streams = await asyncio.open_unix_connection(
-                        str(endpoint.unix_socket), limit=PIECE
-                    )
-                else:
-                    streams = await asyncio.open_connection(
-                        endpoint.host,
-                        endpoint.port,
-                        ssl=tls,
-                        server_hostname=endpoint.host if tls is not None else None,
-                        limit=PIECE,
-                    )
+                return cls(await Stream.open(endpoint, tls), timeouts)
         except TimeoutError as error:
             raise UpstreamUnreachable(reason="it does not take connections in time") from error
         except (OSError, ssl.SSLError) as error:
             raise UpstreamUnreachable(reason=str(error) or type(error).__name__) from error
-        return cls(*streams, timeouts)
 
     @property
     def idle(self) -> bool:
         """Whether it can take a request: nothing was heard that nobody asked for."""
-        closed = self._writer.is_closing() or self._reader.at_eof()
-        # There is no other way to see what waits to be read without waiting for it.
-        buffered = self._reader._buffer  # type: ignore[attr-defined]  # noqa: SLF001 - as above
-        return not closed and not buffered
+        return self._stream.is_open and not self._stream.held
 
-    async def start(self, request: UpstreamRequest, interim: Interim | None) -> Head:
+    def send_plain(self, plain: bytes, heard: Callable[[], None]) -> None:
+        """Sends a plain GET; ``heard`` is called once, when anything of its response is there.
+
+        Then ``whole`` takes the response, or ``start`` goes on.
+        """
+        self.heard = False
+        self._stream.heard = heard
+        self._stream.write(plain)
+
+    def whole(self) -> PlainResponse | None:
+        """The response to what ``send_plain`` sent, if all that is there is all of it."""
+        found = read_plain_response(self._stream.peek())
+        if found is None or found.end + found.length != self._stream.held:
+            return None
+        return found
+
+    def seen(self, found: PlainResponse) -> bytes:
+        """The content of the response that ``whole`` has found, which stays."""
+        return self._stream.peek()[found.end :]
+
+    def take_whole(self, found: PlainResponse) -> bytes:
+        """The content of the response that ``whole`` has found; another request may be sent."""
+        self.used = True
+        return self._stream.take(found.end + found.length)[found.end :]
+
+    async def start(
+        self, request: UpstreamRequest, interim: Interim | None, sent_at: float | None = None
+    ) -> Head:
         """Sends a request, and waits for the head of its response.
+
+        Args:
+            request: what to send.
+            interim: is called with each interim response.
+            sent_at: when ``send_plain`` has sent it, by the event loop's clock, if it has.
 
         Raises:
             UpstreamSlow: it does not come in time.
             UpstreamBroke: it is malformed, or the connection ends.
         """
         self.heard = False
+        within = self._timeouts.first_byte
+        if sent_at is not None:
+            self._stream.heard = None
+            within -= asyncio.get_running_loop().time() - sent_at
+            return await self._read_plain(request, interim, within)
         plain = plain_request(request)
         if plain is not None:
-            return await self._start_plain(request, plain, interim)
+            self._stream.write(plain)
+            return await self._read_plain(request, interim, within)
         head = outgoing(request)
         expects = any(name.lower() == "expect" for name, _ in request.fields)
         try:
-            self._writer.write(self._http.send(head) or b"")
+            self._stream.write(self._http.send(head) or b"")
             if request.body is None:
-                self._writer.write(self._http.send(h11.EndOfMessage()) or b"")
+                self._stream.write(self._http.send(h11.EndOfMessage()) or b"")
             else:
                 self._sending = asyncio.create_task(self._send_body(request.body, wait=expects))
             return await self._read_head(request, interim)
@@ -130,16 +151,11 @@ class Connection:
         except h11.LocalProtocolError as error:
             raise UpstreamBroke(key=request.target, reason=f"cannot be asked: {error}") from error
 
-    async def _start_plain(
-        self, request: UpstreamRequest, plain: bytes, interim: Interim | None
+    async def _read_plain(
+        self, request: UpstreamRequest, interim: Interim | None, within: float
     ) -> Head:
-        """Sends ``request``, which is ``plain`` on the wire."""
-        self._writer.write(plain)
-        try:
-            async with asyncio.timeout(self._timeouts.first_byte):
-                data = await self._read(request.target)
-        except TimeoutError as error:
-            raise UpstreamSlow from error
+        """The head of the response to ``request``, which was sent as a plain GET."""
+        data = await self._read_in_time(request.target, PIECE, within)
         found = read_plain_response(data)
         if found is not None:
             stop = found.end + found.length
@@ -160,20 +176,19 @@ class Connection:
                 async with asyncio.timeout(CONTINUE_WITHIN):
                     await self._continue.wait()
         async for piece in body:
-            # uvloop raises RuntimeError for a write to what was closed while content was awaited.
-            if self._http.our_state is not h11.SEND_BODY or self._writer.is_closing():
+            if self._http.our_state is not h11.SEND_BODY or not self._stream.is_writable:
                 return
-            self._writer.write(self._http.send(h11.Data(data=piece)) or b"")
+            self._stream.write(self._http.send(h11.Data(data=piece)) or b"")
             try:
                 async with asyncio.timeout(self._timeouts.stall):
-                    await self._writer.drain()
+                    await self._stream.drain()
             except TimeoutError as error:
                 raise UpstreamSlow from error
             except OSError:
                 # A server may answer and hang up before it has read everything: reading tells.
                 return
         if self._http.our_state is h11.SEND_BODY:
-            self._writer.write(self._http.send(h11.EndOfMessage()) or b"")
+            self._stream.write(self._http.send(h11.EndOfMessage()) or b"")
 
     async def _read_head(self, request: UpstreamRequest, interim: Interim | None) -> Head:
         for _ in range(MOST_INTERIM + 1):
@@ -231,10 +246,18 @@ class Connection:
             self._http.receive_data(await self._read(target))
         return event
 
-    async def _read(self, target: str, most: int = PIECE) -> bytes:
-        """What comes next; nothing at the connection's end."""
+    async def _read_in_time(self, target: str, most: int, within: float) -> bytes:
         try:
-            data = await self._reader.read(most)
+            return await self._read(target, most, within)
+        except TimeoutError as error:
+            raise UpstreamSlow from error
+
+    async def _read(self, target: str, most: int = PIECE, within: float | None = None) -> bytes:
+        """What comes next, ``within`` seconds; nothing at the connection's end."""
+        try:
+            data = await self._stream.read(most, within)
+        except TimeoutError:
+            raise
         except OSError as error:
             raise UpstreamBroke(key=target, reason=str(error) or "it hung up") from error
         self.heard = self.heard or bool(data)
@@ -256,11 +279,7 @@ class Connection:
             left = self._left = left - len(first)
             yield first
         while left:
-            try:
-                async with asyncio.timeout(self._timeouts.stall):
-                    data = await self._read(target, min(PIECE, left))
-            except TimeoutError as error:
-                raise UpstreamSlow from error
+            data = await self._read_in_time(target, min(PIECE, left), self._timeouts.stall)
             if not data:
                 raise UpstreamBroke(key=target, reason=f"it ends {left} bytes too early")
             left = self._left = left - len(data)
@@ -307,8 +326,7 @@ class Connection:
 
     def close(self) -> None:
         """Closes it."""
-        if not self._writer.is_closing():
-            self._writer.close()
+        self._stream.close()
 
 
 def _pairs(headers: h11._headers.Headers) -> Pairs:

@@ -7,7 +7,7 @@ written by a task of its own, so no viewer who leaves or lingers harms another.
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Coroutine
 from contextlib import AsyncExitStack
 
 import msgspec
@@ -17,6 +17,7 @@ from common.errors import NearcastError
 from common.http.digests import repr_sha256
 from common.http.fields import Fields
 from edge.fetch.arriving import Arriving
+from edge.fetch.begun import Begun
 from edge.fetch.errors import UpstreamBroke
 from edge.fetch.filling import Resumed, fill
 from edge.fetch.flights import FlightKey, Flights, Shared
@@ -31,7 +32,7 @@ from edge.fetch.outcomes import (
 )
 from edge.fetch.pool import Exchange
 from edge.fetch.upstream import Upstream, response_of
-from edge.policy.messages import Response
+from edge.policy.messages import Request, Response
 from edge.policy.partial import read_content_range, same_representation
 from edge.policy.storing import Storing, judge_storing
 from edge.policy.updating import freshen
@@ -40,8 +41,6 @@ from edge.store import Cache
 
 MOST_FETCHES = 512
 """Responses that arrive for the cache at the same time."""
-LOOK_AHEAD = 16 * 1024 * 1024
-"""Bytes that a viewer waits for to arrive rather than ask for a range of its own."""
 
 
 class Fetches:
@@ -57,24 +56,39 @@ class Fetches:
         negative: float = 0.0,
     ) -> None:
         """Fetches into ``cache`` from ``upstream``; the rest is as in ``freshness.lifetime``."""
-        self._cache = cache
-        self._upstream = upstream
-        self._clock = clock
+        self.cache = cache
+        self.upstream = upstream
+        self.clock = clock
         self.guesses = {"heuristic": heuristic, "negative": negative}
         self.flights = Flights()
         self.arriving: dict[str, list[Arriving]] = {}
         """What is on its way into the cache, by key."""
+        self.begun: set[Begun] = set()
+        """What has been sent and nobody waits for."""
+        self.looking: asyncio.TimerHandle | None = None
+        """The next look at that."""
         self._tasks: set[asyncio.Task[None]] = set()
         self.memory = Memory(clock)
 
     def __len__(self) -> int:
         return len(self._tasks)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether no more may be on its way into the cache."""
+        return len(self._tasks) >= MOST_FETCHES or len(self.arriving) >= MOST_FETCHES
+
     async def settled(self, key: str) -> None:
         """Waits until what has come whole is stored: it is newer than what the cache has."""
         for arriving in tuple(self.arriving.get(key, ())):
             if arriving.settles:
                 await arriving.settled()
+
+    def spawn(self, work: Coroutine[None, None, None]) -> None:
+        """Does ``work`` in the background."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def invalidate(self, key: str) -> None:
         """Forgets what is stored under ``key``, and keeps nothing that was asked for before.
@@ -83,16 +97,26 @@ class Fetches:
             NearcastError: the index cannot be written.
         """
         self.memory.count_change(key)
-        await self._cache.forget(key)
+        await self.cache.forget(key)
 
-    async def obtain(self, ask: Ask) -> Outcome:
+    async def obtain(self, ask: Ask, begun: Begun | None = None) -> Outcome:
         """What is wanted, from upstream: from a request that is under way, or a new one.
+
+        Args:
+            ask: what is wanted.
+            begun: a request for just that, if the asker's own has been sent already.
 
         Raises:
             NearcastError: it cannot be had.
         """
-        if ask.alone:
-            return await self._ask_upstream(ask)
+        if begun is not None and not ask.alone and begun.resume():
+            sending = self._ask_upstream(ask, begun)
+            return await self.flights.lead(ask, begun.flight, sending)
+        outcome = None if ask.alone else await self._with_others(ask)
+        return outcome or await self._ask_upstream(ask)
+
+    async def _with_others(self, ask: Ask) -> Outcome | None:
+        """What comes of the one request for all who want the same; None for who has to ask."""
         for _ in range(3):
             arriving = self._join(ask)
             if arriving is not None and arriving.settles:
@@ -100,31 +124,32 @@ class Fetches:
                 return Settled()
             if arriving is not None and not ask.reload:
                 return Coming(arriving.enter(), collapsed=True)
-            flight_key = self._flight_key(ask)
+            flight_key = self.flight_key(ask.key, ask.range, ask.request)
             flight = self.flights.get(flight_key)
             if flight is None:
-                return await self.flights.lead(ask, flight_key, self._ask_upstream)
-            shared = await asyncio.shield(flight)
+                flight = self.flights.begin(flight_key)
+                return await self.flights.lead(ask, flight, self._ask_upstream(ask))
+            shared = await flight.landed()
             if shared is None:
                 break
             outcome = self._taken(ask, shared)
             if outcome is not None:
                 return outcome
-        return await self._ask_upstream(ask)
+        return None
 
-    def _flight_key(self, ask: Ask) -> FlightKey:
-        names = self.memory.vary(ask.key)
-        selecting = selecting_fields(names, ask.request.fields)
+    def flight_key(self, key: str, span: str | None, request: Request) -> FlightKey:
+        """What requests have in common that are answered with one response."""
+        selecting = selecting_fields(self.memory.vary(key), request.fields)
         # Whoever asks after a purge does not want what was asked for before it.
-        return (ask.key, ask.range, selecting, self._cache.purges.sequence)
+        return (key, span, selecting, self.cache.purges.sequence)
 
     async def joined(self, ask: Ask) -> Coming | None:
         """What another's request brings, if this one may have it too; never asks upstream."""
-        flight = self.flights.get(self._flight_key(ask))
+        flight = self.flights.get(self.flight_key(ask.key, ask.range, ask.request))
         if flight is None:
             return None
         try:
-            shared = await asyncio.shield(flight)
+            shared = await flight.landed()
         except NearcastError:
             return None
         outcome = self._taken(ask, shared) if shared is not None else None
@@ -150,28 +175,23 @@ class Fetches:
             if arriving.done or arriving.spilled:
                 # It is in the cache, where whoever asks has looked, or it has failed.
                 continue
-            if self._cache.purges.take(ask.key, arriving.stored):
+            if self.cache.purges.take(ask.key, arriving.stored):
                 continue
             if not Storing(arriving.stored).shared and not arriving.settles:
                 continue
-            if ask.range is None:
-                if arriving.span[0] == 0 and arriving.span[1] in {None, arriving.size}:
-                    return arriving
-            elif (
-                ask.start is not None
-                and arriving.covers(ask.start)
-                and ask.start - arriving.position < LOOK_AHEAD
-            ):
+            if arriving.is_whole if ask.range is None else arriving.is_near(ask.start):
                 return arriving
         return None
 
-    async def _ask_upstream(self, ask: Ask) -> Outcome:
-        sequence = self._cache.purges.sequence
-        requested_at = self._clock.now()
-        ask = dataclasses.replace(ask, changes=self.memory.changes(ask.key))
+    async def _ask_upstream(self, ask: Ask, begun: Begun | None = None) -> Outcome:
+        sequence = self.cache.purges.sequence if begun is None else begun.sequence
+        requested_at = self.clock.now() if begun is None else begun.requested_at
+        changes = self.memory.changes(ask.key) if begun is None else begun.changes
+        ask = dataclasses.replace(ask, changes=changes)
+        sent = None if begun is None else begun.sent
         async with AsyncExitStack() as stack:
-            exchange = await stack.enter_async_context(self._upstream.send(ask))
-            response = response_of(exchange, requested_at, self._clock.now())
+            exchange = await stack.enter_async_context(self.upstream.send(ask, sent=sent))
+            response = response_of(exchange.head, requested_at, self.clock.now())
             again = await self._decide(ask, response, exchange, stack, sequence)
             if not isinstance(again, Ask):
                 return again
@@ -187,12 +207,12 @@ class Fetches:
         Raises:
             NearcastError: there is none.
         """
-        sequence = self._cache.purges.sequence
-        requested_at = self._clock.now()
+        sequence = self.cache.purges.sequence
+        requested_at = self.clock.now()
         ask = dataclasses.replace(ask, changes=self.memory.changes(ask.key))
         async with AsyncExitStack() as stack:
-            exchange = await stack.enter_async_context(self._upstream.send(ask, body, length))
-            response = response_of(exchange, requested_at, self._clock.now())
+            exchange = await stack.enter_async_context(self.upstream.send(ask, body, length))
+            response = response_of(exchange.head, requested_at, self.clock.now())
             storing = judge_storing(ask.request, response, sequence=sequence, **self.guesses)
             told = response.length_to(ask.request.method)
             if told is None or not self._keeps(ask, storing, told):
@@ -239,7 +259,7 @@ class Fetches:
         assert storing.stored is not None
         told = repr_sha256(response.fields.lines("repr-digest"))
         sha256 = ask.sha256 or told or b""
-        number, body = await self._cache.new_body(digested=bool(sha256))
+        number, body = await self.cache.new_body(digested=bool(sha256))
         stored = msgspec.structs.replace(
             storing.stored, number=number, size=length or 0, sha256=sha256
         )
@@ -249,13 +269,13 @@ class Fetches:
     def _keeps(self, ask: Ask, storing: Storing, length: int | None) -> bool:
         if storing.stored is None:
             return False
-        if len(self._tasks) >= MOST_FETCHES:
+        if self.is_full:
             # Viewers are served all the same, past the cache.
             return False
         if length is None and self.memory.is_unshared(ask.key):
             # It may be the one that had no end.
             return False
-        return bool(ask.sha256) or self._cache.admits(ask.key, length or 0)
+        return bool(ask.sha256) or self.cache.admits(ask.key, length or 0)
 
     async def _validated(self, ask: Ask, response: Response, sequence: int) -> Outcome | Ask:
         assert ask.stale is not None
@@ -263,7 +283,7 @@ class Fetches:
         if update.stored is None:
             # It speaks of something else, or forbids to keep what it speaks of: get that whole.
             return dataclasses.replace(ask, stale=None)
-        await self._cache.update(ask.key, update.stored)
+        await self.cache.update(ask.key, update.stored)
         return Validated(update.stored)
 
     async def _partial(
@@ -294,7 +314,7 @@ class Fetches:
         if ask.grow is not None:
             if not same_representation(ask.grow, stored):
                 raise UpstreamBroke(key=ask.key, reason="it sends parts of different objects")
-            body = await self._cache.body_of(ask.grow)
+            body = await self.cache.body_of(ask.grow)
             # The fields of the new part hold for all of them (RFC 9111 §3.4).
             update = freshen(
                 ask.grow,
@@ -305,7 +325,7 @@ class Fetches:
             )
             stored = update.stored or ask.grow
         else:
-            number, body = await self._cache.new_body()
+            number, body = await self.cache.new_body()
             stored = msgspec.structs.replace(stored, number=number)
         arriving = Arriving(stored, told.size, (told.start, told.stop), body)
         return self._fill(ask, storing, arriving, exchange, stack)
@@ -328,7 +348,7 @@ class Fetches:
             again = dataclasses.replace(
                 ask, range=asked, grow=arriving.stored, stale=None, interim=None
             )
-            more = await held.enter_async_context(self._upstream.send(again))
+            more = await held.enter_async_context(self.upstream.send(again))
             fields = Fields(more.head.fields)
             if more.head.status != 206 or fields.get("etag") != arriving.stored.field("etag"):
                 return None
@@ -337,14 +357,14 @@ class Fetches:
         coming = Coming(arriving.enter(), collapsed=False, unshared=storing.unshared)
         task = asyncio.create_task(
             fill(
-                self._cache,
+                self.cache,
                 ask.key,
                 arriving,
                 stack.pop_all(),
                 exchange.pieces(),
                 resume,
                 lambda: self.memory.changes(ask.key) == ask.changes,
-                largest=self._cache.largest,
+                largest=self.cache.largest,
             )
         )
         self._tasks.add(task)
@@ -353,17 +373,25 @@ class Fetches:
 
     def _ended(self, key: str, arriving: Arriving, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
+        self.left(key, arriving)
+        if arriving.kept is None and (arriving.size is None or arriving.spilled):
+            # It is too large, or broke: the next one is passed through.
+            self.memory.set_shared(key, shared=False)
+
+    def left(self, key: str, arriving: Arriving) -> None:
+        """Takes note that ``arriving`` is on its way no more."""
         others = self.arriving.get(key)
         if others is not None and arriving in others:
             others.remove(arriving)
             if not others:
                 del self.arriving[key]
-        if arriving.kept is None and (arriving.size is None or arriving.spilled):
-            # It is too large, or broke: the next one is passed through.
-            self.memory.set_shared(key, shared=False)
 
     async def close(self) -> None:
         """Ends all that is under way."""
+        for begun in tuple(self.begun):
+            begun.give_up()
+        if self.looking is not None:
+            self.looking.cancel()
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -6,13 +6,14 @@ from contextlib import AbstractAsyncContextManager
 
 from common.http import format_http_date
 from common.http.fields import Fields, Pairs
-from edge.fetch.origins import Origins
+from edge.fetch.origins import Origins, PlainRequests
 from edge.fetch.outcomes import Ask
-from edge.fetch.pool import Exchange
-from edge.fetch.wire import Endpoint, UpstreamRequest
+from edge.fetch.pool import Exchange, Sent
+from edge.fetch.wire import Endpoint, Head, UpstreamRequest
 from edge.policy.forwarding import end_to_end, request_fields
-from edge.policy.messages import Response
+from edge.policy.messages import Request, Response
 from edge.policy.partial import strong_validator
+from edge.policy.plain_responses import PlainResponse
 from edge.policy.updating import validation_fields
 
 CONDITIONS = ("if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "if-range")
@@ -49,22 +50,68 @@ class Upstream:
         self._shield = shield
 
     def send(
-        self, ask: Ask, body: AsyncIterable[bytes] | None = None, length: int | None = None
+        self,
+        ask: Ask,
+        body: AsyncIterable[bytes] | None = None,
+        length: int | None = None,
+        *,
+        sent: Sent | None = None,
     ) -> AbstractAsyncContextManager[Exchange]:
-        """Sends what ``ask`` wants, with the content ``body`` of ``length`` bytes, None unknown.
+        """Sends what ``ask`` wants.
+
+        Args:
+            ask: that.
+            body: its content.
+            length: bytes of that; None when unknown.
+            sent: the first attempt, where ``send_now`` has made it.
 
         Raises:
             NearcastError: on entering, there is no response.
         """
-        fields = (*self._fields(ask).pairs,)
-        request = UpstreamRequest(ask.request.method, ask.request.target, fields, body, length)
-        shield = None
-        if self._shield is not None and ask.request.method in {"GET", "HEAD"}:
-            shield = self._shield(ask.key, ask.request.fields)
+        shield = self._shield_of(ask.request, ask.key)
+        request = self._request(ask, shield, body, length)
+        return self._origins.request(request, interim=ask.interim, shield=shield, sent=sent)
+
+    def send_now(
+        self, request: Request, key: str, plain: PlainRequests, heard: Callable[[], None]
+    ) -> Sent | None:
+        """Sends ``request``, a plain GET, as ``Origins.send_now``.
+
+        Args:
+            request: that.
+            key: its cache key.
+            plain: what is remembered of requests with the same fields, host and scheme.
+            heard: is called once, when anything of the response is there.
+        """
+        shield = self._shield_of(request, key)
+        return self._origins.send_now(
+            lambda: self._request(Ask(request, key), shield), request.target, plain, heard, shield
+        )
+
+    def take(self, sent: Sent, found: PlainResponse) -> bytes:
+        """The content of a response that is no failure, as ``Pool.take``."""
+        return self._origins.take(sent, found)
+
+    def give_up(self, sent: Sent) -> None:
+        """Ends it, as ``Pool.give_up``."""
+        self._origins.give_up(sent)
+
+    def _shield_of(self, request: Request, key: str) -> Endpoint | None:
+        if self._shield is None or request.method not in {"GET", "HEAD"}:
+            return None
+        return self._shield(key, request.fields)
+
+    def _request(
+        self,
+        ask: Ask,
+        shield: Endpoint | None,
+        body: AsyncIterable[bytes] | None = None,
+        length: int | None = None,
+    ) -> UpstreamRequest:
+        fields = self._fields(ask).pairs
         if shield is not None:
-            host = ("Host", ask.request.host)
-            request = dataclasses.replace(request, fields=(host, *fields))
-        return self._origins.request(request, interim=ask.interim, shield=shield)
+            fields = (("Host", ask.request.host), *fields)
+        return UpstreamRequest(ask.request.method, ask.request.target, fields, body, length)
 
     def _fields(self, ask: Ask) -> Fields:
         asked = ask.request
@@ -84,9 +131,8 @@ class Upstream:
         return fields.with_replaced(*added)
 
 
-def response_of(exchange: Exchange, requested_at: float, received_at: float) -> Response:
+def response_of(head: Head | PlainResponse, requested_at: float, received_at: float) -> Response:
     """The head of a response, the fields of this hop gone; times are POSIX seconds."""
-    head = exchange.head
     fields = end_to_end(Fields(head.fields))
     if "date" not in fields:
         # RFC 9110 §6.6.1: whoever stores or passes on a response without Date adds one.

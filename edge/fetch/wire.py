@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import AsyncIterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -28,6 +28,15 @@ class Endpoint:
     """Path before every target, without a slash at its end."""
     unix_socket: Path | None = None
     """In place of host and port."""
+    _hash: int = field(init=False, repr=False, compare=False)
+    """Reckoned once: what is known of endpoints is looked up for every request."""
+
+    def __post_init__(self) -> None:
+        parts = (self.scheme, self.host, self.port, self.prefix, self.unix_socket)
+        object.__setattr__(self, "_hash", hash(parts))
+
+    def __hash__(self) -> int:
+        return self._hash
 
     @classmethod
     def of(cls, url: str) -> "Endpoint":

@@ -4,6 +4,7 @@ Everything that a client chose is written in printable ASCII, and what is not is
 byte by byte: no request can begin a line of its own or move a terminal's cursor.
 """
 
+import functools
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -137,7 +138,7 @@ class JsonLines:
         """From status to cache_status."""
         return (
             f'"status":{status},"sent":{sent},'
-            f'"cache_result":"{cache_result}","cache_status":{_json(_public(cache_status))},'
+            f'"cache_result":"{cache_result}","cache_status":{_public_json(cache_status)},'
         )
 
     def viewer(self, referrer: str | None, user_agent: str | None, received: int) -> str:
@@ -221,6 +222,12 @@ def render(lines: LineFormat, record: AccessRecord) -> str:
 
 def _json(text: str) -> str:
     return msgspec.json.encode(_safe(text)).decode()
+
+
+@functools.lru_cache(1024)
+def _public_json(text: str) -> str:
+    """``text`` as JSON without credentials; for what is the same in many lines."""
+    return _json(_public(text))
 
 
 def _public(text: str) -> str:

@@ -68,6 +68,10 @@ class Eviction:
     def __contains__(self, number: int) -> bool:
         return number in self._sizes
 
+    def is_small(self, size: int) -> bool:
+        """Whether an object of ``size`` bytes is worth its room however full the cache is."""
+        return size * LARGE_SHARE <= self._budget and size * LARGEST_SHARE <= self._budget
+
     def admits(self, size: int, fingerprint: int) -> bool:
         """Whether an object of ``size`` bytes is worth the room it takes.
 

@@ -25,6 +25,8 @@ NOT_STORED = frozenset(
     {"proxy-authenticate", "proxy-authentication-info", "proxy-authorization", "age"}
 )
 """Besides hop-by-hop fields (RFC 9111 §3.1); Age is reckoned anew."""
+_NEVER_STORED = NOT_STORED | {"content-length", "content-range"}
+"""Those, and what is told anew of each answer."""
 _UNKEYED = frozenset(
     {
         *("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-port", "x-host"),
@@ -110,5 +112,5 @@ def stored_fields(fields: Fields, unshared: frozenset[str]) -> Pairs:
         fields: end to end.
         unshared: lower-case names that ``no-cache="…"`` and ``private="…"`` list.
     """
-    dropped = NOT_STORED | unshared | {"content-length", "content-range"}
-    return fields.without(dropped).pairs
+    dropped = _NEVER_STORED | unshared if unshared else _NEVER_STORED
+    return tuple(pair for pair in fields.pairs if pair[0].lower() not in dropped)

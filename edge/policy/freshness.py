@@ -37,6 +37,13 @@ def lifetime(response: Response, *, heuristic: float = 0.0, negative: float = 0.
         negative: seconds that a 404 or 410 is fresh for when the origin tells nothing.
     """
     control, targeted = governing(response.fields)
+    return lifetime_under(control, response, heuristic, negative, targeted=targeted)
+
+
+def lifetime_under(
+    control: CacheControl, response: Response, heuristic: float, negative: float, *, targeted: bool
+) -> float | None:
+    """As ``lifetime``, with what ``governing`` answers."""
     for directive in ("s-maxage", "max-age"):
         seconds = control.seconds(directive)
         if seconds is not None:
@@ -52,7 +59,8 @@ def lifetime(response: Response, *, heuristic: float = 0.0, negative: float = 0.
 
 def initial_age(response: Response) -> float:
     """Seconds that ``response`` was old when it came (§4.2.3, corrected_initial_age)."""
-    told = parse_age(response.fields.lines("age")) or 0
+    ages = response.fields.lines("age")
+    told = (parse_age(ages) or 0) if ages else 0
     delay = max(0.0, response.received_at - response.requested_at)
     date = date_of(response)
     apparent = max(0.0, response.received_at - date) if date is not None else 0.0

@@ -37,6 +37,10 @@ class Moments(Protocol):
         """Notes it; it never is before what ``get`` said."""
         ...
 
+    def take_back(self, client: str, noted: int, before: int) -> None:
+        """Notes ``before`` instead of ``noted``, where that still stands."""
+        ...
+
 
 class OwnMoments:
     """Those that one process knows of."""
@@ -56,6 +60,10 @@ class OwnMoments:
         self._moments[client] = moment
         if len(self._moments) > MOST_CLIENTS:
             self._moments.popitem(last=False)
+
+    def take_back(self, client: str, noted: int, before: int) -> None:  # noqa: ARG002 - it stands
+        """As ``Moments``."""
+        self._moments[client] = before
 
 
 class RequestRate:
@@ -88,6 +96,11 @@ class RequestRate:
             return False
         self._moments.put(client, full_at)
         return True
+
+    def take_back(self, client: str) -> None:
+        """Says that the request which was admitted last comes to be asked about once more."""
+        full_at = self._moments.get(client)
+        self._moments.take_back(client, full_at, full_at - self._each)
 
 
 class Counts(Protocol):

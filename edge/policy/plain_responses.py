@@ -9,12 +9,15 @@ import re
 from dataclasses import dataclass
 
 from common.http.fields import Pairs
-from edge.policy.recognising import FIELD_LINE, FRAMING
+from edge.policy.recognising import FRAMING
 
 LONGEST_HEAD = 16384
 """Bytes of a response's head; longer ones are not recognised."""
 MOST_FIELDS = 128
-_STATUS = re.compile(rb"HTTP/1\.1 ([2-5][0-9]{2}) ([!-~]+(?: [!-~]+)*)?")
+_STATUS = re.compile(r"HTTP/1\.1 ([2-5][0-9]{2}) ([!-~]+(?: [!-~]+)*)?\r\n", re.ASCII)
+_LINE = re.compile(
+    r"(?<=\n)([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*((?:[!-~]+(?:[ \t]+[!-~]+)*)?)[ \t]*\r\n"
+)
 _LENGTH = re.compile(r"[0-9]{1,15}", re.ASCII)
 _CONTENTLESS = frozenset({204, 205, 304})
 _CONNECTION = FRAMING - {"content-length"}
@@ -38,27 +41,27 @@ def read_plain_response(data: bytes) -> PlainResponse | None:
     end = data.find(b"\r\n\r\n")
     if not 0 <= end <= LONGEST_HEAD:
         return None
-    first, *lines = data[:end].split(b"\r\n")
-    status = _STATUS.fullmatch(first)
-    fields = _read_fields(lines)
-    if status is None or fields is None or int(status[1]) in _CONTENTLESS:
+    text = data[: end + 2].decode("latin-1")
+    status = _STATUS.match(text)
+    if status is None or int(status[1]) in _CONTENTLESS:
         return None
-    lengths = [value for name, value in fields if name.lower() == "content-length"]
-    if len(lengths) != 1 or not _LENGTH.fullmatch(lengths[0]):
+    fields = tuple(_LINE.findall(text, status.end()))
+    # Lines that are in another form are not among them.
+    if not len(fields) == text.count("\n") - 1 <= MOST_FIELDS:
         return None
-    reason = (status[2] or b"").decode()
-    return PlainResponse(int(status[1]), reason, fields, int(lengths[0]), end + 4)
+    names = [name.lower() for name, _ in fields]
+    if names.count("content-length") != 1 or not _suits_the_connection(names, fields):
+        return None
+    length = fields[names.index("content-length")][1]
+    if not _LENGTH.fullmatch(length):
+        return None
+    return PlainResponse(int(status[1]), status[2] or "", fields, int(length), end + 4)
 
 
-def _read_fields(lines: list[bytes]) -> Pairs | None:
-    fields: list[tuple[str, str]] = []
-    for line in lines:
-        match = FIELD_LINE.fullmatch(line)
-        if match is None:
-            return None
-        name, value = match[1].decode(), match[2].decode()
-        lowered = name.lower()
-        if lowered in _CONNECTION and (lowered != "connection" or value.lower() != "keep-alive"):
-            return None
-        fields.append((name, value))
-    return tuple(fields) if len(fields) <= MOST_FIELDS else None
+def _suits_the_connection(names: list[str], fields: Pairs) -> bool:
+    """Whether nothing but that it stays is said of the connection."""
+    return _CONNECTION.isdisjoint(names) or all(
+        name == "connection" and value.lower() == "keep-alive"
+        for name, (_, value) in zip(names, fields, strict=True)
+        if name in _CONNECTION
+    )

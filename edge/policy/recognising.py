@@ -123,6 +123,20 @@ def read_block(block: bytes) -> Block | None:
     )
 
 
+def ends_with_a_request(data: bytes) -> bool:
+    """Whether ``data`` is whole requests without content, as far as that can be told at once."""
+    start = 0
+    while start < len(data):
+        end = head_end(data, start)
+        line = data.find(b"\r\n", start)
+        if end < 0 or read_request_line(data[start:line]) is None:
+            return False
+        if read_block(data[line:end]) is None:
+            return False
+        start = end
+    return True
+
+
 def _keeps_alive(fields: Fields) -> bool:
     return [line.lower() for line in fields.lines("connection")] == ["keep-alive"]
 

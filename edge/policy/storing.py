@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from common.http import CacheControl, parse_cache_control
 from common.http.fields import Fields, Pairs, split_list
 from edge.policy.forwarding import stored_fields
-from edge.policy.freshness import HEURISTIC_STATUSES, governing, initial_age, lifetime
+from edge.policy.freshness import HEURISTIC_STATUSES, governing, initial_age, lifetime_under
 from edge.policy.invalidation import same_origin_target
 from edge.policy.messages import Request, Response
 from edge.policy.stored import Stored
@@ -17,6 +17,8 @@ MOST_TAGS = 256
 LONGEST_TAG = 1024
 _UNDERSTOOD = HEURISTIC_STATUSES | frozenset({302, 303, 307, 400, 401, 403, 416})
 """Statuses whose caching rules this edge follows, for must-understand (§5.2.2.3)."""
+_NEVER_STALE = frozenset({"must-revalidate", "proxy-revalidate", "s-maxage"})
+_TAG_FIELDS = frozenset({"surrogate-key", "cache-tag"})
 _TAGS = re.compile(r"[\s,]+")
 
 
@@ -58,8 +60,8 @@ def judge_storing(
         negative: as ``freshness.lifetime``.
         sequence: the number of the last purge when the request was sent.
     """
-    control, _ = governing(response.fields)
-    fresh = lifetime(response, heuristic=heuristic, negative=negative)
+    control, targeted = governing(response.fields)
+    fresh = lifetime_under(control, response, heuristic, negative, targeted=targeted)
     reason = _forbidden(request, response, control, fresh)
     names = selecting_names(response.fields)
     if not reason and names is None:
@@ -69,9 +71,8 @@ def judge_storing(
         reason = "too-many-tags"
     if reason or names is None or tags is None:
         return Storing(None, reason)
-    unshared = (control.field_names("private") or frozenset()) | (
-        control.field_names("no-cache") or frozenset()
-    )
+    uncached = control.field_names("no-cache")
+    unshared = (control.field_names("private") or frozenset()) | (uncached or frozenset())
     stored = Stored(
         number=0,
         status=200 if response.status == 206 else response.status,
@@ -85,15 +86,15 @@ def judge_storing(
         lifetime=fresh or 0.0,
         stale_while_revalidate=float(control.seconds("stale-while-revalidate") or 0),
         stale_if_error=_optional(control.seconds("stale-if-error")),
-        validate_always=control.field_names("no-cache") == frozenset(),
-        never_stale=any(
-            name in control for name in ("must-revalidate", "proxy-revalidate", "s-maxage")
-        ),
+        validate_always=uncached == frozenset(),
+        never_stale=not _NEVER_STALE.isdisjoint(control.directives),
         tags=tags,
         sequence=sequence,
     )
     if not _worth_it(stored):
         return Storing(None, "no-use")
+    if not unshared:
+        return Storing(stored)
     passed = stored_fields(response.fields, frozenset())
     told = tuple(pair for pair in passed if pair[0].lower() in unshared)
     return Storing(stored, unshared=told)
@@ -105,6 +106,8 @@ def surrogate_keys(fields: Fields) -> tuple[str, ...] | None:
     Returns:
         None when there are more than may be kept: a purge must not miss one.
     """
+    if fields.lacks(_TAG_FIELDS):
+        return ()
     found = [key for line in fields.lines("surrogate-key") for key in _TAGS.split(line) if key]
     found += [
         member.strip('"') for line in fields.lines("cache-tag") for member in split_list(line)
@@ -119,7 +122,8 @@ def _forbidden(
     request: Request, response: Response, control: CacheControl, fresh: float | None
 ) -> str:
     """Why ``response`` must not be stored (§3); empty when it may be."""
-    if "no-store" in parse_cache_control(request.fields.lines("cache-control")):
+    asked = request.fields.lines("cache-control")
+    if asked and "no-store" in parse_cache_control(asked):
         return "request-no-store"
     if response.status == 304 or response.status < 200:
         return "status"

@@ -18,6 +18,8 @@ _WEIGHT = re.compile(r"[ \t]*;[ \t]*[qQ]=([01](?:\.[0-9]{0,3})?)$", re.ASCII)
 
 def selecting_names(response: Fields) -> tuple[str, ...] | None:
     """The lower-case names in Vary, in order; None when it says ``*`` or names too many."""
+    if "vary" not in response:
+        return ()
     names = {name.lower() for line in response.lines("vary") for name in split_list(line)}
     return None if "*" in names or len(names) > MOST_SELECTING else tuple(sorted(names))
 

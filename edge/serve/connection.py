@@ -5,14 +5,14 @@ bytes as they came. While it works, or may be in the middle of a request, the st
 """
 
 import asyncio
-import os
 import socket
 from typing import TYPE_CHECKING, cast
 
+from edge.fetch.begun import Begun
 from edge.policy.limits import client_group
-from edge.policy.recognising import head_end, may_become_plain, read_block, read_request_line
+from edge.policy.recognising import ends_with_a_request, head_end, may_become_plain
 from edge.serve.crowd import Attendance
-from edge.serve.delivery import Delivery, send_pages
+from edge.serve.delivery import Delivery, duplicate_of, send_at_once
 from edge.serve.express import Answered, Express
 from edge.serve.hot import Ready
 from edge.store import Resident
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 MOST_HELD = 64 * 1024
 """Bytes that wait behind an answer under way until the connection is read no further."""
-COPIED = 64 * 1024
-"""Bytes of content that go through the transport in one piece with the head."""
 BUFFERED = 256 * 1024
 """Bytes that a transport may hold back for a slow viewer."""
 
@@ -116,7 +114,7 @@ class ViewerConnection(asyncio.Protocol):
         handler = self._handler
         if handler is not None and not (self._clean and handler.is_idle):
             if self._clean:
-                self._clean = _ends_with_a_request(data)
+                self._clean = ends_with_a_request(data)
             if not self._clean and handler.is_idle:
                 self._count_heads(handler)
                 self.head_since = self.head_since or now
@@ -225,18 +223,21 @@ class ViewerConnection(asyncio.Protocol):
         if len(self._held) > MOST_HELD and self._transport is not None:
             self._transport.pause_reading()
 
-    def _hand_over(self, data: bytes) -> None:
-        """Gives ``data`` to aiohttp's handler."""
+    def _hand_over(self, data: bytes, begun: Begun | None = None) -> None:
+        """Gives ``data`` to aiohttp's handler, and what was ``begun`` for its first request."""
         if self._transport is None:
             return
         self._free = False
-        self._clean = self._express is not None and _ends_with_a_request(data)
+        self._clean = self._express is not None and ends_with_a_request(data)
         if not self._clean:
             self.head_since = self.last
         if self._handler is None:
             self._handler, self._heads = self._server.new_handler(), 0
             self._handler.connection_made(self._transport)
+        self._handler.begun = begun
         self._handler.data_received(data)
+        if self._at_end:
+            self._handler.close()
 
     def let_go_of_handler(self) -> None:
         """Does without the handler, if it has nothing to do."""
@@ -258,28 +259,11 @@ class ViewerConnection(asyncio.Protocol):
         Returns:
             How many bytes of the content it took; None when all has to go through the transport.
         """
-        transport = self._transport
-        if transport is None:
+        if self._transport is None:
             return None
-        if self._server.secure or transport.get_write_buffer_size():
-            size = ready.stop - ready.start
-            if size > COPIED:
-                return None
-            transport.write(ready.head + resident.view[ready.start : ready.stop])
-            return size
-        into = self._socket if self._socket is not None else self._duplicate(transport)
-        try:
-            # The head goes in a packet with content.
-            sent = into.send(ready.head, socket.MSG_MORE)
-            if sent < len(ready.head):
-                transport.write(ready.head[sent:])
-                return 0
-            return send_pages(into, resident, ready.start, ready.stop)
-        except BlockingIOError:
-            return None
-        except OSError:
-            transport.abort()
-            return 0
+        if self._socket is None and not self._server.secure:
+            self._socket = duplicate_of(self._transport)
+        return send_at_once(self._transport, self._socket, ready, resident)
 
     def deliver(self, resident: Resident, answered: Answered, sent: int | None) -> None:
         """Sends the rest of such an answer, after what ``send_now`` has sent."""
@@ -317,20 +301,12 @@ class ViewerConnection(asyncio.Protocol):
         self._server.begin()
         return attendance
 
-    def _passed_on(self) -> None:
+    def _passed_on(self, begun: Begun | None) -> None:
         """Gives the request that has waited to the handler after all."""
         self._delivery = None
         self._server.end()
-        request, self._waiting = self._waiting, b""
-        held, self._held = self._held, b""
-        self._hand_over(request + held)
-
-    def _duplicate(self, transport: asyncio.Transport) -> socket.socket:
-        """The connection's socket, to be written past the transport."""
-        one = transport.get_extra_info("socket")
-        self._socket = socket.socket(one.family, one.type, fileno=os.dup(one.fileno()))
-        self._socket.setblocking(False)
-        return self._socket
+        data, self._waiting, self._held = self._waiting + self._held, b"", b""
+        self._hand_over(data, begun)
 
     def _finish(self, answered: Answered) -> None:
         delivery, self._delivery = self._delivery, None
@@ -415,17 +391,3 @@ class ViewerConnection(asyncio.Protocol):
                 self._transport.abort()
         # Otherwise it is the viewer who waits, for the origin.
         self.rate_since, self.rate_sent = now, taken
-
-
-def _ends_with_a_request(data: bytes) -> bool:
-    """Whether ``data`` is whole requests without content, as far as that can be told at once."""
-    start = 0
-    while start < len(data):
-        end = head_end(data, start)
-        line = data.find(b"\r\n", start)
-        if end < 0 or read_request_line(data[start:line]) is None:
-            return False
-        if read_block(data[line:end]) is None:
-            return False
-        start = end
-    return True

@@ -16,6 +16,7 @@ from common.clock import Clock
 from common.errors import NearcastError
 from common.http.cache_status import CacheStatus
 from edge.fetch.arriving import Arriving
+from edge.fetch.begun import Begun
 from edge.fetch.fetches import Fetches
 from edge.fetch.outcomes import Ask
 from edge.policy.access_line import LineFormat
@@ -54,14 +55,15 @@ class Attendance:
         transport: asyncio.Transport,
         *,
         done: Callable[[], None],
-        passed_on: Callable[[], None],
+        passed_on: Callable[[Begun | None], None],
     ) -> None:
         """Waits.
 
         Args:
             transport: the connection.
             done: is told that the answer has been sent, or cut.
-            passed_on: is told, instead, that this is nobody's to answer here.
+            passed_on: is told, instead, that this is nobody's to answer here; and what was begun
+                for it upstream, if anything was.
         """
         self._transport = transport
         self._done = done
@@ -85,6 +87,13 @@ class Attendance:
         self.ready = ready
         self._transport.write(ready.head)
 
+    def answer(self, ready: Ready, content: bytes) -> None:
+        """Sends all of a small answer."""
+        self.ready = ready
+        self._transport.write(ready.head + content)
+        self.sent = len(content)
+        self.finish()
+
     def write(self, piece: bytes) -> None:
         """Sends content."""
         self._transport.write(piece)
@@ -106,11 +115,13 @@ class Attendance:
         if self._changed is not None:
             self._changed.set()
 
-    def pass_on(self) -> None:
-        """Leaves the request to somebody else."""
+    def pass_on(self, begun: Begun | None = None) -> None:
+        """Leaves the request, and what was ``begun`` for it upstream, to somebody else."""
         if not self._ended:
             self._ended = True
-            self._passed_on()
+            self._passed_on(begun)
+        elif begun is not None:
+            begun.leave()
 
     def break_off(self) -> None:
         """Ends the connection, so that nobody takes what came for the whole."""

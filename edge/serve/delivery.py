@@ -15,8 +15,53 @@ from edge.store import Resident
 
 SLICE = 256 * 1024
 """Bytes given to the transport at once."""
+COPIED = 64 * 1024
+"""Bytes of content that go through the transport in one piece with the head."""
 TURN = 1024 * 1024
 """Bytes sent until other connections get their turn."""
+
+
+def duplicate_of(transport: asyncio.Transport) -> socket.socket:
+    """The socket of a transport without TLS, to be written past the transport."""
+    one = transport.get_extra_info("socket")
+    duplicate = socket.socket(one.family, one.type, fileno=os.dup(one.fileno()))
+    duplicate.setblocking(False)
+    return duplicate
+
+
+def send_at_once(
+    transport: asyncio.Transport, into: socket.socket | None, ready: Ready, resident: Resident
+) -> int | None:
+    """Sends what can be sent at once of an answer with large content.
+
+    Args:
+        transport: the connection.
+        into: a duplicate of its socket; None with TLS.
+        ready: the answer.
+        resident: the object.
+
+    Returns:
+        How many bytes of content that is; None when not even the head is sent.
+    """
+    if into is None or transport.get_write_buffer_size():
+        size = ready.stop - ready.start
+        if size > COPIED:
+            return None
+        transport.write(ready.head + resident.view[ready.start : ready.stop])
+        return size
+    taken = 0
+    try:
+        # The head goes in a packet with content.
+        sent = into.send(ready.head, socket.MSG_MORE)
+        if sent < len(ready.head):
+            transport.write(ready.head[sent:])
+        else:
+            taken = send_pages(into, resident, ready.start, ready.stop)
+    except BlockingIOError:
+        return None
+    except OSError:
+        transport.abort()
+    return taken
 
 
 def send_pages(into: socket.socket, resident: Resident, start: int, stop: int) -> int:

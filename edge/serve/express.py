@@ -11,6 +11,9 @@ from typing import Protocol
 from common.clock import Clock
 from common.errors import NearcastError
 from common.http.fields import Fields
+from edge.fetch.begun import Begun
+from edge.fetch.origins import PlainRequests
+from edge.policy.forwarding import end_to_end
 from edge.policy.keys import KeyRules, normalised_host
 from edge.policy.limits import RequestRate
 from edge.policy.messages import Request
@@ -23,6 +26,7 @@ from edge.policy.recognising import (
 from edge.serve.access_log import AccessLog
 from edge.serve.crowd import Attendance, Crowds
 from edge.serve.hot import Conditions, HotObject, HotObjects, Ready
+from edge.serve.leading import Leading
 from edge.serve.tokens import Tokens
 from edge.store import Resident
 
@@ -65,16 +69,21 @@ class Connection(Protocol):
 class Viewer:
     """What the fields of a request say, read once for all requests that have the same."""
 
-    __slots__ = ("conditions", "host", "logged", "plain", "site")
+    __slots__ = ("asking", "conditions", "fields", "host", "logged", "plain", "site")
 
     def __init__(
         self,
         host: str,
+        fields: Fields,
         conditions: Conditions | None,
         logged: str,
         site: dict[bytes, HotObject] | None,
     ) -> None:
         self.host = host
+        self.fields = fields
+        """Those that are passed on."""
+        self.asking: PlainRequests = {}
+        """Requests upstream for what is missing, as they are sent for this viewer."""
         self.conditions = conditions
         self.logged = logged
         """What the access log says of the viewer."""
@@ -103,6 +112,7 @@ class Express:
         self,
         hot: HotObjects,
         crowds: Crowds,
+        leading: Leading,
         clock: Clock,
         rules: KeyRules,
         *,
@@ -116,6 +126,7 @@ class Express:
         Args:
             hot: the hot objects.
             crowds: who waits for what is missing.
+            leading: fetches what is missing.
             clock: the time.
             rules: what is in a key.
             scheme: of the viewers' URLs.
@@ -127,6 +138,7 @@ class Express:
         self._rate = rate
         self._hot = hot
         self._crowds = crowds
+        self._leading = leading
         self._rules = rules
         self._uncounted = rules.uncounted()
         self._now = clock.now
@@ -218,23 +230,43 @@ class Express:
         data: bytes,
         now: float,
     ) -> bool:
-        """Has the connection wait with others for what is missing; whether it does."""
+        """Has the connection wait for what is missing, alone or with others; whether it does."""
         try:
             counted = self._rules.target(target)
         except NearcastError:
             return False
         request = Request("GET", self._scheme, viewer.host, counted, Fields())
-        key = self._crowds.awaited(request)
-        if key is None:
-            return False
         if self._rate is not None and not self._rate.admits(connection.group, self._monotonic()):
+            return False
+        key = self._crowds.awaited(request)
+        begun = self._begin(viewer, request, data) if key is None else None
+        if key is None and begun is None:
+            if self._rate is not None:
+                self._rate.take_back(connection.group)
             return False
         asked = ""
         if self._log is not None:
             asked = self._log.lines.asked("GET", viewer.host, told, "HTTP/1.1")
         attendance = connection.attend(data, Answered(None, viewer, asked, now))
-        self._crowds.join(key, request, attendance)
+        if key is not None:
+            self._crowds.join(key, request, attendance)
+        elif begun is not None:
+            self._leading.serve(begun, attendance)
         return True
+
+    def _begin(self, viewer: Viewer, request: Request, data: bytes) -> Begun | None:
+        """Asks upstream for what ``request`` asks for, with all fields that came in ``data``."""
+        block = data[data.find(b"\r\n") :]
+        fields, asking = viewer.fields, viewer.asking
+        if block not in self._viewers:
+            # What differs in each request of a player is passed on too.
+            read = read_block(block)
+            if read is None:
+                return None
+            fields, asking = end_to_end(read.fields), {}
+        return self._leading.begin(
+            Request("GET", self._scheme, viewer.host, request.target, fields), asking
+        )
 
     def _send(
         self,
@@ -321,7 +353,8 @@ class Express:
             logged = self._log.lines.viewer(fields.get("referer"), fields.get("user-agent"), 0)
         if len(self._viewers) >= MOST_VIEWERS:
             self._viewers.clear()
-        viewer = self._viewers[data] = Viewer(host, block.conditions, logged, site)
+        fields = end_to_end(block.fields)
+        viewer = self._viewers[data] = Viewer(host, fields, block.conditions, logged, site)
         return viewer
 
 

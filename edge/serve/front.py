@@ -19,6 +19,7 @@ from edge.policy.limits import RequestRate, client_group
 from edge.serve.counters import Counters
 from edge.serve.errors import ContentSlow
 from edge.serve.handler import Viewers
+from edge.serve.protocol import ViewerHandler
 from edge.serve.reply import Reply
 from edge.serve.requests import Visit, read_visit
 from edge.serve.tokens import Tokens
@@ -119,11 +120,15 @@ class Front:
         began, started = self._clock.now(), self._clock.monotonic()
         self._counters.active += 1
         visit: Visit | None = None
+        begun = raw.protocol.take_begun() if isinstance(raw.protocol, ViewerHandler) else None
         try:
-            opened = None if internal else self._admitted(client, began, started)
+            opened = None
+            if not internal:
+                opened = self._admitted(client, began, started, counted=begun is not None)
             visit = read_visit(
                 raw, self._rules, scheme=scheme, client=client, internal=internal, opened=opened
             )
+            visit.begun = begun
             reply = await self._answer(visit)
             self._answered(visit)
             return reply
@@ -138,19 +143,26 @@ class Front:
             return await self._refuse(raw, visit, NearcastError())
         finally:
             self._counters.active -= 1
+            if begun is not None:
+                begun.leave()
             if visit is not None and not internal:
                 seconds = self._clock.monotonic() - started
                 self._counters.count(visit.status, visit.result, visit.sent, seconds)
                 if self._noted is not None:
                     self._noted(visit, began, seconds)
 
-    def _admitted(self, client: str, now: float, moment: float) -> Callable[[str], str] | None:
+    def _admitted(
+        self, client: str, now: float, moment: float, *, counted: bool
+    ) -> Callable[[str], str] | None:
         """What takes the token out of a target, where tokens are asked for.
+
+        A request may be ``counted`` already.
 
         Raises:
             TooManyRequests: ``client`` may not ask now.
         """
-        if self._rate is not None and not self._rate.admits(client_group(client), moment):
+        rate = None if counted else self._rate
+        if rate is not None and not rate.admits(client_group(client), moment):
             raise TooManyRequests
         if self._tokens is None:
             return None

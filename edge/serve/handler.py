@@ -205,7 +205,7 @@ class Viewers:
             return await self._head(visit, stored, fwd)
         ask = self._ask(visit, stored, reload=fwd == "request")
         try:
-            outcome = await self._fetches.obtain(ask)
+            outcome = await self._fetches.obtain(ask, visit.begun if stored is None else None)
         except NearcastError as error:
             return await self._despite(visit, stored, Trouble.DISCONNECTED, error)
         return await self._with_outcome(visit, stored, fwd, outcome)

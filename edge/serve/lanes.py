@@ -13,9 +13,11 @@ from edge.serve.counters import Counters
 from edge.serve.crowd import Crowds
 from edge.serve.express import Express
 from edge.serve.hot import HotObjects
+from edge.serve.leading import Leading
 from edge.serve.sending import Sender
 from edge.serve.tokens import Tokens
 from edge.store import Cache
+from edge.workers import Siblings
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ def express_lane(
     watched: Callable[[str, Request], None],
     tokens: Tokens | None,
     rate: RequestRate | None,
+    siblings: Siblings | None,
 ) -> Lane:
     """An express lane that answers from ``cache`` and ``fetches``; the rest is as its parts say."""
     lines = log.lines if log is not None else None
@@ -58,5 +61,19 @@ def express_lane(
         before="" if tokens is None else "/t/-",
     )
     crowds = Crowds(cache, fetches, clock, rules, sender, counters, name=name, lines=lines)
-    express = Express(hot, crowds, clock, rules, scheme=scheme, log=log, tokens=tokens, rate=rate)
+    leading = Leading(
+        cache,
+        fetches,
+        clock,
+        rules,
+        sender,
+        counters,
+        name=name,
+        lines=lines,
+        watched=watched,
+        siblings=siblings,
+    )
+    express = Express(
+        hot, crowds, leading, clock, rules, scheme=scheme, log=log, tokens=tokens, rate=rate
+    )
     return Lane(express, hot, crowds)

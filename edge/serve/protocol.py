@@ -14,6 +14,7 @@ from aiohttp.http_parser import HttpRequestParserPy
 from aiohttp.web_protocol import RequestHandler, RequestPayloadError
 
 from common.clock import Clock
+from edge.fetch.begun import Begun
 from edge.policy.limits import ConnectionCounts
 from edge.serve.access_log import AccessLog
 from edge.serve.connection import ViewerConnection
@@ -47,7 +48,7 @@ DRAIN_LOOK = 0.02
 class ViewerHandler(RequestHandler):
     """What answers a connection's requests that are no plain hits."""
 
-    __slots__ = ("_answered", "_begun", "_ends", "limits")
+    __slots__ = ("_answered", "_begun", "_ends", "begun", "limits")
 
     def __init__(self, manager: "ViewerServer", **options: Any) -> None:
         """As aiohttp's."""
@@ -60,6 +61,8 @@ class ViewerHandler(RequestHandler):
         """How many requests have their answers."""
         self._ends = False
         """Whether an answer was the last of its connection."""
+        self.begun: Begun | None = None
+        """What was begun upstream for the request that comes next."""
 
     async def _handle_request(
         self,
@@ -91,6 +94,18 @@ class ViewerHandler(RequestHandler):
     def draining(self) -> bool:
         """Whether the next answer is to be the last of its connection."""
         return isinstance(self._manager, ViewerServer) and self._manager.draining
+
+    def take_begun(self) -> Begun | None:
+        """What was begun upstream for the request that has come; whoever gets it leaves it."""
+        begun, self.begun = self.begun, None
+        return begun
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Ends."""
+        begun = self.take_begun()
+        if begun is not None:
+            begun.leave()
+        super().connection_lost(exc)
 
     def detach(self) -> None:
         """Leaves the connection open, to somebody else."""

@@ -9,6 +9,7 @@ from aiohttp import web
 from common.errors import NearcastError
 from common.http import CacheControl
 from common.http.fields import Fields
+from edge.fetch.begun import Begun
 from edge.policy.forwarding import end_to_end
 from edge.policy.keys import KeyRules, normalised_host, read_target
 from edge.policy.messages import Request
@@ -59,6 +60,8 @@ class Visit:
     """Whether another worker process of this edge passes it on."""
     whole: bool = False
     """Whether upstream is asked for the whole, as its parts cannot be combined."""
+    begun: Begun | None = None
+    """What was begun upstream for it."""
     sha256: bytes = b""
     """What the object's digest must be, where the fill agent says so."""
     result: str = "none"

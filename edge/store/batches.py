@@ -4,8 +4,13 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import Any, Generic, TypeVar
 
+from common import logs
+
+_log = logs.get(__name__)
+
 W = TypeVar("W")
 Before = Callable[[], None] | None
+Done = Callable[[Any, Exception | None], None]
 
 
 class Batches(Generic[W]):
@@ -14,7 +19,7 @@ class Batches(Generic[W]):
     def __init__(self, do_all: Callable[[Iterable[W]], list[Any]]) -> None:
         """Has ``do_all`` do them in a thread; it answers with a result for each, or raises."""
         self._do_all = do_all
-        self._waiting: list[tuple[W, Before, asyncio.Future[Any]]] = []
+        self._waiting: list[tuple[W, Before, Done]] = []
         self._working: asyncio.Task[None] | None = None
 
     async def do(self, work: W, before: Before = None) -> Any:
@@ -29,10 +34,23 @@ class Batches(Generic[W]):
             Exception: what ``before`` raises, or the doing of the batch.
         """
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._waiting.append((work, before, future))
+
+        def done(result: Any, error: Exception | None) -> None:
+            if future.done():
+                return
+            if error is not None:
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+
+        self.add(work, before, done)
+        return await future
+
+    def add(self, work: W, before: Before, done: Done) -> None:
+        """Has ``work`` done, as ``do``; ``done`` is told its result, or how it failed."""
+        self._waiting.append((work, before, done))
         if self._working is None:
             self._working = asyncio.create_task(self._do_waiting())
-        return await future
 
     async def finished(self) -> None:
         """Waits until nothing waits."""
@@ -44,14 +62,14 @@ class Batches(Generic[W]):
             while self._waiting:
                 batch, self._waiting = self._waiting, []
                 works = [(work, before) for work, before, _ in batch]
-                outcomes = await asyncio.to_thread(self._do_batch, works)
-                for (_, _, future), (result, error) in zip(batch, outcomes, strict=True):
-                    if future.done():
-                        continue
-                    if error is not None:
-                        future.set_exception(error)
-                    else:
-                        future.set_result(result)
+                loop = asyncio.get_running_loop()
+                outcomes = await loop.run_in_executor(None, self._do_batch, works)
+                for (_, _, done), (result, error) in zip(batch, outcomes, strict=True):
+                    try:
+                        done(result, error)
+                    except Exception:
+                        # The others are told all the same.
+                        _log.exception("what follows a write failed unexpectedly")
         finally:
             self._working = None
 

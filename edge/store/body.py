@@ -5,14 +5,14 @@ objects come in a moment, and need no file before. When the disk is full they go
 so that those who wait get them all the same; such an object is not kept.
 """
 
+import contextlib
 import errno
 import hashlib
 import os
-from pathlib import Path
 
 from common.errors import StorageFull
 from edge.policy.coverage import Span, add_span, within
-from edge.store.files import CHECKSUM, checksum, held_of_slice, slices
+from edge.store.files import CHECKSUM, SLICE, checksum, held_of_slice, slices
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 MEMORY_LIMIT = 64 * 1024 * 1024
@@ -30,7 +30,7 @@ class Body:
     """
 
     def __init__(
-        self, path: Path, *, held: tuple[Span, ...] | None = None, digested: bool = False
+        self, path: str, *, held: tuple[Span, ...] | None = None, digested: bool = False
     ) -> None:
         """Begins a new file at ``path``, or with ``held`` goes on in the one that is there.
 
@@ -111,7 +111,7 @@ class Body:
             _write_all(file, early, 0)
         except OSError as error:
             os.close(file)
-            self.path.unlink(missing_ok=True)
+            _unlink(self.path)
             if error.errno not in FULL:
                 raise
             self._memory, self._early = early, None
@@ -130,7 +130,7 @@ class Body:
             raise _no_space()
         self._memory = bytearray(os.pread(self._file, size, 0))
         # The name goes, so the disk has its space back once the last reader has closed.
-        self.path.unlink(missing_ok=True)
+        _unlink(self.path)
 
     def read(self, start: int, length: int) -> bytes:
         """At most ``length`` bytes from ``start`` on, of those that have arrived."""
@@ -168,7 +168,7 @@ class Body:
                 raise
             raise _no_space() from error
 
-    def place(self, target: Path, size: int, span: Span) -> None:
+    def place(self, target: str, size: int, span: Span) -> None:
         """Puts a new object of ``size``, of which ``span`` came, where it belongs, checksums too.
 
         Raises:
@@ -177,23 +177,28 @@ class Body:
         early = self._early
         if early is None:
             self.seal(size, span)
-            self.path.rename(target)
+            os.rename(self.path, target)
             return
-        checksums = b"".join(
-            checksum(
-                b"".join(early[start:stop] for start, stop in held_of_slice(self.held, number))
+        if size <= SLICE and self.held == ((0, size),):
+            checksums = checksum(early)
+        else:
+            checksums = b"".join(
+                checksum(
+                    b"".join(early[start:stop] for start, stop in held_of_slice(self.held, number))
+                )
+                for number in slices(0, size)
             )
-            for number in slices(0, size)
-        )
         flags = os.O_WRONLY | os.O_CLOEXEC | os.O_CREAT | os.O_TRUNC
         file = -1
         try:
             # Without a record it is nobody's: what a crash leaves of it is taken for an orphan.
             file = os.open(target, flags, 0o600)
-            _write_all(file, early, 0)
-            _write_all(file, checksums, size)
+            # Most often in one call.
+            written = os.writev(file, (early, checksums))
+            if written < len(early) + len(checksums):
+                _write_all(file, (early + checksums)[written:], written)
         except OSError as error:
-            target.unlink(missing_ok=True)
+            _unlink(target)
             if error.errno not in FULL:
                 raise
             raise _no_space() from error
@@ -210,7 +215,12 @@ class Body:
     def discard(self) -> None:
         """Removes the file's name; those who read it may go on."""
         if not self.grows:
-            self.path.unlink(missing_ok=True)
+            _unlink(self.path)
+
+
+def _unlink(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
 
 
 def _no_space() -> StorageFull:

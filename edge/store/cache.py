@@ -9,8 +9,9 @@ alone stores under it and evicts it; all read.
 import asyncio
 import contextlib
 import functools
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
 from pathlib import Path
+from typing import Any
 
 import lmdb
 import msgspec
@@ -19,20 +20,17 @@ from common import logs
 from common.errors import NearcastError, StorageFull
 from edge.policy.coverage import Span, add_span
 from edge.policy.eviction import LARGEST_SHARE, Eviction, note_use
-from edge.policy.purging import after_purges
 from edge.policy.stored import Stored
-from edge.store.body import Body
-from edge.store.files import SLICE, ObjectDamaged, ObjectFile, file_of, folders_of
-from edge.store.index import Index, Record, digest_of
+from edge.store.body import EARLY_LIMIT, Body
+from edge.store.files import ObjectDamaged, folders_of, name_of, unlink_files
+from edge.store.index import Index, digest_of
 from edge.store.memory import MemoryTier, Resident
 from edge.store.opening import opened
 from edge.store.orphans import remove_orphans
 from edge.store.promotion import Promotion
 from edge.store.purges import PurgeNotes
 from edge.store.shared import Shared, slot_of
-
-SWEPT_AT_ONCE = 2000
-"""Records that a sweep looks at before others get their turn."""
+from edge.store.sweeping import Sweep
 
 _log = logs.get(__name__)
 
@@ -65,8 +63,11 @@ class Cache:
         self._workers = workers
         self._first_number = self._index.next_number()
         self.purges = PurgeNotes(self._index, self._shared)
-        self._swept = 0
+        self._sweep = Sweep(self._index, self.purges, self._is_own, self._remove)
         self._growing = asyncio.Lock()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._soon = 0
+        """Bytes of what is being stored and is not among the others yet."""
         self.memory = MemoryTier(
             runtime / "memory", memory_budget // workers, self._shared.visits, worker=worker
         )
@@ -100,30 +101,29 @@ class Cache:
             StorageFull: no space is left for its index.
             Unavailable: its index cannot be opened.
         """
-
-        def build() -> Cache:
-            return cls(
-                folder,
-                runtime,
-                disk_budget=disk_budget,
-                memory_budget=memory_budget,
-                worker=worker,
-                workers=workers,
-            )
-
-        cache = await asyncio.to_thread(build)
+        cache = await asyncio.to_thread(
+            cls,
+            folder,
+            runtime,
+            disk_budget=disk_budget,
+            memory_budget=memory_budget,
+            worker=worker,
+            workers=workers,
+        )
         with contextlib.suppress(StorageFull):
-            await cache.make_room(0)
+            await cache.make_room()
         return cache
 
     def _load(self) -> None:
         if self._worker == 0:
             for file in self._incoming.iterdir():
                 file.unlink()
-        workers = self._workers
         for number, digest, held in self._index.objects():
-            if workers == 1 or digest[0] % workers == self._worker:
+            if self._is_own(digest):
                 self._eviction.add(number, held, int.from_bytes(digest[:8]), kept=True)
+
+    def _is_own(self, digest: bytes) -> bool:
+        return digest[0] % self._workers == self._worker
 
     def owner(self, key: str) -> int:
         """The worker process that stores under ``key``."""
@@ -141,8 +141,6 @@ class Cache:
 
     def __len__(self) -> int:
         return len(self._eviction)
-
-    # Looking up.
 
     @property
     def changes(self) -> memoryview:
@@ -173,28 +171,9 @@ class Cache:
         """Says that ``stored`` answered a request."""
         note_use(self._shared.uses, stored.number)
 
-    # Reading.
-
-    async def read(self, stored: Stored, start: int, stop: int) -> AsyncGenerator[bytes, None]:
-        """The held bytes from ``start`` up to, without, ``stop``, slice by slice.
-
-        Raises:
-            ObjectDamaged: they are not what was stored, or gone.
-        """
-        whole = await self._promotion.bytes_of(stored)
-        if whole is not None:
-            for offset in range(start, stop, SLICE):
-                yield bytes(whole[offset : min(offset + SLICE, stop)])
-            return
-        file = await opened(lambda: ObjectFile(self._objects, stored))
-        try:
-            while start < stop:
-                # Pieces end where slices do, so that none is read and checked twice.
-                end = min(stop, (start // SLICE + 1) * SLICE)
-                yield await asyncio.to_thread(file.read, start, end)
-                start = end
-        finally:
-            file.close()
+    def read(self, stored: Stored, start: int, stop: int) -> AsyncGenerator[bytes, None]:
+        """The held bytes from ``start`` up to, without, ``stop``, as ``Promotion.read``."""
+        return self._promotion.read(stored, start, stop)
 
     def resident(self, stored: Stored) -> Resident | None:
         """A complete object that is in memory; never waits for a disk."""
@@ -220,7 +199,14 @@ class Cache:
             digested: whether its SHA-256 will be asked for.
         """
         number = await self._index.new_number()
-        return number, Body(self._incoming / f"{number:x}", digested=digested)
+        return number, Body(f"{self._incoming}/{number:x}", digested=digested)
+
+    def small_body(self, size: int) -> tuple[int, Body] | None:
+        """As ``new_body``, for an object of ``size``; None if it is not small, or has to wait."""
+        if size > EARLY_LIMIT or not self._eviction.is_small(size):
+            return None
+        number = self._index.number_now()
+        return None if number is None else (number, Body(f"{self._incoming}/{number:x}"))
 
     async def body_of(self, stored: Stored) -> Body:
         """The body of a stored object that gets more bytes.
@@ -228,7 +214,7 @@ class Cache:
         Raises:
             ObjectDamaged: its file is gone.
         """
-        path = file_of(self._objects, stored.number)
+        path = name_of(str(self._objects), stored.number)
         try:
             return await opened(lambda: Body(path, held=stored.held))
         except OSError as error:
@@ -270,25 +256,69 @@ class Cache:
             # What was heard last of it holds, and all bytes that are there.
             stored = max(now, stored, key=lambda one: (one.sequence, one.received_at))
             body.held = add_span(now.held, arrived)
-        if not await self._make_room(arrived[1] - arrived[0]):
-            return None
-        kept = msgspec.structs.replace(stored, held=body.held if stored.size else ())
-        place = functools.partial(self._place, kept, body, arrived)
-        gone = await self._index.write(self._index.put(key, kept), before=place)
-        if kept.number in self._eviction:
-            self._eviction.resize(kept.number, kept.held_bytes)
-        else:
-            fingerprint = int.from_bytes(digest_of(key)[:8])
-            pinned = self._index.is_pinned(kept.number)
-            self._eviction.add(kept.number, kept.held_bytes, fingerprint, kept=pinned)
+        self._soon += arrived[1] - arrived[0]
+        try:
+            if not await self._make_room():
+                return None
+            kept = msgspec.structs.replace(stored, held=body.held if stored.size else ())
+            place = functools.partial(self._place, kept, body, arrived)
+            gone = await self._index.write(self._index.put(key, kept), before=place)
+            self._count(key, kept)
+        finally:
+            self._soon -= arrived[1] - arrived[0]
         await self._unlink(gone)
         return kept
+
+    def commit_soon(
+        self, key: str, stored: Stored, body: Body, done: Callable[[Stored | None], None]
+    ) -> None:
+        """As ``commit``, for all of a new object; ``done`` is told what that answers."""
+        if self._eviction.total + self._soon + stored.size > self.disk_budget:
+            committing = self._spawn(self.commit(key, stored, body, (0, stored.size)))
+            committing.add_done_callback(lambda task: done(task.result()))
+            return
+        if self.purges.take(key, stored):
+            done(None)
+            return
+        arrived = (0, stored.size)
+        kept = msgspec.structs.replace(stored, held=body.held)
+        self._soon += stored.size
+
+        def written(gone: list[int] | None, error: Exception | None) -> None:
+            self._soon -= stored.size
+            if gone is None:
+                _log.warning("object not kept", key=key, reason=str(error))
+            else:
+                self._count(key, kept)
+                if gone:
+                    self._spawn(self._unlink(gone))
+            done(None if gone is None else kept)
+
+        place = functools.partial(self._place, kept, body, arrived)
+        self._index.write_soon(self._index.put(key, kept), place, written)
+
+    def _spawn(self, work: Coroutine[None, None, Any]) -> asyncio.Task[Any]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def _count(self, key: str, kept: Stored) -> None:
+        """Takes account of an object that is stored."""
+        if kept.number in self._eviction:
+            self._eviction.resize(kept.number, kept.held_bytes)
+            return
+        fingerprint = int.from_bytes(digest_of(key)[:8])
+        pinned = False
+        with contextlib.suppress(lmdb.Error):
+            pinned = self._index.is_pinned(kept.number)
+        self._eviction.add(kept.number, kept.held_bytes, fingerprint, kept=pinned)
 
     def _place(self, stored: Stored, body: Body, arrived: Span) -> None:
         if body.grows:
             body.seal(stored.size, arrived)
         else:
-            body.place(file_of(self._objects, stored.number), stored.size, arrived)
+            body.place(name_of(str(self._objects), stored.number), stored.size, arrived)
 
     async def update(self, key: str, stored: Stored) -> bool:
         """Changes what is known of a stored response; whether it is still there."""
@@ -300,22 +330,26 @@ class Cache:
             _log.warning("response not updated", key=key, reason=str(error))
             return False
 
-    async def make_room(self, size: int) -> None:
-        """Evicts what must go for ``size`` more bytes.
+    async def make_room(self) -> None:
+        """Evicts what must go.
 
         Raises:
             StorageFull: what is pinned leaves no room.
         """
-        if not await self._make_room(size):
+        if not await self._make_room():
             raise StorageFull(where="the cache: what placement asks for takes its whole budget")
 
-    async def _make_room(self, size: int) -> bool:
-        surplus = self._eviction.total + size - self.disk_budget
+    async def _make_room(self) -> bool:
+        """Evicts what must go for what is being stored; whether there is room for that."""
+        if self._soon and self._eviction.total + self._soon > self.disk_budget:
+            # What is being stored already can leave once it is.
+            await self._index.write(lambda _: None)
+        surplus = self._eviction.total + self._soon - self.disk_budget
         if surplus > 0:
             victims = self._eviction.victims(surplus, self._index.is_pinned)
             self.evictions += len(victims)
             await self._remove(victims)
-        return self._eviction.total + size <= self.disk_budget
+        return self._eviction.total + self._soon <= self.disk_budget
 
     # Forgetting.
 
@@ -337,12 +371,7 @@ class Cache:
             self._eviction.remove(number)
             self.memory.remove(number)
         if gone:
-            await asyncio.to_thread(self._unlink_files, gone)
-
-    def _unlink_files(self, numbers: Iterable[int]) -> None:
-        for number in numbers:
-            with contextlib.suppress(OSError):
-                file_of(self._objects, number).unlink(missing_ok=True)
+            await asyncio.to_thread(unlink_files, self._objects, gone)
 
     async def pin(self, keys: Iterable[str]) -> None:
         """Makes ``keys``, and no others, the ones that are never evicted.
@@ -353,38 +382,10 @@ class Cache:
         wanted = frozenset(map(digest_of, keys))
         await self._index.write(self._index.pin(wanted))
 
-    # Sweeping.
-
     async def sweep(self) -> None:
         """Deletes what purges have taken, and writes down what they made stale."""
         self.memory.tidy()
-        last = self.purges.sequence
-        if last == self._swept:
-            return
-        after = b""
-        while found := await asyncio.to_thread(self._index.records, after, SWEPT_AT_ONCE):
-            after = found[-1][0]
-            mine = (digest[0] % self._workers == self._worker for digest, _ in found)
-            await self._sweep_records(
-                record
-                for (_, record), own in zip(found, mine, strict=True)
-                if own and record is not None
-            )
-        self._swept = last
-
-    async def _sweep_records(self, records: Iterable[Record]) -> None:
-        purges = self.purges.current()
-        gone: list[int] = []
-        for record in records:
-            for stored in record.variants:
-                left = after_purges(record.key, stored, purges)
-                if left is None:
-                    gone.append(stored.number)
-                elif left is not stored and not stored.softened:
-                    softened = msgspec.structs.replace(left, sequence=purges.last)
-                    await self._index.write(self._index.replace(record.key, softened))
-        if gone:
-            await self._remove(gone)
+        await self._sweep.run()
 
     async def remove_orphans(self) -> int:
         """Deletes files that no record names, left by a crash; how many they were."""
@@ -392,5 +393,7 @@ class Cache:
 
     async def close(self) -> None:
         """Closes it."""
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._index.close()
         self._shared.close()

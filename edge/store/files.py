@@ -5,6 +5,7 @@ last one a checksum for each slice, over the bytes that are held of it. Every re
 checks the slices that it touches, so that neither a crash nor a dying disk reaches a viewer.
 """
 
+import contextlib
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -27,7 +28,19 @@ class ObjectDamaged(NearcastError):
 
 def file_of(folder: Path, number: int) -> Path:
     """Where object ``number`` is within the objects' ``folder``."""
-    return folder / f"{number & 0xFF:02x}" / f"{number:x}"
+    return Path(name_of(str(folder), number))
+
+
+def name_of(folder: str, number: int) -> str:
+    """As ``file_of``."""
+    return f"{folder}/{number & 0xFF:02x}/{number:x}"
+
+
+def unlink_files(folder: Path, numbers: Iterable[int]) -> None:
+    """Deletes the files of objects, those that are there."""
+    for number in numbers:
+        with contextlib.suppress(OSError):
+            file_of(folder, number).unlink(missing_ok=True)
 
 
 def folders_of(folder: Path) -> Iterator[Path]:
@@ -50,7 +63,7 @@ def held_of_slice(held: Iterable[Span], number: int) -> list[Span]:
     ]
 
 
-def checksum(data: bytes) -> bytes:
+def checksum(data: bytes | bytearray) -> bytes:
     """The checksum of a slice's held bytes."""
     return xxhash.xxh3_64_digest(data)
 

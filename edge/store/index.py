@@ -6,6 +6,7 @@ thread, all that wait in one transaction.
 """
 
 import asyncio
+import functools
 import hashlib
 import itertools
 import os
@@ -47,6 +48,7 @@ _NUMBER = struct.Struct(">Q")
 _OBJECT = struct.Struct(">16sQ")
 
 
+@functools.lru_cache(4096)
 def digest_of(key: str) -> bytes:
     """The 16 bytes that stand for ``key`` in the index."""
     return hashlib.blake2b(key.encode(), digest_size=16).digest()
@@ -195,6 +197,15 @@ class Index:
         result: T = await self._writes.do(work, before)
         return result
 
+    def write_soon(
+        self,
+        work: Write[T],
+        before: Callable[[], None],
+        done: Callable[[Any, Exception | None], None],
+    ) -> None:
+        """As ``write``; ``done`` is told the result, or how it failed."""
+        self._writes.add(work, before, done)
+
     def write_now(self, works: Iterable[Write[T]]) -> list[T]:
         """Runs ``works`` in one transaction, in the caller's thread; raises as ``write``."""
         try:
@@ -329,8 +340,14 @@ class Index:
         Raises:
             StorageFull: no space is left.
         """
-        while not self._numbers:
+        while (number := self.number_now()) is None:
             await self.write(self._take_numbers)
+        return number
+
+    def number_now(self) -> int | None:
+        """As ``new_number``; None when that has to wait."""
+        if not self._numbers:
+            return None
         number = self._numbers[0]
         self._numbers = self._numbers[1:]
         return number

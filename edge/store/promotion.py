@@ -1,11 +1,13 @@
 """From the disk into memory: what is read is put where the next reader finds it."""
 
 import asyncio
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 from edge.policy.stored import Stored
-from edge.store.files import read_whole
+from edge.store.files import SLICE, ObjectFile, read_whole
 from edge.store.memory import MemoryTier, Resident
+from edge.store.opening import opened
 
 
 class Promotion:
@@ -22,6 +24,27 @@ class Promotion:
         if not stored.complete or not stored.size:
             return None
         return self._memory.get(stored.number, stored.size)
+
+    async def read(self, stored: Stored, start: int, stop: int) -> AsyncGenerator[bytes, None]:
+        """The held bytes from ``start`` up to, without, ``stop``, slice by slice.
+
+        Raises:
+            ObjectDamaged: they are not what was stored, or gone.
+        """
+        whole = await self.bytes_of(stored)
+        if whole is not None:
+            for offset in range(start, stop, SLICE):
+                yield bytes(whole[offset : min(offset + SLICE, stop)])
+            return
+        file = await opened(lambda: ObjectFile(self._objects, stored))
+        try:
+            while start < stop:
+                # Pieces end where slices do, so that none is read and checked twice.
+                end = min(stop, (start // SLICE + 1) * SLICE)
+                yield await asyncio.to_thread(file.read, start, end)
+                start = end
+        finally:
+            file.close()
 
     async def bytes_of(self, stored: Stored) -> memoryview | bytes | None:
         """All bytes of an object that is in memory, or belongs there; None otherwise.

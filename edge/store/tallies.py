@@ -131,6 +131,13 @@ class SharedMoments:
             at = place % MOMENTS
             moments[at] = max(moments[at], moment)
 
+    def take_back(self, client: str, noted: int, before: int) -> None:
+        """Notes ``before`` instead; a later moment is that of somebody who shares the place."""
+        for place in self._places(client):
+            at = place % MOMENTS
+            if self._moments[at] == noted:
+                self._moments[at] = before
+
 
 @contextlib.contextmanager
 def _locked(file: int) -> Iterator[None]:

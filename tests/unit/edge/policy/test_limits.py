@@ -111,3 +111,12 @@ def test_who_is_too_slow_may_not_go_on_however_quick_it_was_before() -> None:
 
 def test_without_a_rate_nobody_is_too_slow() -> None:
     assert Pace(0, 1.0).holds(0, 1000.0)
+
+
+def test_an_admission_that_is_taken_back_may_be_used_once_more() -> None:
+    rate = RequestRate(0.001, 2)
+    assert [rate.admits("a", 1.0) for _ in range(3)] == [True, True, False]
+
+    rate.take_back("a")
+
+    assert [rate.admits("a", 1.0) for _ in range(2)] == [True, False]

@@ -127,3 +127,18 @@ def test_nobody_can_tell_beforehand_who_shares_places(tmp_path: Path) -> None:
             one.close()
 
     assert len(found) == 2
+
+
+def test_what_is_taken_back_leaves_later_moments_of_others(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = {"a": (1, 2), "b": (2, 3), "c": (1, 4)}
+    monkeypatch.setattr(tallies, "_places", lambda _, client: places[client])
+    rate = RequestRate(1.0, 2, SharedMoments(start()))
+    assert [rate.admits("b", 0.0) for _ in range(3)] == [True, True, False]
+    assert [rate.admits("a", 0.0) for _ in range(3)] == [True, True, False]
+
+    rate.take_back("a")
+
+    assert [rate.admits("a", 0.0) for _ in range(2)] == [True, False]
+    assert not rate.admits("b", 0.0)
