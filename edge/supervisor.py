@@ -18,9 +18,11 @@ import signal
 import sys
 from collections.abc import Coroutine, Iterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from common import logs
+from edge.own_memory import mount_own, unmount
 
 FIRST_PAUSE = 0.1
 """Seconds before a worker that failed soon after its start is started again."""
@@ -294,7 +296,13 @@ class Supervisor:
             worker.send(signal.SIGTERM)
         await asyncio.gather(*(worker.left(self.patience) for worker in workers))
         # All are gone, and the claim is still held.
+        unmount(memory_of(self.plan))
         shutil.rmtree(self.plan.runtime, ignore_errors=True)
+
+
+def memory_of(plan: Plan) -> Path:
+    """Where the workers keep objects in memory."""
+    return Path(plan.runtime) / "memory"
 
 
 def command_of(plan: Plan) -> list[str]:
@@ -325,6 +333,7 @@ def main() -> int:
     """Carries out the plan in the file descriptor that the command line names; the exit status."""
     plan = _plan_of(int(sys.argv[1]))
     logs.configure("edge", level=plan.settings["log_level"])
+    mount_own(memory_of(plan))
     return asyncio.run(_run(plan))
 
 

@@ -1,6 +1,7 @@
 """`nearcast edge` on the command line, as an operator who has read the README uses it."""
 
 import contextlib
+import os
 import ssl
 import subprocess
 import sys
@@ -11,16 +12,18 @@ import aiohttp
 import pytest
 import trustme
 
-from tests.integration.proxy_service import RawOrigin
+from tests.integration.proxy_service import RawOrigin, response
 from tests.servers.processes import free_ports, wait_until_open
 
 
 @contextlib.contextmanager
-def running(folder: Path, port: int, *options: str) -> Iterator[subprocess.Popen[bytes]]:
-    """The command, until the block ends."""
+def running(
+    folder: Path, port: int, *options: str, within: tuple[str, ...] = ()
+) -> Iterator[subprocess.Popen[bytes]]:
+    """The command, until the block ends; ``within`` another one."""
     log = folder / "edge.log"
     with log.open("ab") as file:
-        command = [sys.executable, "-m", "deploy", "edge", *options]
+        command = [*within, sys.executable, "-m", "deploy", "edge", *options]
         process = subprocess.Popen(command, stdout=file, stderr=file)
     try:
         wait_until_open(port, process, log)
@@ -136,3 +139,29 @@ def test_a_mistake_is_told_in_one_sentence(
     assert told.returncode != 0
     assert sentence in told.stderr
     assert "Traceback" not in told.stderr
+
+
+@pytest.mark.parametrize("permitted", [True, False])
+async def test_objects_are_in_large_pages_where_the_edge_may_mount_such(
+    origin: RawOrigin, tmp_path: Path, permitted: bool
+) -> None:
+    assert os.geteuid() == 0, "only root may mount: run the tests as root"
+    before = set(Path("/dev/shm").iterdir())
+    film = bytes(range(256)) * 2048
+    origin.answers(response(film, ("Cache-Control", "max-age=3600")))
+    (port,) = free_ports(1)
+    options = (
+        *("--listen", f"127.0.0.1:{port}", "--origin", origin.url),
+        *("--cache-dir", str(tmp_path / "cache"), "--memory", "64MiB", "--disk", "64MiB"),
+    )
+    within = () if permitted else ("setpriv", "--bounding-set=-sys_admin", "--")
+    with running(tmp_path, port, *options, within=within) as process:
+        mounts = Path(f"/proc/{process.pid}/mountinfo").read_text()
+        assert ("huge=within_size" in mounts) == permitted
+        assert "nearcast" not in Path("/proc/self/mountinfo").read_text()
+        async with aiohttp.ClientSession() as viewer:
+            for _ in range(3):
+                async with viewer.get(f"http://127.0.0.1:{port}/film") as answered:
+                    assert await answered.read() == film
+            assert answered.headers["Cache-Status"].startswith("nearcast-edge; hit")
+    assert set(Path("/dev/shm").iterdir()) <= before
