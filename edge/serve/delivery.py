@@ -6,6 +6,7 @@ nothing back. With TLS, slices are given to the transport as it gets rid of them
 """
 
 import asyncio
+import mmap
 import os
 import socket
 from collections.abc import Callable
@@ -18,7 +19,12 @@ SLICE = 256 * 1024
 COPIED = 64 * 1024
 """Bytes of content that go through the transport in one piece with the head."""
 TURN = 1024 * 1024
-"""Bytes sent until other connections get their turn."""
+"""Bytes given to a transport until other connections get their turn."""
+PAGES_TURN = 8 * 1024 * 1024
+"""The same of pages, which cost so little that a socket's buffer had better be filled at once."""
+LARGE = 1024 * 1024
+"""Bytes from which on a packet more, for the head alone, is the lesser evil: content that begins
+with a packet of its own goes out in whole ones."""
 
 
 def duplicate_of(transport: asyncio.Transport) -> socket.socket:
@@ -51,8 +57,8 @@ def send_at_once(
         return size
     taken = 0
     try:
-        # The head goes in a packet with content.
-        sent = into.send(ready.head, socket.MSG_MORE)
+        shares = ready.start % mmap.PAGESIZE == 0 and ready.stop - ready.start < LARGE
+        sent = into.send(ready.head, socket.MSG_MORE if shares else 0)
         if sent < len(ready.head):
             transport.write(ready.head[sent:])
         else:
@@ -70,7 +76,7 @@ def send_pages(into: socket.socket, resident: Resident, start: int, stop: int) -
     Raises:
         OSError: the connection is broken.
     """
-    turn = min(stop, start + TURN)
+    turn = min(stop, start + PAGES_TURN)
     offset = start
     try:
         while offset < turn:
