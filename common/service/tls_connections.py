@@ -65,20 +65,25 @@ class TlsConnection(asyncio.Protocol, asyncio.Transport):
         """Takes records."""
         if self._closing:
             return
-        listener = self._listener
-        listener.incoming.write(data)
+        incoming, tls = self._listener.incoming, self._tls
+        incoming.write(data)
         plain, ended = b"", False
         try:
-            if self._open or self._shake_hands():
-                plain, ended = self._read(len(data))
+            if self._open and tls is not None:
+                # No content is longer than its record, and a short buffer is quicker to be had.
+                plain = tls.read(min(len(data), _RECORD))
+                if not plain or incoming.pending or tls.pending():
+                    plain, ended = self._read_on(tls, plain)
+            elif self._shake_hands() and self._tls is not None:
+                plain, ended = self._read_on(self._tls, self._tls.read(_RECORD))
         except ssl.SSLWantReadError:
             # A part of a record: OpenSSL keeps it.
             pass
         except ssl.SSLError:
             # The alert that says why is among what is sent.
-            listener.incoming.read()
+            incoming.read()
             self._closing = True
-        if listener.outgoing.pending:
+        if self._listener.outgoing.pending:
             self._send()
         if plain and self._protocol is not None:
             self._protocol.data_received(plain)
@@ -107,19 +112,9 @@ class TlsConnection(asyncio.Protocol, asyncio.Transport):
         self._protocol.connection_made(self)
         return not self._closing
 
-    def _read(self, most: int) -> tuple[bytes, bool]:
-        """All content that is there, and whether it is the last; ``most`` bytes have come.
-
-        Raises:
-            ssl.SSLError: there is none, or it is not what the client has sent.
-        """
-        assert self._tls is not None
-        tls, incoming = self._tls, self._listener.incoming
-        # No content is longer than its record, and a short buffer is quicker to be had.
-        plain = tls.read(min(most, _RECORD))
-        if plain and not incoming.pending and not tls.pending():
-            return plain, False
-        pieces = [plain]
+    def _read_on(self, tls: ssl.SSLObject, first: bytes) -> tuple[bytes, bool]:
+        """All content that is there, of which ``first`` is read, and whether it is the last."""
+        incoming, pieces = self._listener.incoming, [first]
         try:
             while pieces[-1] and (incoming.pending or tls.pending()):
                 pieces.append(tls.read(_RECORD))
@@ -168,20 +163,22 @@ class TlsConnection(asyncio.Protocol, asyncio.Transport):
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Sends ``data``."""
-        if self._closing or self._tls is None:
+        if self._closing or self._tls is None or self._transport is None:
             return
         size = data.nbytes if isinstance(data, memoryview) else len(data)
         if size == 0:
             return
         sent = self._tls.write(data)
-        if sent < size:
-            # OpenSSL takes a record at a time.
-            rest, since = memoryview(data).cast("B"), 0
-            while sent < size:
-                if sent - since >= PLAIN:
-                    self._send()
-                    since = sent
-                sent += self._tls.write(rest[sent : sent + _RECORD])
+        if sent == size:
+            self._transport.write(self._listener.outgoing.read())
+            return
+        # OpenSSL takes a record at a time.
+        rest, since = memoryview(data).cast("B"), 0
+        while sent < size:
+            if sent - since >= PLAIN:
+                self._send()
+                since = sent
+            sent += self._tls.write(rest[sent : sent + _RECORD])
         self._send()
 
     def writelines(self, list_of_data: Any) -> None:
