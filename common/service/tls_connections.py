@@ -59,7 +59,7 @@ class TlsConnection(asyncio.Protocol, asyncio.Transport):
         # uvloop's transports are none of asyncio's own classes.
         self._transport = cast(asyncio.Transport, transport)
         loop = asyncio.get_running_loop()
-        self._deadline = loop.call_later(HANDSHAKE_SECONDS, transport.abort)  # type: ignore[attr-defined] # as above
+        self._deadline = loop.call_later(HANDSHAKE_SECONDS, self._transport.abort)
 
     def data_received(self, data: bytes) -> None:
         """Takes records."""

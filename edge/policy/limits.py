@@ -61,9 +61,10 @@ class OwnMoments:
         if len(self._moments) > MOST_CLIENTS:
             self._moments.popitem(last=False)
 
-    def take_back(self, client: str, noted: int, before: int) -> None:  # noqa: ARG002 - it stands
+    def take_back(self, client: str, noted: int, before: int) -> None:
         """As ``Moments``."""
-        self._moments[client] = before
+        if self._moments.get(client) == noted:
+            self._moments[client] = before
 
 
 class RequestRate:

@@ -6,6 +6,7 @@ few calls that let go of the interpreter.
 """
 
 import asyncio
+import concurrent.futures
 import contextlib
 import fcntl
 import os
@@ -76,10 +77,19 @@ class AccessLog:
             self._turns.put(True)
 
     async def run(self) -> None:
-        """Writes for ever."""
-        threading.Thread(target=self._write_on, name="access log").start()
+        """Writes for ever; raises what ends the writing."""
+        writing: concurrent.futures.Future[None] = concurrent.futures.Future()
+        writing.set_running_or_notify_cancel()
+
+        def work() -> None:
+            try:
+                self._write_on()
+            except Exception as error:  # whoever runs this is told, whatever it was
+                writing.set_exception(error)
+
+        threading.Thread(target=work, name="access log").start()
         try:
-            await asyncio.get_running_loop().create_future()
+            await asyncio.wrap_future(writing)
         finally:
             self._turns.put(False)
 

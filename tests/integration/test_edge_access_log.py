@@ -128,6 +128,14 @@ async def test_closing_while_a_flush_is_cancelled_writes_each_record_once(tmp_pa
     assert targets(tmp_path / "access.log") == [f"/{n}" for n in range(5000)]
 
 
+async def test_whoever_runs_the_log_learns_that_it_cannot_go_on(tmp_path: Path) -> None:
+    log = opened(tmp_path / "access.log")
+    log.note_line("not ASCII: \xe9\n")
+
+    with pytest.raises(UnicodeEncodeError):
+        await asyncio.wait_for(log.run(), 10)
+
+
 async def test_a_full_file_is_renamed_and_the_oldest_is_deleted(tmp_path: Path) -> None:
     log = opened(tmp_path / "access.log", rotate_at=1, keep=2)
     for number in range(5):
