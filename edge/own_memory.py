@@ -14,8 +14,9 @@ _CLONE_NEWNS = 0x00020000
 _MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 2, 4, 8
 _MS_REC, _MS_SLAVE = 16384, 1 << 19
 _MNT_DETACH = 2
-_OPTIONS = b"huge=within_size,mode=0700"
-"""A page is never larger than what it holds (tmpfs(5))."""
+_OPTIONS = b"huge=within_size,size=100%,mode=0700"
+"""A page is never larger than what it holds (tmpfs(5)). How much is kept here is the setting's to
+say: half of the memory, tmpfs's default, would be less than an operator may have asked for."""
 
 
 def mount_own(folder: Path) -> bool:

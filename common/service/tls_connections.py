@@ -65,17 +65,18 @@ class TlsConnection(asyncio.Protocol, asyncio.Transport):
         """Takes records."""
         if self._closing:
             return
-        incoming, tls = self._listener.incoming, self._tls
+        incoming = self._listener.incoming
         incoming.write(data)
         plain, ended = b"", False
         try:
-            if self._open and tls is not None:
-                # No content is longer than its record, and a short buffer is quicker to be had.
-                plain = tls.read(min(len(data), _RECORD))
-                if not plain or incoming.pending or tls.pending():
-                    plain, ended = self._read_on(tls, plain)
-            elif self._shake_hands() and self._tls is not None:
-                plain, ended = self._read_on(self._tls, self._tls.read(_RECORD))
+            if not self._open:
+                self._shake_hands()
+            tls = self._tls
+            assert tls is not None
+            # No content is longer than its record, and a short buffer is quicker to be had.
+            plain = tls.read(min(len(data), _RECORD))
+            if not plain or incoming.pending or tls.pending():
+                plain, ended = self._read_on(tls, plain)
         except ssl.SSLWantReadError:
             # A part of a record: OpenSSL keeps it.
             pass
@@ -85,15 +86,22 @@ class TlsConnection(asyncio.Protocol, asyncio.Transport):
             self._closing = True
         if self._listener.outgoing.pending:
             self._send()
-        if plain and self._protocol is not None:
+        self._hand_on(plain, ended=ended)
+
+    def _hand_on(self, plain: bytes, *, ended: bool) -> None:
+        """Gives content to the protocol, now that the shared buffers are empty."""
+        if self._protocol is None and self._open and not self._closing:
+            self._protocol = self._listener.factory()
+            self._protocol.connection_made(self)
+        if plain and self._protocol is not None and not self._closing:
             self._protocol.data_received(plain)
         if ended:
             self._end()
         elif self._closing and self._transport is not None:
             self._transport.close()
 
-    def _shake_hands(self) -> bool:
-        """Goes on with the handshake; whether it is done, and more may be read.
+    def _shake_hands(self) -> None:
+        """Goes on with the handshake.
 
         Raises:
             ssl.SSLError: it failed, or more has to come.
@@ -108,9 +116,6 @@ class TlsConnection(asyncio.Protocol, asyncio.Transport):
             self._deadline.cancel()
             self._deadline = None
         self._open = True
-        self._protocol = listener.factory()
-        self._protocol.connection_made(self)
-        return not self._closing
 
     def _read_on(self, tls: ssl.SSLObject, first: bytes) -> tuple[bytes, bool]:
         """All content that is there, of which ``first`` is read, and whether it is the last."""
