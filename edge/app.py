@@ -51,6 +51,7 @@ from edge.serve.merged_metrics import merge_expositions
 from edge.serve.noting import record_of
 from edge.serve.prefetch import Prefetch
 from edge.serve.protocol import ViewerServer
+from edge.serve.ready import Means
 from edge.serve.requests import Visit
 from edge.settings import Settings
 from edge.store.claim import TICKETS, Claim
@@ -191,16 +192,13 @@ class _Worker:
             rate=rate,
             noted=self._note if self._access_log is not None else None,
         )
+        log = self._access_log
+        lines = None if log is None else log.lines
+        sender, counters = self._viewers.sender, self._counters
         self._lane = express_lane(
-            cache,
-            fetches,
-            clock,
-            rules,
-            self._viewers.sender,
-            self._counters,
-            name=name,
+            Means(cache, fetches, clock, rules, sender, counters, name, lines),
             scheme="http" if settings.listen.certificate is None else "https",
-            log=self._access_log,
+            log=log,
             watched=self._prefetch.watched,
             tokens=tokens,
             rate=rate,

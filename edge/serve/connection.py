@@ -14,7 +14,7 @@ from edge.policy.recognising import ends_with_a_request, head_end, may_become_pl
 from edge.serve.crowd import Attendance
 from edge.serve.delivery import Delivery, duplicate_of, send_at_once
 from edge.serve.express import Answered, Express
-from edge.serve.hot import Ready
+from edge.serve.ready import Ready
 from edge.store import Resident
 
 if TYPE_CHECKING:

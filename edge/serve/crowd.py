@@ -12,23 +12,16 @@ from collections.abc import Callable, Coroutine
 import msgspec
 
 from common import logs
-from common.clock import Clock
 from common.errors import NearcastError
+from common.http import ByteRange
 from common.http.cache_status import CacheStatus
 from edge.fetch.arriving import Arriving
 from edge.fetch.begun import Begun
-from edge.fetch.fetches import Fetches
 from edge.fetch.outcomes import Ask
-from edge.policy.access_line import LineFormat
 from edge.policy.answering import decide
-from edge.policy.heads import framed, render_head
-from edge.policy.keys import KeyRules
 from edge.policy.messages import Request
 from edge.serve.body import Source
-from edge.serve.counters import Counters
-from edge.serve.hot import Ready
-from edge.serve.sending import Sender
-from edge.store import Cache
+from edge.serve.ready import Means, Ready
 
 TURN = 32
 """Viewers who get a piece until other connections get their turn."""
@@ -142,33 +135,17 @@ class Attendance:
 class Crowds:
     """Who waits for what."""
 
-    def __init__(
-        self,
-        cache: Cache,
-        fetches: Fetches,
-        clock: Clock,
-        rules: KeyRules,
-        sender: Sender,
-        counters: Counters,
-        *,
-        name: str,
-        lines: LineFormat | None,
-    ) -> None:
-        """Waits for what ``fetches`` brings; the rest is as in ``HotObjects``."""
-        self._cache = cache
-        self._fetches = fetches
-        self._clock = clock
-        self._rules = rules
-        self._sender = sender
-        self._counters = counters
-        self._name = name
-        self._lines = lines
+    def __init__(self, means: Means) -> None:
+        """Waits for what the fetches of ``means`` bring."""
+        self._means = means
+        self._cache = means.cache
+        self._fetches = means.fetches
         self._waiting: dict[tuple[str, int], list[Attendance]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def awaited(self, request: Request) -> str | None:
         """The key of what ``request`` asks for, if it is missing and upstream is being asked."""
-        key = self._rules.key(request.scheme, request.host, request.target)
+        key = self._means.rules.key(request.scheme, request.host, request.target)
         if not self._fetches.flights.is_asked_for(key) or self._cache.lookup(key):
             return None
         return key
@@ -220,20 +197,12 @@ class Crowds:
             return None
         stored = msgspec.structs.replace(arriving.stored, size=size)
         decided = decide(request, stored, size)
-        status = str(CacheStatus(cache=self._name, fwd="uri-miss", collapsed=True))
-        fields = self._sender.told_of(decided, stored.age_at(self._clock.now()), status)
-        logged = ""
-        if self._lines is not None:
-            logged = self._lines.answered(decided.status, size, "collapsed", status)
-        return Ready(
-            decided.status,
-            "collapsed",
-            status,
-            render_head(decided.status, decided.reason, framed(fields, decided.length)),
-            0,
-            size if decided.parts else 0,
-            self._counters.tally(decided.status, "collapsed"),
-            logged,
+        return self._means.ready(
+            decided,
+            ByteRange(0, size if decided.parts else 0),
+            age=stored.age_at(self._means.clock.now()),
+            result="collapsed",
+            cache_status=str(CacheStatus(cache=self._means.name, fwd="uri-miss", collapsed=True)),
         )
 
     async def _broadcast(

@@ -11,7 +11,7 @@ import os
 import socket
 from collections.abc import Callable
 
-from edge.serve.hot import Ready
+from edge.serve.ready import Ready
 from edge.store import Resident
 
 SLICE = 256 * 1024

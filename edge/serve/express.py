@@ -25,8 +25,9 @@ from edge.policy.recognising import (
 )
 from edge.serve.access_log import AccessLog
 from edge.serve.crowd import Attendance, Crowds
-from edge.serve.hot import Conditions, HotObject, HotObjects, Ready
+from edge.serve.hot import Conditions, HotObject, HotObjects
 from edge.serve.leading import Leading
+from edge.serve.ready import Ready
 from edge.serve.tokens import Tokens
 from edge.store import Resident
 

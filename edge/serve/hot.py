@@ -7,24 +7,18 @@ asks. That is also when the use of the object is noted.
 import re
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 
-from common.clock import Clock
 from common.errors import NearcastError
 from common.http import ByteRange, CacheControl
 from common.http.cache_status import CacheStatus
 from common.http.fields import Fields
-from edge.fetch.fetches import Fetches
-from edge.policy.access_line import LineFormat
 from edge.policy.answering import decide
-from edge.policy.heads import framed, render_head
-from edge.policy.keys import KeyRules
 from edge.policy.messages import Request
 from edge.policy.reuse import Verdict, judge_reuse
 from edge.policy.stored import Stored
-from edge.serve.counters import Counters, Tally
-from edge.serve.sending import CONTENTLESS, Sender
-from edge.store import Cache, Resident
+from edge.serve.ready import Means, Ready
+from edge.serve.sending import CONTENTLESS
+from edge.store import Resident
 
 SMALL = 16 * 1024
 """Bytes up to which a process has a copy of its own, to send it together with its head."""
@@ -44,25 +38,6 @@ _CONDITIONS = ("If-None-Match", "If-Modified-Since", "Range", "If-Range")
 _NO_DIRECTIVES = CacheControl()
 _SIMPLE_RANGE = re.compile(r"bytes=([0-9]{1,15})-([0-9]{0,15})", re.ASCII)
 _FIRST_BYTE: Conditions = (None, None, "bytes=0-0", None)
-
-
-@dataclass(slots=True)
-class Ready:
-    """An answer that has only to be sent."""
-
-    status: int
-    result: str
-    """What the cache did, for counting."""
-    cache_status: str
-    head: bytes
-    start: int
-    stop: int
-    """Its content: bytes of the object."""
-    tally: Tally
-    logged: str
-    """What the access log says of it."""
-    whole: bytes | None = None
-    """Head and content, where the content is small."""
 
 
 class HotObject:
@@ -117,53 +92,37 @@ class HotObjects:
 
     def __init__(
         self,
-        cache: Cache,
-        fetches: Fetches,
-        clock: Clock,
-        rules: KeyRules,
-        sender: Sender,
-        counters: Counters,
+        means: Means,
         *,
-        name: str,
         scheme: str,
-        lines: LineFormat | None,
         watched: Callable[[str, Request], None],
         before: str = "",
     ) -> None:
-        """Finds them in ``cache``.
+        """Finds them in the cache of ``means``.
 
         Args:
-            cache: what is stored.
-            fetches: what is on its way, which may be newer.
-            clock: the time.
-            rules: what is in a key.
-            sender: knows the fields of every answer.
-            counters: what counts.
-            name: this cache's name in Cache-Status.
+            means: what answers rest on.
             scheme: of the viewers' URLs.
-            lines: how the access log is written, if it is.
             watched: is told what is asked for, about once a second.
             before: what the access log says before each target, in place of a token.
         """
-        self._cache = cache
-        self._clock = clock
-        self._rules = rules
-        self._sender = sender
-        self._counters = counters
-        self._name = name
+        self._means = means
+        self._cache = means.cache
+        self._clock = means.clock
+        self._rules = means.rules
         self._scheme = scheme
-        self._lines = lines
+        self._lines = means.lines
         self._watched = watched
         self._before = before
-        self._arriving = fetches.arriving
-        self._changes = cache.changes
-        self._generation = cache.generation
+        self._arriving = means.fetches.arriving
+        self._changes = means.cache.changes
+        self._generation = means.cache.generation
         self._sites: dict[str, dict[bytes, HotObject]] = {}
         self._turns: deque[tuple[dict[bytes, HotObject], bytes, HotObject]] = deque()
         self._count = self._opened = 0
         self._own = 0
         """Bytes of the copies that are this process's own."""
-        self._own_budget = cache.memory.budget // OWN_SHARE
+        self._own_budget = means.cache.memory.budget // OWN_SHARE
         self._tidied_at = 0.0
 
     def site(self, host: str) -> dict[bytes, HotObject]:
@@ -260,7 +219,7 @@ class HotObjects:
         hot.answers.clear()
         hot.range_head = None
         ttl = int(stored.freshness_at(now))
-        hot.cache_status = str(CacheStatus(cache=self._name, hit=True, ttl=ttl))
+        hot.cache_status = str(CacheStatus(cache=self._means.name, hit=True, ttl=ttl))
         hot.get = self._render(hot, "GET", None, now)
         if hot.get is not None and hot.body is not None:
             hot.get.whole = hot.get.head + hot.body[hot.get.start : hot.get.stop]
@@ -298,22 +257,11 @@ class HotObjects:
         parts = decided.parts
         if len(parts) > 1 or (parts and isinstance(parts[0], bytes)):
             return None
-        fields = self._sender.told_of(decided, stored.age_at(now), hot.cache_status)
         span = parts[0] if parts and isinstance(parts[0], ByteRange) else ByteRange(0, 0)
         if method == "HEAD" or decided.status in CONTENTLESS:
             span = ByteRange(0, 0)
-        logged = ""
-        if self._lines is not None:
-            logged = self._lines.answered(decided.status, span.length, "hit", hot.cache_status)
-        return Ready(
-            decided.status,
-            "hit",
-            hot.cache_status,
-            render_head(decided.status, decided.reason, framed(fields, decided.length)),
-            span.start,
-            span.stop,
-            self._counters.tally(decided.status, "hit"),
-            logged,
+        return self._means.ready(
+            decided, span, age=stored.age_at(now), result="hit", cache_status=hot.cache_status
         )
 
     def _range(

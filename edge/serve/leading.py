@@ -7,22 +7,15 @@ handler's, which goes on with the request that was sent.
 
 from collections.abc import Callable
 
-from common.clock import Clock
+from common.http import ByteRange
 from common.http.cache_status import CacheStatus
 from edge.fetch.begun import Begun
-from edge.fetch.fetches import Fetches
 from edge.fetch.origins import PlainRequests
-from edge.policy.access_line import LineFormat
 from edge.policy.answering import decide
-from edge.policy.heads import framed, render_head
-from edge.policy.keys import KeyRules
 from edge.policy.messages import Request
 from edge.policy.stored import Stored
-from edge.serve.counters import Counters
 from edge.serve.crowd import Attendance
-from edge.serve.hot import Ready
-from edge.serve.sending import Sender
-from edge.store import Cache
+from edge.serve.ready import Means, Ready
 from edge.workers import Siblings
 
 
@@ -31,33 +24,22 @@ class Leading:
 
     def __init__(
         self,
-        cache: Cache,
-        fetches: Fetches,
-        clock: Clock,
-        rules: KeyRules,
-        sender: Sender,
-        counters: Counters,
+        means: Means,
         *,
-        name: str,
-        lines: LineFormat | None,
         watched: Callable[[str, Request], None],
         siblings: Siblings | None,
     ) -> None:
-        """Fetches with ``fetches``, where a key is not another's of ``siblings``.
+        """Fetches with ``means``, where a key is not another's of ``siblings``.
 
-        The rest is as in ``HotObjects``.
+        Args:
+            means: what answers rest on.
+            watched: is told what was asked for.
+            siblings: the other worker processes, where there are any.
         """
-        self._cache = cache
-        self._fetches = fetches
-        self._clock = clock
-        self._rules = rules
-        self._sender = sender
-        self._counters = counters
-        self._name = name
-        self._lines = lines
+        self._means = means
         self._watched = watched
         self._siblings = siblings
-        self._cache_status = str(CacheStatus(cache=name, fwd="uri-miss", stored=True))
+        self._cache_status = str(CacheStatus(cache=means.name, fwd="uri-miss", stored=True))
 
     def begin(self, request: Request, plain: PlainRequests) -> Begun | None:
         """Asks upstream for what ``request``, a plain GET, asks for; None where the handler does.
@@ -66,13 +48,13 @@ class Leading:
             request: what is asked.
             plain: what is remembered of requests with the same fields, host and scheme.
         """
-        key = self._rules.key(request.scheme, request.host, request.target)
+        key = self._means.rules.key(request.scheme, request.host, request.target)
         siblings = self._siblings
-        if siblings is not None and not siblings.is_own(self._cache.owner(key)):
+        if siblings is not None and not siblings.is_own(self._means.cache.owner(key)):
             return None
-        if self._cache.lookup(key):
+        if self._means.cache.lookup(key):
             return None
-        return Begun.of(self._fetches, request, key, plain)
+        return Begun.of(self._means.fetches, request, key, plain)
 
     def serve(self, begun: Begun, attendance: Attendance) -> None:
         """Answers with what comes of ``begun``."""
@@ -93,19 +75,10 @@ class Leading:
 
     def _ready(self, request: Request, stored: Stored) -> Ready:
         decided = decide(request, stored, stored.size)
-        age = stored.age_at(self._clock.now()) if stored.age >= 1 else None
-        fields = self._sender.told_of(decided, age, self._cache_status)
-        size = stored.size if decided.parts else 0
-        logged = ""
-        if self._lines is not None:
-            logged = self._lines.answered(decided.status, size, "miss", self._cache_status)
-        return Ready(
-            decided.status,
-            "miss",
-            self._cache_status,
-            render_head(decided.status, decided.reason, framed(fields, decided.length)),
-            0,
-            size,
-            self._counters.tally(decided.status, "miss"),
-            logged,
+        return self._means.ready(
+            decided,
+            ByteRange(0, stored.size if decided.parts else 0),
+            age=stored.age_at(self._means.clock.now()) if stored.age >= 1 else None,
+            result="miss",
+            cache_status=self._cache_status,
         )

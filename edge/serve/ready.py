@@ -1,0 +1,72 @@
+"""An answer that has only to be sent, and what it takes to make one."""
+
+from dataclasses import dataclass
+
+from common.clock import Clock
+from common.http import ByteRange
+from edge.fetch.fetches import Fetches
+from edge.policy.access_line import LineFormat
+from edge.policy.answering import Decided
+from edge.policy.heads import framed, render_head
+from edge.policy.keys import KeyRules
+from edge.serve.counters import Counters, Tally
+from edge.serve.sending import Sender
+from edge.store import Cache
+
+
+@dataclass(slots=True)
+class Ready:
+    """An answer that has only to be sent."""
+
+    status: int
+    result: str
+    """What the cache did, for counting."""
+    cache_status: str
+    head: bytes
+    start: int
+    stop: int
+    """Its content: bytes of the object."""
+    tally: Tally
+    logged: str
+    """What the access log says of it."""
+    whole: bytes | None = None
+    """Head and content, where the content is small."""
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What all of the express lane's ways to an answer rest on."""
+
+    cache: Cache
+    """What is stored."""
+    fetches: Fetches
+    """What is on its way."""
+    clock: Clock
+    rules: KeyRules
+    """What is in a key."""
+    sender: Sender
+    """Knows the fields of every answer."""
+    counters: Counters
+    name: str
+    """This cache's, in Cache-Status."""
+    lines: LineFormat | None
+    """How the access log is written, if it is."""
+
+    def ready(
+        self, decided: Decided, span: ByteRange, *, age: int | None, result: str, cache_status: str
+    ) -> Ready:
+        """The answer of ``decided`` with the content ``span``; the rest is as in ``Ready``."""
+        fields = self.sender.told_of(decided, age, cache_status)
+        logged = ""
+        if self.lines is not None:
+            logged = self.lines.answered(decided.status, span.length, result, cache_status)
+        return Ready(
+            decided.status,
+            result,
+            cache_status,
+            render_head(decided.status, decided.reason, framed(fields, decided.length)),
+            span.start,
+            span.stop,
+            self.counters.tally(decided.status, result),
+            logged,
+        )
