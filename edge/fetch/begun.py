@@ -19,7 +19,7 @@ from edge.fetch.arriving import Arriving
 from edge.fetch.errors import UpstreamBroke
 from edge.fetch.flights import Flight
 from edge.fetch.origins import FAILING, PlainRequests
-from edge.fetch.outcomes import Ask, Coming, Passing
+from edge.fetch.outcomes import Ask, let_go
 from edge.fetch.pool import Sent
 from edge.fetch.upstream import response_of
 from edge.policy.messages import Request
@@ -189,10 +189,7 @@ class Begun:
         except NearcastError as error:
             _log.info("nobody got an answer", key=self.key, reason=str(error))
             return
-        if isinstance(outcome, Coming):
-            outcome.arriving.leave()
-        elif isinstance(outcome, Passing):
-            await outcome.stack.aclose()
+        await let_go(outcome)
 
     def give_up(self) -> None:
         """Ends it, as the edge stops."""

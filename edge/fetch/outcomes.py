@@ -81,3 +81,11 @@ class OriginFailed:
 
 
 Outcome = Passing | Coming | Validated | Settled | OriginFailed
+
+
+async def let_go(outcome: Outcome) -> None:
+    """Goes without what came of an ask: what arrives for the cache does so all the same."""
+    if isinstance(outcome, Coming):
+        outcome.arriving.leave()
+    elif isinstance(outcome, Passing):
+        await outcome.stack.aclose()

@@ -27,6 +27,7 @@ from edge.fetch.outcomes import (
     Passing,
     Settled,
     Validated,
+    let_go,
 )
 from edge.policy.answering import Decided, decide
 from edge.policy.coverage import range_to_ask
@@ -330,10 +331,7 @@ class Viewers:
         except NearcastError as error:
             _log.info("background validation failed", key=ask.key, reason=str(error))
             return
-        if isinstance(outcome, Coming):
-            outcome.arriving.leave()
-        elif isinstance(outcome, Passing):
-            await outcome.stack.aclose()
+        await let_go(outcome)
 
     async def _head(self, visit: Visit, stored: Stored | None, fwd: Forward) -> Reply | None:
         """HEAD is passed on, and what it tells updates what is stored (RFC 9111 §4.3.5)."""

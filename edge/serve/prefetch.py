@@ -10,7 +10,7 @@ from common import logs
 from common.errors import NearcastError
 from common.http.fields import Fields
 from edge.fetch.fetches import Fetches
-from edge.fetch.outcomes import Ask, Coming, Passing
+from edge.fetch.outcomes import Ask, let_go
 from edge.policy.invalidation import same_origin_target
 from edge.policy.keys import KeyRules
 from edge.policy.messages import Request
@@ -121,10 +121,7 @@ class Prefetch:
         except NearcastError as error:
             _log.debug("not fetched ahead", key=key, reason=str(error))
             return
-        if isinstance(outcome, Coming):
-            outcome.arriving.leave()
-        elif isinstance(outcome, Passing):
-            await outcome.stack.aclose()
+        await let_go(outcome)
 
     async def close(self) -> None:
         """Ends what is under way."""
