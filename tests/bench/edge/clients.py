@@ -16,6 +16,7 @@ import socket
 import ssl
 import sys
 import time
+from typing import cast
 from urllib.parse import urlsplit
 
 import uvloop
@@ -33,7 +34,8 @@ class Client(asyncio.Protocol):
         self.begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport
+        # uvloop's transports are none of asyncio's own classes.
+        self.transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
         if not self.begun.done():
@@ -44,7 +46,7 @@ class Client(asyncio.Protocol):
             self.begun.set_exception(exc or EOFError())
 
     def ask(self, url: str) -> None:
-        self.transport.write(request(url))  # type: ignore[attr-defined] # uvloop's own
+        self.transport.write(request(url))
 
 
 def request(url: str) -> bytes:
