@@ -22,7 +22,16 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.edge.cases import DISTINCT, QUICK, SIZES, Case, cases
-from tests.bench.edge.load import RESULTS, Figures, fetch, fetch_all, own_client, run_wrk
+from tests.bench.edge.load import (
+    RESULTS,
+    Figures,
+    Load,
+    fetch,
+    fetch_all,
+    memory_under,
+    own_client,
+    run_wrk,
+)
 from tests.bench.edge.report import Row, memory_table, middle, picture, ratio_of, table
 from tests.bench.edge.servers import (
     LOAD_CORE,
@@ -63,7 +72,8 @@ def main() -> int:
     ]
     whole = not asked.quick and not asked.cases
     names = [*MEASURED, *(["edge-no-log", "edge-tokens"] if whole else [])]
-    results: dict[str, Any] = {"machine": machine(), "versions": versions(), "cases": {}}
+    results: dict[str, Any] = {"machine": machine(), "versions": versions()}
+    results |= {"cases": {}, "memory": {}}
     with tempfile.TemporaryDirectory() as folder, running(names, Path(folder)) as servers:
         rows = [under_load(case, servers, rounds, asked.seconds, results) for case in chosen]
         if whole:
@@ -99,28 +109,28 @@ def under_load(
             fetch(base + case.path)
         elif case.warm == "objects" and not runs[name]:
             fetch_all(base, 65536, DISTINCT)
+    loads = {
+        name: Load(
+            f"{server.url(case.scheme)}{case.path}", case.connections, case.fields, case.script
+        )
+        for name, server in taking_part.items()
+    }
+    memory = {name: memory_under(taking_part[name], load) for name, load in loads.items()}
     for _ in range(rounds):
-        for name, server in taking_part.items():
-            base = server.url(case.scheme) or ""
-            figures = run_wrk(
-                server,
-                base + case.path,
-                connections=case.connections,
-                seconds=max(seconds, case.least_seconds),
-                fields=case.fields,
-                script=case.script,
-            )
-            runs[name].append(figures)
+        for name, load in loads.items():
+            lasts = max(seconds, case.least_seconds)
+            runs[name].append(run_wrk(taking_part[name], load, lasts))
     results["cases"][case.name] = {
         name: [figures.as_dict() for figures in found] for name, found in runs.items()
     }
-    row = row_of(case, runs)
+    results["memory"][case.name] = memory
+    row = row_of(case, runs, memory)
     say(f"{row.name}: edge {row.edge}, ratio {row.ratio:.2f}" if row.ratio else row.name)
     return row
 
 
-def row_of(case: Case, runs: dict[str, list[Figures]]) -> Row:
-    """The medians of a case."""
+def row_of(case: Case, runs: dict[str, list[Figures]], memory: dict[str, int]) -> Row:
+    """The medians of a case; ``memory`` is that of each server under its load."""
 
     def cost(name: str) -> float:
         if case.of == "throughput":
@@ -153,7 +163,7 @@ def row_of(case: Case, runs: dict[str, list[Figures]]) -> Row:
         "" if in_time else "p99 is worse",
         "p99 no worse" if case.p99 else "",
         in_time and not failed,
-        {name: int(middle(one.memory for one in found)) for name, found in runs.items()},
+        memory,
     )
 
 
@@ -246,8 +256,8 @@ def surroundings(
         fetch(servers[name].http + path)
     for _ in range(max(rounds, 3)):
         for name, path in paths.items():
-            url = servers[name].http + path
-            cost[name].append(run_wrk(servers[name], url, connections=32, seconds=seconds).cpu)
+            load = Load(servers[name].http + path, connections=32)
+            cost[name].append(run_wrk(servers[name], load, seconds).cpu)
     results["surroundings"] = cost
     plain = middle(cost["edge-no-log"])
     full = middle(cost["edge-tokens"])

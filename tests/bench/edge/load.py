@@ -1,15 +1,21 @@
 """Loading a server, and what that cost it."""
 
+import contextlib
 import re
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tests.bench.edge.servers import LOAD_CORE, Server
 
+WEIGHED = 2
+"""Seconds of load under which memory is measured."""
+SETTLED = 0.01
+"""Seconds of CPU time in a fifth of one that an idle server may use."""
 _UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0}
 
 
@@ -29,43 +35,74 @@ class Figures:
     """Likewise, answers under way at the end included."""
     failed: int
     """Answers that were none, or no good ones."""
-    memory: int
-    """Bytes of memory (PSS) of the server halfway."""
 
     def as_dict(self) -> dict[str, float]:
         """For JSON."""
         return asdict(self)
 
 
-def run_wrk(
-    server: Server,
-    url: str,
-    *,
-    connections: int,
-    seconds: int,
-    fields: tuple[str, ...] = (),
-    script: str | None = None,
-) -> Figures:
-    """Loads ``server`` with wrk from the other core."""
-    command = ["taskset", "-c", LOAD_CORE, "wrk", "-t1", f"-c{connections}", f"-d{seconds}s"]
+@dataclass(frozen=True)
+class Load:
+    """What wrk asks for."""
+
+    url: str
+    connections: int
+    fields: tuple[str, ...] = ()
+    script: str | None = None
+    """In Lua, as wrk runs it."""
+
+
+def run_wrk(server: Server, load: Load, seconds: int) -> Figures:
+    """Loads ``server`` from the other core."""
+    before = server.cpu()
+    with _wrk(load, seconds) as wrk:
+        told, _ = wrk.communicate(timeout=seconds + 60)
+    settle(server)
+    return read_wrk(told, server.cpu() - before)
+
+
+def settle(server: Server) -> None:
+    """Waits until ``server`` has done what its load has left it with.
+
+    Varnish writes its log for a while longer, on the core where the next server is measured.
+    """
+    deadline = time.monotonic() + 30
+    before, used = -1.0, server.cpu()
+    while used - before > SETTLED and time.monotonic() < deadline:
+        time.sleep(0.2)
+        before, used = used, server.cpu()
+
+
+def memory_under(server: Server, load: Load) -> int:
+    """Bytes of memory (PSS) of ``server`` under ``load``.
+
+    In a run of its own: walking the page tables of a server's processes holds up whoever shares a
+    core with the walk, by the more the more memory they have.
+    """
+    with _wrk(load, WEIGHED) as wrk:
+        time.sleep(WEIGHED / 2)
+        memory = server.memory()
+        wrk.communicate(timeout=WEIGHED + 60)
+    settle(server)
+    return memory
+
+
+@contextlib.contextmanager
+def _wrk(load: Load, seconds: int) -> Iterator[subprocess.Popen[str]]:
+    command = ["taskset", "-c", LOAD_CORE, "wrk", "-t1", f"-c{load.connections}", f"-d{seconds}s"]
     command += ["--latency", "--timeout", "20s"]
-    for one in fields:
+    for one in load.fields:
         command += ["-H", one]
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
-        if script is not None:
-            file.write(script)
+        if load.script is not None:
+            file.write(load.script)
             file.flush()
             command += ["-s", file.name]
-        before = server.cpu()
-        with subprocess.Popen([*command, url], stdout=subprocess.PIPE, text=True) as wrk:
-            time.sleep(seconds / 2)
-            memory = server.memory()
-            told, _ = wrk.communicate(timeout=seconds + 60)
-        used = server.cpu() - before
-    return read_wrk(told, used, memory)
+        with subprocess.Popen([*command, load.url], stdout=subprocess.PIPE, text=True) as wrk:
+            yield wrk
 
 
-def read_wrk(text: str, cpu: float, memory: int = 0) -> Figures:
+def read_wrk(text: str, cpu: float) -> Figures:
     """The figures in wrk's output, of a run that cost the server ``cpu`` seconds.
 
     Raises:
@@ -91,7 +128,6 @@ def read_wrk(text: str, cpu: float, memory: int = 0) -> Figures:
         cpu=cpu / max(count, 1),
         cpu_per_byte=cpu / max(size, 1),
         failed=failed,
-        memory=memory,
     )
 
 
