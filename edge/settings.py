@@ -341,7 +341,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     disk: Annotated[
         ByteSize,
         msgspec.Meta(
-            description="Size of the cache on disk; a number of bytes, or as 10GiB.",
+            description="Size of the cache on disk; a number of bytes, or as 10GiB. Its index, with"
+            " small objects, may take a sixteenth of that besides, and some 1 kB for each object.",
             extra={"unit": "bytes"},
         ),
     ] = ByteSize(10 * 1024**3)

@@ -13,6 +13,7 @@ import os
 from common.errors import StorageFull
 from edge.policy.coverage import Span, add_span, within
 from edge.store.files import CHECKSUM, SLICE, checksum, held_of_slice, slices
+from edge.store.small import is_small, pack
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 MEMORY_LIMIT = 64 * 1024 * 1024
@@ -193,10 +194,14 @@ class Body:
         try:
             # Without a record it is nobody's: what a crash leaves of it is taken for an orphan.
             file = os.open(target, flags, 0o600)
-            # Most often in one call.
-            written = os.writev(file, (early, checksums))
-            if written < len(early) + len(checksums):
-                _write_all(file, (early + checksums)[written:], written)
+            if len(early) == size:
+                # Most often in one call.
+                written = os.writev(file, (early, checksums))
+                if written < size + len(checksums):
+                    _write_all(file, (early + checksums)[written:], written)
+            else:
+                _write_all(file, early, 0)
+                _write_all(file, checksums, size)
         except OSError as error:
             _unlink(target)
             if error.errno not in FULL:
@@ -205,6 +210,13 @@ class Body:
         finally:
             if file >= 0:
                 os.close(file)
+
+    def packed(self, size: int) -> bytes | None:
+        """All ``size`` bytes as the index keeps them; None when they are not for that."""
+        early = self._early
+        if early is None or not is_small(size) or len(early) != size:
+            return None
+        return pack(bytes(early))
 
     def close(self) -> None:
         """Ends reading and writing; a discarded file's space is free from here on."""

@@ -8,7 +8,6 @@ alone stores under it and evicts it; all read.
 
 import asyncio
 import contextlib
-import functools
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import Any
@@ -22,15 +21,20 @@ from edge.policy.coverage import Span, add_span
 from edge.policy.eviction import LARGEST_SHARE, Eviction, note_use
 from edge.policy.stored import Stored
 from edge.store.body import EARLY_LIMIT, Body
-from edge.store.files import ObjectDamaged, folders_of, name_of, unlink_files
+from edge.store.files import ObjectDamaged, folders_of, name_of
 from edge.store.index import Index, digest_of
 from edge.store.memory import MemoryTier, Resident
+from edge.store.objects import Objects
 from edge.store.opening import opened
 from edge.store.orphans import remove_orphans
 from edge.store.promotion import Promotion
 from edge.store.purges import PurgeNotes
 from edge.store.shared import Shared, slot_of
 from edge.store.sweeping import Sweep
+
+INDEX_SHARE = 16
+"""Small objects may take one part in this of the disk budget in the index, whose file never shrinks
+and is beside the budget; further ones have files."""
 
 _log = logs.get(__name__)
 
@@ -56,12 +60,14 @@ class Cache:
         for fan in folders_of(self._objects):
             fan.mkdir(exist_ok=True)
         self._shared = Shared(runtime / "shared")
-        self._index = Index(folder / "index", self._shared.key_changed)
+        self._index = Index(
+            folder / "index", self._shared.key_changed, room=disk_budget // INDEX_SHARE
+        )
         self.disk_budget = disk_budget // workers
         self._eviction = Eviction(self.disk_budget, self._shared.uses)
         self._worker = worker
         self._workers = workers
-        self._first_number = self._index.next_number()
+        self._first_number = self._index.numbers.first_free()
         self.purges = PurgeNotes(self._index, self._shared)
         self._sweep = Sweep(self._index, self.purges, self._is_own, self._remove)
         self._growing = asyncio.Lock()
@@ -71,7 +77,8 @@ class Cache:
         self.memory = MemoryTier(
             runtime / "memory", memory_budget // workers, self._shared.visits, worker=worker
         )
-        self._promotion = Promotion(self._objects, self.memory)
+        self._on_disk = Objects(self._objects, self._index)
+        self._promotion = Promotion(self._on_disk, self.memory)
         self.evictions = 0
         self.corrupted = 0
         self._load()
@@ -198,14 +205,14 @@ class Cache:
         Args:
             digested: whether its SHA-256 will be asked for.
         """
-        number = await self._index.new_number()
+        number = await self._index.numbers.new()
         return number, Body(f"{self._incoming}/{number:x}", digested=digested)
 
     def small_body(self, size: int) -> tuple[int, Body] | None:
         """As ``new_body``, for an object of ``size``; None if it is not small, or has to wait."""
         if size > EARLY_LIMIT or not self._eviction.is_small(size):
             return None
-        number = self._index.number_now()
+        number = self._index.numbers.now()
         return None if number is None else (number, Body(f"{self._incoming}/{number:x}"))
 
     async def body_of(self, stored: Stored) -> Body:
@@ -261,8 +268,7 @@ class Cache:
             if not await self._make_room():
                 return None
             kept = msgspec.structs.replace(stored, held=body.held if stored.size else ())
-            place = functools.partial(self._place, kept, body, arrived)
-            gone = await self._index.write(self._index.put(key, kept), before=place)
+            gone = await self._index.write(*self._on_disk.writing(key, kept, body, arrived))
             self._count(key, kept)
         finally:
             self._soon -= arrived[1] - arrived[0]
@@ -294,8 +300,7 @@ class Cache:
                     self._spawn(self._unlink(gone))
             done(None if gone is None else kept)
 
-        place = functools.partial(self._place, kept, body, arrived)
-        self._index.write_soon(self._index.put(key, kept), place, written)
+        self._index.write_soon(*self._on_disk.writing(key, kept, body, arrived), written)
 
     def _spawn(self, work: Coroutine[None, None, Any]) -> asyncio.Task[Any]:
         task = asyncio.create_task(work)
@@ -313,12 +318,6 @@ class Cache:
         with contextlib.suppress(lmdb.Error):
             pinned = self._index.is_pinned(kept.number)
         self._eviction.add(kept.number, kept.held_bytes, fingerprint, kept=pinned)
-
-    def _place(self, stored: Stored, body: Body, arrived: Span) -> None:
-        if body.grows:
-            body.seal(stored.size, arrived)
-        else:
-            body.place(name_of(str(self._objects), stored.number), stored.size, arrived)
 
     async def update(self, key: str, stored: Stored) -> bool:
         """Changes what is known of a stored response; whether it is still there."""
@@ -371,7 +370,7 @@ class Cache:
             self._eviction.remove(number)
             self.memory.remove(number)
         if gone:
-            await asyncio.to_thread(unlink_files, self._objects, gone)
+            await asyncio.to_thread(self._on_disk.unlink, gone)
 
     async def pin(self, keys: Iterable[str]) -> None:
         """Makes ``keys``, and no others, the ones that are never evicted.

@@ -130,12 +130,3 @@ class ObjectFile:
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
-
-
-def read_whole(folder: Path, stored: Stored) -> bytes:
-    """All bytes of a complete object; raises as ``ObjectFile``."""
-    file = ObjectFile(folder, stored)
-    try:
-        return file.read(0, stored.size) if stored.size else b""
-    finally:
-        file.close()

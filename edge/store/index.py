@@ -1,5 +1,7 @@
 """The index: cache key to stored responses, in LMDB, shared by an edge's worker processes.
 
+The bytes of small objects are in it too, as many as there is room for.
+
 Commits are synced in the order that keeps the tree whole, whatever happens to the machine. Reads
 look into mapped memory and are for the event loop; writes wait for the disk and are made by one
 thread, all that wait in one transaction.
@@ -22,13 +24,13 @@ from common.errors import StorageFull, Unavailable
 from edge.policy.purging import Purge
 from edge.policy.stored import Stored
 from edge.store.batches import Batches
+from edge.store.numbers import Numbers
+from edge.store.small import SmallObjects
 
 MAP_SIZE = 16 * 1024**3
 """Bytes of address space: above ten million responses. The file grows as it is needed."""
 MOST_VARIANTS = 64
 """Stored responses under one key; the oldest leaves for one more."""
-NUMBERS_AT_ONCE = 4096
-"""Object numbers that a process takes for itself at a time."""
 
 T = TypeVar("T")
 Write = Callable[[lmdb.Transaction], T]
@@ -57,18 +59,22 @@ def digest_of(key: str) -> bytes:
 class Index:
     """Records by the digests of their keys, objects by number, and the purges that matter."""
 
-    def __init__(self, folder: Path, changed: Callable[[bytes], None] = lambda _: None) -> None:
+    def __init__(
+        self, folder: Path, changed: Callable[[bytes], None] = lambda _: None, *, room: int = 0
+    ) -> None:
         """Opens the index in ``folder``; a damaged one is made anew, for a cache can be refilled.
 
         Args:
             folder: where it is.
             changed: is told the digest of each key whose record has changed, after the commit.
+            room: bytes that objects may take in it.
 
         Raises:
             StorageFull: no space is left for it.
             Unavailable: it cannot be opened.
         """
         self._folder = folder
+        self._room = room
         self._changed = changed
         self._touched: set[bytes] = set()
         try:
@@ -78,7 +84,6 @@ class Index:
         except lmdb.Error:
             self.renew()
         self._writes = Batches(self.write_now)
-        self._numbers = range(0)
 
     def renew(self) -> None:
         """Begins anew with an empty index.
@@ -96,11 +101,15 @@ class Index:
     def _open(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         environment = lmdb.open(
-            str(self._folder), map_size=MAP_SIZE, metasync=False, max_readers=512, max_dbs=8
+            str(self._folder),
+            map_size=MAP_SIZE + self._room,
+            metasync=False,
+            max_readers=512,
+            max_dbs=8,
         )
         try:
             self._lengthen(environment)
-            names = (b"records", b"objects", b"pins", b"purges", b"meta")
+            names = (b"records", b"objects", b"small", b"pins", b"purges", b"meta")
             databases = [environment.open_db(name) for name in names]
             # Objects are what a start needs: a tree that cannot be walked is of no use.
             with environment.begin(databases[1]) as transaction:
@@ -110,7 +119,10 @@ class Index:
             environment.close()
             raise
         self._environment = environment
-        self._records, self._objects, self._pins, self._purges, self._meta = databases
+        self._records, self._objects, small, *others = databases
+        self._pins, self._purges, self._meta = others
+        self._small = SmallObjects(environment, small, self._room)
+        self.numbers = Numbers(environment, self._meta, self.write)
 
     def _lengthen(self, environment: lmdb.Environment) -> None:
         """Puts zeros where a file that was cut has lost its end.
@@ -136,6 +148,18 @@ class Index:
         with self._environment.begin(self._objects) as transaction:
             found = transaction.get(_NUMBER.pack(number))
         return None if found is None else bytes(found[:16])
+
+    def takes(self, size: int) -> bool:
+        """Whether it has room for an object of ``size`` bytes."""
+        return self._small.takes(size)
+
+    def small_object(self, number: int) -> bytes | None:
+        """What ``put`` was given of object ``number``; may touch the disk.
+
+        Raises:
+            lmdb.Error: the index is damaged.
+        """
+        return self._small.get(_NUMBER.pack(number))
 
     def is_pinned(self, number: int) -> bool:
         """Whether object ``number`` belongs to a pinned key."""
@@ -200,7 +224,7 @@ class Index:
     def write_soon(
         self,
         work: Write[T],
-        before: Callable[[], None],
+        before: Callable[[], None] | None,
         done: Callable[[Any, Exception | None], None],
     ) -> None:
         """As ``write``; ``done`` is told the result, or how it failed."""
@@ -210,7 +234,9 @@ class Index:
         """Runs ``works`` in one transaction, in the caller's thread; raises as ``write``."""
         try:
             with self._environment.begin(write=True) as transaction:
-                return [work(transaction) for work in works]
+                results = [work(transaction) for work in works]
+                self._small.look(transaction)
+                return results
         except (lmdb.MapFullError, lmdb.DiskError) as error:
             raise StorageFull(where="the cache's index") from error
         except lmdb.Error as error:
@@ -220,10 +246,15 @@ class Index:
             for digest in touched:
                 self._changed(digest)
 
-    def put(self, key: str, stored: Stored) -> Write[list[int]]:
+    def put(self, key: str, stored: Stored, packed: bytes | None = None) -> Write[list[int]]:
         """Stores a response in place of the one for the same selecting fields.
 
         Answers with the numbers of the objects that it displaces.
+
+        Args:
+            key: what it is stored under.
+            stored: it.
+            packed: its bytes, where they are not in a file.
         """
         digest = digest_of(key)
 
@@ -242,6 +273,8 @@ class Index:
             self._put_record(transaction, digest, Record(key, variants), gone)
             row = _OBJECT.pack(digest, stored.held_bytes)
             transaction.put(_NUMBER.pack(stored.number), row, db=self._objects)
+            if packed is not None:
+                self._small.put(transaction, _NUMBER.pack(stored.number), packed)
             return sorted(gone)
 
         return work
@@ -329,40 +362,6 @@ class Index:
 
         return work
 
-    def last_purge(self) -> int:
-        """The number of the last purge."""
-        with self._environment.begin(self._meta) as transaction:
-            return _int(transaction.get(b"purge-last"))
-
-    async def new_number(self) -> int:
-        """A number that no object has, higher than those this process had before.
-
-        Raises:
-            StorageFull: no space is left.
-        """
-        while (number := self.number_now()) is None:
-            await self.write(self._take_numbers)
-        return number
-
-    def number_now(self) -> int | None:
-        """As ``new_number``; None when that has to wait."""
-        if not self._numbers:
-            return None
-        number = self._numbers[0]
-        self._numbers = self._numbers[1:]
-        return number
-
-    def _take_numbers(self, transaction: lmdb.Transaction) -> None:
-        first = _int(transaction.get(b"next-number", db=self._meta)) or 1
-        following = first + NUMBERS_AT_ONCE
-        transaction.put(b"next-number", _NUMBER.pack(following), db=self._meta)
-        self._numbers = range(first, following)
-
-    def next_number(self) -> int:
-        """A number above that of every object so far."""
-        with self._environment.begin(self._meta) as transaction:
-            return _int(transaction.get(b"next-number")) or 1
-
     def _variants(
         self, transaction: lmdb.Transaction, digest: bytes, key: str
     ) -> tuple[Stored, ...]:
@@ -376,6 +375,7 @@ class Index:
         self._touched.add(digest)
         for number in gone:
             transaction.delete(_NUMBER.pack(number), db=self._objects)
+            self._small.remove(transaction, _NUMBER.pack(number))
         if record.variants:
             transaction.put(digest, _encode(record), db=self._records)
         else:

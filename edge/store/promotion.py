@@ -2,19 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from pathlib import Path
 
 from edge.policy.stored import Stored
-from edge.store.files import SLICE, ObjectFile, read_whole
+from edge.store.files import SLICE
 from edge.store.memory import MemoryTier, Resident
+from edge.store.objects import Objects
 from edge.store.opening import opened
 
 
 class Promotion:
     """Reads objects from the disk into the memory tier, each once for all who ask at a time."""
 
-    def __init__(self, objects: Path, memory: MemoryTier) -> None:
-        """Reads from the folder ``objects`` into ``memory``."""
+    def __init__(self, objects: Objects, memory: MemoryTier) -> None:
+        """Reads ``objects`` into ``memory``."""
         self._objects = objects
         self._memory = memory
         self._reading: dict[int, asyncio.Task[bytes]] = {}
@@ -36,7 +36,7 @@ class Promotion:
             for offset in range(start, stop, SLICE):
                 yield bytes(whole[offset : min(offset + SLICE, stop)])
             return
-        file = await opened(lambda: ObjectFile(self._objects, stored))
+        file = await opened(lambda: self._objects.open(stored))
         try:
             while start < stop:
                 # Pieces end where slices do, so that none is read and checked twice.
@@ -72,7 +72,7 @@ class Promotion:
 
     async def _read(self, stored: Stored) -> bytes:
         memory, number = self._memory, stored.number
-        whole = await asyncio.to_thread(read_whole, self._objects, stored)
+        whole = await asyncio.to_thread(self._objects.read_whole, stored)
         if memory.reserve(number, stored.size):
             try:
                 if not await asyncio.to_thread(memory.put, number, whole):

@@ -219,20 +219,20 @@ async def test_what_placement_asks_for_is_never_evicted(
 async def test_a_file_that_was_damaged_on_disk_is_noticed_and_fetched_again(
     tmp_path: Path, origin: Origin
 ) -> None:
-    origin.objects["/v/a/1/x.m4s"] = b"right" * 1000
+    origin.objects["/v/a/1/x.m4s"] = b"right" * 10_000
     async with (
         edge(edge_settings(tmp_path, origin.url)) as viewer,
         viewer.get("/v/a/1/x.m4s") as response,
     ):
         await response.read()
     (stored,) = [path for path in (tmp_path / "objects").rglob("*") if path.is_file()]
-    stored.write_bytes(b"wrong" * 1000)
+    stored.write_bytes(b"wrong" * 10_000)
 
     async with (
         edge(edge_settings(tmp_path, origin.url)) as viewer,
         viewer.get("/v/a/1/x.m4s") as response,
     ):
-        assert await response.read() == b"right" * 1000
+        assert await response.read() == b"right" * 10_000
         assert "uri-miss" in response.headers["Cache-Status"]
     assert origin.count("/v/a/1/x.m4s") == 2
 

@@ -18,7 +18,6 @@ import tomli_w
 
 from edge.store.index import Index
 from tests.bench.index_start import batches, record
-from tests.integration.edge_service import until
 from tests.integration.proxy_service import (
     Asked,
     RawOrigin,
@@ -27,6 +26,7 @@ from tests.integration.proxy_service import (
     response,
 )
 from tests.integration.purging_service import PATHS, Purged, fill, running, tagged
+from tests.integration.test_edge_small_objects import rows
 from tests.servers.processes import free_ports, wait_until_open
 
 
@@ -111,15 +111,26 @@ async def test_a_purge_tells_what_it_is(purged: Purged) -> None:
     }
 
 
-async def test_the_files_of_what_a_hard_purge_took_are_deleted(
-    purged: Purged, tmp_path: Path
+@pytest.mark.parametrize("filling", [0, 100_000])
+async def test_the_bytes_of_what_a_hard_purge_took_are_deleted(
+    tmp_path: Path, filling: int
 ) -> None:
-    await fill(purged.viewer)
-    assert len(files(tmp_path)) == len(PATHS)
+    """Those that are in the index, and those that are in files."""
 
-    await purged.purge(prefix="http://cdn.test/a/")
+    async def large(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        writer.write(response(bytes(filling + 1), ("Cache-Control", "max-age=3600")))
 
-    await until(lambda: len(files(tmp_path)) == 2)
+    async with raw_origin() as origin, running(tmp_path, origin) as purged:
+        origin.answers(large)
+        await fill(purged.viewer)
+        assert len(files(tmp_path)) == (len(PATHS) if filling else 0)
+
+        await purged.purge(prefix="http://cdn.test/a/")
+
+        async with asyncio.timeout(10):
+            while await purged.metric("nearcast_edge_objects") != 2:
+                pass
+    assert len(files(tmp_path)) + len(rows(tmp_path)) == 2
 
 
 def files(folder: Path) -> list[Path]:
