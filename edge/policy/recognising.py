@@ -66,6 +66,8 @@ class Block:
     """Whether nothing in them changes the answer but what ``conditions`` has."""
     conditions: tuple[str | None, str | None, str | None, str | None] | None
     """If-None-Match, If-Modified-Since, Range and If-Range; None when none of them is there."""
+    closes: bool
+    """Whether the answer is to be the last of the connection (RFC 9112 §9.6)."""
 
 
 def without_varying(block: bytes) -> tuple[bytes, str | None] | None:
@@ -107,7 +109,8 @@ def read_block(block: bytes) -> Block | None:
         pairs.append((match[1].decode(), match[2].decode()))
     fields = Fields(pairs)
     framing = FRAMING & fields.names()
-    if framing and (framing != {"connection"} or not _keeps_alive(fields)):
+    connection = [line.lower() for line in fields.lines("connection")]
+    if framing and (framing != {"connection"} or connection not in (["keep-alive"], ["close"])):
         return None
     names = fields.names() - FRAMING
     if len(fields.lines("host")) != 1 or any(len(fields.lines(name)) > 1 for name in _SINGLE):
@@ -120,6 +123,7 @@ def read_block(block: bytes) -> Block | None:
         host=fields.lines("host")[0],
         plain=once and names <= _HARMLESS,
         conditions=None if conditions == (None, None, None, None) else conditions,
+        closes=connection == ["close"],
     )
 
 
@@ -135,10 +139,6 @@ def ends_with_a_request(data: bytes) -> bool:
             return False
         start = end
     return True
-
-
-def _keeps_alive(fields: Fields) -> bool:
-    return [line.lower() for line in fields.lines("connection")] == ["keep-alive"]
 
 
 def may_become_plain(data: bytes) -> bool:

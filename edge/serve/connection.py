@@ -179,6 +179,8 @@ class ViewerConnection(asyncio.Protocol):
             if self._slow or self._delivery is not None:
                 self._hold(data[start:])
                 return
+            if self._transport is None or self._transport.is_closing():
+                return
             end = head_end(data, start)
             if end < 0:
                 self._begin(data[start:])
@@ -315,6 +317,8 @@ class ViewerConnection(asyncio.Protocol):
         self._server.end()
         answered.ready = delivery.ready
         self._express.delivered(self, answered, delivery.sent)
+        if answered.viewer.closes:
+            self.close()
 
     def _delivered(self, answered: Answered) -> None:
         """Goes on after an answer that took a while."""

@@ -66,11 +66,15 @@ class Connection(Protocol):
         """Begins to wait for the answer to ``request``; ``Express.delivered`` is told its end."""
         ...
 
+    def close(self) -> None:
+        """Closes the connection, once what was sent has left."""
+        ...
+
 
 class Viewer:
     """What the fields of a request say, read once for all requests that have the same."""
 
-    __slots__ = ("asking", "conditions", "fields", "host", "logged", "plain", "site")
+    __slots__ = ("asking", "closes", "conditions", "fields", "host", "logged", "plain", "site")
 
     def __init__(
         self,
@@ -79,6 +83,8 @@ class Viewer:
         conditions: Conditions | None,
         logged: str,
         site: dict[bytes, HotObject] | None,
+        *,
+        closes: bool,
     ) -> None:
         self.host = host
         self.fields = fields
@@ -90,8 +96,10 @@ class Viewer:
         """What the access log says of the viewer."""
         self.plain = site is not None
         """Whether a request with these fields may take the express lane."""
-        self.site = {} if site is None else site
-        """The hot objects of its host."""
+        self.closes = closes
+        """Whether the answer is the last of its connection."""
+        self.site = {} if site is None or closes else site
+        """The hot objects of its host that are found at a glance."""
 
 
 class Answered:
@@ -206,7 +214,7 @@ class Express:
                 return False
         hot = self._hot.find(viewer.host, target, now)
         if hot is None:
-            plain = method == "GET" and conditions is None
+            plain = method == "GET" and conditions is None and not viewer.closes
             return plain and self._wait(connection, viewer, target, told, data, now)
         ready = self._hot.answer(hot, method, conditions, now)
         if ready is None:
@@ -219,6 +227,8 @@ class Express:
             logged = (
                 hot.asked if same else self._log.lines.asked(method, viewer.host, told, "HTTP/1.1")
             )
+        if viewer.closes:
+            ready = ready.as_last()
         self._send(connection, viewer, hot, ready, logged, now)
         return True
 
@@ -298,6 +308,8 @@ class Express:
         if log is not None:
             logged = connection.logged
             log.note_line(self._line(now, seconds, logged, asked, ready.logged, viewer.logged))
+        if viewer.closes:
+            connection.close()
 
     def delivered(self, connection: Connection, answered: Answered, sent: int) -> None:
         """Notes the end of an answer that took a while, of whose content ``sent`` bytes left."""
@@ -355,7 +367,9 @@ class Express:
         if len(self._viewers) >= MOST_VIEWERS:
             self._viewers.clear()
         fields = end_to_end(block.fields)
-        viewer = self._viewers[data] = Viewer(host, fields, block.conditions, logged, site)
+        viewer = self._viewers[data] = Viewer(
+            host, fields, block.conditions, logged, site, closes=block.closes
+        )
         return viewer
 
 

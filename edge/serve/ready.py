@@ -1,6 +1,6 @@
 """An answer that has only to be sent, and what it takes to make one."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from common.clock import Clock
 from common.http import ByteRange
@@ -31,6 +31,12 @@ class Ready:
     """What the access log says of it."""
     whole: bytes | None = None
     """Head and content, where the content is small."""
+
+    def as_last(self) -> "Ready":
+        """The same, as the last answer of its connection (RFC 9112 §9.6)."""
+        head = self.head[:-2] + b"Connection: close\r\n\r\n"
+        whole = None if self.whole is None else head + self.whole[len(self.head) :]
+        return replace(self, head=head, whole=whole)
 
 
 @dataclass(frozen=True, slots=True)

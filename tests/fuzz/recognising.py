@@ -24,6 +24,7 @@ EXAMPLES = (
     b"GET /v/a/1/seg.m4s?CMCD=bl%3D1 HTTP/1.1\r\nHost: a.test\r\nRange: bytes=0-9\r\n\r\n",
     b"HEAD / HTTP/1.1\r\nHost: a\r\nUser-Agent: x y\r\nCMCD-Request: bl=1\r\n\r\n",
     b'GET / HTTP/1.1\r\nHost: a\r\nConnection: keep-alive\r\nIf-None-Match: "a"\r\n\r\n',
+    b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
     b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx",
     b"GET / HTTP/1.1\r\nHost: a\r\n folded\r\n\r\n",
 )
@@ -50,7 +51,7 @@ def check(data: bytes) -> None:
     message, payload = messages[0]
     assert (message.method, message.path, tuple(message.version)) == (*line, (1, 1))
     assert payload.is_eof()
-    assert not message.should_close
+    assert message.should_close == block.closes
     pairs = [(name.decode(), value.decode()) for name, value in message.raw_headers]
     assert tuple(pairs) == block.fields.pairs
     varying = without_varying(data[end:])

@@ -1,6 +1,7 @@
 """Loading a server, and what that cost it."""
 
 import contextlib
+import os
 import re
 import subprocess
 import sys
@@ -62,15 +63,17 @@ def run_wrk(server: Server, load: Load, seconds: int) -> Figures:
 
 
 def settle(server: Server) -> None:
-    """Waits until ``server`` has done what its load has left it with.
+    """Waits until ``server`` has done what its load has left it with, and the disk too.
 
-    Varnish writes its log for a while longer, on the core where the next server is measured.
+    Varnish writes its log for a while longer, on the core where the next server is measured; what
+    misses have stored goes to the disk after them.
     """
     deadline = time.monotonic() + 30
     before, used = -1.0, server.cpu()
     while used - before > SETTLED and time.monotonic() < deadline:
         time.sleep(0.2)
         before, used = used, server.cpu()
+    os.sync()
 
 
 def memory_under(server: Server, load: Load) -> int:
