@@ -11,6 +11,8 @@ SIZES = {
     "1.5 MiB": 1536 * KIB,
     "6 MiB": 6144 * KIB,
 }
+SUSTAINED = 12
+"""Seconds of misses after which a file system cannot put off any longer what they have it do."""
 DISTINCT = 1000
 """Objects of the case with many."""
 
@@ -105,14 +107,15 @@ def cases() -> Iterator[Case]:
     )
     yield Case("hit, 2 KiB, another CMCD query each time", "/bytes/2048/hit", script=_CMCD)
     yield Case(f"hits on {DISTINCT} objects of 64 KiB", "/", script=_MANY, warm="objects")
-    for told in ("2 KiB", "256 KiB", "1.5 MiB"):
+    for told, least in (("2 KiB", 0), ("2 KiB", SUSTAINED), ("256 KiB", 0), ("1.5 MiB", 0)):
         yield Case(
-            f"miss, {told}",
+            f"miss, {told}" + (f", for {least} s" if least else ""),
             f"/bytes/{SIZES[told]}/miss",
             script=_MISSES,
             warm="none",
             required=0.5,
             of="throughput",
+            least_seconds=least,
         )
 
 
