@@ -50,6 +50,7 @@ _VARYING = re.compile(
     rb"\r\n(?:[Rr]ange: ([!-~]+)|(?:CMCD|cmcd|Cmcd)-(?:[Oo]bject|[Rr]equest|[Ss]ession|[Ss]tatus): "
     rb"[!-~]+(?: [!-~]+)*)(?=\r\n)"
 )
+_RANGE = re.compile(rb"\r\nRange: (bytes=[0-9]+-[0-9]*)(?=\r\n)")
 _BEGINNING = re.compile(
     rb"(?:G(?:E(?:T(?: (?:/[!-~]*)?)?)?)?|H(?:E(?:A(?:D(?: (?:/[!-~]*)?)?)?)?)?)"
 )
@@ -80,6 +81,17 @@ def without_varying(block: bytes) -> tuple[bytes, str | None] | None:
     if len(rest) == len(block) or len(ranges) > 1:
         return None
     return rest, ranges[0].decode() if ranges else None
+
+
+def without_range(block: bytes) -> tuple[bytes, str] | None:
+    """``block`` less the first line that asks for a range of the plainest form, and its value.
+
+    A short cut for ``without_varying``: what it leaves is only of use if it is known from there.
+    """
+    found = _RANGE.search(block)
+    if found is None:
+        return None
+    return block[: found.start()] + block[found.end() :], found[1].decode()
 
 
 def head_end(data: bytes, start: int) -> int:

@@ -21,6 +21,7 @@ from edge.policy.recognising import (
     LONGEST_LINE,
     read_block,
     read_request_line,
+    without_range,
     without_varying,
 )
 from edge.serve.access_log import AccessLog
@@ -335,6 +336,11 @@ class Express:
 
         The viewer is None when they are not recognised.
         """
+        ranged = without_range(block)
+        if ranged is not None:
+            viewer = self._viewers.get(ranged[0])
+            if viewer is not None and viewer.conditions is None:
+                return viewer, (None, None, ranged[1], None)
         varying = without_varying(block)
         if varying is None:
             viewer = self._read(block)
@@ -343,8 +349,8 @@ class Express:
         viewer = self._viewers.get(rest) or self._read(rest)
         if viewer is None or wanted is None:
             return viewer, viewer.conditions if viewer is not None else None
-        none_match, modified, ranged, if_range = viewer.conditions or _UNCONDITIONAL
-        if ranged is not None:
+        none_match, modified, other, if_range = viewer.conditions or _UNCONDITIONAL
+        if other is not None:
             return None, None
         return viewer, (none_match, modified, wanted, if_range)
 
