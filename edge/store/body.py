@@ -12,7 +12,7 @@ import os
 
 from common.errors import StorageFull
 from edge.policy.coverage import Span, add_span, within
-from edge.store.files import CHECKSUM, SLICE, checksum, held_of_slice, slices
+from edge.store.files import CHECKSUM, SLICE, checksum, held_of_slice, put_in_folder, slices
 from edge.store.small import is_small, pack
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -178,7 +178,7 @@ class Body:
         early = self._early
         if early is None:
             self.seal(size, span)
-            os.rename(self.path, target)
+            put_in_folder(lambda: os.rename(self.path, target), target)
             return
         if size <= SLICE and self.held == ((0, size),):
             checksums = checksum(early)
@@ -193,7 +193,7 @@ class Body:
         file = -1
         try:
             # Without a record it is nobody's: what a crash leaves of it is taken for an orphan.
-            file = os.open(target, flags, 0o600)
+            file = put_in_folder(lambda: os.open(target, flags, 0o600), target)
             if len(early) == size:
                 # Most often in one call.
                 written = os.writev(file, (early, checksums))

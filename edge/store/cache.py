@@ -21,7 +21,7 @@ from edge.policy.coverage import Span, add_span
 from edge.policy.eviction import LARGEST_SHARE, Eviction, note_use
 from edge.policy.stored import Stored
 from edge.store.body import EARLY_LIMIT, Body
-from edge.store.files import ObjectDamaged, folders_of, name_of
+from edge.store.files import ObjectDamaged, name_of
 from edge.store.index import Index, digest_of
 from edge.store.memory import MemoryTier, Resident
 from edge.store.objects import Objects
@@ -57,8 +57,6 @@ class Cache:
         self._incoming = folder / "incoming"
         for part in (self._objects, self._incoming, runtime):
             part.mkdir(parents=True, exist_ok=True)
-        for fan in folders_of(self._objects):
-            fan.mkdir(exist_ok=True)
         self._shared = Shared(runtime / "shared")
         self._index = Index(
             folder / "index", self._shared.key_changed, room=disk_budget // INDEX_SHARE

@@ -7,8 +7,9 @@ checks the slices that it touches, so that neither a crash nor a dying disk reac
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TypeVar
 
 import xxhash
 
@@ -16,6 +17,7 @@ from common.errors import NearcastError
 from edge.policy.coverage import Span
 from edge.policy.stored import Stored
 
+T = TypeVar("T")
 SLICE = 256 * 1024
 """Bytes that have a checksum of their own, and that are read at once."""
 CHECKSUM = 8
@@ -43,9 +45,14 @@ def unlink_files(folder: Path, numbers: Iterable[int]) -> None:
             file_of(folder, number).unlink(missing_ok=True)
 
 
-def folders_of(folder: Path) -> Iterator[Path]:
-    """The folders that objects' files are in."""
-    return (folder / f"{number:02x}" for number in range(256))
+def put_in_folder(put: Callable[[], T], path: str) -> T:
+    """What ``put`` answers, which puts a file at ``path``; its folder is made if it is missing."""
+    try:
+        return put()
+    except FileNotFoundError:
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(os.path.dirname(path))
+        return put()
 
 
 def slices(start: int, stop: int) -> range:
