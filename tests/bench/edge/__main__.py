@@ -2,11 +2,12 @@
 
     python -m tests.bench.edge [--rounds N] [--seconds N] [--quick] [--cases TEXT] [--output FOLDER]
 
-Every server is on one core, the load on the other; rounds go from server to server, so that what
-else the machine does strikes all alike. Figures are medians. CPU is the time of all processes of a
-server, from /proc, which neither the load generator nor a noisy neighbour disturbs much; s/GB are
-seconds of it for 10^9 bytes. Memory is theirs too (PSS): files that the system caches for a server
-are not in it, what a server keeps in memory itself is. The edge is two here, one for each scheme.
+Every server is on one core, the load on the other; rounds go from server to server, each time
+beginning with another, so that what else the machine does strikes all alike. Figures are medians,
+and a ratio is the median of those of each round. CPU is the time of all processes of a server, from
+/proc, which neither the load generator nor a noisy neighbour disturbs much; s/GB are seconds of it
+for 10^9 bytes. Memory is theirs too (PSS): files that the system caches for a server are not in it,
+what a server keeps in memory itself is. The edge is two here, one for each scheme.
 """
 
 import argparse
@@ -116,10 +117,11 @@ def under_load(
         for name, server in taking_part.items()
     }
     memory = {name: memory_under(taking_part[name], load) for name, load in loads.items()}
-    for _ in range(rounds):
-        for name, load in loads.items():
+    names = list(loads)
+    for turn in range(rounds):
+        for name in names[turn % len(names) :] + names[: turn % len(names)]:
             lasts = max(seconds, case.least_seconds)
-            runs[name].append(run_wrk(taking_part[name], load, lasts))
+            runs[name].append(run_wrk(taking_part[name], loads[name], lasts))
     results["cases"][case.name] = {
         name: [figures.as_dict() for figures in found] for name, found in runs.items()
     }
@@ -130,14 +132,18 @@ def under_load(
 
 
 def row_of(case: Case, runs: dict[str, list[Figures]], memory: dict[str, int]) -> Row:
-    """The medians of a case; ``memory`` is that of each server under its load."""
+    """The medians of a case, and those of what each round tells of the edge beside nginx.
 
-    def cost(name: str) -> float:
+    Args:
+        case: what was measured.
+        runs: the rounds of each server.
+        memory: bytes that each server has under this load.
+    """
+
+    def cost(one: Figures) -> float:
         if case.of == "throughput":
-            return 1 / max(middle(one.per_second for one in runs[name]), 1e-9)
-        if case.of == "bytes":
-            return middle(one.cpu_per_byte for one in runs[name])
-        return middle(one.cpu for one in runs[name])
+            return 1 / max(one.per_second, 1e-9)
+        return one.cpu_per_byte if case.of == "bytes" else one.cpu
 
     def told(name: str) -> str:
         found = runs[name]
@@ -151,14 +157,14 @@ def row_of(case: Case, runs: dict[str, list[Figures]], memory: dict[str, int]) -
         more = f", {failed} failed" if failed else ""
         return f"{cpu:,.1f} µs{large}, {rate:,.0f}/s, {speed:.2f} GB/s, p99 {late:.1f} ms{more}"
 
-    late = {name: middle(one.p99 for one in found) for name, found in runs.items()}
-    in_time = not case.p99 or late["edge"] <= late["nginx"]
+    pairs = list(zip(runs["edge"], runs["nginx"], strict=True))
+    in_time = not case.p99 or middle(edge.p99 - nginx.p99 for edge, nginx in pairs) <= 0
     failed = sum(one.failed for one in runs["edge"])
     return Row(
         case.name,
         told("edge"),
         {name: told(name) for name in runs if name != "edge"},
-        ratio_of(cost("edge"), cost("nginx")),
+        middle(ratio_of(cost(edge), cost(nginx)) for edge, nginx in pairs),
         case.required or None,
         "" if in_time else "p99 is worse",
         "p99 no worse" if case.p99 else "",
