@@ -39,6 +39,8 @@ class Arriving:
         self._error: NearcastError | None = None
         self._spill: Spill | None = None
         self._done = False
+        self._latest: tuple[int, bytes] = (0, b"")
+        """Where the bytes that came last begin, and they: most readers are right behind them."""
         self._changed: asyncio.Event | None = None
         """Made when somebody waits for it."""
         self._progress = asyncio.Event()
@@ -139,6 +141,9 @@ class Arriving:
         available = self.body.available(start)
         if available > start:
             length = min(length, available - start)
+            begin, latest = self._latest
+            if 0 <= start - begin < len(latest):
+                return latest[start - begin : start - begin + length]
             if self.body.is_quick():
                 return self.body.read(start, length)
             return await asyncio.to_thread(self.body.read, start, length)
@@ -188,18 +193,21 @@ class Arriving:
             self._changed = asyncio.Event()
         await self._changed.wait()
 
-    def grew(self) -> None:
-        """Says that there are more bytes."""
+    def grew(self, start: int, piece: bytes) -> None:
+        """Says that ``piece`` has come, which begins at ``start``."""
+        self._latest = (start, piece)
         self._tell()
 
     def ended(self, size: int, kept: Stored | None) -> None:
         """Says that all bytes are there, and right."""
         self.size, self.kept, self._done = size, kept, True
+        self._latest = (0, b"")
         self._tell()
 
     def failed(self, error: NearcastError) -> None:
         """Says that the rest does not come."""
         self._error, self._done = error, True
+        self._latest = (0, b"")
         self._tell()
 
 

@@ -99,8 +99,8 @@ async def _receive(
                     await arriving.spill(position, piece)
                 else:
                     await _write(arriving, position, piece)
+                arriving.grew(position, piece)
                 position += len(piece)
-                arriving.grew()
             if expected is None or position == expected:
                 return
             raise UpstreamBroke(
