@@ -43,7 +43,8 @@ class Arriving:
         """Where the bytes that came last begin, and they: most readers are right behind them."""
         self._changed: asyncio.Event | None = None
         """Made when somebody waits for it."""
-        self._progress = asyncio.Event()
+        self._progress: asyncio.Event | None = None
+        """Is set when a reader has come further, or left; made with the spill."""
         self._reading: dict[object, int] = {}
         """Where each reader is."""
         self._users = 1
@@ -163,8 +164,8 @@ class Arriving:
         Raises:
             StorageFull: nobody reads them any more.
         """
-        if self._spill is None:
-            self._spill = Spill(position)
+        if self._spill is None or self._progress is None:
+            self._spill, self._progress = Spill(position), asyncio.Event()
         while True:
             if not self._reading:
                 raise StorageFull(where="what one object may take, and nobody waits for it")
@@ -176,7 +177,8 @@ class Arriving:
 
     def _moved(self) -> None:
         """Says that a reader has come further, or left."""
-        self._progress.set()
+        if self._progress is not None:
+            self._progress.set()
 
     def _raise_failure(self) -> None:
         if self._error is not None:

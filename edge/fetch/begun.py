@@ -22,6 +22,7 @@ from edge.fetch.origins import FAILING, PlainRequests
 from edge.fetch.outcomes import Ask, let_go
 from edge.fetch.pool import Sent
 from edge.fetch.upstream import response_of
+from edge.policy.alike import judge_alike
 from edge.policy.messages import Request
 from edge.policy.plain_responses import PlainResponse
 from edge.policy.stored import Stored
@@ -76,11 +77,10 @@ class Begun:
         Args:
             fetches: what is under way upstream.
             request: a plain GET.
-            key: its cache key, under which nothing is stored.
+            key: its cache key, under which nothing is stored, on its way or asked for.
             plain: what is remembered of requests with the same fields, host and scheme.
         """
-        memory = fetches.memory
-        if key in fetches.arriving or fetches.flights.is_asked_for(key) or memory.is_unshared(key):
+        if fetches.memory.is_unshared(key):
             return None
         begun = cls(fetches, request, key)
         sent = fetches.upstream.send_now(request, key, plain, begun.hear)
@@ -113,26 +113,28 @@ class Begun:
         if heard is not None and not self._over:
             heard()
 
-    def take(self) -> tuple[Arriving, bytes] | None:
+    def take(self) -> tuple[PlainResponse, Stored, bytes] | None:
         """The whole response and its content, which is being stored; None if it is not that easy.
 
         It is easy when all of it is here, anybody may have it, and it is small.
         """
         found = None if self._over else self.sent.connection.whole()
-        arriving = self._judged(found) if found is not None else None
-        if found is None or arriving is None:
+        if found is None:
+            return None
+        content = self.sent.connection.seen(found)
+        arriving = self._judged(found, content)
+        if arriving is None:
             return None
         self._end()
         fetches, key = self._fetches, self.key
-        content = fetches.upstream.take(self.sent, found)
-        arriving.body.write(0, content)
+        fetches.upstream.take(self.sent, found)
         fetches.flights.end(self.flight)
         self.flight.land(arriving)
         if fetches.memory.vary(key):
             fetches.memory.set_vary(key, ())
         fetches.memory.set_shared(key, shared=True)
         self._store(arriving)
-        return arriving, content
+        return found, arriving.stored, content
 
     def _store(self, arriving: Arriving) -> None:
         fetches, key = self._fetches, self.key
@@ -151,20 +153,26 @@ class Begun:
         else:
             fetches.cache.commit_soon(key, arriving.stored, arriving.body, stored)
 
-    def _judged(self, found: PlainResponse) -> Arriving | None:
+    def _judged(self, found: PlainResponse, content: bytes) -> Arriving | None:
         """What is to be stored of the response; None where others have to see to it."""
         fetches, cache = self._fetches, self._fetches.cache
         if found.status in FAILING or found.status == 206 or fetches.is_full:
             return None
-        response = response_of(found, self.requested_at, fetches.clock.now())
-        storing = judge_storing(self.request, response, sequence=self.sequence, **fetches.guesses)
-        stored = storing.stored
-        if stored is None or not storing.shared or storing.unshared or stored.selecting:
+        received_at = fetches.clock.now()
+        stored = judge_alike(found, self.request, self.requested_at, received_at, self.sequence)
+        if stored is None:
+            response = response_of(found, self.requested_at, received_at)
+            storing = judge_storing(
+                self.request, response, sequence=self.sequence, **fetches.guesses
+            )
+            stored = storing.stored
+            if stored is None or not storing.shared or storing.unshared or stored.selecting:
+                return None
+        digest = found.own("repr-digest")
+        sha256 = b"" if digest is None else repr_sha256([digest]) or b""
+        if sha256 and hashlib.sha256(content).digest() != sha256:
             return None
-        sha256 = repr_sha256(response.fields.lines("repr-digest")) or b""
-        if sha256 and hashlib.sha256(self.sent.connection.seen(found)).digest() != sha256:
-            return None
-        made = cache.small_body(found.length)
+        made = cache.small_body(content)
         if made is None:
             return None
         number, body = made

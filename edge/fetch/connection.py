@@ -108,10 +108,10 @@ class Connection:
         """The content of the response that ``whole`` has found, which stays."""
         return self._stream.peek()[found.end :]
 
-    def take_whole(self, found: PlainResponse) -> bytes:
-        """The content of the response that ``whole`` has found; another request may be sent."""
+    def take_whole(self, found: PlainResponse) -> None:
+        """Is done with the response that ``whole`` has found; another request may be sent."""
         self.used = True
-        return self._stream.take(found.end + found.length)[found.end :]
+        self._stream.take(found.end + found.length)
 
     async def start(
         self, request: UpstreamRequest, interim: Interim | None, sent_at: float | None = None

@@ -139,7 +139,8 @@ class Fetches:
 
     def flight_key(self, key: str, span: str | None, request: Request) -> FlightKey:
         """What requests have in common that are answered with one response."""
-        selecting = selecting_fields(self.memory.vary(key), request.fields)
+        names = self.memory.vary(key)
+        selecting = selecting_fields(names, request.fields) if names else ()
         # Whoever asks after a purge does not want what was asked for before it.
         return (key, span, selecting, self.cache.purges.sequence)
 

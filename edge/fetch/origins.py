@@ -87,10 +87,10 @@ class Origins:
             self._health[endpoint].began()
         return sent
 
-    def take(self, sent: Sent, found: PlainResponse) -> bytes:
-        """The content of a response that is no failure, as ``Pool.take``."""
+    def take(self, sent: Sent, found: PlainResponse) -> None:
+        """Is done with a response that is no failure, as ``Pool.take``."""
         self._health[sent.endpoint].succeeded()
-        return self._pool.take(sent, found)
+        self._pool.take(sent, found)
 
     def give_up(self, sent: Sent) -> None:
         """Ends it, as ``Pool.give_up``."""

@@ -55,7 +55,7 @@ class _Shelf:
         self.free += 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Sent:
     """A plain GET that was sent on a kept connection, which is in use until it is given back."""
 
@@ -174,17 +174,16 @@ class Pool:
         connection.send_plain(plain, heard)
         return Sent(endpoint, connection, asyncio.get_running_loop().time())
 
-    def take(self, sent: Sent, found: PlainResponse) -> bytes:
-        """The content of the response that the connection has found whole."""
-        content = sent.connection.take_whole(found)
-        self.bytes_received += len(content)
+    def take(self, sent: Sent, found: PlainResponse) -> None:
+        """Is done with the response that the connection has found whole."""
+        sent.connection.take_whole(found)
+        self.bytes_received += found.length
         shelf = self._shelf(sent.endpoint)
         if sent.connection.idle:
             shelf.idle.append((sent.at, sent.connection))
         else:
             sent.connection.close()
         shelf.release()
-        return content
 
     def give_up(self, sent: Sent) -> None:
         """Closes the connection, whatever comes."""

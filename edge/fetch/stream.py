@@ -5,7 +5,6 @@ handed on as it is, and whoever wants no more than to know that something came i
 """
 
 import asyncio
-import contextlib
 import ssl
 from collections import deque
 from collections.abc import Callable
@@ -124,7 +123,9 @@ class Stream(asyncio.Protocol):
     @property
     def is_open(self) -> bool:
         """Whether neither side has ended it."""
-        return self.is_writable and not self._ended
+        # Not by ``is_writable``: this is asked twice for every request.
+        transport = self._transport
+        return transport is not None and not self._ended and not transport.is_closing()
 
     @property
     def is_writable(self) -> bool:
@@ -188,10 +189,13 @@ class Stream(asyncio.Protocol):
 
     def write(self, data: bytes) -> None:
         """Sends ``data``; does nothing when the connection has ended."""
-        if self._transport is not None and self.is_writable:
-            # uvloop tells a broken connection by what it raises when it is written to.
-            with contextlib.suppress(RuntimeError):
-                self._transport.write(data)
+        transport = self._transport
+        if transport is not None and not transport.is_closing():
+            try:
+                transport.write(data)
+            except RuntimeError:
+                # So uvloop tells that the connection is broken; its end comes by itself.
+                return
 
     async def drain(self) -> None:
         """Waits until most of what was written has left.

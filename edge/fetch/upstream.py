@@ -88,9 +88,9 @@ class Upstream:
             lambda: self._request(Ask(request, key), shield), request.target, plain, heard, shield
         )
 
-    def take(self, sent: Sent, found: PlainResponse) -> bytes:
-        """The content of a response that is no failure, as ``Pool.take``."""
-        return self._origins.take(sent, found)
+    def take(self, sent: Sent, found: PlainResponse) -> None:
+        """Is done with a response that is no failure, as ``Pool.take``."""
+        self._origins.take(sent, found)
 
     def give_up(self, sent: Sent) -> None:
         """Ends it, as ``Pool.give_up``."""

@@ -61,9 +61,13 @@ def initial_age(response: Response) -> float:
     """Seconds that ``response`` was old when it came (§4.2.3, corrected_initial_age)."""
     ages = response.fields.lines("age")
     told = (parse_age(ages) or 0) if ages else 0
-    delay = max(0.0, response.received_at - response.requested_at)
-    date = date_of(response)
-    apparent = max(0.0, response.received_at - date) if date is not None else 0.0
+    return corrected_age(told, date_of(response), response.requested_at, response.received_at)
+
+
+def corrected_age(told: int, date: int | None, requested_at: float, received_at: float) -> float:
+    """The corrected_initial_age of §4.2.3, from what Age and Date tell; POSIX seconds."""
+    delay = max(0.0, received_at - requested_at)
+    apparent = max(0.0, received_at - date) if date is not None else 0.0
     # Date has whole seconds: less than one of them is no age.
     apparent = 0.0 if apparent < 1 else apparent
     return max(apparent, told + delay)

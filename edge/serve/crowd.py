@@ -143,12 +143,9 @@ class Crowds:
         self._waiting: dict[tuple[str, int], list[Attendance]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def awaited(self, request: Request) -> str | None:
-        """The key of what ``request`` asks for, if it is missing and upstream is being asked."""
-        key = self._means.rules.key(request.scheme, request.host, request.target)
-        if not self._fetches.flights.is_asked_for(key) or self._cache.lookup(key):
-            return None
-        return key
+    def await_already(self, key: str) -> bool:
+        """Whether upstream is being asked for what is under ``key``."""
+        return self._fetches.flights.is_asked_for(key)
 
     def join(self, key: str, request: Request, attendance: Attendance) -> None:
         """Lets somebody wait for the answer to ``request``, a plain GET."""

@@ -26,7 +26,7 @@ from edge.policy.recognising import (
 )
 from edge.serve.access_log import AccessLog
 from edge.serve.crowd import Attendance, Crowds
-from edge.serve.hot import Conditions, HotObject, HotObjects
+from edge.serve.hot import Conditions, HotObject, HotObjects, Missing
 from edge.serve.leading import Leading
 from edge.serve.ready import Ready
 from edge.serve.tokens import Tokens
@@ -192,7 +192,7 @@ class Express:
                     asked = self._log.lines.asked("GET", viewer.host, told, "HTTP/1.1")
                 self._send(connection, viewer, hot, ready, asked, now)
                 return True
-        return self._consider(connection, viewer, conditions, data, now)
+        return self._consider(connection, viewer, conditions, data, block, now)
 
     def _consider(
         self,
@@ -200,10 +200,11 @@ class Express:
         viewer: Viewer,
         conditions: Conditions | None,
         data: bytes,
+        block: bytes,
         now: float,
     ) -> bool:
-        """Answers what takes a closer look."""
-        asked = read_request_line(data[: data.find(b"\r\n")])
+        """Answers what takes a closer look; ``block`` are the fields in ``data``."""
+        asked = read_request_line(data[: -len(block)])
         if asked is None:
             return False
         method, told = asked
@@ -214,9 +215,12 @@ class Express:
             except NearcastError:
                 return False
         hot = self._hot.find(viewer.host, target, now)
-        if hot is None:
+        if not isinstance(hot, HotObject):
             plain = method == "GET" and conditions is None and not viewer.closes
-            return plain and self._wait(connection, viewer, target, told, data, now)
+            missing = hot if plain else None
+            return missing is not None and self._wait(
+                connection, viewer, missing, told, data, block, now
+            )
         ready = self._hot.answer(hot, method, conditions, now)
         if ready is None:
             return False
@@ -237,22 +241,18 @@ class Express:
         self,
         connection: Connection,
         viewer: Viewer,
-        target: str,
+        missing: Missing,
         told: str,
         data: bytes,
+        block: bytes,
         now: float,
     ) -> bool:
         """Has the connection wait for what is missing, alone or with others; whether it does."""
-        try:
-            counted = self._rules.target(target)
-        except NearcastError:
-            return False
-        request = Request("GET", self._scheme, viewer.host, counted, Fields())
         if self._rate is not None and not self._rate.admits(connection.group, self._monotonic()):
             return False
-        key = self._crowds.awaited(request)
-        begun = self._begin(viewer, request, data) if key is None else None
-        if key is None and begun is None:
+        first = not self._crowds.await_already(missing.key)
+        begun = self._begin(viewer, missing, block) if first else None
+        if first and begun is None:
             if self._rate is not None:
                 self._rate.take_back(connection.group)
             return False
@@ -260,15 +260,15 @@ class Express:
         if self._log is not None:
             asked = self._log.lines.asked("GET", viewer.host, told, "HTTP/1.1")
         attendance = connection.attend(data, Answered(None, viewer, asked, now))
-        if key is not None:
-            self._crowds.join(key, request, attendance)
-        elif begun is not None:
+        if begun is not None:
             self._leading.serve(begun, attendance)
+        else:
+            plain = Request("GET", self._scheme, viewer.host, missing.target, Fields())
+            self._crowds.join(missing.key, plain, attendance)
         return True
 
-    def _begin(self, viewer: Viewer, request: Request, data: bytes) -> Begun | None:
-        """Asks upstream for what ``request`` asks for, with all fields that came in ``data``."""
-        block = data[data.find(b"\r\n") :]
+    def _begin(self, viewer: Viewer, missing: Missing, block: bytes) -> Begun | None:
+        """Asks upstream for what is missing, with all fields that came in ``block``."""
         fields, asking = viewer.fields, viewer.asking
         if block not in self._viewers:
             # What differs in each request of a player is passed on too.
@@ -276,9 +276,8 @@ class Express:
             if read is None:
                 return None
             fields, asking = end_to_end(read.fields), {}
-        return self._leading.begin(
-            Request("GET", self._scheme, viewer.host, request.target, fields), asking
-        )
+        request = Request("GET", self._scheme, viewer.host, missing.target, fields)
+        return self._leading.begin(request, missing.key, asking)
 
     def _send(
         self,

@@ -87,6 +87,17 @@ class HotObject:
         """What the access log says of a plain GET for it."""
 
 
+class Missing:
+    """Word that nothing is stored for a request."""
+
+    __slots__ = ("key", "target")
+
+    def __init__(self, key: str, target: str) -> None:
+        self.key = key
+        self.target = target
+        """What is asked for, less what does not count."""
+
+
 class HotObjects:
     """The hot objects of a process, by host and target."""
 
@@ -138,10 +149,11 @@ class HotObjects:
             and hot.key not in self._arriving
         )
 
-    def find(self, host: str, target: str, now: float) -> HotObject | None:
+    def find(self, host: str, target: str, now: float) -> HotObject | Missing | None:
         """The object that a plain GET for ``target`` on ``host`` is answered with at ``now``.
 
-        None where that takes more than a look: it is not fresh, not in memory, one of several.
+        None where that takes more than a look: it is not fresh, not in memory, one of several, or
+        on its way.
         """
         site = self.site(host)
         hot = site.get(target.encode())
@@ -161,7 +173,7 @@ class HotObjects:
             self._forget(site, target.encode())
         return self._take_up(host, target, now)
 
-    def _take_up(self, host: str, target: str, now: float) -> HotObject | None:
+    def _take_up(self, host: str, target: str, now: float) -> HotObject | Missing | None:
         key = self._rules.key(self._scheme, host, target)
         if key in self._arriving:
             return None
@@ -169,6 +181,8 @@ class HotObjects:
         # Read before the record: if it changes in between, what is made here holds for no request.
         version, generation = self._changes[slot], self._generation[0]
         variants = self._cache.lookup(key)
+        if not variants:
+            return Missing(key, target)
         if len(variants) != 1 or variants[0].selecting or not variants[0].complete:
             return None
         request = Request("GET", self._scheme, host, target, Fields())

@@ -5,18 +5,43 @@ without a task between; others who ask meanwhile wait for the same. What is not 
 handler's, which goes on with the request that was sent.
 """
 
+import re
 from collections.abc import Callable
 
 from common.http import ByteRange
 from common.http.cache_status import CacheStatus
+from common.http.fields import Fields
 from edge.fetch.begun import Begun
 from edge.fetch.origins import PlainRequests
+from edge.policy.alike import pattern_of
 from edge.policy.answering import decide
+from edge.policy.heads import render_head
 from edge.policy.messages import Request
+from edge.policy.plain_responses import MOST_SHAPES, PlainResponse, Shape
 from edge.policy.stored import Stored
 from edge.serve.crowd import Attendance
 from edge.serve.ready import Means, Ready
 from edge.workers import Siblings
+
+_PLAIN = Request("GET", "http", "any", "/", Fields())
+_MARK = re.compile(rb"[\x80-\xff]")
+
+
+class Head:
+    """The head of the answers that come of responses of one shape."""
+
+    __slots__ = ("_order", "_text")
+
+    def __init__(self, marked: bytes) -> None:
+        """Takes it without Content-Length, with ``alike.mark`` for what is a response's own."""
+        self._order = [mark[0] - 0x80 for mark in _MARK.findall(marked)]
+        text = _MARK.sub(b"%s", marked.replace(b"%", b"%%"))
+        self._text = text.removesuffix(b"\r\n") + b"Content-Length: %d\r\n\r\n"
+
+    def render(self, found: PlainResponse) -> bytes:
+        """It, for what comes of ``found``."""
+        values = found.values
+        return self._text % (*[values[number] for number in self._order], found.length)
 
 
 class Leading:
@@ -40,19 +65,19 @@ class Leading:
         self._watched = watched
         self._siblings = siblings
         self._cache_status = str(CacheStatus(cache=means.name, fwd="uri-miss", stored=True))
+        self._heads: dict[Shape, Head | None] = {}
+        """None where each has to be rendered."""
 
-    def begin(self, request: Request, plain: PlainRequests) -> Begun | None:
+    def begin(self, request: Request, key: str, plain: PlainRequests) -> Begun | None:
         """Asks upstream for what ``request``, a plain GET, asks for; None where the handler does.
 
         Args:
             request: what is asked.
+            key: its cache key, under which nothing is stored, on its way or asked for.
             plain: what is remembered of requests with the same fields, host and scheme.
         """
-        key = self._means.rules.key(request.scheme, request.host, request.target)
         siblings = self._siblings
         if siblings is not None and not siblings.is_own(self._means.cache.owner(key)):
-            return None
-        if self._means.cache.lookup(key):
             return None
         return Begun.of(self._means.fetches, request, key, plain)
 
@@ -65,15 +90,21 @@ class Leading:
         if taken is None:
             attendance.pass_on(begun)
             return
-        arriving, content = taken
+        found, stored, content = taken
         request = begun.request
-        ready = self._ready(request, arriving.stored)
+        ready = self._ready(request, found, stored)
         if not attendance.ended:
             attendance.answer(ready, content)
         if ready.status == 200:
             self._watched(begun.key, request)
 
-    def _ready(self, request: Request, stored: Stored) -> Ready:
+    def _ready(self, request: Request, found: PlainResponse, stored: Stored) -> Ready:
+        head = self._head_of(found.shape) if stored.age < 1 else None
+        if head is not None:
+            span = ByteRange(0, found.length)
+            return self._means.with_head(
+                found.status, head.render(found), span, "miss", self._cache_status
+            )
         decided = decide(request, stored, stored.size)
         return self._means.ready(
             decided,
@@ -82,3 +113,19 @@ class Leading:
             result="miss",
             cache_status=self._cache_status,
         )
+
+    def _head_of(self, shape: Shape) -> Head | None:
+        """The head of the answers that come of responses of ``shape``, if they have one."""
+        if shape not in self._heads:
+            if len(self._heads) >= MOST_SHAPES:
+                self._heads.clear()
+            self._heads[shape] = self._new_head(shape)
+        return self._heads[shape]
+
+    def _new_head(self, shape: Shape) -> Head | None:
+        pattern = pattern_of(shape)
+        if pattern is None:
+            return None
+        decided = decide(_PLAIN, pattern.stored, 1)
+        fields = self._means.sender.told_of(decided, None, self._cache_status)
+        return Head(render_head(decided.status, decided.reason, fields))

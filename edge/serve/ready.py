@@ -63,16 +63,15 @@ class Means:
     ) -> Ready:
         """The answer of ``decided`` with the content ``span``; the rest is as in ``Ready``."""
         fields = self.sender.told_of(decided, age, cache_status)
+        head = render_head(decided.status, decided.reason, framed(fields, decided.length))
+        return self.with_head(decided.status, head, span, result, cache_status)
+
+    def with_head(
+        self, status: int, head: bytes, span: ByteRange, result: str, cache_status: str
+    ) -> Ready:
+        """The answer with a head that is rendered; the rest is as in ``Ready``."""
         logged = ""
         if self.lines is not None:
-            logged = self.lines.answered(decided.status, span.length, result, cache_status)
-        return Ready(
-            decided.status,
-            result,
-            cache_status,
-            render_head(decided.status, decided.reason, framed(fields, decided.length)),
-            span.start,
-            span.stop,
-            self.counters.tally(decided.status, result),
-            logged,
-        )
+            logged = self.lines.answered(status, span.length, result, cache_status)
+        tally = self.counters.tally(status, result)
+        return Ready(status, result, cache_status, head, span.start, span.stop, tally, logged)

@@ -31,20 +31,26 @@ class Body:
     """
 
     def __init__(
-        self, path: str, *, held: tuple[Span, ...] | None = None, digested: bool = False
+        self,
+        path: str,
+        *,
+        held: tuple[Span, ...] | None = None,
+        content: bytes = b"",
+        digested: bool = False,
     ) -> None:
         """Begins a new file at ``path``, or with ``held`` goes on in the one that is there.
 
         Args:
             path: of the file.
             held: what is in it already.
+            content: what has come already of a new object, at most ``EARLY_LIMIT`` bytes.
             digested: whether the SHA-256 will be asked for.
         """
         self.path = path
         self.grows = held is not None
         """Whether it goes on in the file of a stored object."""
         self.held: tuple[Span, ...] = held or ()
-        self._early: bytearray | None = None
+        self._early: bytes | bytearray | None = None
         """All bytes, while there is no file."""
         self._memory: bytearray | None = None
         """All bytes, since the disk is full."""
@@ -53,6 +59,8 @@ class Body:
         self._file = -1
         if self.grows:
             self._file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        elif content:
+            self._early, self.held = content, ((0, len(content)),)
         else:
             self._early = bytearray()
 
@@ -106,7 +114,7 @@ class Body:
         except OSError as error:
             if error.errno not in FULL:
                 raise
-            self._memory, self._early = early, None
+            self._memory, self._early = bytearray(early), None
             return
         try:
             _write_all(file, early, 0)
@@ -115,7 +123,7 @@ class Body:
             _unlink(self.path)
             if error.errno not in FULL:
                 raise
-            self._memory, self._early = early, None
+            self._memory, self._early = bytearray(early), None
             return
         # In this order: others may read meanwhile.
         self._file, self._early = file, None

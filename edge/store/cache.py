@@ -22,7 +22,7 @@ from edge.policy.eviction import LARGEST_SHARE, Eviction, note_use
 from edge.policy.stored import Stored
 from edge.store.body import EARLY_LIMIT, Body
 from edge.store.files import ObjectDamaged, name_of
-from edge.store.index import Index, digest_of
+from edge.store.index import Index, Written, digest_of
 from edge.store.memory import MemoryTier, Resident
 from edge.store.objects import Objects
 from edge.store.opening import opened
@@ -206,12 +206,15 @@ class Cache:
         number = await self._index.numbers.new()
         return number, Body(f"{self._incoming}/{number:x}", digested=digested)
 
-    def small_body(self, size: int) -> tuple[int, Body] | None:
-        """As ``new_body``, for an object of ``size``; None if it is not small, or has to wait."""
+    def small_body(self, content: bytes) -> tuple[int, Body] | None:
+        """As ``new_body``, with all that belongs in it; None if it is not small, or has to wait."""
+        size = len(content)
         if size > EARLY_LIMIT or not self._eviction.is_small(size):
             return None
         number = self._index.numbers.now()
-        return None if number is None else (number, Body(f"{self._incoming}/{number:x}"))
+        if number is None:
+            return None
+        return number, Body(f"{self._incoming}/{number:x}", content=content)
 
     async def body_of(self, stored: Stored) -> Body:
         """The body of a stored object that gets more bytes.
@@ -266,11 +269,11 @@ class Cache:
             if not await self._make_room():
                 return None
             kept = msgspec.structs.replace(stored, held=body.held if stored.size else ())
-            gone = await self._index.write(*self._on_disk.writing(key, kept, body, arrived))
-            self._count(key, kept)
+            written = await self._index.write(*self._on_disk.writing(key, kept, body, arrived))
+            self._count(key, kept, pinned=written.pinned)
         finally:
             self._soon -= arrived[1] - arrived[0]
-        await self._unlink(gone)
+        await self._unlink(written.displaced)
         return kept
 
     def commit_soon(
@@ -288,17 +291,18 @@ class Cache:
         kept = msgspec.structs.replace(stored, held=body.held)
         self._soon += stored.size
 
-        def written(gone: list[int] | None, error: Exception | None) -> None:
+        def ended(written: Written | None, error: Exception | None) -> None:
             self._soon -= stored.size
-            if gone is None:
+            if written is None:
                 _log.warning("object not kept", key=key, reason=str(error))
-            else:
-                self._count(key, kept)
-                if gone:
-                    self._spawn(self._unlink(gone))
-            done(None if gone is None else kept)
+                done(None)
+                return
+            self._count(key, kept, pinned=written.pinned)
+            if written.displaced:
+                self._spawn(self._unlink(written.displaced))
+            done(kept)
 
-        self._index.write_soon(*self._on_disk.writing(key, kept, body, arrived), written)
+        self._index.write_soon(*self._on_disk.writing(key, kept, body, arrived), ended)
 
     def _spawn(self, work: Coroutine[None, None, Any]) -> asyncio.Task[Any]:
         task = asyncio.create_task(work)
@@ -306,15 +310,12 @@ class Cache:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    def _count(self, key: str, kept: Stored) -> None:
+    def _count(self, key: str, kept: Stored, *, pinned: bool) -> None:
         """Takes account of an object that is stored."""
         if kept.number in self._eviction:
             self._eviction.resize(kept.number, kept.held_bytes)
             return
         fingerprint = int.from_bytes(digest_of(key)[:8])
-        pinned = False
-        with contextlib.suppress(lmdb.Error):
-            pinned = self._index.is_pinned(kept.number)
         self._eviction.add(kept.number, kept.held_bytes, fingerprint, kept=pinned)
 
     async def update(self, key: str, stored: Stored) -> bool:

@@ -15,7 +15,7 @@ import os
 import struct
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import lmdb
 import msgspec
@@ -25,6 +25,7 @@ from edge.policy.purging import Purge
 from edge.policy.stored import Stored
 from edge.store.batches import Batches
 from edge.store.numbers import Numbers
+from edge.store.records import Record, readable
 from edge.store.small import SmallObjects
 
 MAP_SIZE = 16 * 1024**3
@@ -36,14 +37,15 @@ T = TypeVar("T")
 Write = Callable[[lmdb.Transaction], T]
 
 
-class Record(msgspec.Struct, frozen=True, array_like=True):
-    """What is stored under one key."""
+class Written(NamedTuple):
+    """What came of storing a response."""
 
-    key: str
-    variants: tuple[Stored, ...]
+    displaced: list[int]
+    """The numbers of the objects that it took the place of."""
+    pinned: bool
+    """Whether its key is pinned."""
 
 
-_decode = msgspec.msgpack.Decoder(Record).decode
 _encode = msgspec.msgpack.Encoder().encode
 _decode_purge = msgspec.msgpack.Decoder(Purge).decode
 _NUMBER = struct.Struct(">Q")
@@ -141,7 +143,7 @@ class Index:
         """What is stored under the key with that digest."""
         with self._environment.begin(self._records, buffers=True) as transaction:
             found = transaction.get(digest)
-            return None if found is None else _readable(found)
+            return None if found is None else readable(found)
 
     def digest_of_object(self, number: int) -> bytes | None:
         """The digest of the key that object ``number`` is stored under."""
@@ -192,7 +194,7 @@ class Index:
                 cursor = transaction.cursor()
                 if cursor.set_range(after + b"\0"):
                     for digest, value in itertools.islice(cursor, count):
-                        found.append((bytes(digest), _readable(value)))
+                        found.append((bytes(digest), readable(value)))
         except lmdb.Error as error:
             raise Unavailable(what="the cache's index", reason=str(error)) from error
         return found
@@ -246,10 +248,8 @@ class Index:
             for digest in touched:
                 self._changed(digest)
 
-    def put(self, key: str, stored: Stored, packed: bytes | None = None) -> Write[list[int]]:
+    def put(self, key: str, stored: Stored, packed: bytes | None = None) -> Write[Written]:
         """Stores a response in place of the one for the same selecting fields.
-
-        Answers with the numbers of the objects that it displaces.
 
         Args:
             key: what it is stored under.
@@ -258,7 +258,7 @@ class Index:
         """
         digest = digest_of(key)
 
-        def work(transaction: lmdb.Transaction) -> list[int]:
+        def work(transaction: lmdb.Transaction) -> Written:
             before = self._variants(transaction, digest, key)
             kept = [
                 other
@@ -275,7 +275,8 @@ class Index:
             transaction.put(_NUMBER.pack(stored.number), row, db=self._objects)
             if packed is not None:
                 self._small.put(transaction, _NUMBER.pack(stored.number), packed)
-            return sorted(gone)
+            pinned = transaction.get(digest, db=self._pins) is not None
+            return Written(sorted(gone), pinned)
 
         return work
 
@@ -317,7 +318,7 @@ class Index:
                     continue
                 digest = bytes(row[:16])
                 found = transaction.get(digest, db=self._records)
-                record = _readable(found) if found is not None else None
+                record = readable(found) if found is not None else None
                 kept = tuple(
                     stored
                     for stored in (record.variants if record else ())
@@ -366,7 +367,7 @@ class Index:
         self, transaction: lmdb.Transaction, digest: bytes, key: str
     ) -> tuple[Stored, ...]:
         found = transaction.get(digest, db=self._records)
-        record = _readable(found) if found is not None else None
+        record = readable(found) if found is not None else None
         return record.variants if record is not None and record.key == key else ()
 
     def _put_record(
@@ -385,14 +386,6 @@ class Index:
         """Finishes writing and closes it."""
         await self._writes.finished()
         await asyncio.to_thread(self._environment.close)
-
-
-def _readable(found: Any) -> Record | None:
-    """The record; None when another release wrote it, or the disk spoiled it."""
-    try:
-        return _decode(found)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return None
 
 
 def _int(found: Any) -> int:

@@ -25,7 +25,7 @@ class Numbers:
         self._environment = environment
         self._database = database
         self._write = write
-        self._own = range(0)
+        self._own = iter(range(0))
 
     def first_free(self) -> int:
         """A number above that of every object so far."""
@@ -44,17 +44,13 @@ class Numbers:
 
     def now(self) -> int | None:
         """A number; None when that has to wait."""
-        if not self._own:
-            return None
-        number = self._own[0]
-        self._own = self._own[1:]
-        return number
+        return next(self._own, None)
 
     def _take(self, transaction: lmdb.Transaction) -> None:
         first = self._next(transaction)
         following = first + AT_ONCE
         transaction.put(_NEXT, _NUMBER.pack(following), db=self._database)
-        self._own = range(first, following)
+        self._own = iter(range(first, following))
 
     def _next(self, transaction: lmdb.Transaction) -> int:
         found = transaction.get(_NEXT, db=self._database)

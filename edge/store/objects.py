@@ -13,7 +13,7 @@ from edge.policy.coverage import Span
 from edge.policy.stored import Stored
 from edge.store.body import Body
 from edge.store.files import CHECKSUM, ObjectDamaged, ObjectFile, name_of, unlink_files
-from edge.store.index import Index, Write
+from edge.store.index import Index, Write, Written
 from edge.store.small import is_small, pack
 
 
@@ -71,7 +71,7 @@ class Objects:
 
     def writing(
         self, key: str, stored: Stored, body: Body, arrived: Span
-    ) -> tuple[Write[list[int]], Callable[[], None] | None]:
+    ) -> tuple[Write[Written], Callable[[], None] | None]:
         """How an object is written with its record: the index's part, and what comes before that.
 
         Args:

@@ -6,8 +6,9 @@ from collections.abc import Awaitable, Callable, Iterable
 import msgspec
 
 from edge.policy.purging import after_purges
-from edge.store.index import Index, Record
+from edge.store.index import Index
 from edge.store.purges import PurgeNotes
+from edge.store.records import Record
 
 SWEPT_AT_ONCE = 2000
 """Records that a sweep looks at before others get their turn."""

@@ -1,6 +1,8 @@
 """What a viewer gets for what is missing does not depend on the lane that its request takes."""
 
 import asyncio
+import base64
+import hashlib
 import itertools
 from pathlib import Path
 from typing import Any
@@ -57,7 +59,22 @@ MISSING = {
     "twice": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nhi!",
     "nonsense": b"HTTP/1.1 OK\r\n\r\n",
 }
-KINDS = st.sampled_from(["fresh", "fresh", *MISSING])
+KINDS = st.sampled_from(["fresh", "fresh", "each", "each", *MISSING])
+
+
+def each(target: str) -> bytes:
+    """A response that differs from the others in all that may be its own."""
+    body = target.encode() * (len(target) % 3)
+    digest = base64.b64encode(hashlib.sha256(body).digest()).decode()
+    return response(
+        body,
+        ("X-One", "100%s %d"),
+        FRESH,
+        ("ETag", f'"{target}%s"'),
+        ("last-modified", f"Mon, 01 Jan 2024 00:00:{len(target) % 60:02d} GMT"),
+        ("Repr-Digest", f"sha-256=:{digest}:"),
+        ("X-Two", "two"),
+    )
 
 
 async def test_both_lanes_give_the_same_bytes_for_what_is_missing(
@@ -65,7 +82,9 @@ async def test_both_lanes_give_the_same_bytes_for_what_is_missing(
 ) -> None:
     async def missing(asked: Asked, writer: asyncio.StreamWriter) -> None:
         kind = asked.target.split("/")[2] if asked.target.startswith("/missing/") else ""
-        if kind in MISSING and asked.method == "GET":
+        if kind == "each" and asked.method == "GET":
+            writer.write(each(asked.target))
+        elif kind in MISSING and asked.method == "GET":
             writer.write(MISSING[kind])
         else:
             await objects(asked, writer)
@@ -107,11 +126,11 @@ async def test_both_lanes_give_the_same_bytes_for_what_is_missing(
         def check(wanted: list[tuple[str, list[str], int]], places: list[int]) -> None:
             asyncio.run_coroutine_threadsafe(compare(wanted, places), loop).result(20)
 
-        for kind in MISSING:
+        for kind in ("each", *MISSING):
             # Some leave no connection to spare.
             await compare([("fresh", [], 1)], [])
             await compare([(kind, [], 1)], [])
             await compare([(kind, [], 2)], [])
         await asyncio.to_thread(check)
     assert len(taken) > 50, "hardly any was answered as it came"
-    assert {"fresh", "empty", "gone"} <= set(taken)
+    assert {"each", "fresh", "empty", "gone"} <= set(taken)

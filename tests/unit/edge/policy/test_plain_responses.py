@@ -5,7 +5,11 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
+from common.http.fields import Pairs
 from edge.policy.plain_responses import PlainResponse, read_plain_response
+
+Read = tuple[int, str, Pairs, int, int]
+"""Status, reason, fields, length and end."""
 
 FIRST = st.sampled_from(
     [
@@ -41,6 +45,12 @@ LINES = st.sampled_from(
         "Upgrade: h2c",
         "Content-Type: video/mp4",
         'ETag:   "x"\t ',
+        'etag:"y"',
+        "Date: Sun, 06 Nov 1994 08:49:37 GMT",
+        "DATE:\tthe other day",
+        "Last-Modified: 0",
+        "Repr-Digest: sha-256=:x:",
+        "Repr-Digest:",
         "X-Empty:",
         "X-High: \xe9",
         "X Y: 1",
@@ -52,7 +62,11 @@ LINES = st.sampled_from(
 )
 
 
-def as_h11_reads(data: bytes) -> tuple[PlainResponse, bytes]:
+def as_read(found: PlainResponse) -> Read:
+    return found.status, found.reason, found.fields, found.length, found.end
+
+
+def as_h11_reads(data: bytes) -> tuple[Read, bytes]:
     reader = h11.Connection(h11.CLIENT)
     reader.send(h11.Request(method="GET", target="/", headers=[("Host", "a")]))
     reader.send(h11.EndOfMessage())
@@ -65,7 +79,7 @@ def as_h11_reads(data: bytes) -> tuple[PlainResponse, bytes]:
     assert isinstance(event, h11.EndOfMessage)
     fields = tuple((name.decode(), value.decode()) for name, value in head.headers.raw_items())
     reason = bytes(head.reason).decode()
-    return PlainResponse(head.status_code, reason, fields, len(content), end), content
+    return (head.status_code, reason, fields, len(content), end), content
 
 
 @hypothesis.given(FIRST, st.lists(LINES, max_size=6), st.sampled_from([b"hello", b"hello!", b""]))
@@ -78,7 +92,7 @@ def test_what_is_recognised_is_what_h11_reads(first: str, lines: list[str], rest
     if len(rest) < found.length:
         data += b"hello"[len(rest) :]
     expected, content = as_h11_reads(data)
-    assert found == expected
+    assert as_read(found) == expected
     assert data[found.end : found.end + found.length] == content
 
 
@@ -112,3 +126,33 @@ def test_a_plain_response_is_recognised(head: str) -> None:
 )
 def test_in_doubt_nothing_is_recognised(head: str) -> None:
     assert read_plain_response(head.encode() + b"hello") is None
+
+
+def test_responses_that_differ_in_their_own_values_have_one_shape() -> None:
+    head = "HTTP/1.1 200 OK\r\nX: 1\r\nDate: {}\r\nETag: {}\r\ncontent-length: {}\r\n\r\n"
+    one = read_plain_response(head.format("today", '"one"', 3).encode())
+    other = read_plain_response(head.format("tomorrow", 'W/"other"', 12).encode())
+    assert one is not None
+    assert other is not None
+    assert one.shape is other.shape
+    assert [one.own("date"), one.own("etag"), one.own("x")] == ["today", '"one"', None]
+    assert other.fields[1:3] == (("Date", "tomorrow"), ("ETag", 'W/"other"'))
+    assert (one.length, other.length) == (3, 12)
+
+
+@pytest.mark.parametrize("other", ["X: 2", "x: 1", "X:1", "Y: 1", "X: 1\r\nX: 1", "ETag:"])
+def test_responses_that_differ_in_more_have_shapes_of_their_own(other: str) -> None:
+    head = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n{}\r\n\r\n"
+    one = read_plain_response(head.format("X: 1").encode())
+    found = read_plain_response(head.format(other).encode())
+    assert one is not None
+    assert found is not None
+    assert one.shape is not found.shape
+
+
+@pytest.mark.parametrize(
+    "lines", ["Date: a\r\nDate: b", "ETag: a\r\nETag:", "Last-Modified: a\r\nlast-modified:b"]
+)
+def test_what_should_be_told_once_and_is_told_twice_is_in_doubt(lines: str) -> None:
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n{lines}\r\n\r\n"
+    assert read_plain_response(head.encode()) is None
