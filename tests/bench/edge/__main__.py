@@ -260,14 +260,16 @@ def surroundings(
     cost: dict[str, list[float]] = {name: [] for name in paths}
     for name, path in paths.items():
         fetch(servers[name].http + path)
-    for _ in range(max(rounds, 3)):
-        for name, path in paths.items():
+    for turn in range(max(rounds, 5)):
+        for name in sorted(paths, reverse=turn % 2 == 1):
+            path = paths[name]
             load = Load(servers[name].http + path, connections=32)
             cost[name].append(run_wrk(servers[name], load, seconds).cpu)
     results["surroundings"] = cost
     plain = middle(cost["edge-no-log"])
     full = middle(cost["edge-tokens"])
-    share = max(0.0, 1 - plain / full) if full else 0.0
+    pairs = zip(cost["edge-tokens"], cost["edge-no-log"], strict=True)
+    share = max(0.0, 1 - middle(ratio_of(one, without) for one, without in pairs))
     say(f"log and token: {share:.0%} of a hit")
     return [
         Row(
