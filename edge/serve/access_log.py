@@ -115,14 +115,21 @@ class AccessLog:
         await asyncio.to_thread(self._close)
 
     def _write_waiting(self) -> None:
+        """Writes what waits now.
+
+        Not what comes meanwhile: under load a line comes with each call that lets go of the
+        interpreter, and each would be written by itself, for ever.
+        """
         with self._writing:
-            if not self._waiting:
+            left = len(self._waiting)
+            if not left:
                 return
             try:
-                while self._waiting:
-                    lines = self._waiting[:FLUSH_AT]
+                while left > 0:
+                    lines = self._waiting[: min(left, FLUSH_AT)]
                     with self._alone():
                         self._append("".join(lines).encode("ascii"), len(lines))
+                    left -= len(lines)
             except OSError as error:
                 # The folder may have gone too: both files are opened anew.
                 self._close()

@@ -65,6 +65,30 @@ async def test_what_was_noted_is_written_in_order(tmp_path: Path) -> None:
     assert targets(tmp_path / "access.log") == [f"/{n}" for n in range(2 * FLUSH_AT + 1)]
 
 
+async def test_what_comes_while_lines_are_written_waits_for_its_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = opened(tmp_path / "access.log")
+    counts: list[int] = []
+    append = AccessLog._append
+
+    def appending(self: AccessLog, lines: bytes, count: int) -> None:
+        counts.append(count)
+        if len(counts) < 100:
+            log.note(numbered(1000 + len(counts)))
+        append(self, lines, count)
+
+    monkeypatch.setattr(AccessLog, "_append", appending)
+    await write(log, *range(FLUSH_AT + 1))
+    assert counts == [FLUSH_AT, 1]
+    await log.flush()
+    assert counts == [FLUSH_AT, 1, 2]
+    await log.close()
+
+    expected = [*range(FLUSH_AT + 1), 1001, 1002, 1003]
+    assert targets(tmp_path / "access.log") == [f"/{n}" for n in expected]
+
+
 async def test_nothing_is_written_on_the_event_loop(tmp_path: Path) -> None:
     log = opened(tmp_path / "access.log")
     log.note(RECORD)
