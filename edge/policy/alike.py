@@ -5,6 +5,7 @@ in Vary matters. All others are judged one by one, as ``storing`` does.
 """
 
 import functools
+import re
 from dataclasses import dataclass
 
 import msgspec
@@ -20,6 +21,7 @@ from edge.policy.storing import judge_storing
 
 _JUDGED_ALONE = frozenset({"cache-control", "authorization"})
 """Fields of a request that say whether its response may be stored (RFC 9111 §3)."""
+_FIRST_MARK = 0x80
 _ANY = Request("GET", "http", "any", "/", Fields())
 
 
@@ -35,7 +37,7 @@ class Pattern:
 
 def mark(number: int) -> str:
     """A character that no recognised head has, for own value ``number``."""
-    return chr(0x80 + number)
+    return chr(_FIRST_MARK + number)
 
 
 @functools.lru_cache(MOST_SHAPES)
@@ -92,3 +94,30 @@ def judge_alike(
     )
     fresh = stored.freshness_at(received_at)
     return stored if fresh + stored.stale_while_revalidate > 0 else None
+
+
+class Head:
+    """The head of the answers that come of responses of one shape."""
+
+    __slots__ = ("_order", "_text")
+
+    def __init__(self, marked: bytes, shape: Shape) -> None:
+        """Takes it as ``render_head`` makes it, with ``mark`` for what is a response's own.
+
+        Args:
+            marked: that, without Content-Length.
+            shape: of the responses.
+        """
+        marks = b"[" + b"".join(_as_byte(number) for number in range(len(shape.places))) + b"]"
+        self._order = [found[0] - _FIRST_MARK for found in re.findall(marks, marked)]
+        text = re.sub(marks, b"%s", marked.replace(b"%", b"%%"))
+        self._text = text.removesuffix(b"\r\n") + b"Content-Length: %d\r\n\r\n"
+
+    def render(self, found: PlainResponse) -> bytes:
+        """It, for what comes of ``found``."""
+        values = found.values
+        return self._text % (*[values[number] for number in self._order], found.length)
+
+
+def _as_byte(number: int) -> bytes:
+    return mark(number).encode("latin-1")

@@ -143,7 +143,7 @@ class Crowds:
         self._waiting: dict[tuple[str, int], list[Attendance]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def await_already(self, key: str) -> bool:
+    def is_awaited(self, key: str) -> bool:
         """Whether upstream is being asked for what is under ``key``."""
         return self._fetches.flights.is_asked_for(key)
 

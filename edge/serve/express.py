@@ -149,7 +149,6 @@ class Express:
         self._hot = hot
         self._crowds = crowds
         self._leading = leading
-        self._rules = rules
         self._uncounted = rules.uncounted()
         self._now = clock.now
         self._monotonic = clock.monotonic
@@ -250,7 +249,7 @@ class Express:
         """Has the connection wait for what is missing, alone or with others; whether it does."""
         if self._rate is not None and not self._rate.admits(connection.group, self._monotonic()):
             return False
-        first = not self._crowds.await_already(missing.key)
+        first = not self._crowds.is_awaited(missing.key)
         begun = self._begin(viewer, missing, block) if first else None
         if first and begun is None:
             if self._rate is not None:

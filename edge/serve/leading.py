@@ -5,7 +5,6 @@ without a task between; others who ask meanwhile wait for the same. What is not 
 handler's, which goes on with the request that was sent.
 """
 
-import re
 from collections.abc import Callable
 
 from common.http import ByteRange
@@ -13,7 +12,7 @@ from common.http.cache_status import CacheStatus
 from common.http.fields import Fields
 from edge.fetch.begun import Begun
 from edge.fetch.origins import PlainRequests
-from edge.policy.alike import pattern_of
+from edge.policy.alike import Head, pattern_of
 from edge.policy.answering import decide
 from edge.policy.heads import render_head
 from edge.policy.messages import Request
@@ -24,24 +23,6 @@ from edge.serve.ready import Means, Ready
 from edge.workers import Siblings
 
 _PLAIN = Request("GET", "http", "any", "/", Fields())
-_MARK = re.compile(rb"[\x80-\xff]")
-
-
-class Head:
-    """The head of the answers that come of responses of one shape."""
-
-    __slots__ = ("_order", "_text")
-
-    def __init__(self, marked: bytes) -> None:
-        """Takes it without Content-Length, with ``alike.mark`` for what is a response's own."""
-        self._order = [mark[0] - 0x80 for mark in _MARK.findall(marked)]
-        text = _MARK.sub(b"%s", marked.replace(b"%", b"%%"))
-        self._text = text.removesuffix(b"\r\n") + b"Content-Length: %d\r\n\r\n"
-
-    def render(self, found: PlainResponse) -> bytes:
-        """It, for what comes of ``found``."""
-        values = found.values
-        return self._text % (*[values[number] for number in self._order], found.length)
 
 
 class Leading:
@@ -128,4 +109,4 @@ class Leading:
             return None
         decided = decide(_PLAIN, pattern.stored, 1)
         fields = self._means.sender.told_of(decided, None, self._cache_status)
-        return Head(render_head(decided.status, decided.reason, fields))
+        return Head(render_head(decided.status, decided.reason, fields), shape)

@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from common.http import format_http_date
 from common.http.fields import Fields
-from edge.policy.alike import judge_alike, mark, pattern_of
+from edge.policy.alike import Head, judge_alike, mark, pattern_of
 from edge.policy.forwarding import end_to_end
+from edge.policy.heads import render_head
 from edge.policy.messages import Request, Response
 from edge.policy.plain_responses import PlainResponse, read_plain_response
 from edge.policy.storing import judge_storing
@@ -167,3 +168,12 @@ def test_no_recognised_head_has_a_mark() -> None:
     assert read("200 OK", [("Content-Length", "5"), ("X", "a")]) is not None
     head = f"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX: {mark(0)}\r\n\r\n"
     assert read_plain_response(head.encode("latin-1")) is None
+
+
+def test_a_head_is_rendered_with_what_is_a_response_s_own() -> None:
+    date = format_http_date(NOW)
+    found = plain(("Date", date), ("X-Own", "100%s"), ("ETag", '"a%d"'))
+    fields = [("X-Own", "100%s"), ("ETag", mark(1)), ("Date", mark(0)), ("Via", "caf\xe9")]
+    head = Head(render_head(200, "OK", tuple(fields)), found.shape)
+    expected = (("X-Own", "100%s"), ("ETag", '"a%d"'), ("Date", date), ("Via", "caf\xe9"))
+    assert head.render(found) == render_head(200, "OK", (*expected, ("Content-Length", "5")))
