@@ -73,9 +73,11 @@ class VideosApi:
 
     async def _receive(self, request: web.Request) -> web.Response:
         try:
-            wanted = self._check(request)
+            wanted, owner = self._check(request)
             with self._counted():
-                job = await self._receiver.receive(wanted, request.content, request.content_length)
+                job = await self._receiver.receive(
+                    wanted, owner, request.content, request.content_length
+                )
         except NearcastError as error:
             return _refusal(error)
         # The client need not wait for that, and the sweeper makes good what a crash cuts off.
@@ -95,10 +97,11 @@ class VideosApi:
         except NearcastError as error:
             _log.warning("job not begun yet", job_id=job_id, error=str(error))
 
-    def _check(self, request: web.Request) -> UploadRequest:
-        self._gatekeeper.require(request, Role.PUBLISHER)
+    def _check(self, request: web.Request) -> tuple[UploadRequest, str]:
+        """What is to be uploaded, and by whom."""
+        credential = self._gatekeeper.require(request, Role.PUBLISHER)
         check_length(request.headers.get(hdrs.CONTENT_LENGTH), self._limit)
-        return check_request(request.query, content_type=request.content_type)
+        return check_request(request.query, content_type=request.content_type), credential.name
 
     @contextlib.contextmanager
     def _counted(self) -> Iterator[None]:

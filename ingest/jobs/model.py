@@ -51,11 +51,12 @@ class TaskState(StrEnum):
 class Source(msgspec.Struct, frozen=True):
     """The uploaded file."""
 
-    key: str
-    """Where it lies in the object store."""
+    keys: tuple[str, ...]
+    """The objects that are the file, one after another."""
     size: int
     """Bytes."""
-    sha256: str
+    sha256: str | None
+    """None where the file came in parts; then the inspection finds it out."""
     filename: str | None
     """The name that the client gave; only ever shown."""
 
@@ -66,6 +67,10 @@ class Job(msgspec.Struct, frozen=True):
     job_id: str
     asset_id: str
     version: str
+    owner: str
+    """The name of the credential that sent the file."""
+    profile: str | None
+    """Which of the operator's profiles the video must fit; None is the one for all."""
     title: str
     source: Source
     state: JobState
@@ -137,6 +142,8 @@ def new_job(
     job_id: str,
     asset_id: str,
     version: str,
+    owner: str,
+    profile: str | None,
     title: str,
     source: Source,
     now: float,
@@ -146,6 +153,8 @@ def new_job(
         job_id=job_id,
         asset_id=asset_id,
         version=version,
+        owner=owner,
+        profile=profile,
         title=title,
         source=source,
         state=JobState.QUEUED,

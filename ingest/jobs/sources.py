@@ -1,4 +1,7 @@
-"""Uploaded files as local ones, for ffmpeg: opened in place, or fetched once per job."""
+"""Uploaded files as local ones, for ffmpeg: opened in place, or fetched once per job.
+
+A file that came in parts is several objects, which are joined when they are fetched.
+"""
 
 import asyncio
 import contextlib
@@ -17,7 +20,7 @@ class Sources:
     """Local files of the sources of jobs."""
 
     def __init__(self, store: ObjectStore, folder: Path, *, in_place: Path | None) -> None:
-        """For a store that is the folder ``in_place``, or else fetches into ``folder``."""
+        """Fetches into ``folder``; one object in a store that is the folder ``in_place`` stays."""
         self._store = store
         self._folder = folder
         self._in_place = in_place
@@ -33,8 +36,8 @@ class Sources:
             StorageFull: there is no room to fetch it.
             Unavailable: the store is away.
         """
-        if self._in_place is not None:
-            yield self._in_place / job.source.key
+        if self._in_place is not None and len(job.source.keys) == 1:
+            yield self._in_place / job.source.keys[0]
             return
         path = self._folder / f"source-{job.job_id}"
         # The order of the dictionary is the order of last use.
@@ -50,7 +53,7 @@ class Sources:
 
     async def _fetch(self, job: Job, path: Path) -> None:
         try:
-            await fetch_file(self._store, job.source.key, path)
+            await fetch_file(self._store, job.source.keys, path)
         except OSError as error:
             raise StorageFull(where="the work folder") from error
 

@@ -128,9 +128,11 @@ class Receiver:
         self._observe = observe
 
     async def receive(
-        self, request: UploadRequest, body: StreamReader, content_length: int | None
+        self, request: UploadRequest, owner: str, body: StreamReader, content_length: int | None
     ) -> Job:
         """The job of the upload whose bytes ``body`` brings; source and job are durable.
+
+        ``owner`` is the name of the credential that sends it.
 
         Raises:
             UploadCutOff, UploadEmpty, UploadStalled, UploadTooLarge: see ``_Counted.pieces``.
@@ -149,8 +151,12 @@ class Receiver:
                 job_id=job_id,
                 asset_id=asset_id,
                 version=version,
+                owner=owner,
+                profile=request.profile,
                 title=request.title,
-                source=Source(key, counted.received, counted.digest.hexdigest(), request.filename),
+                source=Source(
+                    (key,), counted.received, counted.digest.hexdigest(), request.filename
+                ),
                 now=self._clock.now(),
             )
             await self._jobs.add_job(job)

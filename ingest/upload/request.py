@@ -8,6 +8,7 @@ from ingest.upload.errors import LengthMalformed, TitleInvalid, UploadEmpty, Upl
 
 TITLE_LENGTH = 256
 FILENAME_LENGTH = 255
+PROFILE_LENGTH = 64
 
 
 @dataclass(frozen=True)
@@ -16,11 +17,13 @@ class UploadRequest:
 
     title: str
     filename: str | None
+    profile: str | None
+    """Which of the operator's profiles the video must fit; None is the one for all."""
     content_type: str
 
 
 def check_request(query: Mapping[str, str], *, content_type: str) -> UploadRequest:
-    """The upload that the parameters ``title`` and ``filename`` describe.
+    """The upload that the parameters ``title``, ``filename`` and ``profile`` describe.
 
     Raises:
         TitleInvalid: one of them is too long, empty or has control characters.
@@ -29,7 +32,10 @@ def check_request(query: Mapping[str, str], *, content_type: str) -> UploadReque
     if filename is not None:
         filename = _text(filename, "filename", FILENAME_LENGTH)
     title = _text(query.get("title") or filename or "", "title", TITLE_LENGTH)
-    return UploadRequest(title, filename, content_type)
+    profile = query.get("profile")
+    if profile is not None:
+        profile = _text(profile, "profile", PROFILE_LENGTH)
+    return UploadRequest(title, filename, profile, content_type)
 
 
 def check_length(content_length: str | None, limit: int) -> None:

@@ -5,9 +5,9 @@ import contextlib
 import hashlib
 import os
 import secrets
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from origin.store.port import DigestMismatch, ObjectInfo, ObjectStore, ReadInterrupted
 
@@ -26,8 +26,8 @@ async def put_file(
         return await store.put(key, chunks, content_type=content_type, sha256=sha256)
 
 
-async def fetch_file(store: ObjectStore, key: str, path: Path) -> ObjectInfo:
-    """Copies an object into a file, which appears under its name only when it is whole.
+async def fetch_file(store: ObjectStore, keys: Sequence[str], path: Path) -> None:
+    """Copies objects, one after another, into a file, which appears only when it is whole.
 
     Raises:
         ObjectUnknown: there is no such object.
@@ -35,28 +35,32 @@ async def fetch_file(store: ObjectStore, key: str, path: Path) -> ObjectInfo:
         DigestMismatch: the bytes are not those that were stored.
         OSError: the file cannot be written.
     """
-    info = await store.head(key)
     # A name of its own, so that two who fetch the same do not write into one file.
     partial = path.with_name(f"{path.name}.{secrets.token_hex(8)}.partial")
-    digest, size = hashlib.sha256(), 0
     try:
         file = await asyncio.to_thread(partial.open, "xb")
         try:
-            async with contextlib.aclosing(store.read(key)) as pieces:
-                async for piece in pieces:
-                    await asyncio.to_thread(file.write, piece)
-                    await asyncio.to_thread(digest.update, piece)
-                    size += len(piece)
+            for key in keys:
+                await _append(store, key, file)
         finally:
             await asyncio.to_thread(file.close)
-        if size != info.size:
-            raise ReadInterrupted(key=key, reason=f"{size} of {info.size} bytes came")
-        if info.sha256 not in {None, digest.hexdigest()}:
-            raise DigestMismatch(key=key, actual=digest.hexdigest(), expected=info.sha256)
         await asyncio.to_thread(os.replace, partial, path)
     finally:
         await asyncio.to_thread(partial.unlink, missing_ok=True)
-    return info
+
+
+async def _append(store: ObjectStore, key: str, file: BinaryIO) -> None:
+    info = await store.head(key)
+    digest, size = hashlib.sha256(), 0
+    async with contextlib.aclosing(store.read(key)) as pieces:
+        async for piece in pieces:
+            await asyncio.to_thread(file.write, piece)
+            await asyncio.to_thread(digest.update, piece)
+            size += len(piece)
+    if size != info.size:
+        raise ReadInterrupted(key=key, reason=f"{size} of {info.size} bytes came")
+    if info.sha256 not in {None, digest.hexdigest()}:
+        raise DigestMismatch(key=key, actual=digest.hexdigest(), expected=info.sha256)
 
 
 async def _chunks_of(path: Path) -> AsyncGenerator[bytes, None]:

@@ -29,8 +29,10 @@ def a_job(job_id: str = "job1") -> Job:
         job_id=job_id,
         asset_id="asset1",
         version="version1",
+        owner="creator",
+        profile=None,
         title="A title",
-        source=Source(f"uploads/{job_id}/source", 10, "0" * 64, "a.mp4"),
+        source=Source((f"uploads/{job_id}/source",), 10, "0" * 64, "a.mp4"),
         now=NOW,
     )
 

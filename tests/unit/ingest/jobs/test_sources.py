@@ -21,7 +21,7 @@ async def once(body: bytes) -> AsyncIterator[bytes]:
 async def store(tmp_path: Path) -> AsyncIterator[ObjectStore]:
     async with open_store(StoreSettings(folder=tmp_path / "objects")) as opened:
         for name in ("job1", "job2", "job3"):
-            key = a_job(name).source.key
+            key = a_job(name).source.keys[0]
             await opened.put(key, once(name.encode()), content_type="video/mp4")
         yield opened
 
@@ -53,7 +53,7 @@ async def test_a_source_is_fetched_once_for_tasks_side_by_side(
 ) -> None:
     async with fetched.local(a_job()):
         # It could not be fetched again.
-        await store.delete(a_job().source.key)
+        await store.delete(a_job().source.keys[0])
         assert await asyncio.gather(*(read(fetched, a_job()) for _ in range(5))) == [b"job1"] * 5
 
 
@@ -76,3 +76,14 @@ async def test_a_source_that_is_gone_is_told(fetched: Sources) -> None:
     gone = msgspec.structs.replace(a_job("job4"))
     with pytest.raises(ObjectUnknown):
         await read(fetched, gone)
+
+
+async def test_a_file_that_came_in_parts_is_joined_even_from_a_folder(
+    store: ObjectStore, tmp_path: Path
+) -> None:
+    parts = tuple(a_job(name).source.keys[0] for name in ("job3", "job1"))
+    source = msgspec.structs.replace(a_job().source, keys=parts)
+    scratch = tmp_path / "scratch"
+    await asyncio.to_thread(scratch.mkdir)
+    sources = Sources(store, scratch, in_place=tmp_path / "objects")
+    assert await read(sources, msgspec.structs.replace(a_job(), source=source)) == b"job3job1"

@@ -21,7 +21,7 @@ from origin.store import ObjectStore, StoreSettings, open_store
 from tests.unit.ingest.jobs.bench import Outage
 
 LIMIT = 5_000_000
-REQUEST = UploadRequest("A title", "a.mp4", "video/mp4")
+REQUEST = UploadRequest("A title", "a.mp4", None, "video/mp4")
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ async def keys(objects: ObjectStore) -> list[str]:
 
 
 async def receive(receiver: Receiver, reader: StreamReader, length: int | None = None) -> Job:
-    return await receiver.receive(REQUEST, reader, length)
+    return await receiver.receive(REQUEST, "creator", reader, length)
 
 
 async def test_source_and_job_are_there_when_it_returns(
@@ -74,7 +74,7 @@ async def test_source_and_job_are_there_when_it_returns(
     assert await jobs.job(job.job_id) == job
     assert job.source.size == len(content)
     assert job.source.sha256 == hashlib.sha256(content).hexdigest()
-    assert b"".join([piece async for piece in objects.read(job.source.key)]) == content
+    assert b"".join([piece async for piece in objects.read(job.source.keys[0])]) == content
 
 
 async def test_names_of_one_upload_differ(receiver: Receiver) -> None:
@@ -152,4 +152,4 @@ async def test_old_sources_without_a_job_are_removed_and_others_stay(
     await put_source(objects, young)
     job = await receive(receiver, await body(b"x"))
     assert await receiver.remove_orphans() == 1
-    assert await keys(objects) == sorted([source_prefix(young) + "source", job.source.key])
+    assert await keys(objects) == sorted([source_prefix(young) + "source", job.source.keys[0]])
