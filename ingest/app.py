@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 import os
 import secrets
 import socket
@@ -32,12 +33,13 @@ from ingest.api.videos import VideosApi
 from ingest.jobs.conductor import Conductor
 from ingest.jobs.dispatch import TaskDispatch, embedded_broker, redis_broker
 from ingest.jobs.events import Events, MemoryEvents, RedisEvents
+from ingest.jobs.queues import GIB, queues_of
 from ingest.jobs.scratch import Scratch
 from ingest.jobs.sources import Sources
 from ingest.jobs.store import JobStore, open_job_store
 from ingest.jobs.sweeper import Sweeper
 from ingest.jobs.work import JobWork, Tools
-from ingest.jobs.worker import Worker
+from ingest.jobs.worker import Capacity, Worker
 from ingest.metrics import IngestMetrics
 from ingest.settings import BrokerSettings, Settings, WorkerSettings, WorkSettings
 from ingest.upload.receive import Receiver
@@ -148,7 +150,9 @@ async def _engine(settings: WorkSettings, broker: BrokerSettings | None) -> Asyn
             jobs=jobs,
             events=events,
             dispatch=dispatch,
-            conductor=Conductor(jobs, dispatch, events, clock),
+            conductor=Conductor(
+                jobs, dispatch, events, clock, [hook.name for hook in settings.webhooks]
+            ),
             clock=clock,
             registry=registry,
             metrics=IngestMetrics(registry),
@@ -166,7 +170,13 @@ def _ingest_application(settings: Settings, engine: _Engine, receiver: Receiver)
         accepted=engine.conductor.advance,
         observe=engine.metrics.upload,
     ).add_routes(application)
-    JobsApi(gatekeeper, engine.jobs, engine.events, engine.clock).add_routes(application)
+    JobsApi(
+        gatekeeper,
+        engine.jobs,
+        engine.events,
+        engine.clock,
+        advance=engine.conductor.advance,
+    ).add_routes(application)
     add_health_routes(application, engine.registry, engine.unready)
     return application
 
@@ -184,6 +194,8 @@ async def _working(settings: WorkSettings, engine: _Engine) -> AsyncIterator[Non
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=30),
         )
         stack.push_async_callback(session.close)
+        outside = await new_client_session(settings.ca)
+        stack.push_async_callback(outside.close)
         tools = Tools(
             objects=engine.objects,
             jobs=engine.jobs,
@@ -191,11 +203,20 @@ async def _working(settings: WorkSettings, engine: _Engine) -> AsyncIterator[Non
             scratch=scratch,
             session=session,
             control=settings.control.url,
+            clock=engine.clock,
+            outside=outside,
+            webhooks={hook.name: hook for hook in settings.webhooks},
+            short_seconds=settings.short_seconds,
             limits=settings.limits,
             inspection=settings.inspection,
             plan=settings.plan,
             encoding=settings.encoding,
             keep_sources=settings.keep_sources,
+        )
+        takes = settings.takes
+        capacity = Capacity(
+            queues_of(takes.kinds, takes.codecs),
+            memory=math.inf if takes.memory is None else takes.memory / GIB,
         )
         worker = Worker(
             name,
@@ -205,9 +226,10 @@ async def _working(settings: WorkSettings, engine: _Engine) -> AsyncIterator[Non
             conductor=engine.conductor,
             work=JobWork(tools),
             clock=engine.clock,
+            capacity=capacity,
             observe=engine.metrics.task,
         )
-        await engine.dispatch.start(worker.look, concurrency=settings.concurrency)
+        await engine.dispatch.start(worker.look, capacity.queues, concurrency=settings.concurrency)
         stack.push_async_callback(engine.dispatch.stop)
         yield
 

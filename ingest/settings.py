@@ -14,6 +14,7 @@ from common.service import (
     PeerSettings,
 )
 from ingest.inspect import InspectionLimits, MediaLimits
+from ingest.jobs.settings import TakesSettings, WebhookSettings
 from ingest.plan import PlanSettings
 from ingest.transcode.settings import TranscodeSettings
 from origin.store import StoreSettings
@@ -64,6 +65,21 @@ class WorkSettings(msgspec.Struct, frozen=True, kw_only=True):
             extra={"example": "data/work"},
         ),
     ]
+    takes: Annotated[TakesSettings, msgspec.Meta(description="Which tasks are taken.")] = (
+        TakesSettings()
+    )
+    short_seconds: Annotated[
+        float,
+        msgspec.Meta(
+            description="Videos up to this length go before longer ones.",
+            ge=0,
+            extra={"unit": "seconds"},
+        ),
+    ] = 60.0
+    webhooks: Annotated[
+        tuple[WebhookSettings, ...],
+        msgspec.Meta(description="Who is told what becomes of jobs."),
+    ] = ()
     concurrency: Annotated[
         int,
         msgspec.Meta(description="Tasks that one process works on at the same time.", ge=1, le=256),

@@ -12,7 +12,18 @@ from common.messages.edges import (
     HeldPackage,
     Holdings,
 )
-from common.messages.jobs import JobProgress, JobState, JobView, StageView
+from common.messages.jobs import (
+    Decision,
+    Evidence,
+    JobEvent,
+    JobProgress,
+    JobState,
+    JobView,
+    Review,
+    ReviewRequest,
+    StageView,
+    Verdict,
+)
 from common.messages.packages import ManifestObject, PackageAnnouncement, PackageManifest
 from common.messages.views import (
     AssetState,
@@ -28,14 +39,17 @@ from common.messages.wire import MessageInvalid, decode, encode, encode_text
 __all__ = [
     "AssetState",
     "AssetView",
+    "Decision",
     "DesiredPackage",
     "DesiredState",
     "EdgeState",
     "EdgeView",
+    "Evidence",
     "Heartbeat",
     "HeartbeatAnswer",
     "HeldPackage",
     "Holdings",
+    "JobEvent",
     "JobProgress",
     "JobState",
     "JobView",
@@ -45,8 +59,11 @@ __all__ = [
     "PackageManifest",
     "RankedEdge",
     "RegionCopies",
+    "Review",
+    "ReviewRequest",
     "RouteView",
     "StageView",
+    "Verdict",
     "decode",
     "encode",
     "encode_text",

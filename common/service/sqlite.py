@@ -67,7 +67,9 @@ class SqliteFile:
         except (sqlite3.Error, ValueError) as error:
             raise _translated(self._path, error) from error
 
-    async def read(self, statement: str, values: tuple[Any, ...] = ()) -> list[Any]:
+    async def read(
+        self, statement: str, values: tuple[Any, ...] | dict[str, Any] = ()
+    ) -> list[Any]:
         """The rows that a statement answers with.
 
         All of them are fetched before anything else runs on the connection: a statement that is

@@ -1,11 +1,13 @@
 """Carries out what the graph decides: new tasks, stops, the job's state, and word of all that."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from common import logs
 from common.clock import Clock
-from common.messages import JobProgress
-from ingest.jobs import transitions
+from common.messages import JobProgress, JobState
+from ingest.jobs import shares, transitions
 from ingest.jobs.dispatch import TaskDispatch
 from ingest.jobs.events import Events
 from ingest.jobs.graph import decide
@@ -22,8 +24,15 @@ class Conductor:
     """Moves jobs on. Any number of them may work on the same job at the same time."""
 
     def __init__(
-        self, store: JobStore, dispatch: TaskDispatch, events: Events, clock: Clock
+        self,
+        store: JobStore,
+        dispatch: TaskDispatch,
+        events: Events,
+        clock: Clock,
+        hooks: Sequence[str] = (),
     ) -> None:
+        """``hooks`` are the names of the webhooks that are told of jobs."""
+        self._hooks = hooks
         self._store = store
         self._dispatch = dispatch
         self._events = events
@@ -47,8 +56,9 @@ class Conductor:
     async def _step(self, job: Job, tasks: tuple[Task, ...]) -> bool:
         """Carries out one decision; answers whether nothing is left to decide."""
         now = self._clock.now()
-        decision = decide(job, tasks, now)
-        await self._store.add_tasks(decision.create)
+        decision = decide(job, tasks, now, self._hooks)
+        created = await self._placed(job, decision.create)
+        await self._store.add_tasks(created)
         for task in decision.stop:
             await self._store.swap_task(task, transitions.stopped(task, now))
         if decision.job is not job:
@@ -56,9 +66,12 @@ class Conductor:
                 return False
             if decision.job.state is not job.state:
                 _log.info("job moved", job_id=job.job_id, state=decision.job.state.value)
-        for task in decision.create:
-            await self._dispatch.send(task.task_id)
-        if decision.stop or decision.job.error != job.error:
+        for task in created:
+            await self._dispatch.send(task.queue)
+        # Cleaning and publishing begin only once the job's record says that they will.
+        ends = decision.job.error != job.error
+        publishes = decision.job.state is JobState.PUBLISHING is not job.state
+        if decision.stop or ends or publishes:
             return False
         for task in tasks:
             if task.state.final and task.due_at is not None:
@@ -67,3 +80,12 @@ class Conductor:
             settled = msgspec.structs.replace(job, due_at=None, revision=job.revision + 1)
             await self._store.swap_job(job, settled)
         return True
+
+    async def _placed(self, job: Job, tasks: Sequence[Task]) -> tuple[Task, ...]:
+        """``tasks`` in the line of all that wait."""
+        made: list[Task] = []
+        for priority in sorted({task.priority for task in tasks}):
+            mine = [task for task in tasks if task.priority == priority]
+            by = shares.length(mine)
+            made += shares.placed(mine, await self._store.move_clock(job.owner, priority, by))
+        return tuple(made)

@@ -1,15 +1,16 @@
-"""Telling workers to look at a task: Dramatiq, in process or over Redis.
+"""Telling workers to look for a task: Dramatiq, in process or over Redis.
 
-A message carries nothing but a task's id and means "look now". The database decides what a look
-leads to, so messages that are lost, late or repeated change nothing.
+A message carries nothing: that it is there means "look now". What a look leads to, the database
+decides, so messages that are lost, late or repeated change nothing. There is a queue for each kind
+of work, so that word of encodes does not go to workers that encode nothing.
 
-A message occupies one of Dramatiq's threads while its task is worked on in the event loop: as many
+A message occupies one of Dramatiq's threads while a task is worked on in the event loop: as many
 threads as tasks may run at once, and the broker keeps the rest for workers that have time.
 """
 
 import asyncio
 import concurrent.futures
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import dramatiq
@@ -24,11 +25,9 @@ from redis.retry import Retry
 from common import logs
 from common.errors import SettingsInvalid
 
-Look = Callable[[str], Awaitable[None]]
-"""Looks at the task of that id, and works on it when there is something to do. Never raises."""
+Look = Callable[[], Awaitable[None]]
+"""Looks for a task, and works on it when there is one. Never raises."""
 
-QUEUE = "tasks"
-ACTOR = "look"
 POLL = 100
 """Milliseconds between looks at an idle queue: the longest a message waits for a free worker."""
 
@@ -68,7 +67,7 @@ def redis_broker(url: str) -> dramatiq.Broker:
 
 
 class TaskDispatch:
-    """Sends word of tasks and, once started, has it looked at."""
+    """Sends word of tasks and, once started, has workers look."""
 
     def __init__(self, broker: dramatiq.Broker) -> None:
         self._broker = broker
@@ -77,22 +76,25 @@ class TaskDispatch:
         self._worker: dramatiq.Worker | None = None
         self._looking: set[asyncio.Task[None]] = set()
         self._stopping = False
-        self._actor = dramatiq.actor(broker=broker, actor_name=ACTOR, queue_name=QUEUE)(
-            self._receive
-        )
+        self._actors: dict[str, dramatiq.Actor[[], None]] = {}
 
-    async def send(self, task_id: str) -> None:
-        """Tells a worker to look at ``task_id``; the word may get lost."""
+    async def send(self, queue: str) -> None:
+        """Tells a worker to look, one that takes tasks of ``queue``; the word may get lost."""
         try:
-            await asyncio.to_thread(self._actor.send, task_id)
+            await asyncio.to_thread(self._actor(queue).send)
         except (RedisError, OSError) as error:
             _log.warning("word of a task lost, the sweeper will repeat it", error=str(error))
 
-    async def start(self, look: Look, *, concurrency: int) -> None:
-        """Has up to ``concurrency`` messages at a time looked at in the running event loop."""
+    async def start(self, look: Look, queues: Iterable[str], *, concurrency: int) -> None:
+        """Has messages of ``queues`` looked at in this event loop, ``concurrency`` at a time."""
         self._loop = asyncio.get_running_loop()
         self._look = look
-        worker = dramatiq.Worker(self._broker, worker_timeout=POLL, worker_threads=concurrency)
+        taken = set(queues)
+        for queue in taken:
+            self._actor(queue)
+        worker = dramatiq.Worker(
+            self._broker, queues=taken, worker_timeout=POLL, worker_threads=concurrency
+        )
         # Not one message more than there are threads: what this worker cannot start, others can.
         worker.queue_prefetch = concurrency
         self._worker = worker
@@ -111,17 +113,23 @@ class TaskDispatch:
             await asyncio.to_thread(worker.stop, STOP_WITHIN)
         await asyncio.to_thread(self._broker.close)
 
-    def _receive(self, task_id: str) -> None:
+    def _actor(self, queue: str) -> dramatiq.Actor[[], None]:
+        if queue not in self._actors:
+            make = dramatiq.actor(broker=self._broker, actor_name=f"look-{queue}", queue_name=queue)
+            self._actors[queue] = make(self._receive)
+        return self._actors[queue]
+
+    def _receive(self) -> None:
         """Runs in one of Dramatiq's threads."""
-        if self._loop is None or self._stopping or not isinstance(task_id, str):
+        if self._loop is None or self._stopping:
             return
         try:
-            asyncio.run_coroutine_threadsafe(self._looked(task_id), self._loop).result()
+            asyncio.run_coroutine_threadsafe(self._looked(), self._loop).result()
         except (concurrent.futures.CancelledError, RuntimeError):
             # The process is shutting down; the sweeper of the next one finds the task.
             return
 
-    async def _looked(self, task_id: str) -> None:
+    async def _looked(self) -> None:
         assert self._look is not None
         looking = asyncio.current_task()
         assert looking is not None
@@ -129,6 +137,6 @@ class TaskDispatch:
             return
         self._looking.add(looking)
         try:
-            await self._look(task_id)
+            await self._look()
         finally:
             self._looking.discard(looking)

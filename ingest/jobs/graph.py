@@ -1,24 +1,43 @@
 """What a job needs next, out of its own record and its tasks'. Pure.
 
-    inspect ─▶ encode c0000, c0001, … + audio + poster ─▶ package ─▶ publish ─▶ clean ─▶ done
-       └────────────── any of them fails ──▶ the others stop ──▶ clean ──▶ failed
+    inspect ─▶ encode c0000, c0001, … + audio + poster ─▶ package ─▶ (review) ─▶ publish ─▶ clean
+       ├─────▶ filter ────────────────────────────────────────────────┘
+       └─────▶ copy, in place of encoding, when another job makes the same
+
+       any of them fails, a filter blocks, somebody cancels ──▶ the others stop ──▶ clean
 
 The fan-in is computed from the state of the parts and never counted, so it cannot miscount: asking
-twice, late or after a crash gives the same answer.
+twice, late or after a crash gives the same answer. Webhooks are told by tasks of their own, made
+together with the change that they tell of.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeGuard
 
 import msgspec
 
-from common.messages import JobState
-from ingest.jobs.model import Inspected, Job, Task, TaskKind, TaskState, new_task
+from common.messages import Decision, JobState, Verdict
+from ingest.jobs import shares
+from ingest.jobs.model import (
+    Copied,
+    Filtered,
+    Inspected,
+    Job,
+    Part,
+    Task,
+    TaskKind,
+    TaskState,
+    new_task,
+)
 from ingest.jobs.view import stages_of
+
+TOLD = {JobState.DONE: "done", JobState.FAILED: "failed", JobState.REVIEW: "review"}
+"""The changes that webhooks are told of."""
 
 
 @dataclass(frozen=True)
-class Decision:
+class Plan:
     """What to write. Carried out in this order, a crash in between loses nothing."""
 
     create: tuple[Task, ...]
@@ -34,63 +53,141 @@ class _Step:
     create: tuple[Task, ...] = ()
 
 
-def decide(job: Job, tasks: Sequence[Task], now: float) -> Decision:
-    """What ``job`` with all of its ``tasks`` needs at ``now``."""
+def decide(job: Job, tasks: Sequence[Task], now: float, hooks: Sequence[str] = ()) -> Plan:
+    """What ``job`` with all of its ``tasks`` needs at ``now``; ``hooks`` name the webhooks."""
     if job.state.final:
-        return Decision((), (), job)
-    error = job.error or next((t.error for t in tasks if t.state is TaskState.FAILED), None)
-    if error is not None:
-        return _failing(job, tasks, error, now)
-    step = _next_step(job, tasks, now)
-    return Decision(step.create, (), _moved(job, tasks, step.state, None, now))
+        return Plan((), (), job)
+    verdicts = job.verdicts or _verdicts(tasks)
+    error = job.error or (None if job.cancelled else _error(job, tasks, verdicts))
+    if error is not None or job.cancelled:
+        plan = _ending(job, tasks, error, now)
+    else:
+        step = _next_step(msgspec.structs.replace(job, verdicts=verdicts), tasks, now)
+        plan = Plan(step.create, (), _moved(job, tasks, step.state, None, now))
+    if plan.job.verdicts != verdicts:
+        told = msgspec.structs.replace(plan.job, verdicts=verdicts, revision=job.revision + 1)
+        plan = Plan(plan.create, plan.stop, told)
+    notices = _notices(job, plan.job, tasks, hooks, now)
+    return Plan((*plan.create, *notices), plan.stop, plan.job)
 
 
 def _next_step(job: Job, tasks: Sequence[Task], now: float) -> _Step:
-    inspect = _first(tasks, TaskKind.INSPECT)
+    known = {task.name: task for task in tasks}
+    inspect = known.get(TaskKind.INSPECT)
     if inspect is None:
         return _Step(JobState.QUEUED, (_single(job, TaskKind.INSPECT, now),))
-    if inspect.state is not TaskState.DONE:
+    if not _is_done(inspect):
         return _Step(JobState.INSPECTING if inspect.attempt else JobState.QUEUED)
-    known = {task.name: task for task in tasks}
-    parts = msgspec.json.decode(inspect.result, type=Inspected).parts
-    missing = tuple(
-        new_task(job.job_id, part.kind, part.name, seconds=part.seconds, now=now)
-        for part in parts
-        if part.name not in known
-    )
-    if missing or any(known[part.name].state is not TaskState.DONE for part in parts):
+    inspected = msgspec.json.decode(inspect.result, type=Inspected)
+    return _making(job, inspected, known, now) or _publishing(job, known, now)
+
+
+def _making(job: Job, inspected: Inspected, known: dict[str, Task], now: float) -> _Step | None:
+    """What is left to do before the job may be published; None when nothing is."""
+    wanted, packages = _wanted(inspected, known)
+    missing = _missing(job, inspected, (*wanted, *inspected.checks), known, now)
+    if missing or not _all_done(wanted, known):
         return _Step(JobState.ENCODING, missing)
-    for kind, state in (
-        (TaskKind.PACKAGE, JobState.PACKAGING),
-        (TaskKind.PUBLISH, JobState.PUBLISHING),
-        (TaskKind.CLEAN, JobState.PUBLISHING),
-    ):
-        task = _first(tasks, kind)
-        if task is None:
-            return _Step(state, (_single(job, kind, now),))
-        if task.state is not TaskState.DONE:
-            return _Step(state)
+    if packages and not _is_done(known.get(TaskKind.PACKAGE)):
+        create = () if TaskKind.PACKAGE in known else (_single(job, TaskKind.PACKAGE, now),)
+        return _Step(JobState.PACKAGING, create)
+    return None if _all_done(inspected.checks, known) else _Step(JobState.PACKAGING)
+
+
+def _publishing(job: Job, known: dict[str, Task], now: float) -> _Step:
+    if job.held:
+        return _Step(JobState.REVIEW)
+    # The state is written before the task: once a job can be published, nobody can cancel it.
+    if job.state is not JobState.PUBLISHING:
+        return _Step(JobState.PUBLISHING)
+    for kind in (TaskKind.PUBLISH, TaskKind.CLEAN):
+        if kind not in known:
+            return _Step(JobState.PUBLISHING, (_single(job, kind, now),))
+        if not _is_done(known[kind]):
+            return _Step(JobState.PUBLISHING)
     return _Step(JobState.DONE)
 
 
-def _failing(job: Job, tasks: Sequence[Task], error: str, now: float) -> Decision:
-    """Stops all, waits until no worker can write any more, cleans, and only then says failed."""
-    others = [task for task in tasks if task.kind is not TaskKind.CLEAN]
+def _wanted(inspected: Inspected, known: dict[str, Task]) -> tuple[tuple[Part, ...], bool]:
+    """What makes the renditions, and whether that has to be packaged."""
+    if not inspected.copies:
+        return inspected.parts, True
+    copy = known.get(TaskKind.COPY)
+    if _is_done(copy) and not msgspec.json.decode(copy.result, type=Copied).copied:
+        return inspected.parts, True
+    seconds = sum(part.seconds for part in inspected.parts if part.kind is TaskKind.ENCODE)
+    return (Part(TaskKind.COPY, TaskKind.COPY.value, seconds),), False
+
+
+def _missing(
+    job: Job, inspected: Inspected, parts: Sequence[Part], known: dict[str, Task], now: float
+) -> tuple[Task, ...]:
+    priority = shares.SHORTS if inspected.short else shares.FILMS
+    return tuple(
+        new_task(
+            job.job_id,
+            part.kind,
+            part.name,
+            seconds=part.seconds,
+            now=now,
+            queue=part.queue,
+            memory=part.memory,
+            priority=priority,
+        )
+        for part in parts
+        if part.name not in known
+    )
+
+
+def _is_done(task: Task | None) -> TypeGuard[Task]:
+    return task is not None and task.state is TaskState.DONE
+
+
+def _all_done(parts: Sequence[Part], known: dict[str, Task]) -> bool:
+    return all(_is_done(known.get(part.name)) for part in parts)
+
+
+def _verdicts(tasks: Sequence[Task]) -> tuple[Verdict, ...]:
+    asked = next((t for t in tasks if t.kind is TaskKind.FILTER and _is_done(t)), None)
+    return msgspec.json.decode(asked.result, type=Filtered).verdicts if asked else ()
+
+
+def _error(job: Job, tasks: Sequence[Task], verdicts: Sequence[Verdict]) -> str | None:
+    """Why the job must not go on."""
+    failed = next(
+        (t.error for t in tasks if t.state is TaskState.FAILED and t.kind is not TaskKind.NOTIFY),
+        None,
+    )
+    if failed is not None:
+        return failed
+    blocked = next((v for v in verdicts if v.decision is Decision.BLOCK), None)
+    if blocked is not None:
+        reason = blocked.evidence[0].reason if blocked.evidence else "no reason is given"
+        return f"The content filter {blocked.filter} blocks the video: {reason.rstrip('.')}."
+    if job.review is not None and not job.review.approved:
+        note = f": {job.review.note.rstrip('.')}." if job.review.note else "."
+        return f"An operator refused to publish the video{note}"
+    return None
+
+
+def _ending(job: Job, tasks: Sequence[Task], error: str | None, now: float) -> Plan:
+    """Stops all, waits until no worker can write any more, cleans, and only then says so."""
+    others = [t for t in tasks if t.kind not in {TaskKind.CLEAN, TaskKind.NOTIFY}]
     stop = tuple(
         task
         for task in others
         if task.state in {TaskState.READY, TaskState.RUNNING}
         or (task.state is TaskState.STOPPING and task.lease_until <= now)
     )
-    clean = _first(tasks, TaskKind.CLEAN)
+    clean = next((task for task in tasks if task.kind is TaskKind.CLEAN), None)
     create: tuple[Task, ...] = ()
     state = job.state
-    if clean is not None and clean.state is TaskState.DONE:
-        state = JobState.FAILED
-    elif clean is None and job.error is not None and all(t.state.final for t in others):
-        # Cleaning goes by the job's record: it must say that the job fails before that begins.
+    if _is_done(clean):
+        state = JobState.CANCELLED if job.cancelled and job.error is None else JobState.FAILED
+    elif clean is None and job.ending and all(task.state.final for task in others):
+        # Cleaning goes by the job's record: it must say that the job ends before that begins.
         create = (_single(job, TaskKind.CLEAN, now),)
-    return Decision(create, stop, _moved(job, tasks, state, error, now))
+    return Plan(create, stop, _moved(job, tasks, state, error, now))
 
 
 def _moved(job: Job, tasks: Sequence[Task], state: JobState, error: str | None, now: float) -> Job:
@@ -107,8 +204,18 @@ def _moved(job: Job, tasks: Sequence[Task], state: JobState, error: str | None, 
     )
 
 
-def _first(tasks: Sequence[Task], kind: TaskKind) -> Task | None:
-    return next((task for task in tasks if task.kind is kind), None)
+def _notices(
+    before: Job, after: Job, tasks: Sequence[Task], hooks: Sequence[str], now: float
+) -> tuple[Task, ...]:
+    event = TOLD.get(after.state)
+    if event is None or after.state is before.state:
+        return ()
+    names = {f"{TaskKind.NOTIFY}-{event}-{hook}" for hook in hooks}
+    known = {task.name for task in tasks}
+    return tuple(
+        new_task(after.job_id, TaskKind.NOTIFY, name, seconds=0.0, now=now)
+        for name in sorted(names - known)
+    )
 
 
 def _single(job: Job, kind: TaskKind, now: float) -> Task:

@@ -8,7 +8,8 @@ from enum import StrEnum
 
 import msgspec
 
-from common.messages import JobState, StageView
+from common.messages import Decision, JobState, Review, StageView, Verdict
+from ingest.jobs.queues import LIGHT
 
 
 class TaskKind(StrEnum):
@@ -16,6 +17,10 @@ class TaskKind(StrEnum):
 
     INSPECT = "inspect"
     """Probe the source, refuse what cannot be published, plan the parts."""
+    FILTER = "filter"
+    """Ask the content filters."""
+    COPY = "copy"
+    """Take over what another job makes of the same file."""
     ENCODE = "encode"
     """Encode one chunk of video into every rendition of a codec."""
     AUDIO = "audio"
@@ -28,6 +33,8 @@ class TaskKind(StrEnum):
     """Announce the version to the control plane."""
     CLEAN = "clean"
     """Delete what the job leaves behind: the source, lost attempts, all of a failed job."""
+    NOTIFY = "notify"
+    """Tell an operator's webhook."""
 
 
 class TaskState(StrEnum):
@@ -81,7 +88,24 @@ class Job(msgspec.Struct, frozen=True):
     created_at: float
     updated_at: float
     due_at: float | None
+    cancelled: bool = False
+    """Whether somebody wants it to end; once it publishes, nobody can."""
+    verdicts: tuple[Verdict, ...] = ()
+    """What the content filters said."""
+    review: Review | None = None
+    """What an operator decided on it."""
     revision: int = 0
+
+    @property
+    def ending(self) -> bool:
+        """Whether it is on its way to an end without being published."""
+        return self.cancelled or self.error is not None
+
+    @property
+    def held(self) -> bool:
+        """Whether it must not be published before an operator has decided."""
+        doubted = any(verdict.decision is not Decision.ALLOW for verdict in self.verdicts)
+        return doubted and self.review is None
 
 
 class Task(msgspec.Struct, frozen=True):
@@ -97,14 +121,22 @@ class Task(msgspec.Struct, frozen=True):
     state: TaskState
     created_at: float
     due_at: float | None
+    queue: str = LIGHT
+    """Which workers may take it, see ``ingest.jobs.queues``."""
+    memory: int = 1
+    """GiB that it may need, a power of two."""
+    priority: int = 0
+    """Tasks of lower numbers go first."""
+    share: float = 0.0
+    """Its place among those of its priority: see ``ingest.jobs.shares``."""
     attempt: int = 0
     """Rises with each claim. Whatever an attempt writes carries it in its name."""
     failures: int = 0
     """Attempts that ended in a passing error or whose worker was not heard of again."""
     dispatches: int = 0
     """Times that workers were told of it since it became ready."""
-    not_before: float = 0.0
-    """A ready task must not be claimed before."""
+    not_before: float | None = None
+    """When a ready task that waits for another try may be claimed; None is now."""
     lease_until: float = 0.0
     """When a running task's worker is given up for dead."""
     worker: str | None = None
@@ -120,21 +152,53 @@ class Task(msgspec.Struct, frozen=True):
     """What the last failure said, in one sentence."""
     revision: int = 0
 
+    @property
+    def claimable(self) -> bool:
+        """Whether a worker may take it."""
+        return self.state is TaskState.READY and self.not_before is None
+
 
 class Part(msgspec.Struct, frozen=True):
-    """A piece of encoding that the inspection found to be needed."""
+    """A piece of work that the inspection found to be needed."""
 
     kind: TaskKind
     name: str
     seconds: float
+    queue: str = LIGHT
+    memory: int = 1
 
 
 class Inspected(msgspec.Struct, frozen=True):
     """The result of an inspection."""
 
     parts: tuple[Part, ...]
+    """What makes the renditions."""
     plan: msgspec.Raw
     """The plan in full, for the tasks that carry it out."""
+    checks: tuple[Part, ...] = ()
+    """What must be done before publishing, beside the renditions: asking the content filters."""
+    media: msgspec.Raw = msgspec.Raw(b"null")
+    """What is in the file, for the content filters."""
+    sha256: str = ""
+    """Of the file."""
+    content: str = ""
+    """Names what is to be made: the same file, encoded in the same way, has the same name."""
+    copies: bool = False
+    """Whether another job makes the same, so that this one waits for it and copies."""
+    short: bool = True
+    """Whether the video is so short that it goes before films."""
+
+
+class Copied(msgspec.Struct, frozen=True):
+    """What every result of copying tells; ``package`` is there when it was done."""
+
+    copied: bool
+
+
+class Filtered(msgspec.Struct, frozen=True):
+    """The result of asking the content filters."""
+
+    verdicts: tuple[Verdict, ...]
 
 
 def new_job(
@@ -166,7 +230,17 @@ def new_job(
     )
 
 
-def new_task(job_id: str, kind: TaskKind, name: str, *, seconds: float, now: float) -> Task:
+def new_task(
+    job_id: str,
+    kind: TaskKind,
+    name: str,
+    *,
+    seconds: float,
+    now: float,
+    queue: str = LIGHT,
+    memory: int = 1,
+    priority: int = 0,
+) -> Task:
     """A task nobody has begun. Its name makes its id, so making it twice makes one task."""
     return Task(
         task_id=f"{job_id}-{name}",
@@ -177,4 +251,7 @@ def new_task(job_id: str, kind: TaskKind, name: str, *, seconds: float, now: flo
         state=TaskState.READY,
         created_at=now,
         due_at=now + 2.0,
+        queue=queue,
+        memory=memory,
+        priority=priority,
     )

@@ -57,10 +57,12 @@ class Sweeper:
         now = self._clock.now()
         jobs = {job.job_id for job in await self._store.due_jobs(now, AT_ONCE)}
         for task in await self._store.due_tasks(now, AT_ONCE):
-            if task.state in {TaskState.READY, TaskState.RUNNING}:
-                if await self._store.swap_task(task, transitions.dispatched(task, now)):
-                    await self._dispatch.send(task.task_id)
-            else:
+            freed = transitions.expired(task, now) if task.state is TaskState.RUNNING else task
+            if freed.state is not TaskState.READY:
+                if freed is not task:
+                    await self._store.swap_task(task, freed)
                 jobs.add(task.job_id)
+            elif await self._store.swap_task(task, transitions.dispatched(freed, now)):
+                await self._dispatch.send(task.queue)
         for job_id in sorted(jobs):
             await self._conductor.advance(job_id)

@@ -1,9 +1,10 @@
 """How a task may change: every transition there is, as a function from record to record. Pure.
 
     READY ──claimed──▶ RUNNING ──committed──▶ DONE
-      ▲                 │ │ │ └─failed──────▶ FAILED
-      └─retried/released┘ │ └─stopped──▶ STOPPING ──stopped──▶ CANCELLED
-                          └─claimed (lease over): RUNNING, next attempt
+      ▲                  │ │ └──failed──────▶ FAILED
+      │                  │ └────stopped─────▶ STOPPING ──stopped──▶ CANCELLED
+      └──────────────────┘
+       retried, postponed, released, expired
 
 Whoever carries a transition out writes the new record only where the old one still stands
 (compare-and-set on ``revision``), so of two that try, one wins. An attempt that lost its task can
@@ -14,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from ingest.jobs import shares
 from ingest.jobs.model import Task, TaskKind, TaskState
 
 LEASE = 10.0
@@ -26,6 +28,12 @@ MAXIMUM_FAILURES = 5
 """Attempts at a task that may fail in passing before the job is given up."""
 
 LONGEST_BACKOFF = 30.0
+"""Seconds."""
+
+NOTICES = 22
+"""Attempts at telling a webhook: some nine hours of them."""
+LONGEST_NOTICE_BACKOFF = 3600.0
+
 FIRST_DISPATCH_AGAIN = 5.0
 LONGEST_DISPATCH_AGAIN = 600.0
 SETTLE_WITHIN = 3.0
@@ -35,25 +43,15 @@ UNDYING = frozenset({TaskKind.PUBLISH, TaskKind.CLEAN})
 """Kinds that are tried until they succeed: giving up would lose a finished video, or leak bytes."""
 
 
-def may_claim(task: Task, now: float) -> bool:
-    """Whether a worker may take ``task``."""
-    match task.state:
-        case TaskState.READY:
-            return task.not_before <= now
-        case TaskState.RUNNING:
-            return task.lease_until <= now
-        case _:
-            return False
-
-
 def exhausted(task: Task) -> bool:
     """Whether ``task`` has failed so often that one more attempt is not worth it."""
-    return task.kind not in UNDYING and task.failures >= MAXIMUM_FAILURES
+    most = NOTICES if task.kind is TaskKind.NOTIFY else MAXIMUM_FAILURES
+    return task.kind not in UNDYING and task.failures >= most
 
 
-def backoff(failures: int) -> float:
-    """Seconds to wait after so many failures: 1, 2, 4, … up to half a minute."""
-    return min(LONGEST_BACKOFF, 2.0 ** min(failures - 1, 10))
+def backoff(failures: int, longest: float = LONGEST_BACKOFF) -> float:
+    """Seconds to wait after so many failures: 1, 2, 4, … up to the longest."""
+    return min(longest, 2.0 ** min(failures - 1, 20))
 
 
 def claimed(task: Task, worker: str, now: float) -> Task:
@@ -62,8 +60,6 @@ def claimed(task: Task, worker: str, now: float) -> Task:
         task,
         state=TaskState.RUNNING,
         attempt=task.attempt + 1,
-        # A lease that ran out is a worker that died, perhaps of this very task.
-        failures=task.failures + (task.state is TaskState.RUNNING),
         dispatches=0,
         worker=worker,
         lease_until=now + LEASE,
@@ -99,13 +95,33 @@ def failed(task: Task, error: str, now: float) -> Task:
 
 def retried(task: Task, error: str, now: float) -> Task:
     """``task`` to be tried again after a passing error; failed for good when that was too often."""
-    again = _ready(task, now + backoff(task.failures + 1), failures=task.failures + 1, error=error)
+    failures = task.failures + 1
+    longest = LONGEST_NOTICE_BACKOFF if task.kind is TaskKind.NOTIFY else LONGEST_BACKOFF
+    again = _waiting(task, now + backoff(failures, longest), failures=failures, error=error)
     return failed(again, error, now) if exhausted(again) else again
+
+
+def postponed(task: Task, now: float) -> Task:
+    """``task`` to be looked at again later, as what it waits for is not there; no failure."""
+    return _waiting(task, now + backoff(task.attempt), error=None)
 
 
 def released(task: Task, now: float) -> Task:
     """``task`` given back by a worker that shuts down: ready at once, and no failure of its own."""
     return _ready(task, now)
+
+
+def expired(task: Task, now: float) -> Task:
+    """``task`` taken from a worker whose lease is over; failed for good when that was too often."""
+    # Its worker died, perhaps of this very task.
+    again = _ready(task, now, failures=task.failures + 1)
+    if not exhausted(again):
+        return again
+    reason = task.error or "its workers died."
+    kind, times = task.kind.value, again.failures
+    return failed(
+        again, f"The {kind} task was tried {times} times and never came to an end: {reason}", now
+    )
 
 
 def stopped(task: Task, now: float) -> Task:
@@ -115,10 +131,18 @@ def stopped(task: Task, now: float) -> Task:
     return _finished(task, TaskState.CANCELLED, now)
 
 
+def dropped(task: Task, now: float) -> Task:
+    """``task`` that its worker never began, as its job ends."""
+    return _finished(task, TaskState.CANCELLED, now)
+
+
 def dispatched(task: Task, now: float) -> Task:
-    """``task`` of which workers have been told at ``now``; told again later, ever less often."""
+    """A ready ``task`` of which workers are told at ``now``; told again later, ever less often."""
     again = min(LONGEST_DISPATCH_AGAIN, FIRST_DISPATCH_AGAIN * 2.0 ** min(task.dispatches, 10))
-    return _changed(task, dispatches=task.dispatches + 1, due_at=now + again)
+    first = {"priority": shares.SHORTS, "share": 0.0} if shares.overdue(task, now) else {}
+    return _changed(
+        task, not_before=None, dispatches=task.dispatches + 1, due_at=now + again, **first
+    )
 
 
 def settled(task: Task) -> Task:
@@ -126,12 +150,16 @@ def settled(task: Task) -> Task:
     return _changed(task, due_at=None)
 
 
-def _ready(task: Task, not_before: float, **changes: Any) -> Task:
+def _waiting(task: Task, until: float, **changes: Any) -> Task:
+    """Ready, but for whoever sweeps to make claimable then: in no worker's way before."""
+    return _ready(task, until, not_before=until, **changes)
+
+
+def _ready(task: Task, due_at: float, **changes: Any) -> Task:
     return _changed(
         task,
         state=TaskState.READY,
-        not_before=not_before,
-        due_at=not_before,
+        due_at=due_at,
         lease_until=0.0,
         worker=None,
         progress=0.0,

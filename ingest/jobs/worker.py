@@ -1,4 +1,7 @@
-"""A worker: takes a task, keeps its lease alive while it works, and commits what came of it.
+"""A worker: takes tasks, keeps their leases alive while it works, and commits what came of it.
+
+It takes the first task in line that it may and that fits its memory, then the next, until there is
+none; word of a task only wakes it.
 
 The order is what makes it safe. Claim by compare-and-set; work into names that carry the attempt;
 renew, and let go at once when the task is another's; commit by compare-and-set. A worker that was
@@ -20,10 +23,17 @@ from ingest.jobs.conductor import Conductor
 from ingest.jobs.dispatch import TaskDispatch
 from ingest.jobs.events import Events
 from ingest.jobs.model import Job, Task, TaskKind, TaskState
+from ingest.jobs.queues import shelves_of
 from ingest.jobs.store import JobStore
 
 ASK_AGAIN_AFTER = 1.0
 """Seconds between tries to reach a database that is away."""
+
+CLAIMS_TRIED = 8
+"""Tasks at the front of the line that are tried before the line is read anew: others claim too."""
+
+AFTER_THE_END = frozenset({TaskKind.CLEAN, TaskKind.NOTIFY})
+"""Kinds that belong to jobs that end too."""
 
 _log = logs.get(__name__)
 
@@ -32,8 +42,17 @@ class TaskLost(NearcastError):
     """The task {task_id} is not this worker's any more."""
 
 
-class TaskGaveUp(NearcastError):
-    """The {kind} task was tried {failures} times and never came to an end: {reason}"""
+class TaskPostponed(NearcastError):
+    """The task waits for what is not there yet: {reason}."""
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """What a worker takes."""
+
+    queues: tuple[str, ...]
+    memory: float
+    """GiB that all of its tasks together may need."""
 
 
 @dataclass
@@ -84,6 +103,7 @@ class Worker:
         conductor: Conductor,
         work: Work,
         clock: Clock,
+        capacity: Capacity,
         observe: Callable[[Task, float], None],
     ) -> None:
         """``observe`` is told each task that ended here, and the seconds it took."""
@@ -94,39 +114,58 @@ class Worker:
         self._conductor = conductor
         self._work = work
         self._clock = clock
+        self._capacity = capacity
+        self._memory_used = 0
         self._observe = observe
 
-    async def look(self, task_id: str) -> None:
-        """Works on the task if there is something to do. Never raises but when it is cancelled."""
+    async def look(self) -> None:
+        """Works on tasks until there is none to take. Never raises but when it is cancelled."""
         try:
-            assignment = await self._claim(task_id)
-            if assignment is not None:
-                await self._carry_out(assignment)
-                await self._conductor.advance(assignment.job.job_id)
+            while (task := await self._claim()) is not None:
+                try:
+                    await self._work_on(task)
+                finally:
+                    self._memory_used -= task.memory
         except NearcastError as error:
-            _log.warning("look failed", task_id=task_id, error=str(error))
+            _log.warning("look failed", error=str(error))
         except Exception:
-            _log.exception("look failed unexpectedly", task_id=task_id)
+            _log.exception("look failed unexpectedly")
 
-    async def _claim(self, task_id: str) -> Assignment | None:
-        task = await self._store.task(task_id)
-        if task is None or not transitions.may_claim(task, self._clock.now()):
-            return None
-        job = await self._store.job(task.job_id)
-        if job is None or job.state.final:
-            return None
-        if job.error is not None and task.kind is not TaskKind.CLEAN:
-            await self._conductor.advance(job.job_id)
-            return None
-        claimed = transitions.claimed(task, self._name, self._clock.now())
-        if not await self._store.swap_task(task, claimed):
-            return None
-        if transitions.exhausted(claimed):
-            reason = claimed.error or "its workers died."
-            error = TaskGaveUp(kind=task.kind.value, failures=claimed.failures, reason=reason)
-            ended = transitions.failed(claimed, str(error), self._clock.now())
-            await self._store.swap_task(claimed, ended)
-            await self._conductor.advance(job.job_id)
+    async def _work_on(self, task: Task) -> None:
+        assignment = await self._assign(task)
+        if assignment is not None:
+            await self._carry_out(assignment)
+        await self._conductor.advance(task.job_id)
+
+    async def _claim(self) -> Task | None:
+        """The first task in line that fits, in this worker's hands; None when there is none."""
+        while True:
+            free = self._capacity.memory - self._memory_used
+            shelves = shelves_of(self._capacity.queues, free)
+            found = await self._store.claimable_tasks(shelves, CLAIMS_TRIED)
+            for task in found:
+                if task.memory > self._capacity.memory - self._memory_used:
+                    continue
+                # Counted before anything is awaited: another look may be at this very line.
+                self._memory_used += task.memory
+                claimed = None
+                try:
+                    changed = transitions.claimed(task, self._name, self._clock.now())
+                    if await self._store.swap_task(task, changed):
+                        claimed = changed
+                finally:
+                    if claimed is None:
+                        self._memory_used -= task.memory
+                if claimed is not None:
+                    return claimed
+            if len(found) < CLAIMS_TRIED:
+                return None
+
+    async def _assign(self, claimed: Task) -> Assignment | None:
+        """The attempt at a task that was claimed; None when it is not wanted any more."""
+        job = await self._store.job(claimed.job_id)
+        if job is None or (job.ending and claimed.kind not in AFTER_THE_END):
+            await self._store.swap_task(claimed, transitions.dropped(claimed, self._clock.now()))
             return None
         if claimed.kind is TaskKind.INSPECT:
             with contextlib.suppress(Unavailable):
@@ -145,9 +184,12 @@ class Worker:
         except TaskLost:
             log.info("task let go")
             await self._end(assignment, transitions.released)
+        except TaskPostponed as error:
+            log.info("task postponed", reason=str(error))
+            await self._end(assignment, transitions.postponed)
         except NearcastError as error:
             # What is left behind must go in the end, whatever stands in the way now.
-            passing = error.status >= 500 or task.kind is TaskKind.CLEAN
+            passing = error.status >= 500 or task.kind in AFTER_THE_END
             log.warning("task failed", error=str(error), passing=passing)
             ending = transitions.retried if passing else transitions.failed
             sentence = str(error)
@@ -244,7 +286,7 @@ class Worker:
         with contextlib.suppress(NearcastError, TimeoutError):
             async with asyncio.timeout(1.0):
                 await self._change(assignment, transitions.released)
-                await self._dispatch.send(assignment.task.task_id)
+                await self._dispatch.send(assignment.task.queue)
 
 
 async def _persistently(write: Callable[[], Awaitable[None]]) -> None:

@@ -50,6 +50,11 @@ def source_prefix(job_id: str) -> str:
     return f"{PREFIX}{job_id}/"
 
 
+def prefix_of(key: str) -> str:
+    """The prefix of all that the upload of which ``key`` is a part keeps there."""
+    return source_prefix(key.removeprefix(PREFIX).partition("/")[0])
+
+
 @dataclass
 class _Counted:
     """The bytes of a body as they pass: counted, bounded in number and in time, hashed."""

@@ -167,6 +167,98 @@ async def test_jobs_are_due_when_their_time_has_come(store: JobStore) -> None:
     assert await store.due_jobs(NOW + 60, 10) == ()
 
 
+async def test_the_newest_jobs_of_one_credential(store: JobStore) -> None:
+    for job_id, owner in (("01a", "x"), ("01b", "y"), ("01c", "x"), ("01d", "y")):
+        await store.add_job(msgspec.structs.replace(a_job(job_id), owner=owner))
+    assert [job.job_id for job in await store.recent_jobs(9, "x")] == ["01c", "01a"]
+    assert await store.recent_jobs(9, "nobody") == ()
+
+
+def placed(name: str, priority: int, share: float, **changes: object) -> Task:
+    return msgspec.structs.replace(a_task(name=name), priority=priority, share=share, **changes)
+
+
+LINE = (
+    placed("film", 1, 0.0),
+    placed("second", 0, 2.0),
+    placed("first", 0, 1.0, queue="audio"),
+    placed("large", 0, 0.0, memory=8),
+    placed("other", 0, 0.0, queue="encode.av1"),
+    placed("later", 0, 0.0, not_before=NOW + 5),
+)
+SHELVES = ["light/1", "audio/1", "light/2"]
+
+
+async def test_claimable_tasks_come_by_priority_and_share_from_the_shelves_asked_for(
+    store: JobStore,
+) -> None:
+    await store.add_tasks(LINE)
+    assert [t.name for t in await store.claimable_tasks(SHELVES, 9)] == ["first", "second", "film"]
+    assert [t.name for t in await store.claimable_tasks(SHELVES, 1)] == ["first"]
+    assert [t.name for t in await store.claimable_tasks(["light/8"], 9)] == ["large"]
+    assert await store.claimable_tasks([], 9) == ()
+
+
+async def test_a_claimed_task_is_not_claimable_and_a_released_one_is_again(store: JobStore) -> None:
+    await store.add_tasks([a_task()])
+    claimed = transitions.claimed(a_task(), "w", NOW)
+    await store.swap_task(a_task(), claimed)
+    assert await store.claimable_tasks(["light/1"], 9) == ()
+    released = transitions.released(claimed, NOW)
+    await store.swap_task(claimed, released)
+    assert await store.claimable_tasks(["light/1"], 9) == (released,)
+
+
+async def test_a_clock_runs_on_by_what_it_is_moved(store: JobStore) -> None:
+    assert await store.move_clock("a", 0, 10.0) == 0.0
+    assert await store.move_clock("a", 0, 5.0) == 10.0
+    assert await store.move_clock("a", 0, 1.0) == 15.0
+
+
+async def test_a_clock_that_was_left_behind_starts_where_the_line_begins(store: JobStore) -> None:
+    await store.move_clock("a", 0, 100.0)
+    await store.add_tasks([placed("first", 0, 40.0), placed("second", 0, 70.0)])
+    assert await store.move_clock("b", 0, 10.0) == 40.0
+    assert await store.move_clock("a", 0, 10.0) == 100.0
+
+
+async def test_with_an_empty_line_all_clocks_stand_where_the_first_does(store: JobStore) -> None:
+    await store.move_clock("a", 0, 100.0)
+    assert await store.move_clock("b", 0, 10.0) == 100.0
+
+
+async def test_each_priority_has_clocks_of_its_own(store: JobStore) -> None:
+    await store.move_clock("a", 0, 100.0)
+    assert await store.move_clock("a", 1, 10.0) == 0.0
+
+
+async def test_twenty_moves_of_a_clock_at_once_all_count(store: JobStore) -> None:
+    shown = await asyncio.gather(*(store.move_clock("a", 0, 1.0) for _ in range(20)))
+    assert sorted(shown) == [float(number) for number in range(20)]
+
+
+async def test_who_comes_first_makes_a_content(store: JobStore) -> None:
+    assert await store.hold_content("c", "job1", instead_of=None) == "job1"
+    assert await store.hold_content("c", "job2", instead_of=None) == "job1"
+    assert await store.hold_content("other", "job2", instead_of=None) == "job2"
+
+
+async def test_a_content_is_taken_over_from_the_job_that_was_named_and_from_no_other(
+    store: JobStore,
+) -> None:
+    await store.hold_content("c", "job1", instead_of=None)
+    assert await store.hold_content("c", "job2", instead_of="job0") == "job1"
+    assert await store.hold_content("c", "job2", instead_of="job1") == "job2"
+    assert await store.hold_content("c", "job3", instead_of="job1") == "job2"
+
+
+async def test_of_twenty_jobs_with_one_content_one_makes_it(store: JobStore) -> None:
+    held = await asyncio.gather(
+        *(store.hold_content("c", f"job{number}", instead_of=None) for number in range(20))
+    )
+    assert len(set(held)) == 1
+
+
 async def test_jobs_that_go_on_are_counted_by_state(store: JobStore) -> None:
     states = [JobState.QUEUED, JobState.ENCODING, JobState.ENCODING, JobState.DONE]
     for number, state in enumerate(states):

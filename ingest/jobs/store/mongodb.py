@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 from bson.binary import Binary
-from pymongo import ASCENDING, DESCENDING, AsyncMongoClient, ReadPreference
+from pymongo import ASCENDING, DESCENDING, AsyncMongoClient, ReadPreference, ReturnDocument
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
 from pymongo.read_concern import ReadConcern
@@ -19,6 +19,7 @@ from pymongo.write_concern import WriteConcern
 from common.errors import StorageFull, Unavailable
 from common.messages import JobState, encode
 from ingest.jobs.model import Job, Task
+from ingest.jobs.queues import shelf
 
 T = TypeVar("T", Job, Task)
 
@@ -47,6 +48,8 @@ class MongoJobStore:
         )
         self._jobs: AsyncCollection[dict[str, Any]] = database["jobs"]
         self._tasks: AsyncCollection[dict[str, Any]] = database["tasks"]
+        self._clocks: AsyncCollection[dict[str, Any]] = database["clocks"]
+        self._contents: AsyncCollection[dict[str, Any]] = database["contents"]
 
     @classmethod
     async def open(cls, url: str, name: str) -> "MongoJobStore":
@@ -76,6 +79,14 @@ class MongoJobStore:
         await self._tasks.create_index([("due_at", ASCENDING)], partialFilterExpression=due)
         await self._tasks.create_index([("job_id", ASCENDING)])
         await self._jobs.create_index([("state", ASCENDING)])
+        await self._jobs.create_index([("owner", ASCENDING), ("_id", DESCENDING)])
+        waiting = {"shelf": {"$type": "string"}}
+        line = [("priority", ASCENDING), ("share", ASCENDING)]
+        await self._tasks.create_index(
+            [("shelf", ASCENDING), *line, ("_id", ASCENDING)], partialFilterExpression=waiting
+        )
+        await self._tasks.create_index(line, partialFilterExpression=waiting)
+        await self._clocks.create_index([("_id.priority", ASCENDING), ("time", DESCENDING)])
 
     async def add_job(self, job: Job) -> None:
         """See the port."""
@@ -117,10 +128,11 @@ class MongoJobStore:
             cursor = self._tasks.find({"job_id": {"$in": list(job_ids)}}).sort("_id", ASCENDING)
             return tuple([_record(found, Task) async for found in cursor])
 
-    async def recent_jobs(self, limit: int) -> tuple[Job, ...]:
+    async def recent_jobs(self, limit: int, owner: str | None = None) -> tuple[Job, ...]:
         """See the port."""
+        wanted = {} if owner is None else {"owner": owner}
         async with _translating():
-            cursor = self._jobs.find().sort("_id", DESCENDING).limit(limit)
+            cursor = self._jobs.find(wanted).sort("_id", DESCENDING).limit(limit)
             return tuple([_record(found, Job) async for found in cursor])
 
     async def swap_job(self, old: Job, new: Job) -> bool:
@@ -156,6 +168,52 @@ class MongoJobStore:
             cursor = self._tasks.find(_due(now)).sort("due_at", ASCENDING).limit(limit)
             return tuple([_record(found, Task) async for found in cursor])
 
+    async def claimable_tasks(self, shelves: Sequence[str], limit: int) -> tuple[Task, ...]:
+        """See the port."""
+        wanted = {"shelf": {"$in": list(shelves), "$type": "string"}}
+        order = [("priority", ASCENDING), ("share", ASCENDING), ("_id", ASCENDING)]
+        async with _translating():
+            cursor = self._tasks.find(wanted).sort(order).limit(limit)
+            return tuple([_record(found, Task) async for found in cursor])
+
+    async def move_clock(self, owner: str, priority: int, by: float) -> float:
+        """See the port."""
+        async with _translating():
+            start = await self._line_start(priority)
+            moved = await self._clocks.find_one_and_update(
+                {"_id": {"priority": priority, "owner": owner}},
+                [{"$set": {"time": {"$add": [{"$max": ["$time", start]}, by]}}}],
+                upsert=True,
+                return_document=ReturnDocument.AFTER,
+            )
+        assert moved is not None
+        return float(moved["time"]) - by
+
+    async def _line_start(self, priority: int) -> float:
+        first = await self._tasks.find_one(
+            {"priority": priority, "shelf": {"$type": "string"}},
+            {"share": True},
+            sort=[("priority", ASCENDING), ("share", ASCENDING)],
+        )
+        if first is not None:
+            return float(first["share"])
+        ahead = await self._clocks.find_one({"_id.priority": priority}, sort=[("time", DESCENDING)])
+        return float(ahead["time"]) if ahead is not None else 0.0
+
+    async def hold_content(self, content: str, job_id: str, *, instead_of: str | None) -> str:
+        """See the port."""
+        kept = {"$ifNull": ["$job_id", job_id]}
+        mine = {"$eq": [{"$ifNull": ["$job_id", None]}, instead_of]}
+        async with _translating():
+            held = await self._contents.find_one_and_update(
+                {"_id": content},
+                [{"$set": {"job_id": {"$cond": [mine, job_id, kept]}}}],
+                upsert=True,
+                return_document=ReturnDocument.AFTER,
+            )
+        assert held is not None
+        return str(held["job_id"])
+
     async def count_open(self) -> dict[JobState, int]:
         """See the port."""
         pipeline: list[Mapping[str, Any]] = [
@@ -187,7 +245,8 @@ def _document(identifier: str, record: Job | Task) -> dict[str, Any]:
     # A result is JSON of its kind's own; it stays bytes, as nothing is ever asked about it.
     bare = msgspec.structs.replace(record, result=msgspec.Raw(b"null"))
     document = msgspec.json.decode(encode(bare)) | {"result": Binary(bytes(record.result))}
-    return {"_id": identifier, **document}
+    place = shelf(record.queue, record.memory) if record.claimable else None
+    return {"_id": identifier, "shelf": place, **document}
 
 
 def _record(document: Mapping[str, Any], kind: type[T]) -> T:

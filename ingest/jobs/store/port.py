@@ -35,8 +35,8 @@ class JobStore(Protocol):
         """All tasks of those jobs, in the order of their ids."""
         ...
 
-    async def recent_jobs(self, limit: int) -> tuple[Job, ...]:
-        """The newest jobs, newest first."""
+    async def recent_jobs(self, limit: int, owner: str | None = None) -> tuple[Job, ...]:
+        """The newest jobs, newest first; of one credential where ``owner`` names it."""
         ...
 
     async def swap_job(self, old: Job, new: Job) -> bool:
@@ -53,6 +53,26 @@ class JobStore(Protocol):
 
     async def due_tasks(self, now: float, limit: int) -> tuple[Task, ...]:
         """Tasks whose ``due_at`` has come, the longest due first."""
+        ...
+
+    async def claimable_tasks(self, shelves: Sequence[str], limit: int) -> tuple[Task, ...]:
+        """Tasks on ``shelves`` that a worker may claim, in the order in which they should go."""
+        ...
+
+    async def move_clock(self, owner: str, priority: int, by: float) -> float:
+        """Moves the clock of a credential, see ``ingest.jobs.shares``, in one step.
+
+        Returns:
+            What it showed before, or where the line of waiting tasks begins when that is later.
+        """
+        ...
+
+    async def hold_content(self, content: str, job_id: str, *, instead_of: str | None) -> str:
+        """Notes that the job makes ``content``, unless another does; ``instead_of`` must not go on.
+
+        Returns:
+            The job that makes it.
+        """
         ...
 
     async def count_open(self) -> dict[JobState, int]:

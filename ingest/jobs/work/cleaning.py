@@ -1,4 +1,4 @@
-"""Cleaning up after a job: what nobody needs any more, or, when it failed, all of it."""
+"""Cleaning up after a job: what nobody needs any more, or, when it was not published, all of it."""
 
 import contextlib
 
@@ -6,14 +6,14 @@ from common.messages import PackageManifest, decode
 from common.messages.packages import manifest_key, version_prefix
 from ingest.jobs.work.tools import Tools
 from ingest.jobs.worker import Assignment
-from ingest.upload.receive import source_prefix
+from ingest.upload.receive import prefix_of, source_prefix
 
 
 async def clean(tools: Tools, assignment: Assignment) -> None:
-    """Deletes lost attempts' objects and the source; after a failure every object of the job."""
+    """Deletes lost attempts' objects and the source; of a job that ends early every object."""
     job = assignment.job
     prefix = version_prefix(job.asset_id, job.version)
-    if job.error is not None:
+    if job.ending:
         await tools.objects.delete_prefix(prefix)
     else:
         manifest = manifest_key(job.asset_id, job.version)
@@ -22,8 +22,9 @@ async def clean(tools: Tools, assignment: Assignment) -> None:
             lost = [one.key async for one in found if one.key not in kept]
         for key in lost:
             await tools.objects.delete(key)
-    if job.error is not None or not tools.keep_sources:
-        await tools.objects.delete_prefix(source_prefix(job.job_id))
+    if job.ending or not tools.keep_sources:
+        for prefix in {source_prefix(job.job_id), *map(prefix_of, job.source.keys)}:
+            await tools.objects.delete_prefix(prefix)
 
 
 async def _listed(tools: Tools, manifest: str) -> set[str]:

@@ -46,7 +46,7 @@ async def write_package(tools: Tools, assignment: Assignment) -> Packaged:
     playlists = []
     for number, playlist in enumerate(made.playlists):
         body = playlist.text.encode()
-        playlists.append(await _write(tools, prefix + playlist.key, body))
+        playlists.append(await write_object(tools, prefix + playlist.key, body))
         assignment.progress = (number + 1) / (len(made.playlists) + 1)
     listed = (
         *playlists,
@@ -59,7 +59,7 @@ async def write_package(tools: Tools, assignment: Assignment) -> Packaged:
     manifest = PackageManifest(
         job.asset_id, job.version, prefix + MULTIVARIANT_NAME, poster.key, listed
     )
-    written = await _write(tools, manifest_key(job.asset_id, job.version), encode(manifest))
+    written = await write_object(tools, manifest_key(job.asset_id, job.version), encode(manifest))
     return Packaged(_announcement(job, manifest, written, made))
 
 
@@ -97,7 +97,8 @@ def _sound(plan: EncodingPlan) -> list[str]:
     return ["audio"] if plan.audio is not None else []
 
 
-async def _write(tools: Tools, key: str, body: bytes) -> ManifestObject:
+async def write_object(tools: Tools, key: str, body: bytes) -> ManifestObject:
+    """Writes ``body`` as an object of a package; what its manifest tells of it."""
     digest = hashlib.sha256(body).hexdigest()
     kind = content_type(key)
     await tools.objects.put(key, _once(body), content_type=kind, sha256=digest)

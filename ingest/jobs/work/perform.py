@@ -6,8 +6,10 @@ from typing import Any, Final
 from common.messages import encode
 from ingest.jobs.model import TaskKind
 from ingest.jobs.work.cleaning import clean
+from ingest.jobs.work.copying import copy_package
 from ingest.jobs.work.encoding import encode_audio, encode_chunk, take_poster
 from ingest.jobs.work.inspecting import inspect_source
+from ingest.jobs.work.notifying import notify
 from ingest.jobs.work.packaging import write_package
 from ingest.jobs.work.publishing import publish
 from ingest.jobs.work.tools import Tools
@@ -15,12 +17,14 @@ from ingest.jobs.worker import Assignment
 
 _WORK: Final[Mapping[TaskKind, Callable[[Tools, Assignment], Awaitable[Any]]]] = {
     TaskKind.INSPECT: inspect_source,
+    TaskKind.COPY: copy_package,
     TaskKind.ENCODE: encode_chunk,
     TaskKind.AUDIO: encode_audio,
     TaskKind.POSTER: take_poster,
     TaskKind.PACKAGE: write_package,
     TaskKind.PUBLISH: publish,
     TaskKind.CLEAN: clean,
+    TaskKind.NOTIFY: notify,
 }
 
 

@@ -7,8 +7,9 @@ import aiohttp
 import msgspec
 
 from common.errors import NearcastError, Unavailable
-from common.messages import encode
-from ingest.jobs.model import TaskKind
+from common.messages import PackageAnnouncement, encode
+from ingest.jobs.model import Job, TaskKind, TaskState
+from ingest.jobs.work.copying import CopyResult
 from ingest.jobs.work.tools import Packaged, Tools
 from ingest.jobs.worker import Assignment
 
@@ -33,14 +34,13 @@ async def publish(tools: Tools, assignment: Assignment) -> None:
         PublishRefused: the control plane says that the announcement is wrong.
         Unavailable: it does not answer, or not now.
     """
-    task = await tools.task_of(assignment.job, TaskKind.PACKAGE)
-    packaged = msgspec.json.decode(task.result, type=Packaged)
+    announcement = await _announcement(tools, assignment.job)
     try:
         async with (
             asyncio.timeout(ANSWER_WITHIN),
             tools.session.post(
                 f"{tools.control.rstrip('/')}/v1/packages",
-                data=encode(packaged.announcement),
+                data=encode(announcement),
                 headers={"Content-Type": "application/json"},
                 allow_redirects=False,
             ) as answer,
@@ -56,6 +56,16 @@ async def publish(tools: Tools, assignment: Assignment) -> None:
     if 400 <= status < 500 and status not in NOT_NOW:
         raise PublishRefused(reason=reason)
     raise Unavailable(what="the control plane", reason=reason.rstrip("."))
+
+
+async def _announcement(tools: Tools, job: Job) -> PackageAnnouncement:
+    copy = await tools.jobs.task(f"{job.job_id}-{TaskKind.COPY}")
+    if copy is not None and copy.state is TaskState.DONE:
+        copied = msgspec.json.decode(copy.result, type=CopyResult).announcement
+        if copied is not None:
+            return copied
+    package = await tools.task_of(job, TaskKind.PACKAGE)
+    return msgspec.json.decode(package.result, type=Packaged).announcement
 
 
 class _Problem(msgspec.Struct):

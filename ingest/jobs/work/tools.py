@@ -1,15 +1,18 @@
 """What work needs, and what it hands on from task to task."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
 import aiohttp
 import msgspec
 
+from common.clock import Clock
 from common.messages import ManifestObject, PackageAnnouncement
 from ingest.inspect import InspectionLimits, MediaLimits
 from ingest.jobs.model import Inspected, Job, Task, TaskKind
 from ingest.jobs.scratch import Scratch
+from ingest.jobs.settings import WebhookSettings
 from ingest.jobs.sources import Sources
 from ingest.jobs.store import JobStore
 from ingest.package import PartFacts
@@ -28,10 +31,16 @@ class Tools:
     jobs: JobStore
     sources: Sources
     scratch: Scratch
+    clock: Clock
     session: aiohttp.ClientSession
     """Sends the credential that the control plane knows."""
     control: str
     """URL of the control plane."""
+    outside: aiohttp.ClientSession
+    """Sends no credential."""
+    webhooks: Mapping[str, WebhookSettings]
+    """By name."""
+    short_seconds: float
     limits: MediaLimits
     inspection: InspectionLimits
     plan: PlanSettings

@@ -57,3 +57,14 @@ def test_a_line_feed_in_a_value_makes_no_line_of_its_own() -> None:
     (line,) = lines_of("logs.get('x').info('asked', path='/a\\n{\"level\": \"error\"}')")
 
     assert line["path"] == '/a\n{"level": "error"}'
+
+
+def test_an_exception_does_not_tell_what_variables_held() -> None:
+    program = (
+        "token = 'sec' + 'ret-of-somebody'\n"
+        "try:\n    1 / 0\nexcept ZeroDivisionError:\n    logs.get('x').exception('oh')"
+    )
+
+    (line,) = lines_of(program)
+
+    assert "secret-of-somebody" not in json.dumps(line)

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+import math
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,9 +15,10 @@ from ingest.jobs.conductor import Conductor
 from ingest.jobs.dispatch import TaskDispatch, embedded_broker
 from ingest.jobs.events import MemoryEvents
 from ingest.jobs.model import Task, TaskKind
+from ingest.jobs.queues import CODECS, KINDS, queues_of
 from ingest.jobs.store.sqlite import SqliteJobStore
 from ingest.jobs.sweeper import Sweeper
-from ingest.jobs.worker import Assignment, Worker
+from ingest.jobs.worker import Assignment, Capacity, Worker
 from tests.unit.ingest.jobs.records import INSPECTED, NOW, a_job
 
 
@@ -68,7 +71,9 @@ class CutFile(SqliteFile):
 
     away = False
 
-    async def read(self, statement: str, values: tuple[Any, ...] = ()) -> list[Any]:
+    async def read(
+        self, statement: str, values: tuple[Any, ...] | dict[str, Any] = ()
+    ) -> list[Any]:
         self._reach()
         return await super().read(statement, values)
 
@@ -81,12 +86,20 @@ class CutFile(SqliteFile):
             raise Unavailable(what="the database", reason="the test cut it off")
 
 
+ONLY: ContextVar[str | None] = ContextVar("ONLY", default=None)
+"""The name of the only task that a look may see."""
+
+
 class Outage(SqliteJobStore):
     """The real job store on such a file."""
 
     def __init__(self, file: SqliteFile) -> None:
         self.link = CutFile(file._connection, file._path)
         super().__init__(self.link)
+
+    async def claimable_tasks(self, shelves: Sequence[str], limit: int) -> tuple[Task, ...]:
+        found = await super().claimable_tasks(shelves, limit)
+        return tuple(task for task in found if ONLY.get() in {None, task.name})
 
 
 class Bench:
@@ -110,6 +123,7 @@ class Bench:
             conductor=self.conductor,
             work=self.work,
             clock=self.clock,
+            capacity=Capacity(queues_of(KINDS, CODECS), memory=math.inf),
             observe=lambda _task, _seconds: None,
         )
 
@@ -123,13 +137,22 @@ class Bench:
         assert task is not None
         return task
 
-    async def run(self, worker: Worker | None = None) -> None:
-        """Looks at every task again and again, until a whole round begins nothing."""
+    async def look(self, name: str, worker: str = "w1") -> None:
+        """Has a worker look that sees only the task of that name."""
+
+        async def look() -> None:
+            ONLY.set(name)
+            await self.worker(worker).look()
+
+        await asyncio.create_task(look())
+
+    async def run(self) -> None:
+        """Sweeps, and has a worker do all that there is to do, until there is nothing more."""
         before = -1
         while before != len(self.work.begun):
             before = len(self.work.begun)
-            for task in await self.store.tasks(["job1"]):
-                await (worker or self.worker()).look(task.task_id)
+            await self.sweeper.sweep()
+            await self.worker().look()
 
 
 @contextlib.asynccontextmanager

@@ -2,14 +2,25 @@
 
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.messages import JobState
+from common.messages import Decision, Evidence, JobState, Review, Verdict
 from ingest.jobs import transitions as t
 from ingest.jobs.graph import decide
-from ingest.jobs.model import Job, Task, TaskKind, TaskState
+from ingest.jobs.model import (
+    Copied,
+    Filtered,
+    Inspected,
+    Job,
+    Part,
+    Task,
+    TaskKind,
+    TaskState,
+)
+from ingest.jobs.shares import FILMS, SHORTS
 from tests.unit.ingest.jobs.records import INSPECTED, NOW, PARTS, a_job, a_task, done
 
 
@@ -137,6 +148,166 @@ def test_a_failed_job_says_so_only_once_it_is_clean() -> None:
     job, tasks = _run(before.job, [failed])
     assert tasks[-1].kind is TaskKind.CLEAN
     assert (job.state, job.error) == (JobState.FAILED, "No video.")
+
+
+CHECKED = msgspec.json.encode(
+    Inspected(PARTS, msgspec.Raw(b"{}"), checks=(Part(TaskKind.FILTER, "filter", 40.0, "filter"),))
+)
+COPIES = msgspec.json.encode(Inspected(PARTS, msgspec.Raw(b"{}"), copies=True))
+DOUBT = Verdict("faces", Decision.REVIEW, (Evidence("a face", 1.0, 2.0),))
+BLOCKED = Verdict("hashes", Decision.BLOCK, (Evidence("matches the entry 'x'."),))
+
+
+def filtered(tasks: Sequence[Task], *verdicts: Verdict) -> list[Task]:
+    """``tasks`` with everything done that is there, the filters having said ``verdicts``."""
+    result = msgspec.json.encode(Filtered(verdicts))
+    return [
+        task if task.state.final else done(task, result if task.kind is TaskKind.FILTER else b"{}")
+        for task in tasks
+    ]
+
+
+def checked() -> tuple[Job, list[Task]]:
+    """A job with content filters whose inspection is done."""
+    inspect = done(a_task(TaskKind.INSPECT, "inspect"), CHECKED)
+    plan = decide(a_job(), [inspect], NOW)
+    return plan.job, [inspect, *plan.create]
+
+
+def packaged(*verdicts: Verdict) -> tuple[Job, list[Task]]:
+    """The same, all done up to its package."""
+    job, tasks = checked()
+    tasks = filtered(tasks, *verdicts)
+    plan = decide(job, tasks, NOW)
+    return plan.job, filtered([*tasks, *plan.create], *verdicts)
+
+
+def test_filters_are_asked_while_the_video_is_encoded() -> None:
+    _, tasks = checked()
+    assert [task.name for task in tasks] == [
+        "inspect",
+        "c0000",
+        "c0001",
+        "audio",
+        "poster",
+        "filter",
+    ]
+
+
+def test_publishing_waits_for_the_filters_and_packaging_does_not() -> None:
+    job, tasks = checked()
+    tasks = [task if task.kind is TaskKind.FILTER else done(task) for task in tasks[1:]]
+    tasks.insert(0, done(a_task(TaskKind.INSPECT, "inspect"), CHECKED))
+    plan = decide(job, tasks, NOW)
+    assert [task.kind for task in plan.create] == [TaskKind.PACKAGE]
+    plan = decide(plan.job, [*tasks, done(plan.create[0])], NOW)
+    assert plan.create == ()
+    assert plan.job.state is JobState.PACKAGING
+
+
+def test_what_the_filters_allow_is_published() -> None:
+    job, tasks = packaged(Verdict("faces", Decision.ALLOW))
+    assert decide(job, tasks, NOW).job.state is JobState.PUBLISHING
+
+
+def test_a_doubt_holds_publishing_until_an_operator_decides() -> None:
+    job, tasks = packaged(DOUBT)
+    held = decide(job, tasks, NOW)
+    assert held.create == ()
+    assert held.job.state is JobState.REVIEW
+    assert held.job.verdicts == (DOUBT,)
+    review = Review(approved=True, by="operator", note="", at=NOW)
+    approved = msgspec.structs.replace(held.job, review=review)
+    assert _run(approved, tasks)[0].state is JobState.DONE
+
+
+def test_a_refused_video_fails_with_the_operators_words_and_all_of_it_goes() -> None:
+    job, tasks = packaged(DOUBT)
+    job = decide(job, tasks, NOW).job
+    review = Review(approved=False, by="operator", note="Not ours.", at=NOW)
+    job, tasks = _run(msgspec.structs.replace(job, review=review), tasks)
+    assert job.state is JobState.FAILED
+    assert job.error == "An operator refused to publish the video: Not ours."
+    assert tasks[-1].kind is TaskKind.CLEAN
+
+
+def test_a_block_stops_the_encodes_and_fails_the_job_with_the_filters_words() -> None:
+    job, tasks = checked()
+    tasks[-1] = filtered(tasks[-1:], BLOCKED)[0]
+    plan = decide(job, tasks, NOW)
+    assert len(plan.stop) == len(PARTS)
+    assert plan.job.error == ("The content filter hashes blocks the video: matches the entry 'x'.")
+    assert plan.job.verdicts == (BLOCKED,)
+    assert _run(plan.job, tasks)[0].state is JobState.FAILED
+
+
+def test_a_job_that_another_makes_copies_instead_of_encoding() -> None:
+    inspect = done(a_task(TaskKind.INSPECT, "inspect"), COPIES)
+    plan = decide(a_job(), [inspect], NOW)
+    assert [task.kind for task in plan.create] == [TaskKind.COPY]
+    copied = done(plan.create[0], msgspec.json.encode(Copied(copied=True)))
+    assert decide(plan.job, [inspect, copied], NOW).job.state is JobState.PUBLISHING
+
+
+def test_a_job_that_could_not_copy_encodes() -> None:
+    inspect = done(a_task(TaskKind.INSPECT, "inspect"), COPIES)
+    plan = decide(a_job(), [inspect], NOW)
+    not_copied = done(plan.create[0], msgspec.json.encode(Copied(copied=False)))
+    after = decide(plan.job, [inspect, not_copied], NOW)
+    assert [task.name for task in after.create] == [part.name for part in PARTS]
+
+
+def test_a_cancelled_job_stops_is_cleaned_and_says_so() -> None:
+    job, tasks = _encoding()
+    job, tasks = _run(msgspec.structs.replace(job, cancelled=True), tasks)
+    assert (job.state, job.error) == (JobState.CANCELLED, None)
+    assert {task.state for task in tasks[1:5]} == {TaskState.CANCELLED}
+    assert tasks[-1].kind is TaskKind.CLEAN
+
+
+def test_a_job_that_is_cancelled_before_anything_began_ends_too() -> None:
+    job, _ = _run(msgspec.structs.replace(a_job(), cancelled=True), [])
+    assert job.state is JobState.CANCELLED
+
+
+def test_nothing_is_published_before_the_record_says_so() -> None:
+    job, tasks = packaged()
+    first = decide(job, tasks, NOW)
+    assert (first.create, first.job.state) == ((), JobState.PUBLISHING)
+    second = decide(first.job, tasks, NOW)
+    assert [task.kind for task in second.create] == [TaskKind.PUBLISH]
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "event"), [((), "done"), ((DOUBT,), "review"), ((BLOCKED,), "failed")]
+)
+def test_every_webhook_is_told_of_an_end_and_of_a_hold(
+    verdicts: tuple[Verdict, ...], event: str
+) -> None:
+    job, tasks = packaged(*verdicts)
+    told: list[str] = []
+    for _ in range(10):
+        plan = decide(job, tasks, NOW, ["studio", "ops"])
+        stopped = {task.task_id: t.stopped(task, NOW) for task in plan.stop}
+        tasks = [stopped.get(task.task_id, task) for task in tasks]
+        told += [task.name for task in plan.create if task.kind is TaskKind.NOTIFY]
+        tasks += [done(task) for task in plan.create if task.kind is not TaskKind.NOTIFY]
+        job = plan.job
+    assert told == [f"notify-{event}-ops", f"notify-{event}-studio"]
+
+
+def test_a_webhook_that_cannot_be_told_does_not_fail_the_job() -> None:
+    job, tasks = packaged(DOUBT)
+    plan = decide(job, tasks, NOW, ["studio"])
+    lost = t.failed(t.claimed(plan.create[0], "w", NOW), "away", NOW)
+    assert decide(plan.job, [*tasks, lost], NOW, ["studio"]).job.error is None
+
+
+def test_films_stand_behind_shorts() -> None:
+    film = Inspected(PARTS, msgspec.Raw(b"{}"), short=False)
+    inspect = done(a_task(TaskKind.INSPECT, "inspect"), msgspec.json.encode(film))
+    assert {task.priority for task in decide(a_job(), [inspect], NOW).create} == {FILMS}
+    assert {task.priority for task in _encoding()[1]} == {SHORTS}
 
 
 @given(

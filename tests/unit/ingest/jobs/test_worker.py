@@ -35,7 +35,7 @@ async def state(bench: Bench) -> tuple[JobState, str | None]:
 async def encoding(bench: Bench) -> None:
     """A job whose inspection is done."""
     await bench.begin()
-    await bench.worker().look("job1-inspect")
+    await bench.look("inspect")
 
 
 async def test_a_job_goes_all_the_way_and_every_task_runs_once(bench: Bench) -> None:
@@ -56,14 +56,14 @@ async def test_a_job_goes_all_the_way_and_every_task_runs_once(bench: Bench) -> 
 
 async def test_the_same_task_delivered_three_times_runs_once(bench: Bench) -> None:
     await encoding(bench)
-    await asyncio.gather(*(bench.worker(f"w{n}").look("job1-c0000") for n in range(3)))
-    await bench.worker().look("job1-c0000")
+    await asyncio.gather(*(bench.look("c0000", f"w{n}") for n in range(3)))
+    await bench.look("c0000")
     assert bench.work.begun.count("c0000a1") == 1
     assert "c0000a2" not in bench.work.begun
 
 
 async def test_word_of_a_task_that_is_not_there_does_nothing(bench: Bench) -> None:
-    await bench.worker().look("nobody-c0000")
+    await bench.look("nobody")
     assert bench.work.begun == []
 
 
@@ -143,10 +143,11 @@ async def test_a_worker_that_died_is_replaced_when_its_lease_is_over(bench: Benc
     await encoding(bench)
     task = await bench.task("c0000")
     await bench.store.swap_task(task, transitions.claimed(task, "dead", bench.clock.now()))
-    await bench.worker().look("job1-c0000")
+    await bench.look("c0000")
     assert "c0000a2" not in bench.work.begun
     bench.clock.time += transitions.LEASE
-    await bench.worker().look("job1-c0000")
+    await bench.sweeper.sweep()
+    await bench.look("c0000")
     assert "c0000a2" in bench.work.begun
 
 
@@ -156,6 +157,7 @@ async def test_a_task_that_kills_its_workers_is_given_up(bench: Bench) -> None:
         task = await bench.task("c0000")
         await bench.store.swap_task(task, transitions.claimed(task, "dead", bench.clock.now()))
         bench.clock.time += transitions.LEASE
+        await bench.sweeper.sweep()
     await bench.run()
     assert await state(bench) == (
         JobState.FAILED,
@@ -166,7 +168,7 @@ async def test_a_task_that_kills_its_workers_is_given_up(bench: Bench) -> None:
 async def test_a_working_worker_keeps_its_lease(bench: Bench) -> None:
     await encoding(bench)
     bench.work.script["c0000"] = forever
-    working = asyncio.create_task(bench.worker().look("job1-c0000"))
+    working = asyncio.create_task(bench.look("c0000"))
     await bench.work.until_begun("c0000a1")
     for _ in range(5):
         bench.clock.time += transitions.LEASE * 0.8
@@ -185,7 +187,7 @@ async def test_progress_is_written_while_it_works(bench: Bench) -> None:
 
     await encoding(bench)
     bench.work.script["c0000"] = half
-    working = asyncio.create_task(bench.worker().look("job1-c0000"))
+    working = asyncio.create_task(bench.look("c0000"))
     with bench.events.subscribe("job1") as subscription:
         assert await subscription.wait(5)
         assert await subscription.wait(5)
@@ -198,7 +200,7 @@ async def test_progress_is_written_while_it_works(bench: Bench) -> None:
 async def test_a_worker_thought_dead_stops_and_deletes_what_it_wrote(bench: Bench) -> None:
     await encoding(bench)
     bench.work.script["c0000"] = forever
-    late = asyncio.create_task(bench.worker("late").look("job1-c0000"))
+    late = asyncio.create_task(bench.look("c0000", "late"))
     await bench.work.until_begun("c0000a1")
     held = await bench.task("c0000")
     second = transitions.claimed(held, "second", bench.clock.now())
@@ -215,7 +217,7 @@ async def test_a_late_attempt_cannot_commit(bench: Bench) -> None:
 
     await encoding(bench)
     bench.work.script["c0000"] = slow
-    await bench.worker("late").look("job1-c0000")
+    await bench.look("c0000", "late")
     held = await bench.task("c0000")
     assert (held.state, held.worker, held.attempt) == (TaskState.RUNNING, "second", 2)
     assert bench.work.discarded == ["c0000a1"]
@@ -226,14 +228,14 @@ async def test_shutting_down_gives_the_task_back_for_the_next_to_take_at_once(
 ) -> None:
     await encoding(bench)
     bench.work.script["c0000"] = forever
-    working = asyncio.create_task(bench.worker().look("job1-c0000"))
+    working = asyncio.create_task(bench.look("c0000"))
     await bench.work.until_begun("c0000a1")
     working.cancel()
     await asyncio.gather(working, return_exceptions=True)
     held = await bench.task("c0000")
     assert (held.state, held.failures) == (TaskState.READY, 0)
     del bench.work.script["c0000"]
-    await bench.worker("next").look("job1-c0000")
+    await bench.look("c0000", "next")
     assert (await bench.task("c0000")).state is TaskState.DONE
 
 
@@ -245,9 +247,9 @@ async def test_when_one_part_fails_running_ones_stop_before_the_job_is_cleaned(
 
     await encoding(bench)
     bench.work.script |= {"c0000": forever, "c0001": broken}
-    working = asyncio.create_task(bench.worker("w1").look("job1-c0000"))
+    working = asyncio.create_task(bench.look("c0000", "w1"))
     await bench.work.until_begun("c0000a1")
-    await bench.worker("w2").look("job1-c0001")
+    await bench.look("c0001", "w2")
     assert (await state(bench))[0] is JobState.ENCODING
     await asyncio.wait_for(working, 5)
     assert (await bench.task("c0000")).state is TaskState.CANCELLED
@@ -266,7 +268,7 @@ async def test_work_goes_on_while_the_database_is_away_and_is_committed_after(
 
     await encoding(bench)
     bench.work.script["c0000"] = through_the_outage
-    working = asyncio.create_task(bench.worker().look("job1-c0000"))
+    working = asyncio.create_task(bench.look("c0000"))
     await asyncio.sleep(0.5)
     assert not working.done()
     bench.store.link.away = False
@@ -292,7 +294,7 @@ async def test_a_commit_whose_answer_got_lost_counts(
         return swapped
 
     monkeypatch.setattr(bench.store, "swap_task", swap)
-    await bench.worker().look("job1-c0000")
+    await bench.look("c0000")
     assert lost
     assert (await bench.task("c0000")).state is TaskState.DONE
     assert bench.work.discarded == []

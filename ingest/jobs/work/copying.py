@@ -1,0 +1,105 @@
+"""Copying what another job has made of the same file: it is encoded once, and published twice.
+
+The copies are objects of their own, so that each asset can go without the other.
+"""
+
+import asyncio
+import contextlib
+
+import msgspec
+
+from common.errors import Unavailable
+from common.messages import ManifestObject, PackageAnnouncement, PackageManifest, decode, encode
+from common.messages.packages import manifest_key, version_prefix
+from ingest.jobs.model import Inspected, Job, TaskKind, TaskState
+from ingest.jobs.work.packaging import write_object
+from ingest.jobs.work.tools import Packaged, Tools
+from ingest.jobs.worker import Assignment, TaskPostponed
+from origin.store import ObjectUnknown
+
+COPIES_AT_ONCE = 8
+
+
+class CopyResult(msgspec.Struct, frozen=True):
+    """The result of copying."""
+
+    copied: bool
+    """False when the job has to encode the file itself, as the other one did not come to an end."""
+    announcement: PackageAnnouncement | None = None
+
+
+async def copy_package(tools: Tools, assignment: Assignment) -> CopyResult:
+    """Copies the other job's package once it is there.
+
+    Raises:
+        TaskPostponed: the other job is not that far.
+    """
+    job = assignment.job
+    inspect = await tools.task_of(job, TaskKind.INSPECT)
+    content = msgspec.json.decode(inspect.result, type=Inspected).content
+    maker = await tools.jobs.hold_content(content, job.job_id, instead_of=None)
+    if maker == job.job_id:
+        return CopyResult(copied=False)
+    other = await tools.jobs.job(maker)
+    packaged = await tools.jobs.task(f"{maker}-{TaskKind.PACKAGE}")
+    if other is not None and not other.ending:
+        if packaged is None or packaged.state is not TaskState.DONE:
+            raise TaskPostponed(reason=f"the job {maker} encodes the same file")
+        made = msgspec.json.decode(packaged.result, type=Packaged).announcement
+        # What it made may have been deleted since, and is then made anew.
+        with contextlib.suppress(ObjectUnknown):
+            return CopyResult(copied=True, announcement=await _copied(tools, assignment, made))
+    held = await tools.jobs.hold_content(content, job.job_id, instead_of=maker)
+    if held != job.job_id:
+        raise TaskPostponed(reason=f"the job {held} encodes the same file")
+    return CopyResult(copied=False)
+
+
+async def _copied(
+    tools: Tools, assignment: Assignment, made: PackageAnnouncement
+) -> PackageAnnouncement:
+    job = assignment.job
+    async with contextlib.aclosing(tools.objects.read(made.manifest_key)) as pieces:
+        manifest = decode(b"".join([piece async for piece in pieces]), PackageManifest)
+    room = asyncio.Semaphore(COPIES_AT_ONCE)
+    total = len(manifest.objects) + 1
+
+    async def copy(listed: ManifestObject) -> ManifestObject:
+        own = msgspec.structs.replace(listed, key=_own(listed.key, manifest, job))
+        async with room, contextlib.aclosing(tools.objects.read(listed.key)) as pieces:
+            await tools.objects.put(
+                own.key, pieces, content_type=own.content_type, sha256=own.sha256
+            )
+        assignment.progress += 1 / total
+        return own
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            copies = [group.create_task(copy(listed)) for listed in manifest.objects]
+    except* ObjectUnknown as gone:
+        raise ObjectUnknown(key=made.manifest_key) from gone
+    except* Unavailable as away:
+        raise Unavailable(what="the object store", reason=str(away.exceptions[0])) from away
+    own = PackageManifest(
+        job.asset_id,
+        job.version,
+        _own(manifest.entry, manifest, job),
+        _own(manifest.poster, manifest, job) if manifest.poster else None,
+        tuple(task.result() for task in copies),
+    )
+    written = await write_object(tools, manifest_key(job.asset_id, job.version), encode(own))
+    return msgspec.structs.replace(
+        made,
+        asset_id=job.asset_id,
+        version=job.version,
+        title=job.title,
+        entry=own.entry,
+        poster=own.poster,
+        manifest_key=written.key,
+        manifest_sha256=written.sha256,
+    )
+
+
+def _own(key: str, manifest: PackageManifest, job: Job) -> str:
+    theirs = version_prefix(manifest.asset_id, manifest.version)
+    return version_prefix(job.asset_id, job.version) + key.removeprefix(theirs)
