@@ -27,10 +27,10 @@ class QuotaSettings(msgspec.Struct, frozen=True, kw_only=True):
             le=1e6,
             extra={"unit": "per second"},
         ),
-    ] = 100.0
+    ] = 1000.0
     burst: Annotated[
         int, msgspec.Meta(description="Requests that may come at once.", ge=1, le=1_000_000)
-    ] = 200
+    ] = 2000
     at_once: Annotated[
         int,
         msgspec.Meta(
