@@ -4,7 +4,8 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 DASHBOARD := control_plane/dashboard
-PLAYER := $(DASHBOARD)/static/vendor/hls.min.js
+VENDOR := $(DASHBOARD)/static/vendor
+PAGES := $(VENDOR)/hls.min.js $(VENDOR)/tus.min.js
 
 .PHONY: up install test test-parts fuzz bench-edge lint lock clean
 .DELETE_ON_ERROR:
@@ -14,7 +15,7 @@ up: install
 	@exec $(BIN)/nearcast up $(if $(VIDEO),--video "$(VIDEO)") $(ARGS)
 
 ## Makes .venv with the command `nearcast`.
-install: $(VENV)/.installed $(PLAYER)
+install: $(VENV)/.installed $(PAGES)
 
 $(BIN)/python:
 	@command -v $(PYTHON) >/dev/null || { echo "Nearcast needs Python 3.11: apt-get install python3.11-venv, or name another with PYTHON=…" >&2; exit 1; }
@@ -27,11 +28,12 @@ $(VENV)/.installed: requirements/runtime.txt pyproject.toml | $(BIN)/python
 	@touch $@
 
 # Where the machine has no npm, the one in a wheel does.
-$(PLAYER): $(DASHBOARD)/package-lock.json | $(VENV)/.installed
-	@echo "Installing the web player…"
+$(PAGES) &: $(DASHBOARD)/package-lock.json | $(VENV)/.installed
+	@echo "Installing what the web pages use…"
 	@command -v npm >/dev/null || [ -x $(BIN)/npm ] || $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/node.txt
 	@cd $(DASHBOARD) && PATH="$$PATH:$(abspath $(BIN))" npm ci --silent
-	@mkdir -p $(@D) && cp $(DASHBOARD)/node_modules/hls.js/dist/hls.min.js $@
+	@mkdir -p $(VENDOR)
+	@cp $(DASHBOARD)/node_modules/hls.js/dist/hls.min.js $(DASHBOARD)/node_modules/tus-js-client/dist/tus.min.js $(VENDOR)
 
 $(VENV)/.tested: requirements/test.txt $(VENV)/.installed
 	@echo "Installing what the tests need…"

@@ -28,7 +28,9 @@ from common.service import (
     new_client_session,
     problem_middleware,
 )
+from ingest.api.cors import CrossOrigin
 from ingest.api.jobs import JobsApi
+from ingest.api.uploads import UploadsApi
 from ingest.api.videos import VideosApi
 from ingest.jobs.conductor import Conductor
 from ingest.jobs.dispatch import TaskDispatch, embedded_broker, redis_broker
@@ -42,14 +44,13 @@ from ingest.jobs.work import JobWork, Tools
 from ingest.jobs.worker import Capacity, Worker
 from ingest.metrics import IngestMetrics
 from ingest.settings import BrokerSettings, Settings, WorkerSettings, WorkSettings
-from ingest.upload.receive import Receiver
+from ingest.uploads import Uploads, open_uploads
 from origin.store import ObjectStore, open_store
 
 DRAIN = 1.5
 """Seconds that answers in flight get when the process is told to stop."""
 
 COUNT_JOBS_EVERY = 5.0
-ORPHANS_EVERY = 3600.0
 """Seconds."""
 
 _log = logs.get(__name__)
@@ -64,19 +65,21 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
         NearcastError: what it needs to start is not there.
     """
     async with _engine(settings, settings.broker) as engine, AsyncExitStack() as stack:
-        receiver = Receiver(
-            engine.objects,
-            engine.jobs,
-            engine.clock,
-            limit=int(settings.limits.max_bytes),
-            stall_timeout=settings.upload.stall_seconds,
-            observe=engine.metrics.received,
+        uploads = await stack.enter_async_context(
+            open_uploads(
+                settings,
+                objects=engine.objects,
+                jobs=engine.jobs,
+                clock=engine.clock,
+                accepted=engine.conductor.advance,
+                observe=engine.metrics.received,
+            )
         )
-        background = [_sweeping(engine), _counting(engine), _tidying(receiver)]
+        background = [_sweeping(engine), _counting(engine), uploads.sweep.run()]
         await stack.enter_async_context(_running(background))
         if settings.broker is None:
             await stack.enter_async_context(_working(settings, engine))
-        application = _ingest_application(settings, engine, receiver)
+        application = _ingest_application(settings, engine, uploads)
         await stack.enter_async_context(_answering(application, settings.listen))
         await stop.wait()
 
@@ -159,16 +162,16 @@ async def _engine(settings: WorkSettings, broker: BrokerSettings | None) -> Asyn
         )
 
 
-def _ingest_application(settings: Settings, engine: _Engine, receiver: Receiver) -> web.Application:
+def _ingest_application(settings: Settings, engine: _Engine, uploads: Uploads) -> web.Application:
     gatekeeper = Gatekeeper(settings.credentials)
+    limit, observe = int(settings.limits.max_bytes), engine.metrics.upload
     application = web.Application(middlewares=[problem_middleware])
+    CrossOrigin(settings.allowed_origins).add_to(application)
     VideosApi(
-        gatekeeper,
-        receiver,
-        limit=int(settings.limits.max_bytes),
-        uploads_at_once=settings.upload.at_once,
-        accepted=engine.conductor.advance,
-        observe=engine.metrics.upload,
+        gatekeeper, uploads.receiver, uploads.admission, limit=limit, observe=observe
+    ).add_routes(application)
+    UploadsApi(
+        gatekeeper, uploads.resumable, uploads.admission, limit=limit, observe=observe
     ).add_routes(application)
     JobsApi(
         gatekeeper,
@@ -262,12 +265,3 @@ async def _counting(engine: _Engine) -> None:
         with contextlib.suppress(NearcastError):
             engine.metrics.jobs(await engine.jobs.count_open())
         await asyncio.sleep(COUNT_JOBS_EVERY)
-
-
-async def _tidying(receiver: Receiver) -> None:
-    while True:
-        try:
-            await receiver.remove_orphans()
-        except NearcastError as error:
-            _log.warning("orphaned uploads not looked for", error=str(error))
-        await asyncio.sleep(ORPHANS_EVERY)

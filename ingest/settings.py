@@ -17,6 +17,7 @@ from ingest.inspect import InspectionLimits, MediaLimits
 from ingest.jobs.settings import TakesSettings, WebhookSettings
 from ingest.plan import PlanSettings
 from ingest.transcode.settings import TranscodeSettings
+from ingest.upload.quota import QuotaSettings
 from origin.store import StoreSettings
 
 
@@ -29,6 +30,19 @@ class BrokerSettings(msgspec.Struct, frozen=True, kw_only=True):
             description="URL of the Redis server.",
             pattern=r"^(rediss?|unix)://",
             extra={"example": "redis://queue:6379/0"},
+        ),
+    ]
+
+
+class NamedQuota(QuotaSettings, frozen=True, kw_only=True):
+    """What one credential may do, by its name."""
+
+    name: Annotated[
+        str,
+        msgspec.Meta(
+            description="The credential's name.",
+            pattern=r"^[A-Za-z0-9_-]{1,64}\Z",
+            extra={"example": "studio"},
         ),
     ]
 
@@ -48,6 +62,22 @@ class UploadSettings(msgspec.Struct, frozen=True, kw_only=True):
             extra={"unit": "seconds"},
         ),
     ] = 60.0
+    kept_seconds: Annotated[
+        float,
+        msgspec.Meta(
+            description="An upload that is not whole is deleted so long after its last byte.",
+            ge=60,
+            le=7 * 86_400,
+            extra={"unit": "seconds"},
+        ),
+    ] = 86_400.0
+    quota: Annotated[
+        QuotaSettings, msgspec.Meta(description="What each credential may upload.")
+    ] = QuotaSettings()
+    quotas: Annotated[
+        tuple[NamedQuota, ...],
+        msgspec.Meta(description="What single credentials may upload instead."),
+    ] = ()
 
 
 class WorkSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,6 +144,13 @@ class Settings(WorkSettings, frozen=True, kw_only=True):
     upload: Annotated[UploadSettings, msgspec.Meta(description="How uploads are taken in.")] = (
         UploadSettings()
     )
+    allowed_origins: Annotated[
+        tuple[Annotated[str, msgspec.Meta(pattern=r"^(\*|https?://[!-~]{1,255})\Z")], ...],
+        msgspec.Meta(
+            description="Origins of web pages that may use the API; `*` is any, which is safe, as "
+            "a page needs a token too.",
+        ),
+    ] = ("*",)
     broker: Annotated[
         BrokerSettings | None,
         msgspec.Meta(

@@ -250,6 +250,7 @@ def test_more_uploads_at_once_than_the_setting_allows_are_told_to_come_back(
             connection = socket.create_connection(("127.0.0.1", ingest.port), timeout=10)
             stack.enter_context(connection).sendall(request)
         ingest.until(lambda: ingest.upload(b"x").status == 503, "it is busy", within=0.9)
+    ingest.until(lambda: ingest.upload(b"x").status == 201, "it noticed that they are gone")
 
 
 def test_an_unknown_job_is_told(ingest: Service) -> None:

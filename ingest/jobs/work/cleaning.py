@@ -6,7 +6,7 @@ from common.messages import PackageManifest, decode
 from common.messages.packages import manifest_key, version_prefix
 from ingest.jobs.work.tools import Tools
 from ingest.jobs.worker import Assignment
-from ingest.upload.receive import prefix_of, source_prefix
+from ingest.upload.record import prefix_of, source_prefix
 
 
 async def clean(tools: Tools, assignment: Assignment) -> None:

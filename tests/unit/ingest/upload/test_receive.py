@@ -12,11 +12,21 @@ from aiohttp.base_protocol import BaseProtocol
 
 from common.clock import SystemClock
 from common.errors import Unavailable
-from ingest.jobs.identifiers import make_identifier
+from common.settings import ByteSize
 from ingest.jobs.model import Job
-from ingest.upload.errors import UploadCutOff, UploadEmpty, UploadStalled, UploadTooLarge
-from ingest.upload.receive import ORPHAN_AFTER, Receiver, source_prefix
+from ingest.upload.admission import Admission
+from ingest.upload.errors import (
+    QuotaExceeded,
+    UploadCutOff,
+    UploadEmpty,
+    UploadStalled,
+    UploadTooLarge,
+)
+from ingest.upload.finishing import Finisher
+from ingest.upload.quota import QuotaSettings, Usage, day_of
+from ingest.upload.receive import Receiver
 from ingest.upload.request import UploadRequest
+from ingest.upload.store.sqlite import SqliteUploadStore
 from origin.store import ObjectStore, StoreSettings, open_store
 from tests.unit.ingest.jobs.bench import Outage
 
@@ -38,9 +48,37 @@ async def jobs(tmp_path: Path) -> AsyncIterator[Outage]:
 
 
 @pytest.fixture
-def receiver(objects: ObjectStore, jobs: Outage) -> Receiver:
+async def records(tmp_path: Path) -> AsyncIterator[SqliteUploadStore]:
+    opened = await SqliteUploadStore.open(tmp_path / "jobs.sqlite")
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def finisher(jobs: Outage, records: SqliteUploadStore) -> AsyncIterator[Finisher]:
+    async def accepted(_: str) -> None:
+        pass
+
+    made = Finisher(records, jobs, SystemClock(), lifetime=60, accepted=accepted)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def receiver(
+    objects: ObjectStore, jobs: Outage, records: SqliteUploadStore, finisher: Finisher
+) -> Receiver:
+    quota = QuotaSettings(bytes_per_day=ByteSize(100_000_000))
+    admission = Admission(records, SystemClock(), quota=quota, quotas={}, at_once=10)
     return Receiver(
-        objects, jobs, SystemClock(), limit=LIMIT, stall_timeout=0.2, observe=lambda _: None
+        objects,
+        jobs,
+        finisher,
+        admission,
+        SystemClock(),
+        limit=LIMIT,
+        stall_timeout=0.2,
+        observe=lambda _: None,
     )
 
 
@@ -134,22 +172,32 @@ async def test_without_the_database_an_upload_fails_and_its_source_is_an_orphan_
     assert await jobs.recent_jobs(10) == ()
 
 
-async def once(content: bytes) -> AsyncIterator[bytes]:
-    yield content
+async def used(records: SqliteUploadStore, finisher: Finisher) -> Usage:
+    await finisher.close()
+    return await records.usage("creator", day_of(SystemClock().now()))
 
 
-async def put_source(objects: ObjectStore, job_id: str) -> None:
-    await objects.put(source_prefix(job_id) + "source", once(b"x"), content_type="video/mp4")
-
-
-async def test_old_sources_without_a_job_are_removed_and_others_stay(
-    receiver: Receiver, objects: ObjectStore
+@pytest.mark.parametrize("length", [None, 300_000])
+async def test_a_credential_is_charged_for_what_came(
+    receiver: Receiver, records: SqliteUploadStore, finisher: Finisher, length: int | None
 ) -> None:
-    now = SystemClock().now()
-    old = make_identifier(now - ORPHAN_AFTER - 60, bytes(10))
-    young = make_identifier(now - 60, bytes(10))
-    await put_source(objects, old)
-    await put_source(objects, young)
-    job = await receive(receiver, await body(b"x"))
-    assert await receiver.remove_orphans() == 1
-    assert await keys(objects) == sorted([source_prefix(young) + "source", job.source.keys[0]])
+    await receive(receiver, await body(bytes(100_000), bytes(200_000)), length)
+    assert await used(records, finisher) == Usage(1, 300_000)
+
+
+async def test_what_did_not_come_is_given_back(
+    receiver: Receiver, records: SqliteUploadStore, finisher: Finisher
+) -> None:
+    with pytest.raises(UploadCutOff):
+        await receive(receiver, await body(b"half"), 8)
+    assert await used(records, finisher) == Usage(1, 0)
+
+
+async def test_what_does_not_fit_into_the_day_is_refused_and_leaves_nothing(
+    receiver: Receiver, objects: ObjectStore, records: SqliteUploadStore, finisher: Finisher
+) -> None:
+    today = day_of(SystemClock().now())
+    await records.charge("creator", today, Usage(0, 99_000_000), QuotaSettings())
+    with pytest.raises(QuotaExceeded, match="'creator' has reached its limit of 100000000 bytes"):
+        await receive(receiver, await body(bytes(2_000_000)))
+    assert await keys(objects) == []

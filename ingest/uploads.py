@@ -1,0 +1,86 @@
+"""Puts together all that takes uploads in."""
+
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+from common.clock import Clock
+from ingest.jobs.store import JobStore
+from ingest.settings import Settings
+from ingest.upload.admission import Admission
+from ingest.upload.finishing import Finisher
+from ingest.upload.receive import Receiver
+from ingest.upload.resumable import Resumable
+from ingest.upload.store import open_upload_store
+from ingest.upload.sweep import UploadSweep
+from origin.store import ObjectStore
+
+
+@dataclass(frozen=True)
+class Uploads:
+    """What the API of uploads stands on."""
+
+    receiver: Receiver
+    resumable: Resumable
+    admission: Admission
+    sweep: UploadSweep
+
+
+@contextlib.asynccontextmanager
+async def open_uploads(
+    settings: Settings,
+    *,
+    objects: ObjectStore,
+    jobs: JobStore,
+    clock: Clock,
+    accepted: Callable[[str], Awaitable[None]],
+    observe: Callable[[int], None],
+) -> AsyncIterator[Uploads]:
+    """All of it, while the block runs.
+
+    ``accepted`` is called with the id of each new job, ``observe`` with numbers of bytes received.
+
+    Raises:
+        SettingsInvalid: the settings name no database, or two.
+        Unavailable: it does not answer.
+    """
+    lifetime, stall = settings.upload.kept_seconds, settings.upload.stall_seconds
+    limit = int(settings.limits.max_bytes)
+    async with AsyncExitStack() as stack:
+        records = await open_upload_store(settings.database)
+        stack.push_async_callback(records.close)
+        finisher = Finisher(records, jobs, clock, lifetime=lifetime, accepted=accepted)
+        stack.push_async_callback(finisher.close)
+        admission = Admission(
+            records,
+            clock,
+            quota=settings.upload.quota,
+            quotas={quota.name: quota for quota in settings.upload.quotas},
+            at_once=settings.upload.at_once,
+        )
+        resumable = Resumable(
+            objects,
+            records,
+            finisher,
+            admission,
+            clock,
+            limit=limit,
+            stall_timeout=stall,
+            lifetime=lifetime,
+            observe=observe,
+        )
+        sweep = UploadSweep(
+            objects, records, jobs, resumable, finisher, admission, clock, lifetime=lifetime
+        )
+        receiver = Receiver(
+            objects,
+            jobs,
+            finisher,
+            admission,
+            clock,
+            limit=limit,
+            stall_timeout=stall,
+            observe=observe,
+        )
+        yield Uploads(receiver, resumable, admission, sweep)
