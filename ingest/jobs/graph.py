@@ -30,6 +30,7 @@ from ingest.jobs.model import (
     TaskState,
     new_task,
 )
+from ingest.jobs.queues import LIGHT
 from ingest.jobs.view import stages_of
 
 TOLD = {JobState.DONE: "done", JobState.FAILED: "failed", JobState.REVIEW: "review"}
@@ -122,7 +123,7 @@ def _wanted(inspected: Inspected, known: dict[str, Task]) -> tuple[tuple[Part, .
 def _missing(
     job: Job, inspected: Inspected, parts: Sequence[Part], known: dict[str, Task], now: float
 ) -> tuple[Task, ...]:
-    priority = shares.SHORTS if inspected.short else shares.FILMS
+    length = shares.SHORTS if inspected.short else shares.FILMS
     return tuple(
         new_task(
             job.job_id,
@@ -132,7 +133,7 @@ def _missing(
             now=now,
             queue=part.queue,
             memory=part.memory,
-            priority=priority,
+            priority=shares.LITTLE if part.queue == LIGHT else length,
         )
         for part in parts
         if part.name not in known

@@ -1,4 +1,4 @@
-"""Who comes first: shorts before films, and all who upload get an even share of the workers. Pure.
+"""Who comes first: little work, shorts, films; and all who upload get an even share. Pure.
 
 Tasks of one priority are taken in the order of their shares. Each credential has a clock of its own
 that runs on by the cost of every task that is made for it; a task's share is what the clock showed
@@ -15,9 +15,11 @@ import msgspec
 
 from ingest.jobs.model import Task, TaskKind
 
-SHORTS: Final = 0
-"""The priority of short videos, and of all work that is little."""
-FILMS: Final = 1
+LITTLE: Final = 0
+"""The priority of work that is little, so that what is wrong is told soon and what is near its end
+ends."""
+SHORTS: Final = 1
+FILMS: Final = 2
 
 FILMS_WAIT_AT_MOST: Final = 600.0
 """Seconds after which a film's task goes before shorts, which could else hold it for ever."""
@@ -55,4 +57,4 @@ def length(tasks: Sequence[Task]) -> float:
 
 def overdue(task: Task, now: float) -> bool:
     """Whether a film's task that waits has waited long enough to go before shorts."""
-    return task.priority > SHORTS and now - task.created_at >= FILMS_WAIT_AT_MOST
+    return task.priority == FILMS and now - task.created_at >= FILMS_WAIT_AT_MOST

@@ -20,7 +20,7 @@ from ingest.jobs.model import (
     TaskKind,
     TaskState,
 )
-from ingest.jobs.shares import FILMS, SHORTS
+from ingest.jobs.shares import FILMS, LITTLE, SHORTS
 from tests.unit.ingest.jobs.records import INSPECTED, NOW, PARTS, a_job, a_task, done
 
 
@@ -303,11 +303,13 @@ def test_a_webhook_that_cannot_be_told_does_not_fail_the_job() -> None:
     assert decide(plan.job, [*tasks, lost], NOW, ["studio"]).job.error is None
 
 
-def test_films_stand_behind_shorts() -> None:
+def test_films_stand_behind_shorts_and_little_work_before_both() -> None:
     film = Inspected(PARTS, msgspec.Raw(b"{}"), short=False)
     inspect = done(a_task(TaskKind.INSPECT, "inspect"), msgspec.json.encode(film))
-    assert {task.priority for task in decide(a_job(), [inspect], NOW).create} == {FILMS}
-    assert {task.priority for task in _encoding()[1]} == {SHORTS}
+    films = {task.name: task.priority for task in decide(a_job(), [inspect], NOW).create}
+    assert films == {"c0000": FILMS, "c0001": FILMS, "audio": FILMS, "poster": LITTLE}
+    shorts = {task.name: task.priority for task in _encoding()[1]}
+    assert (shorts["inspect"], shorts["c0000"], shorts["poster"]) == (LITTLE, SHORTS, LITTLE)
 
 
 @given(
