@@ -170,11 +170,11 @@ async def test_a_working_worker_keeps_its_lease(bench: Bench) -> None:
     bench.work.script["c0000"] = forever
     working = asyncio.create_task(bench.look("c0000"))
     await bench.work.until_begun("c0000a1")
-    for _ in range(5):
-        bench.clock.time += transitions.LEASE * 0.8
-        async with asyncio.timeout(5):
+    with bench.events.subscribe("job1") as subscription:
+        for _ in range(5):
+            bench.clock.time += transitions.LEASE * 0.8
             while (await bench.task("c0000")).lease_until != bench.clock.now() + transitions.LEASE:
-                await asyncio.sleep(0.01)
+                assert await subscription.wait(5)
     assert (await bench.task("c0000")).attempt == 1
     working.cancel()
     await asyncio.gather(working, return_exceptions=True)
