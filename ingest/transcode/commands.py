@@ -64,6 +64,7 @@ def video_chunk(
         folder=folder,
         subfolders=tuple(rendition.name for rendition in plan.video),
         seconds=float(chunk.frame_count / plan.frame_rate.fraction),
+        reads=(source,),
         frames=chunk.frame_count,
     )
 
@@ -101,6 +102,7 @@ def audio(
         folder=folder,
         subfolders=(rendition.name,),
         seconds=rendition.sample_count / rendition.sample_rate,
+        reads=(source,),
     )
 
 
@@ -118,7 +120,12 @@ def poster(plan: EncodingPlan, source: Path, folder: Path, settings: TranscodeSe
         strict="unofficial",
     )
     return Command(
-        arguments=_arguments(output), folder=folder, subfolders=(), seconds=0.0, frames=1
+        arguments=_arguments(output),
+        folder=folder,
+        subfolders=(),
+        seconds=0.0,
+        reads=(source,),
+        frames=1,
     )
 
 

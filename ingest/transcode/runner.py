@@ -2,14 +2,16 @@
 
 import asyncio
 import re
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 import imageio_ffmpeg
+import msgspec
 
 from ingest.transcode.command import Command
-from ingest.transcode.confinement import Confinement
+from ingest.transcode.confinement import CRASHES, Confinement
 from ingest.transcode.errors import EncodeFailed, EncoderMissing, EncodeStalled
 from ingest.transcode.processes import running
 
@@ -51,10 +53,11 @@ async def run(
         EncoderMissing: there is no ffmpeg to start.
     """
     program = await asyncio.to_thread(_prepare, command)
+    bounds = msgspec.structs.replace(
+        confinement or Confinement(), reads=command.reads, writes=(command.folder,)
+    )
     async with running(
-        (program, *command.arguments),
-        confinement=confinement or Confinement(),
-        folder=command.folder,
+        (program, *command.arguments), confinement=bounds, folder=command.folder
     ) as process:
         assert process.stdout is not None
         assert process.stderr is not None
@@ -143,4 +146,6 @@ def _reason(said: str, code: int) -> str:
         words = PATH.sub("the file", COMPONENT.sub("", line)).strip().rstrip(".:")
         if words:
             return words
+    if -code in CRASHES:
+        return f"it crashed ({signal.Signals(-code).name})"
     return f"signal {-code} ended it" if code < 0 else f"it ended with status {code}"
