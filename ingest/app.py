@@ -191,7 +191,7 @@ async def _working(settings: WorkSettings, engine: _Engine) -> AsyncIterator[Non
             scratch=scratch,
             session=session,
             control=settings.control.url,
-            limits=settings.limits,
+            limits_of=settings.limits_of,
             inspection=settings.inspection,
             plan=settings.plan,
             encoding=settings.encoding,

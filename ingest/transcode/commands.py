@@ -135,8 +135,14 @@ def _input(plan: EncodingPlan, source: Path, settings: TranscodeSettings, seek: 
         "f": plan.source.container.partition(",")[0],
         # An upload must not make the encoder read another file's protocol or the network.
         "protocol_whitelist": "file",
+        # Nor may what is embedded be opened as a playlist, or by a decoder that was not inspected.
+        "format_whitelist": plan.source.container,
         "threads": settings.threads,
     }
+    if plan.source.decoders:
+        options["codec_whitelist"] = ",".join(plan.source.decoders)
+    if plan.source.most_pixels:
+        options["max_pixels"] = plan.source.most_pixels
     if seek > 0:
         options["ss"] = _seconds(seek)
     return ffmpeg.input(f"file:{source.absolute()}", **options)

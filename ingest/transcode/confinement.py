@@ -42,8 +42,8 @@ class Confinement(msgspec.Struct, frozen=True):
     writes: tuple[Path, ...] = ()
     """Folders in which it may read, write and remove files.
 
-    Where any path is named the program can open no other, make no connection and start no process,
-    as far as the kernel is able to keep it from that: see ``shortcomings``. Without any path it can.
+    Where any path is named, here or in ``reads``, the program can open no other, make no connection
+    and start no process, as far as the kernel can keep it from that: see ``shortcomings``.
     """
 
 

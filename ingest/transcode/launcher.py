@@ -119,9 +119,7 @@ def landlock_version() -> int:
     return int(_libc.syscall(LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), LANDLOCK_VERSION))
 
 
-def _restrict_files(
-    version: int, reads: list[str], writes: list[str], program: str | None
-) -> None:
+def _restrict_files(version: int, reads: list[str], writes: list[str], program: str | None) -> None:
     count = next(rights for least, rights in RIGHTS_BY_VERSION if version >= least)
     known = (1 << count) - 1
     attributes = struct.pack("Q", known)

@@ -3,7 +3,7 @@
 import msgspec
 
 from common.messages import encode
-from ingest.inspect import inspect, validate
+from ingest.inspect.probe import inspect
 from ingest.jobs.model import Inspected, Part, TaskKind
 from ingest.jobs.work.tools import Tools, chunk_task_name
 from ingest.jobs.worker import Assignment
@@ -16,9 +16,9 @@ async def inspect_source(tools: Tools, assignment: Assignment) -> Inspected:
     Raises:
         UploadRefused: it is no video that is taken here; one class per reason.
     """
+    limits = tools.limits_of(None)
     async with tools.sources.local(assignment.job) as source:
-        media = await inspect(source, tools.inspection)
-    validate(media, tools.limits)
+        media = await inspect(source, tools.inspection, limits)
     planned = plan(media, tools.plan)
     return Inspected(parts_of(planned), msgspec.Raw(encode(planned)))
 

@@ -1,5 +1,6 @@
 """What work needs, and what it hands on from task to task."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -32,7 +33,8 @@ class Tools:
     """Sends the credential that the control plane knows."""
     control: str
     """URL of the control plane."""
-    limits: MediaLimits
+    limits_of: Callable[[str | None], MediaLimits]
+    """The limits of a profile that an upload names."""
     inspection: InspectionLimits
     plan: PlanSettings
     encoding: TranscodeSettings

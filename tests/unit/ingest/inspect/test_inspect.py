@@ -5,22 +5,21 @@ from pathlib import Path
 
 import pytest
 
-from ingest.inspect import (
+from ingest.inspect import InspectionLimits, Rational, UploadRefused
+from ingest.inspect.errors import (
     ContainerForbidden,
     FileDamaged,
     FileEmpty,
     FileNotVideo,
     FileTruncated,
     FileUnreadable,
-    InspectionFailed,
-    InspectionLimits,
+    InspectionTooCostly,
     InspectionTooSlow,
-    Rational,
-    UploadRefused,
     VideoMissing,
     VideoUndecodable,
-    inspect,
 )
+from ingest.inspect.limits import MediaLimits
+from ingest.inspect.probe import inspect
 from tests.unit.ingest.clips import clip, ffmpeg, rewritten
 
 LIMITS = InspectionLimits(wall_seconds=30)
@@ -171,7 +170,9 @@ async def test_sound_that_leads_the_picture_is_timed(plain: Path) -> None:
 
 
 async def test_a_lone_frame_is_a_video() -> None:
-    media = await inspect(clip("lone.mp4", "-frames:v", "1", sound=False), LIMITS)
+    source = clip("lone.mp4", "-frames:v", "1", sound=False)
+
+    media = await inspect(source, LIMITS, MediaLimits(min_seconds=0))
 
     assert media.video.frame_count == 1
     assert media.duration == pytest.approx(1 / 30, abs=0.01)
@@ -325,5 +326,5 @@ async def test_looking_takes_no_longer_than_allowed(plain: Path) -> None:
 async def test_looking_takes_no_more_memory_than_allowed(plain: Path) -> None:
     limits = InspectionLimits(memory=type(LIMITS.memory)(100 << 20))
 
-    with pytest.raises(InspectionFailed):
+    with pytest.raises(InspectionTooCostly, match="memory"):
         await inspect(plain, limits)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.inspect import FileTruncated
+from ingest.inspect.errors import FileTruncated
 from ingest.inspect.wholeness import looks_like_iso_media, require_whole
 
 
