@@ -8,7 +8,6 @@ import av
 import av.error
 from av.container import InputContainer
 
-from ingest.inspect import wholeness
 from ingest.inspect.errors import ContainerForbidden, FileNotVideo, InspectionTooCostly
 
 ISO_MEDIA: Final = "mov,mp4,m4a,3gp,3g2,mj2"
@@ -44,7 +43,6 @@ def opened(
     Raises:
         ContainerForbidden: it is known, but not taken here.
         FileNotVideo: it is nothing that is known here.
-        FileTruncated: it is an MP4 or MOV file without its index.
         InspectionTooCostly: its headers ask for too much memory.
     """
     try:
@@ -65,6 +63,4 @@ def opened(
     except av.error.MemoryError as error:
         raise InspectionTooCostly(what="memory") from error
     except av.error.FFmpegError as error:
-        if wholeness.looks_like_iso_media(path):
-            wholeness.require_whole(path)
         raise FileNotVideo from error

@@ -12,8 +12,8 @@ from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream as DemuxedVideo
 
-from ingest.inspect import rules, wholeness
-from ingest.inspect.containers import INDEXED, ISO_MEDIA, opened
+from ingest.inspect import allowance, rules, wholeness
+from ingest.inspect.containers import INDEXED, opened
 from ingest.inspect.errors import (
     FileDamaged,
     FileEmpty,
@@ -80,11 +80,15 @@ def read(path: Path, limits: MediaLimits) -> MediaInfo:
     with path.open("rb") as file:
         if not file.read(1):
             raise FileEmpty
-    rules.require_size(path.stat().st_size, limits)
-    with opened(path) as container:
+    size = path.stat().st_size
+    rules.require_size(size, limits)
+    allowance.for_size(size)
+    if wholeness.looks_like_iso_media(path):
+        wholeness.require_whole(path)
+    with allowance.for_headers():
+        container = opened(path)
+    with container:
         judge(container, limits)
-        if container.format.name == ISO_MEDIA:
-            wholeness.require_whole(path)
         frame = first_frame(container, limits)
     # Opened anew, with decoders: they tell times that containers do not, and where streams begin.
     with opened(path, decoders=_decoders(limits), most_pixels=limits.max_side**2) as container:

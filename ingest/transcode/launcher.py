@@ -27,6 +27,9 @@ SECCOMP_MODE_FILTER = 2
 OPEN_FILES = 256
 """File descriptors that a program may have."""
 
+SECONDS_TO_END = 2
+"""Processor time between the limit that can be caught and the one that cannot."""
+
 LANDLOCK_CREATE_RULESET = 444
 LANDLOCK_ADD_RULE = 445
 LANDLOCK_RESTRICT_SELF = 446
@@ -76,12 +79,12 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _libc.syscall.restype = ctypes.c_long
 
 
-def limit(kind: int, value: int) -> None:
-    """Lower a limit of setrlimit(2) to ``value``; 0 leaves it."""
+def limit(kind: int, value: int, grace: int = 0) -> None:
+    """Lower a limit of setrlimit(2) to ``value``, the hard one to ``grace`` more; 0 leaves it."""
     if value:
         _, hard = resource.getrlimit(kind)
-        bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(kind, (bound, bound))
+        most = value + grace if hard == resource.RLIM_INFINITY else min(value + grace, hard)
+        resource.setrlimit(kind, (min(value, most), most))
 
 
 def confine(parent: int, memory: int, processor: int, output: int) -> None:
@@ -92,7 +95,8 @@ def confine(parent: int, memory: int, processor: int, output: int) -> None:
         sys.exit(1)
     limit(resource.RLIMIT_CORE, 1)
     limit(resource.RLIMIT_AS, memory)
-    limit(resource.RLIMIT_CPU, processor)
+    # The soft limit's signal says why; the hard one's is that of any kill.
+    limit(resource.RLIMIT_CPU, processor, grace=SECONDS_TO_END)
     limit(resource.RLIMIT_FSIZE, output)
     limit(resource.RLIMIT_NOFILE, OPEN_FILES)
 

