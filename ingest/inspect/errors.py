@@ -39,6 +39,10 @@ class VideoUndecodable(UploadRefused):
     """The video stream cannot be decoded: {reason}."""
 
 
+class SoundUndecodable(UploadRefused):
+    """The sound cannot be decoded: nothing says how many channels it has."""
+
+
 class FileTruncated(UploadRefused):
     """The file ends too early: {reason}."""
 

@@ -48,8 +48,8 @@ def judge(container: InputContainer, limits: MediaLimits) -> None:
     sound = list(container.streams.audio)
     rules.require_codec("Sound", map(codec_name, sound), limits.audio_codecs)
     for stream in sound:
-        if codec_name(stream) in limits.audio_codecs and stream.codec_context.sample_rate:
-            rules.require_sound(stream.codec_context.channels, stream.rate, limits)
+        if codec_name(stream) in limits.audio_codecs and stream.sample_rate and stream.channels:
+            rules.require_sound(stream.channels, stream.sample_rate, limits)
     if container.duration is not None and container.format.name in TIMED:
         rules.require_length(container.duration / av.time_base, limits)
     if container.format.name == ISO_MEDIA and seen.frames and seen.duration and seen.time_base:
@@ -103,9 +103,15 @@ def _decoded(container: InputContainer, video: VideoStream) -> VideoFrame:
     except (av.error.MemoryError, MemoryError) as error:
         raise InspectionTooCostly(what="memory") from error
     except (av.error.FFmpegError, RuntimeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise VideoUndecodable(reason=reason) from error
+        raise VideoUndecodable(reason=_reason(error)) from error
     raise VideoUndecodable(reason="it has no frames")
+
+
+def _reason(error: Exception) -> str:
+    # Some decoders answer -1, which happens to be the number of a mistake that it is not.
+    if isinstance(error, av.error.PermissionError):
+        return "its data are not what its codec has"
+    return getattr(error, "strerror", None) or str(error)
 
 
 def _require_pixels(complaints: list[tuple[int, str, str]], limits: MediaLimits) -> None:

@@ -8,6 +8,7 @@ from ingest.inspect.errors import (
     FrameRateTooHigh,
     PictureTooLarge,
     PictureTooSmall,
+    SoundUndecodable,
     SoundUnfit,
     StreamsTooMany,
     UploadTooLarge,
@@ -32,7 +33,7 @@ def validate(media: MediaInfo, limits: MediaLimits) -> None:
 
     Raises:
         UploadRefused: UploadTooLarge, VideoTooLong, VideoTooShort, PictureTooLarge,
-            PictureTooSmall, FrameRateTooHigh or SoundUnfit, as their names say.
+            PictureTooSmall, FrameRateTooHigh, SoundUnfit or SoundUndecodable, as their names say.
     """
     require_size(media.byte_size, limits)
     require_length(media.duration, limits)
@@ -77,9 +78,13 @@ def require_streams(count: int, limits: MediaLimits) -> None:
 
 
 def require_sound(channels: int, sample_rate: int, limits: MediaLimits) -> None:
-    """Raises SoundUnfit where channels or samples per second are not within what is taken."""
+    """Raises SoundUnfit where channels or samples per second are not within what is taken,
+    SoundUndecodable where there are no channels.
+    """
+    if not channels:
+        raise SoundUndecodable
     most, highest = limits.max_channels, limits.max_sample_rate
-    if not (0 < channels <= most and MIN_SAMPLE_RATE <= sample_rate <= highest):
+    if not (channels <= most and MIN_SAMPLE_RATE <= sample_rate <= highest):
         raise SoundUnfit(
             channels=channels, rate=sample_rate, most=most, lowest=MIN_SAMPLE_RATE, highest=highest
         )

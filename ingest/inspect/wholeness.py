@@ -4,6 +4,7 @@ A demuxer reads such a file up to where it was cut and says nothing; the boxes d
 should be (ISO/IEC 14496-12 §4.2).
 """
 
+import re
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -15,6 +16,9 @@ HEADER: Final = 8
 MOST_BOXES: Final = 1_000_000
 """A recording of a hundred hours in fragments of a second has fewer."""
 
+SAYABLE: Final = re.compile(r"[A-Za-z0-9_ ©-]{4}")
+"""Types of boxes; any other bytes are none."""
+
 FIRST_BOXES: Final = frozenset(
     {b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot", b"udta", b"uuid", b"junk"}
 )
@@ -25,7 +29,8 @@ def require_whole(path: Path) -> None:
 
     Raises:
         FileTruncated: a box promises more than there is, or no ``moov`` box is there.
-        FileDamaged: it has more boxes than any recording has fragments.
+        FileDamaged: between its boxes is something else, or there are more of them than any
+            recording has fragments.
     """
     length = path.stat().st_size
     indexed = False
@@ -35,6 +40,8 @@ def require_whole(path: Path) -> None:
             if offset + HEADER > length:
                 break
             kind, size = _box(file, offset, length)
+            if not SAYABLE.fullmatch(kind):
+                raise FileDamaged(reason=f"at its byte {offset} there should be a box, and is none")
             if offset + size > length:
                 raise FileTruncated(
                     reason=f"{offset + size - length} bytes of its {kind!r} box are missing"

@@ -21,6 +21,9 @@ WORDS_KEPT: Final = 8192
 COMPONENT: Final = re.compile(r"^(?:\[[^\]]*\] ?)+")
 """How ffmpeg begins a line: with the part of it that speaks, and an address."""
 
+NO_CAUSE: Final = "not on whitelist"
+"""What ffmpeg says of streams that nobody asked it for."""
+
 PATH: Final = re.compile(r"(?:file:)?/\S+?(?=:?(?:\s|$))")
 
 
@@ -143,6 +146,8 @@ async def _first_words(pipe: asyncio.StreamReader) -> str:
 def _reason(said: str, code: int) -> str:
     """One sentence of ffmpeg's, without its addresses, paths and full stop."""
     for line in said.splitlines():
+        if NO_CAUSE in line:
+            continue
         words = PATH.sub("the file", COMPONENT.sub("", line)).strip().rstrip(".:")
         if words:
             return words
