@@ -210,7 +210,7 @@ async def _working(settings: WorkSettings, engine: _Engine) -> AsyncIterator[Non
             outside=outside,
             webhooks={hook.name: hook for hook in settings.webhooks},
             short_seconds=settings.short_seconds,
-            limits=settings.limits,
+            limits_of=settings.limits_of,
             inspection=settings.inspection,
             plan=settings.plan,
             encoding=settings.encoding,

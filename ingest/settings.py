@@ -13,7 +13,7 @@ from common.service import (
     LogLevel,
     PeerSettings,
 )
-from ingest.inspect import InspectionLimits, MediaLimits
+from ingest.inspect import InspectionLimits, MediaLimits, MediaProfile, limits_of
 from ingest.jobs.settings import TakesSettings, WebhookSettings
 from ingest.plan import PlanSettings
 from ingest.transcode.settings import TranscodeSettings
@@ -118,6 +118,13 @@ class WorkSettings(msgspec.Struct, frozen=True, kw_only=True):
     limits: Annotated[MediaLimits, msgspec.Meta(description="Which media are taken.")] = (
         MediaLimits()
     )
+    profiles: Annotated[
+        tuple[MediaProfile, ...],
+        msgspec.Meta(
+            description="Limits that an upload may name instead. One is there without being set: "
+            '"shorts", which takes 10 seconds and is else as [limits].'
+        ),
+    ] = ()
     inspection: Annotated[
         InspectionLimits, msgspec.Meta(description="What looking into a file may cost.")
     ] = InspectionLimits()
@@ -131,6 +138,14 @@ class WorkSettings(msgspec.Struct, frozen=True, kw_only=True):
         bool, msgspec.Meta(description="Keep the uploaded files of jobs that are done.")
     ] = False
     log_level: LogLevel = "info"
+
+    def limits_of(self, profile: str | None) -> MediaLimits:
+        """The limits for an upload that names ``profile``, or none.
+
+        Raises:
+            ProfileUnknown: there is none of that name.
+        """
+        return limits_of(profile, self.limits, self.profiles)
 
 
 class Settings(WorkSettings, frozen=True, kw_only=True):

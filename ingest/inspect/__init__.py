@@ -1,48 +1,23 @@
-"""What is in an uploaded file: found out in a confined process, judged by pure rules."""
+"""What is in an uploaded file: found out in a confined process, judged by pure rules.
 
-from ingest.inspect.errors import (
-    ContainerForbidden,
-    FileDamaged,
-    FileEmpty,
-    FileNotVideo,
-    FileTruncated,
-    FileUnreadable,
-    FrameRateTooHigh,
-    InspectionFailed,
-    InspectionTooSlow,
-    PictureTooLarge,
-    UploadRefused,
-    UploadTooLarge,
-    VideoMissing,
-    VideoTooLong,
-    VideoUndecodable,
-)
-from ingest.inspect.limits import InspectionLimits, MediaLimits, validate
+``ingest.inspect.probe`` does it. It is not named here, because the confined process has no use for
+what it imports.
+"""
+
+from ingest.inspect.errors import UploadRefused
+from ingest.inspect.limits import InspectionLimits, MediaLimits, MediaProfile, limits_of
 from ingest.inspect.media import AudioStream, MediaInfo, Rational, VideoStream
-from ingest.inspect.probe import inspect
+from ingest.inspect.rules import validate
 
 __all__ = [
     "AudioStream",
-    "ContainerForbidden",
-    "FileDamaged",
-    "FileEmpty",
-    "FileNotVideo",
-    "FileTruncated",
-    "FileUnreadable",
-    "FrameRateTooHigh",
-    "InspectionFailed",
     "InspectionLimits",
-    "InspectionTooSlow",
     "MediaInfo",
     "MediaLimits",
-    "PictureTooLarge",
+    "MediaProfile",
     "Rational",
     "UploadRefused",
-    "UploadTooLarge",
-    "VideoMissing",
     "VideoStream",
-    "VideoTooLong",
-    "VideoUndecodable",
-    "inspect",
+    "limits_of",
     "validate",
 ]

@@ -3,53 +3,37 @@
 from array import array
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import av
 import av.error
 from av.audio.stream import AudioStream as DemuxedAudio
 from av.container import InputContainer
-from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream as DemuxedVideo
 
-from ingest.inspect import wholeness
+from ingest.inspect import allowance, rules, wholeness
+from ingest.inspect.containers import INDEXED, opened
 from ingest.inspect.errors import (
-    ContainerForbidden,
     FileDamaged,
     FileEmpty,
-    FileNotVideo,
     FileTruncated,
-    VideoMissing,
+    FrameRateTooHigh,
     VideoUndecodable,
 )
+from ingest.inspect.headers import codec_name, first_frame, judge, seen_stream
+from ingest.inspect.limits import MediaLimits
 from ingest.inspect.media import AudioStream, MediaInfo, Rational, VideoStream
 from ingest.inspect.rates import frame_rate
-
-ISO_MEDIA: Final = "mov,mp4,m4a,3gp,3g2,mj2"
-
-CONTAINERS: Final = {
-    ISO_MEDIA: "MP4 or MOV",
-    "matroska,webm": "Matroska or WebM",
-    "mpegts": "MPEG-TS",
-    "mpeg": "MPEG-PS",
-    "avi": "AVI",
-    "flv": "FLV",
-    "ogg": "Ogg",
-    "asf": "WMV",
-    "mxf": "MXF",
-}
-"""Demuxers that hold their media themselves. Those that open what a text names must never be here:
-an upload would make the service read another file or the network."""
-
-INDEXED: Final = frozenset({ISO_MEDIA, "matroska,webm"})
-"""Demuxers whose files lead to any key frame exactly."""
 
 MISSING_SHARE: Final = 0.02
 MISSING_SECONDS: Final = 1.0
 """A file that ends this much before its promised end was cut; less is how muxers round."""
 
 QUARTER_TURN: Final = 90
+
+FRAMES_TO_SPARE: Final = 1000
+"""Frames over the most that any taken video has, after which counting ends."""
 
 UNDETERMINED: Final = "und"
 """ISO 639-2's code for a language that is not known."""
@@ -83,49 +67,63 @@ class _Timeline:
         return float(time * self.time_base)
 
 
-def read(path: Path) -> MediaInfo:
-    """What is in the file at ``path``.
+def read(path: Path, limits: MediaLimits) -> MediaInfo:
+    """What is in the file at ``path``, which is within ``limits``.
+
+    What costs least comes first: the headers are judged before anything is decoded, one frame is
+    decoded before the rest of the file is read.
 
     Raises:
         UploadRefused: one of its classes for each way in which the file is no good.
+        OSError: the file cannot be read.
     """
-    if path.stat().st_size == 0:
-        raise FileEmpty
-    with _opened(path) as container:
-        if container.format.name == ISO_MEDIA:
-            wholeness.require_whole(path)
-        frame = _first_frame(container, _seen_stream(container))
-    # Opened anew: seeking back to the start skips sound that leads the first key frame.
-    with _opened(path) as container:
-        return _describe(container, path, frame)
+    with path.open("rb") as file:
+        if not file.read(1):
+            raise FileEmpty
+    size = path.stat().st_size
+    rules.require_size(size, limits)
+    allowance.for_size(size)
+    if wholeness.looks_like_iso_media(path):
+        wholeness.require_whole(path)
+    with allowance.for_headers():
+        container = opened(path)
+    with container:
+        judge(container, limits)
+        frame = first_frame(container, limits)
+    # Opened anew, with decoders: they tell times that containers do not, and where streams begin.
+    with opened(path, decoders=_decoders(limits), most_pixels=limits.max_side**2) as container:
+        judge(container, limits)
+        media = _describe(container, path, frame, limits)
+    rules.validate(media, limits)
+    return media
 
 
-def _opened(path: Path) -> InputContainer:
-    try:
-        return av.open(
-            str(path),
-            container_options={
-                "protocol_whitelist": "file",
-                "format_whitelist": ",".join(CONTAINERS),
-            },
-        )
-    except av.error.ArgumentError as error:
-        allowed = ", ".join(CONTAINERS.values())
-        raise ContainerForbidden(allowed=allowed) from error
-    except av.error.FFmpegError as error:
-        if wholeness.looks_like_iso_media(path):
-            wholeness.require_whole(path)
-        raise FileNotVideo from error
+def _decoders(limits: MediaLimits) -> set[str]:
+    """The names of the decoders for the codecs that are taken."""
+    names = set()
+    for codec in (*limits.video_codecs, *limits.audio_codecs):
+        try:
+            names |= {codec, av.Codec(codec, "r").name}
+        except ValueError:
+            # An operator may name a codec that only another build knows.
+            continue
+    return names
 
 
-def _describe(container: InputContainer, path: Path, frame: VideoFrame) -> MediaInfo:
-    video = _seen_stream(container)
-    # Streams without parameters are announced by a header and never come.
-    audio = [stream for stream in container.streams.audio if stream.codec_context.sample_rate]
-    timelines = _demux(container, [video, *audio])
+def _describe(
+    container: InputContainer, path: Path, frame: VideoFrame, limits: MediaLimits
+) -> MediaInfo:
+    video = seen_stream(container)
+    audio = [
+        stream
+        for stream in container.streams.audio
+        # Streams without parameters are announced by a header and never come.
+        if codec_name(stream) in limits.audio_codecs and stream.codec_context.sample_rate
+    ]
+    timelines = _demux(container, [video, *audio], limits)
     timeline = timelines[video.index]
     _require_undamaged(timeline)
-    if not timeline.times:
+    if not timeline.times or not timeline.time_base:
         raise VideoUndecodable(reason="no frame of it has a time")
     video_stream = _video(video, frame, timeline)
     audio_streams = tuple(
@@ -144,34 +142,27 @@ def _describe(container: InputContainer, path: Path, frame: VideoFrame) -> Media
     )
 
 
-def _seen_stream(container: InputContainer) -> DemuxedVideo:
-    """The first video stream that is no cover picture."""
-    for stream in container.streams.video:
-        if not stream.disposition & Disposition.attached_pic:
-            return stream
-    raise VideoMissing
-
-
-def _first_frame(container: InputContainer, video: DemuxedVideo) -> VideoFrame:
-    try:
-        for frame in container.decode(video):
-            return frame
-    except (av.error.FFmpegError, RuntimeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise VideoUndecodable(reason=reason) from error
-    raise VideoUndecodable(reason="it has no frames")
-
-
 def _demux(
-    container: InputContainer, streams: list[DemuxedVideo | DemuxedAudio]
+    container: InputContainer, streams: list[DemuxedVideo | DemuxedAudio], limits: MediaLimits
 ) -> dict[int, _Timeline]:
     timelines = {stream.index: _Timeline(Fraction(stream.time_base or 0)) for stream in streams}
+    video = timelines[streams[0].index]
+    most = int(limits.max_seconds * limits.max_frame_rate) + FRAMES_TO_SPARE
     try:
         for packet in container.demux(*streams):
             timelines[packet.stream.index].add(packet)
+            if len(video.times) > most:
+                _refuse_for_count(video, limits)
     except av.error.FFmpegError as error:
         raise FileDamaged(reason=str(error.strerror)) from error
     return timelines
+
+
+def _refuse_for_count(video: _Timeline, limits: MediaLimits) -> NoReturn:
+    """Refuse a video that has more frames than one within the limits can have."""
+    span = video.seconds(max(video.times) - min(video.times))
+    rules.require_length(span, limits)
+    raise FrameRateTooHigh(rate=len(video.times) / (span or 1.0), limit=limits.max_frame_rate)
 
 
 def _require_undamaged(timeline: _Timeline) -> None:

@@ -11,5 +11,5 @@ class Finding(msgspec.Struct, frozen=True):
     media: MediaInfo | None = None
     error: str | None = None
     """Name of a class of `ingest.inspect.errors`."""
-    facts: dict[str, float | str] = {}
+    facts: dict[str, int | float | str] = {}
     """The facts of the error."""

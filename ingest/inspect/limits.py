@@ -1,18 +1,17 @@
 """How far an inspection may go, and which media are taken. Both are settings of ingest."""
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta
 
 from common.settings import ByteSize
-from ingest.inspect.errors import (
-    FrameRateTooHigh,
-    PictureTooLarge,
-    UploadTooLarge,
-    VideoTooLong,
-)
-from ingest.inspect.media import MediaInfo
+from ingest.inspect.codecs import AUDIO_CODECS, VIDEO_CODECS
+from ingest.inspect.errors import ProfileUnknown
+
+SHORTS: Final = "shorts"
+SHORTS_SECONDS: Final = 10.0
 
 
 class InspectionLimits(msgspec.Struct, frozen=True):
@@ -49,15 +48,28 @@ class MediaLimits(msgspec.Struct, frozen=True):
     max_seconds: Annotated[
         float,
         Meta(gt=0, description="The longest video taken.", extra={"unit": "seconds"}),
-    ] = 6 * 3600.0
+    ] = 600.0
+    min_seconds: Annotated[
+        float,
+        Meta(ge=0, description="The shortest video taken.", extra={"unit": "seconds"}),
+    ] = 0.1
     max_side: Annotated[
         int,
         Meta(
             ge=2,
+            le=16384,
             description="The longest side of a picture taken.",
             extra={"unit": "pixels"},
         ),
     ] = 8192
+    min_side: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="The shortest side of a picture taken.",
+            extra={"unit": "pixels"},
+        ),
+    ] = 2
     max_frame_rate: Annotated[
         float,
         Meta(
@@ -66,21 +78,61 @@ class MediaLimits(msgspec.Struct, frozen=True):
             extra={"unit": "frames per second"},
         ),
     ] = 250.0
+    max_streams: Annotated[
+        int, Meta(ge=1, le=1000, description="The most streams of any kind in a file taken.")
+    ] = 64
+    max_channels: Annotated[
+        int, Meta(ge=1, le=64, description="The most channels of sound taken.")
+    ] = 16
+    max_sample_rate: Annotated[
+        int,
+        Meta(
+            ge=8000,
+            le=768_000,
+            description="The highest sample rate of sound taken.",
+            extra={"unit": "Hz"},
+        ),
+    ] = 192_000
+    video_codecs: Annotated[
+        tuple[str, ...], Meta(description="Codecs of video taken, by FFmpeg's names.")
+    ] = VIDEO_CODECS
+    audio_codecs: Annotated[
+        tuple[str, ...],
+        Meta(description="Codecs of sound taken, by FFmpeg's names; others are left out."),
+    ] = AUDIO_CODECS
 
 
-def validate(media: MediaInfo, limits: MediaLimits) -> None:
-    """Refuse media beyond ``limits``.
+class MediaProfile(MediaLimits, frozen=True, kw_only=True):
+    """Limits that an upload may name."""
+
+    name: Annotated[
+        str,
+        Meta(
+            description="What an upload calls it by.",
+            pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$",
+            extra={"example": "films"},
+        ),
+    ]
+
+
+def limits_of(
+    profile: str | None, limits: MediaLimits, profiles: Sequence[MediaProfile]
+) -> MediaLimits:
+    """The limits for an upload that names ``profile``, or none.
+
+    ``profiles`` are the operator's own; "shorts" is there without them, as ``limits`` but short.
 
     Raises:
-        UploadTooLarge, VideoTooLong, PictureTooLarge, FrameRateTooHigh: as their names say.
+        ProfileUnknown: there is none of that name.
     """
-    video = media.video
-    if media.byte_size > limits.max_bytes:
-        raise UploadTooLarge(bytes=media.byte_size, limit=int(limits.max_bytes))
-    if media.duration > limits.max_seconds:
-        raise VideoTooLong(seconds=media.duration, limit=limits.max_seconds)
-    if max(video.width, video.height) > limits.max_side:
-        raise PictureTooLarge(width=video.width, height=video.height, limit=limits.max_side)
-    rate = float(video.frame_rate.fraction)
-    if rate > limits.max_frame_rate:
-        raise FrameRateTooHigh(rate=rate, limit=limits.max_frame_rate)
+    if profile is None:
+        return limits
+    shorts = msgspec.structs.replace(
+        limits,
+        max_seconds=min(SHORTS_SECONDS, limits.max_seconds),
+        min_seconds=min(SHORTS_SECONDS, limits.min_seconds),
+    )
+    known: dict[str, MediaLimits] = {SHORTS: shorts, **{one.name: one for one in profiles}}
+    if profile not in known:
+        raise ProfileUnknown(profile=profile, known=", ".join(sorted(known)))
+    return known[profile]

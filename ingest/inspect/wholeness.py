@@ -4,13 +4,24 @@ A demuxer reads such a file up to where it was cut and says nothing; the boxes d
 should be (ISO/IEC 14496-12 §4.2).
 """
 
+import re
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from ingest.inspect.errors import FileTruncated
+from ingest.inspect.errors import FileDamaged, FileTruncated
 
 HEADER: Final = 8
 """Bytes of a box's size and type."""
+
+MOST_BOXES: Final = 1_000_000
+"""A recording of a hundred hours in fragments of a second has fewer."""
+
+SAYABLE: Final = re.compile(r"[A-Za-z0-9_ ©-]{4}")
+"""Types of boxes; any other bytes are none."""
+
+FIRST_BOXES: Final = frozenset(
+    {b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot", b"udta", b"uuid", b"junk"}
+)
 
 
 def require_whole(path: Path) -> None:
@@ -18,13 +29,19 @@ def require_whole(path: Path) -> None:
 
     Raises:
         FileTruncated: a box promises more than there is, or no ``moov`` box is there.
+        FileDamaged: between its boxes is something else, or there are more of them than any
+            recording has fragments.
     """
     length = path.stat().st_size
     indexed = False
     with path.open("rb") as file:
         offset = 0
-        while offset + HEADER <= length:
+        for _ in range(MOST_BOXES):
+            if offset + HEADER > length:
+                break
             kind, size = _box(file, offset, length)
+            if not SAYABLE.fullmatch(kind):
+                raise FileDamaged(reason=f"at its byte {offset} there should be a box, and is none")
             if offset + size > length:
                 raise FileTruncated(
                     reason=f"{offset + size - length} bytes of its {kind!r} box are missing"
@@ -33,6 +50,8 @@ def require_whole(path: Path) -> None:
                 break
             indexed = indexed or kind == "moov"
             offset += size
+        else:
+            raise FileDamaged(reason=f"it is in more than {MOST_BOXES} pieces")
     if not indexed:
         raise FileTruncated(reason="its index, the 'moov' box, is missing")
 
@@ -40,7 +59,7 @@ def require_whole(path: Path) -> None:
 def looks_like_iso_media(path: Path) -> bool:
     """Whether the file at ``path`` begins as ISO base media and QuickTime files do."""
     with path.open("rb") as file:
-        return file.read(HEADER)[4:] in {b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"}
+        return file.read(HEADER)[4:] in FIRST_BOXES
 
 
 def _box(file: BinaryIO, offset: int, length: int) -> tuple[str, int]:

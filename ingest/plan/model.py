@@ -20,6 +20,10 @@ class SourceInput(msgspec.Struct, frozen=True):
     audio_index: int | None
     origin: float
     """The source's time, in seconds, that becomes 0."""
+    decoders: tuple[str, ...] = ()
+    """The only decoders that are to run, by FFmpeg's names."""
+    most_pixels: int = 0
+    """The most that a picture may have; frames that have more are not decoded."""
 
 
 class VideoRendition(msgspec.Struct, frozen=True):

@@ -29,6 +29,10 @@ AAC_FRAME: Final = 1024
 EARLY_AUDIO: Final = 0.1
 """Seconds; less is the encoder's delay, which belongs before the picture's start."""
 
+ROOM_TO_GROW: Final = 8
+LEAST_ROOM: Final = 1920 * 1088
+"""Pixels. A broadcast may turn from SD to HD on its way; a bomb is far larger."""
+
 POSTER_SHARE: Final = 0.1
 POSTER_LATEST: Final = 10.0
 
@@ -52,6 +56,8 @@ def plan(media: MediaInfo, settings: PlanSettings) -> EncodingPlan:
             video_index=video.index,
             audio_index=media.audio[0].index if media.audio else None,
             origin=origin,
+            decoders=(video.codec, *(sound.codec for sound in media.audio[:1])),
+            most_pixels=max(LEAST_ROOM, video.width * video.height * ROOM_TO_GROW),
         ),
         frame_rate=Rational.of(rate),
         frame_count=frame_count,

@@ -16,5 +16,7 @@ class Command:
     """Folders to make in ``folder`` beforehand, one per rendition."""
     seconds: float
     """Media time that it produces."""
+    reads: tuple[Path, ...] = ()
+    """All that it may read beside its folder."""
     frames: int = 0
     """Frames that it produces; 0 where progress is told by time alone."""

@@ -64,6 +64,7 @@ def video_chunk(
         folder=folder,
         subfolders=tuple(rendition.name for rendition in plan.video),
         seconds=float(chunk.frame_count / plan.frame_rate.fraction),
+        reads=(source,),
         frames=chunk.frame_count,
     )
 
@@ -101,6 +102,7 @@ def audio(
         folder=folder,
         subfolders=(rendition.name,),
         seconds=rendition.sample_count / rendition.sample_rate,
+        reads=(source,),
     )
 
 
@@ -118,7 +120,12 @@ def poster(plan: EncodingPlan, source: Path, folder: Path, settings: TranscodeSe
         strict="unofficial",
     )
     return Command(
-        arguments=_arguments(output), folder=folder, subfolders=(), seconds=0.0, frames=1
+        arguments=_arguments(output),
+        folder=folder,
+        subfolders=(),
+        seconds=0.0,
+        reads=(source,),
+        frames=1,
     )
 
 
@@ -128,8 +135,14 @@ def _input(plan: EncodingPlan, source: Path, settings: TranscodeSettings, seek: 
         "f": plan.source.container.partition(",")[0],
         # An upload must not make the encoder read another file's protocol or the network.
         "protocol_whitelist": "file",
+        # Nor may what is embedded be opened as a playlist, or by a decoder that was not inspected.
+        "format_whitelist": plan.source.container,
         "threads": settings.threads,
     }
+    if plan.source.decoders:
+        options["codec_whitelist"] = ",".join(plan.source.decoders)
+    if plan.source.most_pixels:
+        options["max_pixels"] = plan.source.most_pixels
     if seek > 0:
         options["ss"] = _seconds(seek)
     return ffmpeg.input(f"file:{source.absolute()}", **options)

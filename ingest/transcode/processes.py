@@ -2,12 +2,16 @@
 
 import asyncio
 import contextlib
+import functools
 import os
 import signal
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
-from ingest.transcode.confinement import Confinement, confined
+from common import logs
+from ingest.transcode.confinement import ENVIRONMENT, Confinement, confined, shortcomings
+
+_log = logs.get(__name__)
 
 
 @contextlib.asynccontextmanager
@@ -16,14 +20,25 @@ async def running(
     *,
     confinement: Confinement,
     folder: Path | None = None,
-    environment: Mapping[str, str] | None = None,
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """Run a program, confined; whatever way the block ends, nothing of it is left running.
 
     Both of its outputs are pipes, which the block should read to their ends.
     """
+    async with started(
+        confined(arguments, confinement), folder=folder, environment=ENVIRONMENT
+    ) as process:
+        yield process
+
+
+@contextlib.asynccontextmanager
+async def started(
+    arguments: tuple[str, ...], *, environment: Mapping[str, str], folder: Path | None = None
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run a program that confines itself; else as ``running``."""
+    _tell_shortcomings()
     process = await asyncio.create_subprocess_exec(
-        *confined(arguments, confinement),
+        *arguments,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -46,3 +61,9 @@ async def _reap(process: asyncio.subprocess.Process) -> None:
             while await pipe.read(1 << 16):
                 pass
     await process.wait()
+
+
+@functools.cache
+def _tell_shortcomings() -> None:
+    for shortcoming in shortcomings():
+        _log.warning("programs that read uploads are confined less", because=shortcoming)

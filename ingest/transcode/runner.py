@@ -2,14 +2,16 @@
 
 import asyncio
 import re
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 import imageio_ffmpeg
+import msgspec
 
 from ingest.transcode.command import Command
-from ingest.transcode.confinement import Confinement
+from ingest.transcode.confinement import CRASHES, Confinement
 from ingest.transcode.errors import EncodeFailed, EncoderMissing, EncodeStalled
 from ingest.transcode.processes import running
 
@@ -18,6 +20,9 @@ WORDS_KEPT: Final = 8192
 
 COMPONENT: Final = re.compile(r"^(?:\[[^\]]*\] ?)+")
 """How ffmpeg begins a line: with the part of it that speaks, and an address."""
+
+NO_CAUSE: Final = "not on whitelist"
+"""What ffmpeg says of streams that nobody asked it for."""
 
 PATH: Final = re.compile(r"(?:file:)?/\S+?(?=:?(?:\s|$))")
 
@@ -51,10 +56,11 @@ async def run(
         EncoderMissing: there is no ffmpeg to start.
     """
     program = await asyncio.to_thread(_prepare, command)
+    bounds = msgspec.structs.replace(
+        confinement or Confinement(), reads=command.reads, writes=(command.folder,)
+    )
     async with running(
-        (program, *command.arguments),
-        confinement=confinement or Confinement(),
-        folder=command.folder,
+        (program, *command.arguments), confinement=bounds, folder=command.folder
     ) as process:
         assert process.stdout is not None
         assert process.stderr is not None
@@ -140,7 +146,11 @@ async def _first_words(pipe: asyncio.StreamReader) -> str:
 def _reason(said: str, code: int) -> str:
     """One sentence of ffmpeg's, without its addresses, paths and full stop."""
     for line in said.splitlines():
+        if NO_CAUSE in line:
+            continue
         words = PATH.sub("the file", COMPONENT.sub("", line)).strip().rstrip(".:")
         if words:
             return words
+    if -code in CRASHES:
+        return f"it crashed ({signal.Signals(-code).name})"
     return f"signal {-code} ended it" if code < 0 else f"it ended with status {code}"

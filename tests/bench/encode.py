@@ -17,7 +17,8 @@ from pathlib import Path
 
 from imageio_ffmpeg import get_ffmpeg_exe
 
-from ingest.inspect import InspectionLimits, inspect
+from ingest.inspect import InspectionLimits
+from ingest.inspect.probe import inspect
 from ingest.package import measure
 from ingest.plan import EncodingPlan, PlanSettings, plan
 from ingest.transcode import commands, sample

@@ -14,7 +14,8 @@ import m3u8
 import msgspec
 import pytest
 
-from ingest.inspect import InspectionLimits, inspect
+from ingest.inspect import InspectionLimits, MediaLimits
+from ingest.inspect.probe import inspect
 from ingest.package import Package, Part, measure, package, part_name
 from ingest.plan import EncodingPlan, PlanSettings, plan
 from ingest.transcode import commands
@@ -66,7 +67,8 @@ def generous(planned: EncodingPlan) -> EncodingPlan:
 
 async def make(source: Path, folder: Path, settings: PlanSettings) -> Made:
     """Do what a job does, chunk by chunk, but for the storing."""
-    planned = generous(plan(await inspect(source, InspectionLimits()), settings))
+    media = await inspect(source, InspectionLimits(), MediaLimits(min_seconds=0))
+    planned = generous(plan(media, settings))
     parts: dict[str, list[Part]] = {}
     tasks = [
         (index, commands.video_chunk(planned, chunk, source, folder / f"work{index}", SETTINGS))

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from common.messages import encode
-from ingest.inspect import inspect, validate
+from ingest.inspect.probe import inspect
 from ingest.jobs.model import Inspected, Part, TaskKind
 from ingest.jobs.queues import AUDIO, encode_queue, memory_class
 from ingest.jobs.work.tools import Tools, chunk_task_name
@@ -25,11 +25,11 @@ async def inspect_source(tools: Tools, assignment: Assignment) -> Inspected:
         UploadRefused: it is no video that is taken here; one class per reason.
     """
     job = assignment.job
+    limits = tools.limits_of(job.profile)
     async with tools.sources.local(job) as source:
         known = job.source.sha256
         sha256 = await asyncio.to_thread(_digest, source) if known is None else known
-        media = await inspect(source, tools.inspection)
-    validate(media, tools.limits)
+        media = await inspect(source, tools.inspection, limits)
     planned = plan(media, tools.plan)
     content = content_name(sha256, planned, tools)
     maker = await tools.jobs.hold_content(content, job.job_id, instead_of=None)

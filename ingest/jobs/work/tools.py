@@ -1,6 +1,6 @@
 """What work needs, and what it hands on from task to task."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -41,7 +41,8 @@ class Tools:
     webhooks: Mapping[str, WebhookSettings]
     """By name."""
     short_seconds: float
-    limits: MediaLimits
+    limits_of: Callable[[str | None], MediaLimits]
+    """The limits of a profile that an upload names."""
     inspection: InspectionLimits
     plan: PlanSettings
     encoding: TranscodeSettings

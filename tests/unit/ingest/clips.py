@@ -46,3 +46,11 @@ def rewritten(source: Path, name: str, content: bytes) -> Path:
     target = source.with_name(name)
     target.write_bytes(content)
     return target
+
+
+@functools.cache
+def jpegs() -> list[bytes]:
+    """Pictures of 64 by 48, a second of 25."""
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=64x48:r=25:d=1", "-f", "mjpeg", "frames")
+    start = b"\xff\xd8"
+    return [start + rest for rest in (FOLDER / "frames").read_bytes().split(start)[1:]]

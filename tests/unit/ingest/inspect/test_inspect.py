@@ -1,26 +1,31 @@
 """Inspecting real files: what is found in good ones, and the sentence for each bad one."""
 
+import asyncio
+import os
+import signal
 import time
 from pathlib import Path
 
 import pytest
 
-from ingest.inspect import (
+from ingest.inspect import InspectionLimits, Rational, UploadRefused
+from ingest.inspect.errors import (
+    CodecForbidden,
     ContainerForbidden,
     FileDamaged,
     FileEmpty,
     FileNotVideo,
     FileTruncated,
     FileUnreadable,
-    InspectionFailed,
-    InspectionLimits,
+    FileUnsafe,
+    InspectionInterrupted,
+    InspectionTooCostly,
     InspectionTooSlow,
-    Rational,
-    UploadRefused,
     VideoMissing,
     VideoUndecodable,
-    inspect,
 )
+from ingest.inspect.limits import MediaLimits
+from ingest.inspect.probe import inspect
 from tests.unit.ingest.clips import clip, ffmpeg, rewritten
 
 LIMITS = InspectionLimits(wall_seconds=30)
@@ -171,7 +176,9 @@ async def test_sound_that_leads_the_picture_is_timed(plain: Path) -> None:
 
 
 async def test_a_lone_frame_is_a_video() -> None:
-    media = await inspect(clip("lone.mp4", "-frames:v", "1", sound=False), LIMITS)
+    source = clip("lone.mp4", "-frames:v", "1", sound=False)
+
+    media = await inspect(source, LIMITS, MediaLimits(min_seconds=0))
 
     assert media.video.frame_count == 1
     assert media.duration == pytest.approx(1 / 30, abs=0.01)
@@ -325,5 +332,107 @@ async def test_looking_takes_no_longer_than_allowed(plain: Path) -> None:
 async def test_looking_takes_no_more_memory_than_allowed(plain: Path) -> None:
     limits = InspectionLimits(memory=type(LIMITS.memory)(100 << 20))
 
-    with pytest.raises(InspectionFailed):
+    # Python and FFmpeg say that they need more, or crash of it; either is the end.
+    with pytest.raises((InspectionTooCostly, FileUnsafe)):
         await inspect(plain, limits)
+
+
+async def ended_by(signal_number: int, folder: Path) -> UploadRefused:
+    """What an inspection says whose process gets a signal while it reads."""
+    # A pipe that nobody writes into is a file that takes for ever to read.
+    source = folder / "upload"
+    os.mkfifo(source)
+    inspection = asyncio.create_task(inspect(source, LIMITS))
+    # Nobody tells when a process has started.
+    while not (readers := [pid for pid in children() if str(source) in command_line(pid)]):  # noqa: ASYNC110 -- see above
+        await asyncio.sleep(0.01)
+    os.kill(readers[0], signal_number)
+    with pytest.raises(UploadRefused) as refused:
+        await inspection
+    return refused.value
+
+
+def children() -> list[int]:
+    paths = Path(f"/proc/{os.getpid()}/task").glob("*/children")
+    return [int(pid) for path in paths for pid in path.read_text().split()]
+
+
+def command_line(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return ""
+
+
+@pytest.mark.parametrize("crash", [signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGSYS])
+async def test_a_file_that_crashes_its_reader_is_refused(
+    crash: signal.Signals, tmp_path: Path
+) -> None:
+    refusal = await ended_by(crash, tmp_path)
+
+    assert isinstance(refusal, FileUnsafe)
+    assert refusal.status == 422
+    assert str(refusal).startswith("The file could not be read safely")
+
+
+async def test_a_file_that_takes_too_much_processor_time_is_refused(tmp_path: Path) -> None:
+    refusal = await ended_by(signal.SIGXCPU, tmp_path)
+
+    assert isinstance(refusal, InspectionTooCostly)
+    assert refusal.status == 422
+
+
+async def test_a_reader_that_is_killed_from_outside_may_be_tried_again(tmp_path: Path) -> None:
+    refusal = await ended_by(signal.SIGKILL, tmp_path)
+
+    assert isinstance(refusal, InspectionInterrupted)
+    assert refusal.status == 503
+
+
+async def test_a_file_that_is_not_there_may_come_back(tmp_path: Path) -> None:
+    with pytest.raises(FileUnreadable) as refused:
+        await inspect(tmp_path / "missing", LIMITS)
+
+    assert refused.value.status == 500
+
+
+async def test_titles_in_any_encoding_are_no_mistake(plain: Path) -> None:
+    ffmpeg("-i", plain.name, "-c", "copy", "-metadata", "title=Grusse", "titled.mp4")
+    titled = plain.with_name("titled.mp4")
+    latin = titled.read_bytes().replace(b"Grusse", "Grüße ".encode("latin-1"))
+
+    assert (await inspect(rewritten(plain, "latin.mp4", latin), LIMITS)).video.frame_count == 60
+
+
+async def test_sound_beside_one_that_is_taken_is_left_out(plain: Path) -> None:
+    again = ("-map", "0:v", "-map", "0:a", "-map", "0:a", "-c", "copy", "-c:a:1", "ac3")
+    ffmpeg("-i", plain.name, *again, "two.mp4")
+
+    media = await inspect(plain.with_name("two.mp4"), LIMITS, MediaLimits(audio_codecs=("aac",)))
+
+    assert [sound.codec for sound in media.audio] == ["aac"]
+
+
+async def test_sound_that_no_decoder_is_for_is_refused() -> None:
+    known = clip("pcm.mov", "-c:a", "pcm_s16le")
+    unknown = rewritten(known, "unknown.mov", known.read_bytes().replace(b"sowt", b"zzzz"))
+
+    with pytest.raises(CodecForbidden, match=r"^Sound in the codec unknown is not taken"):
+        await inspect(unknown, LIMITS)
+
+
+async def test_sound_in_no_codec_that_is_taken_is_refused(plain: Path) -> None:
+    with pytest.raises(CodecForbidden, match=r"^Sound in the codec aac is not taken: use .* opus"):
+        await inspect(plain, LIMITS, MediaLimits(audio_codecs=("opus", "mp3")))
+
+
+async def test_subtitles_data_and_attachments_are_passed_over(plain: Path) -> None:
+    folder = plain.parent
+    (folder / "lines.srt").write_text("1\n00:00:00,000 --> 00:00:01,000\nHello\n")
+    more = ("-i", "lines.srt", "-map", "0", "-map", "1", "-attach", "lines.srt")
+    named = ("-metadata:s:t", "mimetype=text/plain", "-c", "copy", "-c:s", "srt")
+    ffmpeg("-i", plain.name, *more, *named, "rich.mkv")
+
+    media = await inspect(folder / "rich.mkv", LIMITS)
+
+    assert (media.video.index, len(media.audio)) == (0, 1)

@@ -5,17 +5,14 @@ import pytest
 
 from common.settings import ByteSize, example
 from ingest.inspect import (
-    FrameRateTooHigh,
     InspectionLimits,
     MediaInfo,
     MediaLimits,
-    PictureTooLarge,
     Rational,
     UploadRefused,
-    UploadTooLarge,
-    VideoTooLong,
     validate,
 )
+from ingest.inspect.errors import FrameRateTooHigh, PictureTooLarge, UploadTooLarge, VideoTooLong
 from tests.unit.ingest.media import media_info
 
 LIMITS = MediaLimits(max_bytes=ByteSize(1000), max_seconds=60, max_side=1920, max_frame_rate=120)

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ingest.inspect import FileTruncated
+from ingest.inspect import wholeness
+from ingest.inspect.errors import FileDamaged, FileTruncated
 from ingest.inspect.wholeness import looks_like_iso_media, require_whole
 
 
@@ -53,6 +54,21 @@ def test_whole_files_pass(tmp_path: Path, content: bytes) -> None:
 def test_cut_files_are_refused(tmp_path: Path, content: bytes, reason: str) -> None:
     with pytest.raises(FileTruncated, match=reason):
         require_whole(written(tmp_path, content))
+
+
+def test_what_is_no_box_is_told_from_one_that_is_cut(tmp_path: Path) -> None:
+    with pytest.raises(FileDamaged, match="at its byte 36 there should be a box"):
+        require_whole(written(tmp_path, FILE_TYPE + INDEX + b"\1\2\3\4\5\6\7\x08" + bytes(50)))
+
+
+def test_a_file_of_boxes_without_end_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wholeness, "MOST_BOXES", 100)
+
+    require_whole(written(tmp_path, INDEX + box("free") * 98))
+    with pytest.raises(FileDamaged, match="more than 100 pieces"):
+        require_whole(written(tmp_path, INDEX + box("free") * 100))
 
 
 def test_a_box_of_impossible_size_ends_the_search(tmp_path: Path) -> None:

@@ -37,6 +37,9 @@ def inputs(command: Command) -> tuple[str, ...]:
 def test_the_source_is_opened_as_what_it_was_inspected_as_and_from_files_only() -> None:
     assert inputs(video_chunk(PLAN, PLAN.chunks[0], SOURCE, FOLDER, SETTINGS)) == (
         *("-f", "mov"),
+        *("-codec_whitelist", "h264,aac"),
+        *("-format_whitelist", "mov,mp4,m4a,3gp,3g2,mj2"),
+        *("-max_pixels", str(1920 * 1088)),
         *("-protocol_whitelist", "file"),
         *("-threads", "2"),
         *("-i", "file:/videos/a film: the 100% [cut].mp4"),

@@ -210,6 +210,8 @@ def test_reports_are_read(report: dict[str, str], frames: int, progress: Progres
         ("\n[in#0 @ 0x1] \nfile:/a/b: Invalid data.\n", 1, "the file: Invalid data"),
         ("", 1, "it ended with status 1"),
         ("", -9, "signal 9 ended it"),
+        ("", -11, "it crashed (SIGSEGV)"),
+        ("[mp3] Codec (mp3float) not on whitelist 'h264'\n[h264] Bad.\n", 1, "Bad"),
     ],
 )
 def test_one_sentence_is_kept(said: str, code: int, reason: str) -> None:

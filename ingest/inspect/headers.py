@@ -1,0 +1,121 @@
+"""What a file's headers claim, judged before any of it is decoded, and its first frame."""
+
+import re
+from typing import Final
+
+import av
+import av.error
+import av.logging
+from av.container import InputContainer
+from av.stream import Disposition, Stream
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from ingest.inspect import rules
+from ingest.inspect.containers import ISO_MEDIA
+from ingest.inspect.errors import (
+    InspectionTooCostly,
+    PictureTooLarge,
+    VideoMissing,
+    VideoUndecodable,
+)
+from ingest.inspect.limits import MediaLimits
+
+TIMED: Final = frozenset({ISO_MEDIA, "matroska,webm", "avi", "flv", "asf", "mxf"})
+"""Demuxers of files that say how long they last; of others FFmpeg guesses it from the bit rate."""
+
+WORDS_READ: Final = 1000
+"""Complaints of a decoder that are looked at for its reason."""
+
+UNNAMED: Final = "unknown"
+
+TOO_MANY_PIXELS: Final = re.compile(r"size (\d+)x(\d+) exceeds specified max pixel count")
+
+
+def judge(container: InputContainer, limits: MediaLimits) -> None:
+    """Refuse a file whose headers claim more than ``limits``. What they do not say passes.
+
+    Raises:
+        UploadRefused: as ``ingest.inspect.rules`` has it; VideoMissing.
+    """
+    rules.require_streams(len(container.streams), limits)
+    seen = seen_stream(container)
+    rules.require_codec("Video", [codec_name(seen)], limits.video_codecs)
+    for video in container.streams.video:
+        context = video.codec_context
+        if context is not None and context.width and context.height:
+            rules.require_picture(context.width, context.height, limits)
+    sound = list(container.streams.audio)
+    rules.require_codec("Sound", map(codec_name, sound), limits.audio_codecs)
+    for stream in sound:
+        if codec_name(stream) in limits.audio_codecs and stream.sample_rate and stream.channels:
+            rules.require_sound(stream.channels, stream.sample_rate, limits)
+    if container.duration is not None and container.format.name in TIMED:
+        rules.require_length(container.duration / av.time_base, limits)
+    if container.format.name == ISO_MEDIA and seen.frames and seen.duration and seen.time_base:
+        # Other containers round times too much, or guess.
+        rules.require_rate(float(seen.frames / (seen.duration * seen.time_base)), limits)
+
+
+def seen_stream(container: InputContainer) -> VideoStream:
+    """The first video stream that is no cover picture."""
+    for stream in container.streams.video:
+        if not stream.disposition & Disposition.attached_pic:
+            return stream
+    raise VideoMissing
+
+
+def codec_name(stream: Stream) -> str:
+    """FFmpeg's name for the codec of ``stream``, whichever decoder it has."""
+    context = stream.codec_context
+    return context.codec.canonical_name if context is not None else UNNAMED
+
+
+def first_frame(container: InputContainer, limits: MediaLimits) -> VideoFrame:
+    """The first frame of the video that can be decoded.
+
+    Raises:
+        PictureTooLarge, PictureTooSmall: the frame is not what the headers claim.
+        VideoUndecodable: there is none.
+    """
+    video = seen_stream(container)
+    context = video.codec_context
+    # Of use before there is a picture: the decoder asks for no memory that this forbids.
+    context.options = {"max_pixels": str(limits.max_side**2)}
+    context.thread_count = 1
+    av.logging.set_level(av.logging.ERROR)
+    with av.logging.Capture(local=False) as complaints:
+        try:
+            frame = _decoded(container, video)
+        except VideoUndecodable:
+            _require_pixels(complaints[:WORDS_READ], limits)
+            raise
+        finally:
+            av.logging.set_level(None)
+    rules.require_picture(frame.width, frame.height, limits)
+    return frame
+
+
+def _decoded(container: InputContainer, video: VideoStream) -> VideoFrame:
+    try:
+        for frame in container.decode(video):
+            return frame
+    except (av.error.MemoryError, MemoryError) as error:
+        raise InspectionTooCostly(what="memory") from error
+    except (av.error.FFmpegError, RuntimeError) as error:
+        raise VideoUndecodable(reason=_reason(error)) from error
+    raise VideoUndecodable(reason="it has no frames")
+
+
+def _reason(error: Exception) -> str:
+    # Some decoders answer -1, which happens to be the number of a mistake that it is not.
+    if isinstance(error, av.error.PermissionError):
+        return "its data are not what its codec has"
+    return getattr(error, "strerror", None) or str(error)
+
+
+def _require_pixels(complaints: list[tuple[int, str, str]], limits: MediaLimits) -> None:
+    for _, _, words in complaints:
+        if found := TOO_MANY_PIXELS.search(words):
+            width, height = (int(side) for side in found.groups())
+            raise PictureTooLarge(width=width, height=height, limit=limits.max_side)
