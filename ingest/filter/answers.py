@@ -112,4 +112,6 @@ def _number(value: Any) -> float | None:
 
 
 def _lowered(text: str) -> str:
-    return short(text[:1].lower() + text[1:]).rstrip(".")
+    # "JSON is malformed" begins with no word that has a small letter.
+    begun = text if text[1:2].isupper() else text[:1].lower() + text[1:]
+    return short(begun).rstrip(".")

@@ -19,8 +19,8 @@ SIZE: Final = "320:180"
 """Pixels that the detectors see; they then cost little beside decoding. What is black or still is
 so in any shape."""
 
-GAP: Final = 0.25
-"""Seconds between passages that are told as one."""
+GRAIN: Final = 0.25
+"""Seconds: passages this near to each other are one, and shorter ones not marked at all."""
 
 MARKS: Final = {
     "lavfi.black_start": ("black", True),
@@ -141,8 +141,8 @@ class Passages:
         return (
             f"{even(subject, RATE)},"
             f"scale={SIZE}:flags=fast_bilinear:out_range=tv,format=yuv420p,"
-            f"blackdetect=d={black.seconds:f}:pix_th={black.pixel:f}:pic_th={black.picture:f},"
-            f"freezedetect=d={frozen.seconds:f}:n={frozen.noise:f},"
+            f"blackdetect=d={GRAIN}:pix_th={black.pixel:f}:pic_th={black.picture:f},"
+            f"freezedetect=d={GRAIN}:n={frozen.noise:f},"
             f"metadata=mode=print:file={PICTURE_MARKS}[picture]"
         )
 
@@ -151,7 +151,7 @@ class Passages:
         return (
             f"[0:{subject.media.audio[0].index}]ametadata=mode=delete,"
             f"asetpts=PTS-{subject.media.video.first_timestamp:.6f}/TB,"
-            f"silencedetect=d={silent.seconds:f}:n={silent.level:f}dB,"
+            f"silencedetect=d={GRAIN}:n={silent.level:f}dB,"
             f"ametadata=mode=print:file={SOUND_MARKS}[sound]"
         )
 
@@ -169,9 +169,9 @@ class Passages:
             passages = between_marks(series, end=ends[kind], least=0.0)
             if kind == "silent":
                 passages += _without_sound(subject)
-            whole = merged(within(passages, subject.seconds), gap=GAP)
+            whole = merged(within(passages, subject.seconds), gap=GRAIN)
             # A video shorter than that can be black as a whole all the same.
-            least = min(least, subject.seconds * getattr(self._options, kind).share)
+            least = min(least, subject.seconds - GRAIN)
             found[kind] = tuple(one for one in whole if one.seconds >= least)
         return found
 
