@@ -288,6 +288,8 @@ def _toml(value: Any) -> str:
             return str(value)
         case tuple() | list():
             return "[" + ", ".join(_toml(item) for item in value) + "]"
+        case dict():
+            return "{" + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + "}"
         case _:
             text = str(value).replace("\\", "\\\\").replace('"', '\\"')
             return f'"{text}"'

@@ -189,5 +189,32 @@ def upload(
     )
 
 
+@main.group("filter")
+def filters() -> None:
+    """Helps with content filters."""
+
+
+@filters.command("config")
+@click.argument("kind")
+def show_options(kind: str) -> None:
+    """Prints a commented example of the options of filters of KIND."""
+    from ingest.filter.plugins import example_of  # noqa: PLC0415 - roles start faster without it
+
+    click.echo(example_of(kind), nl=False)
+
+
+@filters.command("hash")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+def hash_file(file: Path) -> None:
+    """Prints what block lists would hold of FILE: a PDQ hash a second, and its SHA-256.
+
+    The output is a block list for the filter `perceptual-hash`.
+    """
+    from deploy.filter_hash import lines_of  # noqa: PLC0415 - roles start faster without it
+
+    for line in asyncio.run(lines_of(file)):
+        click.echo(line)
+
+
 if __name__ == "__main__":
     main()

@@ -32,6 +32,7 @@ from ingest.api.cors import CrossOrigin
 from ingest.api.jobs import JobsApi
 from ingest.api.uploads import UploadsApi
 from ingest.api.videos import VideosApi
+from ingest.filter import check_chain
 from ingest.jobs.conductor import Conductor
 from ingest.jobs.dispatch import TaskDispatch, embedded_broker, redis_broker
 from ingest.jobs.events import Events, MemoryEvents, RedisEvents
@@ -138,6 +139,8 @@ async def _look_into(objects: ObjectStore) -> None:
 
 @asynccontextmanager
 async def _engine(settings: WorkSettings, broker: BrokerSettings | None) -> AsyncIterator[_Engine]:
+    # Plug-ins are imported for that, which reads files.
+    await asyncio.to_thread(check_chain, settings.filters)
     async with AsyncExitStack() as stack:
         clock = SystemClock()
         registry = new_registry()
@@ -212,6 +215,7 @@ async def _working(settings: WorkSettings, engine: _Engine) -> AsyncIterator[Non
             short_seconds=settings.short_seconds,
             limits_of=settings.limits_of,
             inspection=settings.inspection,
+            filters=settings.filters,
             plan=settings.plan,
             encoding=settings.encoding,
             keep_sources=settings.keep_sources,

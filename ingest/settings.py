@@ -13,6 +13,7 @@ from common.service import (
     LogLevel,
     PeerSettings,
 )
+from ingest.filter import FilterSettings
 from ingest.inspect import InspectionLimits, MediaLimits, MediaProfile, limits_of
 from ingest.jobs.settings import TakesSettings, WebhookSettings
 from ingest.plan import PlanSettings
@@ -128,6 +129,10 @@ class WorkSettings(msgspec.Struct, frozen=True, kw_only=True):
     inspection: Annotated[
         InspectionLimits, msgspec.Meta(description="What looking into a file may cost.")
     ] = InspectionLimits()
+    filters: Annotated[
+        tuple[FilterSettings, ...],
+        msgspec.Meta(description="Content filters, asked in this order."),
+    ] = ()
     plan: Annotated[
         PlanSettings, msgspec.Meta(description="How videos are cut into segments and chunks.")
     ] = PlanSettings()

@@ -9,7 +9,7 @@ import msgspec
 from common.messages import encode
 from ingest.inspect.probe import inspect
 from ingest.jobs.model import Inspected, Part, TaskKind
-from ingest.jobs.queues import AUDIO, encode_queue, memory_class
+from ingest.jobs.queues import AUDIO, FILTER, encode_queue, memory_class
 from ingest.jobs.work.tools import Tools, chunk_task_name
 from ingest.jobs.worker import Assignment
 from ingest.plan import EncodingPlan, plan
@@ -33,9 +33,11 @@ async def inspect_source(tools: Tools, assignment: Assignment) -> Inspected:
     planned = plan(media, tools.plan)
     content = content_name(sha256, planned, tools)
     maker = await tools.jobs.hold_content(content, job.job_id, instead_of=None)
+    checks = (Part(TaskKind.FILTER, "filter", planned.duration, FILTER),) if tools.filters else ()
     return Inspected(
         parts_of(planned, memory_class(encode_memory(media.video, planned))),
         msgspec.Raw(encode(planned)),
+        checks=checks,
         media=msgspec.Raw(encode(media)),
         sha256=sha256,
         content=content,

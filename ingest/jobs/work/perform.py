@@ -8,6 +8,7 @@ from ingest.jobs.model import TaskKind
 from ingest.jobs.work.cleaning import clean
 from ingest.jobs.work.copying import copy_package
 from ingest.jobs.work.encoding import encode_audio, encode_chunk, take_poster
+from ingest.jobs.work.filtering import filter_source
 from ingest.jobs.work.inspecting import inspect_source
 from ingest.jobs.work.notifying import notify
 from ingest.jobs.work.packaging import write_package
@@ -17,6 +18,7 @@ from ingest.jobs.worker import Assignment
 
 _WORK: Final[Mapping[TaskKind, Callable[[Tools, Assignment], Awaitable[Any]]]] = {
     TaskKind.INSPECT: inspect_source,
+    TaskKind.FILTER: filter_source,
     TaskKind.COPY: copy_package,
     TaskKind.ENCODE: encode_chunk,
     TaskKind.AUDIO: encode_audio,

@@ -9,6 +9,7 @@ import msgspec
 
 from common.clock import Clock
 from common.messages import ManifestObject, PackageAnnouncement
+from ingest.filter import FilterSettings
 from ingest.inspect import InspectionLimits, MediaLimits
 from ingest.jobs.model import Inspected, Job, Task, TaskKind
 from ingest.jobs.scratch import Scratch
@@ -44,6 +45,7 @@ class Tools:
     limits_of: Callable[[str | None], MediaLimits]
     """The limits of a profile that an upload names."""
     inspection: InspectionLimits
+    filters: tuple[FilterSettings, ...]
     plan: PlanSettings
     encoding: TranscodeSettings
     keep_sources: bool

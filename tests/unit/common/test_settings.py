@@ -1,7 +1,7 @@
 """Settings: read, refused in one sentence, and shown as an example that explains itself."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import pytest
@@ -166,6 +166,19 @@ def test_the_example_tells_unit_default_and_bounds() -> None:
     assert "\n[listen]\n" in text
     assert "\nport = 8443\n" in text
     assert "# [[credentials]]" in text
+
+
+def test_the_example_shows_a_table_of_anything_on_one_line() -> None:
+    class Free(msgspec.Struct, frozen=True):
+        options: Annotated[dict[str, Any], msgspec.Meta(description="Anything.")] = {}
+        more: Annotated[dict[str, Any], msgspec.Meta(description="Things.")] = msgspec.field(
+            default_factory=lambda: {"share": 0.5, "name": "x"}
+        )
+
+    text = example(Free, heading="x")
+
+    assert "# Anything. Default: {}.\n# options = {}" in text
+    assert '# more = {share = 0.5, name = "x"}' in text
 
 
 def test_the_example_loads_as_it_is(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""The filters that come with Nearcast; each module is one plug-in."""
