@@ -6,12 +6,14 @@ import hashlib
 import hmac
 import json
 import sqlite3
+import subprocess
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import imageio_ffmpeg
 import pytest
 
 from tests.integration.ingest_service import (
@@ -225,6 +227,94 @@ def test_only_an_operator_decides_and_only_where_there_is_doubt(
         assert service.ask("POST", path, b"[" * 100_000, OPERATOR).status == 400
         assert service.ask("POST", path, b'{"approve": true}', OPERATOR).status == 409
         service.finished(job_id)
+
+
+def blacked(path: Path) -> bytes:
+    """A clip that is black and silent."""
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error"]
+    command += ["-f", "lavfi", "-i", "color=black:s=160x90:r=25:d=4"]
+    command += ["-f", "lavfi", "-i", "anullsrc=r=44100:cl=mono", "-t", "4", "-shortest", str(path)]
+    subprocess.run(command, check=True)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("approve", "state", "error"),
+    [
+        (True, "done", None),
+        (False, "failed", "An operator refused to publish the video: Nothing to see."),
+    ],
+)
+def test_a_doubtful_video_is_encoded_and_held_until_an_operator_decides(
+    tmp_path: Path, ear: ControlEar, *, approve: bool, state: str, error: str | None
+) -> None:
+    content = blacked(tmp_path / "black.mp4")
+    with hook() as heard:
+        service = Service(
+            tmp_path / "ingest",
+            ear,
+            credentials=CREDENTIALS,
+            filters=[{"name": "passages", "kind": "passages"}],
+            webhooks=[{"name": "studio", "url": heard.url, "secret": SECRET}],
+        )
+        with running(service):
+            job_id = service.upload(content).json["job_id"]
+            service.until(lambda: service.job(job_id)["state"] == "review", "it is held")
+            service.until(lambda: len(heard.taken) == 1, "the webhook is told of it")
+            held = service.job(job_id)
+            assert ear.heard == []
+            assert {one["name"]: one["percent"] for one in held["stages"]} == {
+                "inspect": 100.0,
+                "filter": 100.0,
+                "encode": 100.0,
+                "package": 100.0,
+                "publish": 0.0,
+            }
+            (verdict,) = held["verdicts"]
+            assert (verdict["filter"], verdict["decision"]) == ("passages", "review")
+            assert verdict["evidence"]
+            body = json.dumps({"approve": approve, "note": "Nothing to see."}).encode()
+            answer = service.ask("POST", f"/v1/jobs/{job_id}/review", body, OPERATOR)
+            assert answer.status == 200
+            job = service.finished(job_id)
+            assert (job["state"], job["error"]) == (state, error)
+            assert job["review"]["by"] == "operator"
+            assert len(ear.heard) == approve
+            service.until(lambda: len(heard.taken) == 2, "the webhook is told of the end")
+            assert [one["event"] for one in heard.taken] == ["job.review", f"job.{state}"]
+            if not approve:
+                service.until(lambda: service.leftovers() == [], "nothing is left", within=10)
+
+
+def test_a_blocked_file_fails_with_the_filters_words_and_leaves_nothing(
+    tmp_path: Path, ear: ControlEar, clip: bytes
+) -> None:
+    listed = tmp_path / "blocked.txt"
+    listed.write_text(f"{hashlib.sha256(clip).hexdigest()} case 7\n")
+    service = Service(
+        tmp_path / "ingest",
+        ear,
+        filters=[{"name": "known", "kind": "exact-hash", "options": {"list": str(listed)}}],
+    )
+    with running(service):
+        job = service.finished(service.upload(clip).json["job_id"])
+        assert job["state"] == "failed"
+        assert job["error"].startswith("The content filter known blocks the video: ")
+        assert "case 7" in job["error"]
+        service.until(lambda: service.leftovers() == [], "nothing is left", within=10)
+        assert ear.heard == []
+
+
+def test_a_filter_that_is_not_known_is_refused_at_the_start(
+    tmp_path: Path, ear: ControlEar
+) -> None:
+    service = Service(tmp_path, ear, filters=[{"name": "x", "kind": "crystal-ball"}])
+    ended = subprocess.run(
+        service.arguments, check=False, capture_output=True, text=True, timeout=30
+    )
+    assert ended.returncode == 1
+    assert "no filter is called 'crystal-ball'; known are exact-hash" in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 def test_a_webhook_is_told_signed_and_again_until_it_takes_it(
