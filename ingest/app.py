@@ -51,7 +51,7 @@ from origin.store import ObjectStore, open_store
 DRAIN = 1.5
 """Seconds that answers in flight get when the process is told to stop."""
 
-COUNT_JOBS_EVERY = 5.0
+COUNT_JOBS_EVERY = 15.0
 """Seconds."""
 
 _log = logs.get(__name__)
@@ -234,7 +234,7 @@ async def _working(settings: WorkSettings, engine: _Engine) -> AsyncIterator[Non
             work=JobWork(tools),
             clock=engine.clock,
             capacity=capacity,
-            observe=engine.metrics.task,
+            observe=engine.metrics.attempt,
         )
         await engine.dispatch.start(worker.look, capacity.queues, concurrency=settings.concurrency)
         stack.push_async_callback(engine.dispatch.stop)

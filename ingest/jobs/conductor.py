@@ -1,5 +1,6 @@
 """Carries out what the graph decides: new tasks, stops, the job's state, and word of all that."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import msgspec
@@ -66,8 +67,8 @@ class Conductor:
                 return False
             if decision.job.state is not job.state:
                 _log.info("job moved", job_id=job.job_id, state=decision.job.state.value)
-        for task in created:
-            await self._dispatch.send(task.queue)
+        for queue, count in Counter(task.queue for task in created).items():
+            await self._dispatch.send(queue, count)
         # Cleaning and publishing begin only once the job's record says that they will.
         ends = decision.job.error != job.error
         publishes = decision.job.state is JobState.PUBLISHING is not job.state

@@ -133,8 +133,6 @@ class Task(msgspec.Struct, frozen=True):
     """Rises with each claim. Whatever an attempt writes carries it in its name."""
     failures: int = 0
     """Attempts that ended in a passing error or whose worker was not heard of again."""
-    dispatches: int = 0
-    """Times that workers were told of it since it became ready."""
     not_before: float | None = None
     """When a ready task that waits for another try may be claimed; None is now."""
     lease_until: float = 0.0
@@ -250,7 +248,7 @@ def new_task(
         seconds=seconds,
         state=TaskState.READY,
         created_at=now,
-        due_at=now + 2.0,
+        due_at=None,
         queue=queue,
         memory=memory,
         priority=priority,

@@ -45,7 +45,7 @@ def placed(tasks: Sequence[Task], start: float) -> tuple[Task, ...]:
     """``tasks`` of one credential and priority, in a row that begins at ``start``."""
     made = []
     for task in tasks:
-        made.append(msgspec.structs.replace(task, share=start))
+        made.append(msgspec.structs.replace(task, share=start, due_at=overdue_at(task)))
         start += max(cost(task), LEAST)
     return tuple(made)
 
@@ -55,6 +55,12 @@ def length(tasks: Sequence[Task]) -> float:
     return sum(max(cost(task), LEAST) for task in tasks)
 
 
+def overdue_at(task: Task) -> float | None:
+    """When ``task``, if it waits in line then, has waited long enough to go before shorts."""
+    return task.created_at + FILMS_WAIT_AT_MOST if task.priority == FILMS else None
+
+
 def overdue(task: Task, now: float) -> bool:
-    """Whether a film's task that waits has waited long enough to go before shorts."""
-    return task.priority == FILMS and now - task.created_at >= FILMS_WAIT_AT_MOST
+    """Whether that time has come."""
+    at = overdue_at(task)
+    return at is not None and at <= now

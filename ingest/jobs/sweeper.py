@@ -5,6 +5,7 @@ Whatever a crash, a lost message or an absent database interrupts stands in the 
 """
 
 import asyncio
+import math
 
 from common import logs
 from common.clock import Clock
@@ -13,6 +14,7 @@ from ingest.jobs import transitions
 from ingest.jobs.conductor import Conductor
 from ingest.jobs.dispatch import TaskDispatch
 from ingest.jobs.model import TaskState
+from ingest.jobs.queues import CODECS, KINDS, queues_of, shelves_of
 from ingest.jobs.store import JobStore
 
 SWEEP_EVERY = 1.0
@@ -57,12 +59,21 @@ class Sweeper:
         now = self._clock.now()
         jobs = {job.job_id for job in await self._store.due_jobs(now, AT_ONCE)}
         for task in await self._store.due_tasks(now, AT_ONCE):
-            freed = transitions.expired(task, now) if task.state is TaskState.RUNNING else task
-            if freed.state is not TaskState.READY:
-                if freed is not task:
-                    await self._store.swap_task(task, freed)
-                jobs.add(task.job_id)
-            elif await self._store.swap_task(task, transitions.dispatched(freed, now)):
-                await self._dispatch.send(task.queue)
+            match task.state:
+                case TaskState.READY:
+                    await self._store.swap_task(task, transitions.readied(task, now))
+                case TaskState.RUNNING:
+                    lapsed = transitions.expired(task, now)
+                    if await self._store.swap_task(task, lapsed) and lapsed.state.final:
+                        jobs.add(task.job_id)
+                case _:
+                    jobs.add(task.job_id)
         for job_id in sorted(jobs):
             await self._conductor.advance(job_id)
+        await self._remind()
+
+    async def _remind(self) -> None:
+        """Wakes a worker for each kind of task that waits: the word of it may have got lost."""
+        for queue in queues_of(KINDS, CODECS):
+            if await self._store.claimable_tasks(shelves_of([queue], math.inf), 1):
+                await self._dispatch.send(queue)

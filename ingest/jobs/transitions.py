@@ -34,8 +34,6 @@ NOTICES = 22
 """Attempts at telling a webhook: some nine hours of them."""
 LONGEST_NOTICE_BACKOFF = 3600.0
 
-FIRST_DISPATCH_AGAIN = 5.0
-LONGEST_DISPATCH_AGAIN = 600.0
 SETTLE_WITHIN = 3.0
 """Seconds after which a finished task that nobody drew conclusions from is looked at again."""
 
@@ -60,7 +58,6 @@ def claimed(task: Task, worker: str, now: float) -> Task:
         task,
         state=TaskState.RUNNING,
         attempt=task.attempt + 1,
-        dispatches=0,
         worker=worker,
         lease_until=now + LEASE,
         due_at=now + LEASE,
@@ -106,15 +103,15 @@ def postponed(task: Task, now: float) -> Task:
     return _waiting(task, now + backoff(task.attempt), error=None)
 
 
-def released(task: Task, now: float) -> Task:
+def released(task: Task, _now: float) -> Task:
     """``task`` given back by a worker that shuts down: ready at once, and no failure of its own."""
-    return _ready(task, now)
+    return _ready(task, shares.overdue_at(task))
 
 
 def expired(task: Task, now: float) -> Task:
     """``task`` taken from a worker whose lease is over; failed for good when that was too often."""
     # Its worker died, perhaps of this very task.
-    again = _ready(task, now, failures=task.failures + 1)
+    again = _ready(task, shares.overdue_at(task), failures=task.failures + 1)
     if not exhausted(again):
         return again
     reason = task.error or "its workers died."
@@ -136,13 +133,11 @@ def dropped(task: Task, now: float) -> Task:
     return _finished(task, TaskState.CANCELLED, now)
 
 
-def dispatched(task: Task, now: float) -> Task:
-    """A ready ``task`` of which workers are told at ``now``; told again later, ever less often."""
-    again = min(LONGEST_DISPATCH_AGAIN, FIRST_DISPATCH_AGAIN * 2.0 ** min(task.dispatches, 10))
-    first = {"priority": shares.SHORTS, "share": 0.0} if shares.overdue(task, now) else {}
-    return _changed(
-        task, not_before=None, dispatches=task.dispatches + 1, due_at=now + again, **first
-    )
+def readied(task: Task, now: float) -> Task:
+    """A ready ``task`` that has waited: for its next try, or as a film's for too long."""
+    if shares.overdue(task, now):
+        return _changed(task, not_before=None, priority=shares.SHORTS, share=0.0, due_at=None)
+    return _changed(task, not_before=None, due_at=shares.overdue_at(task))
 
 
 def settled(task: Task) -> Task:
@@ -155,7 +150,7 @@ def _waiting(task: Task, until: float, **changes: Any) -> Task:
     return _ready(task, until, not_before=until, **changes)
 
 
-def _ready(task: Task, due_at: float, **changes: Any) -> Task:
+def _ready(task: Task, due_at: float | None, **changes: Any) -> Task:
     return _changed(
         task,
         state=TaskState.READY,

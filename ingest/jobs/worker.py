@@ -65,6 +65,8 @@ class Assignment:
     """0 to 1; the work sets it as it goes."""
     speed: float | None = None
     """Seconds of media per second; the work sets it."""
+    encoder_started_at: float | None = None
+    """When the work started an encoder; the work sets it."""
     written: list[str] = field(default_factory=list)
     """Keys of objects that belong to this attempt alone."""
 
@@ -104,9 +106,9 @@ class Worker:
         work: Work,
         clock: Clock,
         capacity: Capacity,
-        observe: Callable[[Task, float], None],
+        observe: Callable[[Assignment, float], None],
     ) -> None:
-        """``observe`` is told each task that ended here, and the seconds it took."""
+        """``observe`` is told each attempt that ended here, and the seconds it took."""
         self._name = name
         self._store = store
         self._dispatch = dispatch
@@ -200,7 +202,7 @@ class Worker:
             await self._end(assignment, lambda held, now: transitions.retried(held, sentence, now))
         else:
             await self._end(assignment, lambda held, now: transitions.committed(held, result, now))
-        self._observe(assignment.task, self._clock.monotonic() - began)
+        self._observe(assignment, self._clock.monotonic() - began)
 
     async def _leased(self, assignment: Assignment) -> bytes:
         """Works, and says every second that it does.

@@ -42,6 +42,7 @@ class Progress:
 async def run(
     command: Command,
     *,
+    on_start: Callable[[], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     stall_timeout: float,
     confinement: Confinement | None = None,
@@ -64,6 +65,8 @@ async def run(
     ) as process:
         assert process.stdout is not None
         assert process.stderr is not None
+        if on_start is not None:
+            on_start()
         words = asyncio.create_task(_first_words(process.stderr))
         try:
             await _follow(process.stdout, command, on_progress, stall_timeout)

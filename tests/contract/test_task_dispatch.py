@@ -8,7 +8,7 @@ import dramatiq
 import pytest
 import redis
 
-from ingest.jobs.dispatch import TaskDispatch, embedded_broker, redis_broker
+from ingest.jobs.dispatch import WORDS_AT_MOST, TaskDispatch, embedded_broker, redis_broker
 
 SOON = 10.0
 
@@ -114,6 +114,35 @@ async def test_stopping_cancels_looks_and_waits_until_they_have_let_go(
     await dispatch.stop()
     assert looks.cancelled == 2
     assert time.monotonic() - began < 2.0
+
+
+async def test_word_of_several_tasks_reaches_every_worker_that_has_time(
+    request: pytest.FixtureRequest,
+) -> None:
+    url = request.getfixturevalue("redis_server").url
+    with redis.Redis.from_url(url) as client:
+        client.flushdb()
+    fleet = [(TaskDispatch(redis_broker(url)), Looks(held=True)) for _ in range(3)]
+    for dispatch, looks in fleet:
+        await dispatch.start(looks.look, ["a", "b", "c"], concurrency=1)
+    # One queue each, at the same moment: no worker may keep a second one to itself.
+    await asyncio.gather(*(fleet[0][0].send(queue) for queue in ("a", "b", "c")))
+    for _, looks in fleet:
+        await looks.until(1)
+    assert [looks.most for _, looks in fleet] == [1, 1, 1]
+    await asyncio.gather(*(dispatch.stop() for dispatch, _ in fleet))
+
+
+async def test_a_broker_does_not_fill_up_with_word_that_nobody_takes(
+    dispatch: TaskDispatch,
+) -> None:
+    for _ in range(3):
+        await dispatch.send("a", 2 * WORDS_AT_MOST)
+    looks = Looks()
+    await dispatch.start(looks.look, ["a"], concurrency=8)
+    await looks.until(WORDS_AT_MOST)
+    await asyncio.sleep(0.3)
+    assert looks.seen == WORDS_AT_MOST
 
 
 async def test_word_goes_to_workers_that_take_tasks_of_its_queue(

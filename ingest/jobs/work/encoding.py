@@ -91,9 +91,13 @@ async def _run(tools: Tools, assignment: Assignment, command: Command) -> None:
         assignment.progress = progress.fraction * ENCODED
         assignment.speed = progress.speed
 
+    def note_start() -> None:
+        assignment.encoder_started_at = tools.clock.now()
+
     try:
         await run(
             command,
+            on_start=note_start,
             on_progress=report,
             stall_timeout=tools.encoding.stall_seconds,
             confinement=tools.encoding.confinement,

@@ -5,7 +5,7 @@ import pytest
 
 from ingest.jobs import transitions as t
 from ingest.jobs.model import TaskKind, TaskState
-from ingest.jobs.shares import FILMS, FILMS_WAIT_AT_MOST, SHORTS
+from ingest.jobs.shares import FILMS, FILMS_WAIT_AT_MOST, SHORTS, placed
 from tests.unit.ingest.jobs.records import NOW, a_task
 
 
@@ -25,7 +25,7 @@ def test_every_change_raises_the_revision_so_that_a_swap_can_tell() -> None:
         t.retried(running, "no", NOW),
         t.released(running, NOW),
         t.stopped(running, NOW),
-        t.dispatched(task, NOW),
+        t.readied(task, NOW),
     ]
     assert running.revision == task.revision + 1
     assert [c.revision for c in changes[:-1]] == [running.revision + 1] * 6
@@ -68,18 +68,24 @@ def test_waiting_for_something_is_no_failure() -> None:
     assert (task.failures, task.claimable) == (0, False)
 
 
-def test_word_of_a_task_that_waited_makes_it_claimable() -> None:
+def test_a_task_that_waited_for_its_next_try_may_be_claimed() -> None:
     waiting = t.retried(t.claimed(a_task(), "w", NOW), "busy", NOW)
     assert not waiting.claimable
-    assert t.dispatched(waiting, NOW + 1).claimable
+    assert t.readied(waiting, NOW + 1).claimable
+
+
+def test_a_short_in_line_is_nobodys_business_and_a_film_is_looked_at_after_a_while() -> None:
+    (short,) = placed([a_task()], 0.0)
+    (film,) = placed([msgspec.structs.replace(a_task(), priority=FILMS)], 0.0)
+    assert (short.due_at, film.due_at) == (None, NOW + FILMS_WAIT_AT_MOST)
 
 
 def test_a_task_of_a_film_goes_first_once_it_has_waited_long_enough() -> None:
     film = msgspec.structs.replace(a_task(), priority=FILMS, share=7.0)
-    soon = t.dispatched(film, NOW + FILMS_WAIT_AT_MOST - 1)
+    soon = t.readied(film, NOW + FILMS_WAIT_AT_MOST - 1)
     assert (soon.priority, soon.share) == (FILMS, 7.0)
-    late = t.dispatched(film, NOW + FILMS_WAIT_AT_MOST)
-    assert (late.priority, late.share) == (SHORTS, 0.0)
+    late = t.readied(film, NOW + FILMS_WAIT_AT_MOST)
+    assert (late.priority, late.share, late.due_at) == (SHORTS, 0.0, None)
 
 
 def test_a_webhook_is_told_for_hours_and_then_given_up() -> None:
@@ -146,16 +152,6 @@ def test_a_finished_task_is_never_claimed_again(state: TaskState) -> None:
     }[state]
     assert finished.state is state
     assert not finished.claimable
-
-
-def test_workers_are_told_of_a_waiting_task_ever_less_often() -> None:
-    task, waits = a_task(), []
-    for _ in range(10):
-        task = t.dispatched(task, NOW)
-        assert task.due_at is not None
-        waits.append(task.due_at - NOW)
-    assert waits[:3] == [5.0, 10.0, 20.0]
-    assert waits[-1] == t.LONGEST_DISPATCH_AGAIN
 
 
 def test_progress_stays_between_none_and_all() -> None:
