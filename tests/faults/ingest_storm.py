@@ -1,23 +1,26 @@
 """Ingest in a storm: workers killed every few seconds, Redis restarted, and every job ends right.
 
-    python -m tests.faults.ingest_storm [--jobs N] [--workers N] [--every SECONDS]
+    python -m tests.faults.ingest_storm [--jobs N] [--workers N] [--every SECONDS] [--away SECONDS]
 
 Real MongoDB and Redis, one ingest and the workers as processes of their own. Every worker in turn
 gets kill -9 and is started again; when half of the jobs are done, Redis is killed and comes back
-empty. Then every job must be done, published as one version, whole in the store and with nothing
-beside it; and no encoder may be left. Tells how much work was done more than once.
+empty; when three quarters are, MongoDB stands still for a minute. Then every job must be done,
+published as one version, whole in the store and with nothing beside it; and no encoder may be left.
+Tells how much work was done more than once.
 """
 
 import argparse
 import itertools
 import json
+import os
 import random
+import signal
 import sys
 import tempfile
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,6 +62,11 @@ class Redis:
         self._process.kill()
         self._process.wait()
 
+    def restart(self) -> None:
+        self.kill()
+        time.sleep(1.0)
+        self.start()
+
     def close(self) -> None:
         self._stack.close()
 
@@ -90,19 +98,24 @@ class Report:
         yield from (f"WRONG: {line}" for line in self.wrong)
 
 
-def storm(folder: Path, *, jobs: int, workers: int, every: float, seed: int = 1) -> Report:
-    """Runs ``jobs`` through ``workers`` of which one is killed ``every`` so many seconds."""
+def storm(
+    folder: Path, *, jobs: int, workers: int, every: float, away: float, seed: int = 1
+) -> Report:
+    """Runs ``jobs`` through ``workers`` of which one is killed ``every`` so many seconds.
+
+    The database is ``away`` for so many seconds once.
+    """
     clip = make_clip(folder / "clip.mp4", seconds=1, size="128x72").read_bytes()
     ear = ControlEar()
     with ExitStack() as stack:
         stack.callback(ear.close)
-        database = stack.enter_context(mongodb(folder)).url
+        database = stack.enter_context(mongodb(folder))
         name = f"storm_{uuid.uuid4().hex}"
         redis = Redis(folder)
         stack.callback(redis.close)
         redis.start()
         shared: dict[str, Any] = {
-            "database": {"mongodb": database, "name": name},
+            "database": {"mongodb": database.url, "name": name},
             "broker": {"redis": redis.url},
         }
         ingest = Service(folder, ear, **shared)
@@ -114,10 +127,11 @@ def storm(folder: Path, *, jobs: int, workers: int, every: float, seed: int = 1)
             stack.enter_context(running(service))
         began = time.monotonic()
         ids = [_upload(ingest, clip, number) for number in range(jobs)]
-        client: pymongo.MongoClient[dict[str, Any]] = pymongo.MongoClient(database)
+        client: pymongo.MongoClient[dict[str, Any]] = pymongo.MongoClient(database.url)
         stack.callback(client.close)
         records = client[name]
-        kills = _blow(records, fleet, redis, jobs, every, random.Random(seed))
+        still = (lambda: _stand_still(database.pid, away)) if away else lambda: None
+        kills = _blow(records, fleet, [redis.restart, still], jobs, every, random.Random(seed))
         seconds = time.monotonic() - began
         report = _report(ingest, ear, records, ids)
         report.seconds, report.kills = seconds, kills
@@ -141,12 +155,24 @@ def _upload(ingest: Service, clip: bytes, number: int) -> str:
     return job_id
 
 
+def _stand_still(pid: int, seconds: float) -> None:
+    """Stops a process, which keeps its connections and answers nothing, and lets it go on."""
+    os.kill(pid, signal.SIGSTOP)
+    time.sleep(seconds)
+    os.kill(pid, signal.SIGCONT)
+
+
 def _blow(
-    records: Any, fleet: list[Service], redis: Redis, jobs: int, every: float, chance: random.Random
+    records: Any,
+    fleet: list[Service],
+    disasters: list[Callable[[], None]],
+    jobs: int,
+    every: float,
+    chance: random.Random,
 ) -> int:
-    """Kills until all jobs have ended; answers how many times."""
-    kills, restarted = 0, False
-    ended, moved_at = -1, time.monotonic()
+    """Kills until all jobs have ended; answers how many times. Each disaster comes once."""
+    kills, ended, moved_at = 0, -1, time.monotonic()
+    coming = list(disasters)
     turn = itertools.cycle(fleet)
     while True:
         time.sleep(every * chance.uniform(0.5, 1.5))
@@ -160,11 +186,8 @@ def _blow(
         worker = next(turn)
         worker.kill()
         kills += 1
-        if not restarted and ended * 2 >= jobs:
-            redis.kill()
-            time.sleep(1.0)
-            redis.start()
-            restarted = True
+        if coming and ended >= jobs * (0.5 if len(coming) == len(disasters) else 0.75):
+            coming.pop(0)()
         worker.start()
 
 
@@ -241,6 +264,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=200)
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--every", type=float, default=3.0)
+    parser.add_argument("--away", type=float, default=60.0)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -249,6 +273,7 @@ def main() -> int:
             jobs=given.jobs,
             workers=given.workers,
             every=given.every,
+            away=given.away,
             seed=given.seed,
         )
     print(*report.lines(), sep="\n")

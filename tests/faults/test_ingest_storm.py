@@ -5,10 +5,10 @@ from pathlib import Path
 from tests.faults.ingest_storm import storm
 
 
-def test_jobs_end_right_while_workers_are_killed_and_redis_comes_back_empty(
+def test_jobs_end_right_while_workers_are_killed_and_servers_go_away(
     tmp_path: Path,
 ) -> None:
-    report = storm(tmp_path, jobs=12, workers=2, every=2.0)
+    report = storm(tmp_path, jobs=12, workers=2, every=2.0, away=7.0)
 
     assert report.wrong == []
     assert report.states == {"done": 12}

@@ -48,6 +48,8 @@ class ScriptedWork:
     script: dict[str, Callable[[Assignment], Awaitable[None]]] = field(default_factory=dict)
     begun: list[str] = field(default_factory=list)
     discarded: list[str] = field(default_factory=list)
+    inspected: bytes = INSPECTED
+    """What inspections find."""
     word: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def until_begun(self, attempt_name: str) -> None:
@@ -60,7 +62,7 @@ class ScriptedWork:
             self.word.notify_all()
         if step := self.script.get(assignment.task.name):
             await step(assignment)
-        return INSPECTED if assignment.task.kind is TaskKind.INSPECT else b"{}"
+        return self.inspected if assignment.task.kind is TaskKind.INSPECT else b"{}"
 
     async def discard(self, assignment: Assignment) -> None:
         self.discarded.append(assignment.attempt_name)
@@ -102,6 +104,10 @@ class Outage(SqliteJobStore):
         return tuple(task for task in found if ONLY.get() in {None, task.name})
 
 
+ALL = Capacity(queues_of(KINDS, CODECS), memory=math.inf)
+"""A worker that takes everything."""
+
+
 class Bench:
     """All that moves jobs, but for the messages: the test says who looks, and when."""
 
@@ -114,7 +120,7 @@ class Bench:
         self.sweeper = Sweeper(store, self.dispatch, self.conductor, self.clock)
         self.work = ScriptedWork()
 
-    def worker(self, name: str = "w1") -> Worker:
+    def worker(self, name: str = "w1", capacity: Capacity = ALL) -> Worker:
         return Worker(
             name,
             store=self.store,
@@ -123,7 +129,7 @@ class Bench:
             conductor=self.conductor,
             work=self.work,
             clock=self.clock,
-            capacity=Capacity(queues_of(KINDS, CODECS), memory=math.inf),
+            capacity=capacity,
             observe=lambda _task, _seconds: None,
         )
 

@@ -1,18 +1,24 @@
 """What a worker does with tasks, with a real database."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 import structlog
+from msgspec import structs
 
 from common.errors import StorageFull
 from common.messages import JobState
 from ingest.jobs import transitions
-from ingest.jobs.model import Task, TaskState
-from ingest.jobs.worker import Assignment
+from ingest.jobs.model import Inspected, Task, TaskState
+from ingest.jobs.queues import CODECS, KINDS, queues_of
+from ingest.jobs.requests import cancelled
+from ingest.jobs.worker import Assignment, Capacity, TaskPostponed
 from tests.unit.ingest.jobs.bench import Bench, MediaBroken, forever, opened_bench
+from tests.unit.ingest.jobs.records import INSPECTED, PARTS, a_job
 
 
 @pytest.fixture
@@ -298,3 +304,114 @@ async def test_a_commit_whose_answer_got_lost_counts(
     assert lost
     assert (await bench.task("c0000")).state is TaskState.DONE
     assert bench.work.discarded == []
+
+
+async def test_a_worker_takes_only_what_it_says(bench: Bench) -> None:
+    await encoding(bench)
+    bench.work.begun.clear()
+    await bench.worker("w1", Capacity(("audio",), memory=math.inf)).look()
+    assert bench.work.begun == ["audioa1"]
+
+
+async def test_a_worker_takes_nothing_that_needs_more_memory_than_it_has(bench: Bench) -> None:
+    await encoding(bench)
+    bench.work.begun.clear()
+    await bench.worker("w1", Capacity(queues_of(KINDS, CODECS), memory=1.0)).look()
+    # The encodes need 2 GiB each.
+    assert sorted(bench.work.begun) == ["audioa1", "postera1"]
+
+
+async def test_tasks_side_by_side_share_the_memory_of_their_worker(bench: Bench) -> None:
+    await encoding(bench)
+    bench.work.script["c0000"] = forever
+    worker = bench.worker("w1", Capacity(("encode.h264",), memory=3.0))
+    first = asyncio.create_task(worker.look())
+    await bench.work.until_begun("c0000a1")
+    await worker.look()
+    assert "c0001a1" not in bench.work.begun
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+    del bench.work.script["c0000"]
+    await worker.look()
+    assert {"c0000a2", "c0001a1"} <= set(bench.work.begun)
+
+
+async def sent(bench: Bench, job_id: str, owner: str) -> None:
+    """A job of somebody whose inspection is done."""
+    await bench.store.add_job(structs.replace(a_job(job_id), owner=owner))
+    await bench.conductor.advance(job_id)
+    await bench.look("inspect")
+
+
+async def test_who_sends_one_video_does_not_wait_behind_who_sends_many(bench: Bench) -> None:
+    begun: list[str] = []
+
+    async def note(assignment: Assignment) -> None:
+        begun.append(assignment.job.owner)
+
+    bench.work.script["c0000"] = bench.work.script["c0001"] = note
+    for number in range(10):
+        await sent(bench, f"studio{number}", "studio")
+    await sent(bench, "creator", "creator")
+    await bench.worker().look()
+    assert "creator" in begun[:3]
+    assert begun.count("studio") == 20
+
+
+async def test_a_short_is_encoded_before_a_film_that_came_first(bench: Bench) -> None:
+    begun: list[str] = []
+
+    async def note(assignment: Assignment) -> None:
+        begun.append(assignment.job.job_id)
+
+    bench.work.script["c0000"] = bench.work.script["c0001"] = note
+    bench.work.inspected = msgspec.json.encode(Inspected(PARTS, msgspec.Raw(b"{}"), short=False))
+    await sent(bench, "film", "studio")
+    bench.work.inspected = INSPECTED
+    await sent(bench, "short", "studio")
+    await bench.worker().look()
+    assert begun == ["short", "short", "film", "film"]
+
+
+async def test_a_task_that_waits_for_another_job_is_put_off_and_has_not_failed(
+    bench: Bench,
+) -> None:
+    async def not_yet(assignment: Assignment) -> None:
+        if assignment.task.attempt == 1:
+            raise TaskPostponed(reason="the job other encodes the same file")
+
+    await encoding(bench)
+    bench.work.script["poster"] = not_yet
+    await bench.look("poster")
+    task = await bench.task("poster")
+    assert (task.state, task.failures, task.claimable) == (TaskState.READY, 0, False)
+    bench.clock.time += 1.0
+    await bench.sweeper.sweep()
+    await bench.look("poster")
+    assert (await bench.task("poster")).state is TaskState.DONE
+
+
+async def test_cancelling_stops_what_runs_and_cleans_once_it_has_let_go(bench: Bench) -> None:
+    await encoding(bench)
+    bench.work.script["c0000"] = forever
+    working = asyncio.create_task(bench.look("c0000"))
+    await bench.work.until_begun("c0000a1")
+    job = await bench.store.job("job1")
+    assert job is not None
+    await bench.store.swap_job(job, cancelled(job, bench.clock.now()))
+    await bench.conductor.advance("job1")
+    await asyncio.wait_for(working, 5)
+    await bench.run()
+    assert await state(bench) == (JobState.CANCELLED, None)
+    assert bench.work.begun[-1] == "cleana1"
+    assert "c0001a1" not in bench.work.begun
+
+
+async def test_a_task_claimed_just_when_its_job_is_cancelled_is_not_begun(bench: Bench) -> None:
+    await encoding(bench)
+    job = await bench.store.job("job1")
+    assert job is not None
+    await bench.store.swap_job(job, cancelled(job, bench.clock.now()))
+    await bench.look("c0000")
+    assert "c0000a1" not in bench.work.begun
+    assert (await bench.task("c0000")).state is TaskState.CANCELLED
