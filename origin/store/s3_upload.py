@@ -23,21 +23,28 @@ _log = logs.get(__name__)
 def part_size(number: int) -> int:
     """Bytes of the part ``number``, counted from 1.
 
-    S3 takes 10,000 parts: small ones keep memory small up to 8 GB, larger ones then reach 570 GB.
+    S3 takes 10,000 parts of 5 MiB at least, so that an upload holds no more in memory up to 39 GiB;
+    larger ones then reach 164 GiB.
     """
-    return 8 * _MIB if number <= 1000 else 64 * _MIB
+    return 5 * _MIB if number <= 8000 else 64 * _MIB
 
 
-async def parts_of(chunks: AsyncIterable[bytes]) -> AsyncGenerator[bytes, None]:
-    """The same bytes in parts of ``part_size``, the last one smaller; one at least, maybe empty."""
-    buffer, number = bytearray(), 1
+async def parts_of(chunks: AsyncIterable[bytes]) -> AsyncGenerator[tuple[bytearray, bool], None]:
+    """The same bytes in parts of ``part_size``, each with whether it is the last.
+
+    The last one is smaller, and there is one at least, maybe empty. No part is read ahead.
+    """
+    part, number = bytearray(), 1
     async for chunk in chunks:
-        buffer += chunk
-        while len(buffer) > part_size(number):
-            yield bytes(memoryview(buffer)[: part_size(number)])
-            del buffer[: part_size(number)]
-            number += 1
-    yield bytes(buffer)
+        rest = memoryview(chunk)
+        while len(part) + len(rest) > part_size(number):
+            room = part_size(number) - len(part)
+            part += rest[:room]
+            rest = rest[room:]
+            yield part, False
+            part, number = bytearray(), number + 1
+        part += rest
+    yield part, True
 
 
 class MultipartUpload:
@@ -75,7 +82,7 @@ class MultipartUpload:
         if not self._completed:
             await abort(self._wire, self._key, self._upload_id)
 
-    async def send(self, part: bytes) -> None:
+    async def send(self, part: bytearray) -> None:
         """Sends the next part."""
         number = len(self._tags) + 1
         if number > _MOST_PARTS:

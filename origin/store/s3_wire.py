@@ -69,7 +69,7 @@ class Request:
     key: str = ""
     query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
+    body: bytes | bytearray = b""
     operation: str | None = None
     """Name of the operation, when the answer has an XML body to be parsed."""
 
@@ -218,7 +218,7 @@ def load_model() -> ServiceModel:
     return ServiceModel(create_loader().load_service_model("s3", "service-2"))
 
 
-async def _slices(body: bytes) -> AsyncIterator[memoryview]:
+async def _slices(body: bytes | bytearray) -> AsyncIterator[memoryview]:
     """A body in pieces, so that the loop is not held while a whole one is copied."""
     view = memoryview(body)
     for start in range(0, len(body), SLICE):
