@@ -9,12 +9,14 @@ from common.clock import Clock
 from ingest.jobs.store import JobStore
 from ingest.settings import Settings
 from ingest.upload.admission import Admission
+from ingest.upload.direct import Direct
 from ingest.upload.finishing import Finisher
 from ingest.upload.receive import Receiver
+from ingest.upload.removal import Remover
 from ingest.upload.resumable import Resumable
 from ingest.upload.store import open_upload_store
 from ingest.upload.sweep import UploadSweep
-from origin.store import ObjectStore
+from origin.store import ObjectStore, direct_uploads
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class Uploads:
 
     receiver: Receiver
     resumable: Resumable
+    direct: Direct
     admission: Admission
     sweep: UploadSweep
 
@@ -59,10 +62,13 @@ async def open_uploads(
             quotas={quota.name: quota for quota in settings.upload.quotas},
             at_once=settings.upload.at_once,
         )
+        direct = direct_uploads(objects)
+        remover = Remover(objects, direct, records, admission, clock)
         resumable = Resumable(
             objects,
             records,
             finisher,
+            remover,
             admission,
             clock,
             limit=limit,
@@ -71,7 +77,18 @@ async def open_uploads(
             observe=observe,
         )
         sweep = UploadSweep(
-            objects, records, jobs, resumable, finisher, admission, clock, lifetime=lifetime
+            objects, records, jobs, finisher, remover, admission, clock, lifetime=lifetime
+        )
+        sent_directly = Direct(
+            objects,
+            direct,
+            records,
+            finisher,
+            remover,
+            admission,
+            clock,
+            limit=limit,
+            lifetime=lifetime,
         )
         receiver = Receiver(
             objects,
@@ -83,4 +100,4 @@ async def open_uploads(
             stall_timeout=stall,
             observe=observe,
         )
-        yield Uploads(receiver, resumable, admission, sweep)
+        yield Uploads(receiver, resumable, sent_directly, admission, sweep)

@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, AsyncIterable
+from collections.abc import AsyncGenerator, AsyncIterable, Sequence
 from types import TracebackType
 from typing import Final
 from xml.sax.saxutils import escape
@@ -103,19 +103,7 @@ class MultipartUpload:
             Refused: the key is taken, or the upload is no more; where an answer was lost on the
                 way, by this very object.
         """
-        parts = "".join(
-            f"<Part><PartNumber>{number}</PartNumber><ETag>{escape(tag)}</ETag></Part>"
-            for number, tag in enumerate(self._tags, start=1)
-        )
-        request = Request(
-            "POST",
-            self._key,
-            query={"uploadId": self._upload_id},
-            headers={"Content-Type": "application/xml", "If-None-Match": "*"},
-            body=f"<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>".encode(),
-            operation="CompleteMultipartUpload",
-        )
-        await self._wire.call(request)
+        await complete(self._wire, self._key, self._upload_id, self._tags)
         self._completed = True
 
     async def _call(self, request: Request) -> Reply:
@@ -125,6 +113,27 @@ class MultipartUpload:
             raise Unavailable(
                 what=self._wire.where, reason=f"the upload of {self._key} broke off: {error}"
             ) from error
+
+
+async def complete(wire: S3Wire, key: str, upload_id: str, tags: Sequence[str]) -> None:
+    """Makes an object out of the parts whose entity tags are ``tags``.
+
+    Raises:
+        Refused: the key is taken, or the upload is no more.
+    """
+    parts = "".join(
+        f"<Part><PartNumber>{number}</PartNumber><ETag>{escape(tag)}</ETag></Part>"
+        for number, tag in enumerate(tags, start=1)
+    )
+    request = Request(
+        "POST",
+        key,
+        query={"uploadId": upload_id},
+        headers={"Content-Type": "application/xml", "If-None-Match": "*"},
+        body=f"<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>".encode(),
+        operation="CompleteMultipartUpload",
+    )
+    await wire.call(request)
 
 
 async def abort(wire: S3Wire, key: str, upload_id: str) -> None:

@@ -21,15 +21,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import uvloop
-from botocore.config import Config
 
 from common.settings import ByteSize
 from tests.integration.ingest_service import TOKEN, ControlEar, Service, running
 from tests.integration.tus_client import BYTES, UPLOADS
 from tests.servers.databases import mongodb, redis
-from tests.servers.s3 import s3
+from tests.servers.s3 import new_bucket, s3
 
 BLOCK = os.urandom(256 * 1024)
 UNLIMITED = {"requests_per_second": 1e6, "burst": 1_000_000, "at_once": 10_000}
@@ -162,25 +160,10 @@ def started(folder: Path, *, many_machines: bool) -> Iterator[Service]:
         if many_machines:
             database = stack.enter_context(mongodb(folder))
             settings["database"] = {"mongodb": database.url, "name": f"b{uuid.uuid4().hex}"}
-            settings["store"] = {"s3": bucket(stack.enter_context(s3(folder)))}
+            settings["store"] = {"s3": new_bucket(stack.enter_context(s3(folder)), "bench")}
         ear = ControlEar()
         stack.callback(ear.close)
         yield stack.enter_context(running(Service(folder / "service", ear, **settings)))
-
-
-def bucket(server: Any) -> dict[str, str]:
-    """Settings of a new bucket."""
-    client = boto3.client(
-        "s3",
-        endpoint_url=server.endpoint,
-        aws_access_key_id=server.access_key,
-        aws_secret_access_key=server.secret_key,
-        region_name=server.region,
-        config=Config(s3={"addressing_style": "path"}),
-    )
-    client.create_bucket(Bucket="bench")
-    keys = {"access_key": server.access_key, "secret_key": server.secret_key}
-    return {"endpoint": server.endpoint, "bucket": "bench", **keys}
 
 
 def main() -> None:
