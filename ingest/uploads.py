@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from common.clock import Clock
 from ingest.jobs.store import JobStore
-from ingest.settings import Settings
+from ingest.settings import Settings, UploadSettings
 from ingest.upload.admission import Admission
 from ingest.upload.direct import Direct
 from ingest.upload.finishing import Finisher
 from ingest.upload.receive import Receiver
 from ingest.upload.removal import Remover
 from ingest.upload.resumable import Resumable
-from ingest.upload.store import open_upload_store
+from ingest.upload.store import UploadStore, open_upload_store
 from ingest.upload.sweep import UploadSweep
 from origin.store import ObjectStore, direct_uploads
 
@@ -55,13 +55,7 @@ async def open_uploads(
         stack.push_async_callback(records.close)
         finisher = Finisher(records, jobs, clock, lifetime=lifetime, accepted=accepted)
         stack.push_async_callback(finisher.close)
-        admission = Admission(
-            records,
-            clock,
-            quota=settings.upload.quota,
-            quotas={quota.name: quota for quota in settings.upload.quotas},
-            at_once=settings.upload.at_once,
-        )
+        admission = _admission(settings.upload, records, clock)
         direct = direct_uploads(objects)
         remover = Remover(objects, direct, records, admission, clock)
         resumable = Resumable(
@@ -101,3 +95,13 @@ async def open_uploads(
             observe=observe,
         )
         yield Uploads(receiver, resumable, sent_directly, admission, sweep)
+
+
+def _admission(settings: UploadSettings, records: UploadStore, clock: Clock) -> Admission:
+    return Admission(
+        records,
+        clock,
+        quota=settings.quota,
+        quotas={quota.name: quota for quota in settings.quotas},
+        at_once=settings.at_once,
+    )
