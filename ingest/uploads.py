@@ -48,8 +48,8 @@ async def open_uploads(
         SettingsInvalid: the settings name no database, or two.
         Unavailable: it does not answer.
     """
-    lifetime, stall = settings.upload.kept_seconds, settings.upload.stall_seconds
-    limit = int(settings.limits.max_bytes)
+    lifetime, limit = settings.upload.kept_seconds, int(settings.limits.max_bytes)
+    stall = settings.upload.stall_seconds
     async with AsyncExitStack() as stack:
         records = await open_upload_store(settings.database)
         stack.push_async_callback(records.close)
@@ -58,43 +58,25 @@ async def open_uploads(
         admission = _admission(settings.upload, records, clock)
         direct = direct_uploads(objects)
         remover = Remover(objects, direct, records, admission, clock)
-        resumable = Resumable(
-            objects,
-            records,
-            finisher,
-            remover,
+        parts = (records, finisher, remover, admission, clock)
+        yield Uploads(
+            Receiver(
+                *(objects, jobs, finisher, admission, clock),
+                limit=limit,
+                stall_timeout=stall,
+                observe=observe,
+            ),
+            Resumable(
+                *(objects, *parts),
+                limit=limit,
+                stall_timeout=stall,
+                lifetime=lifetime,
+                observe=observe,
+            ),
+            Direct(*(objects, direct, *parts), limit=limit, lifetime=lifetime),
             admission,
-            clock,
-            limit=limit,
-            stall_timeout=stall,
-            lifetime=lifetime,
-            observe=observe,
+            UploadSweep(*(objects, jobs, *parts), lifetime=lifetime),
         )
-        sweep = UploadSweep(
-            objects, records, jobs, finisher, remover, admission, clock, lifetime=lifetime
-        )
-        sent_directly = Direct(
-            objects,
-            direct,
-            records,
-            finisher,
-            remover,
-            admission,
-            clock,
-            limit=limit,
-            lifetime=lifetime,
-        )
-        receiver = Receiver(
-            objects,
-            jobs,
-            finisher,
-            admission,
-            clock,
-            limit=limit,
-            stall_timeout=stall,
-            observe=observe,
-        )
-        yield Uploads(receiver, resumable, sent_directly, admission, sweep)
 
 
 def _admission(settings: UploadSettings, records: UploadStore, clock: Clock) -> Admission:

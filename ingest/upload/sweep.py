@@ -35,8 +35,8 @@ class UploadSweep:
     def __init__(
         self,
         objects: ObjectStore,
-        records: UploadStore,
         jobs: JobStore,
+        records: UploadStore,
         finisher: Finisher,
         remover: Remover,
         admission: Admission,
