@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,8 +15,6 @@ from common.service import new_client_session
 
 T = TypeVar("T")
 
-SLICE = 1024 * 1024
-"""Bytes read and sent at once."""
 PATIENCE = 30.0
 """Seconds that an API may stay away before a command that waits for it gives up."""
 
@@ -28,12 +27,30 @@ class NotReached(NearcastError):
     """{url} does not answer ({reason}): is Nearcast running there?"""
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What a server answered."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def check(self) -> None:
+        """Does nothing when it is a success.
+
+        Raises:
+            Refused: it is none.
+        """
+        if self.status >= 400:
+            raise Refused(detail=_detail(self.body, self.status), status=self.status)
+
+
 class Api:
     """Calls ingest and the control plane with one token."""
 
     def __init__(self, session: aiohttp.ClientSession, *, ingest: str, control: str) -> None:
         self._session = session
-        self._ingest = ingest.rstrip("/")
+        self.ingest = ingest.rstrip("/")
         self._control = control.rstrip("/")
 
     @classmethod
@@ -46,31 +63,6 @@ class Api:
         """Closes its connections."""
         await self._session.close()
 
-    async def upload(self, file: Path, title: str, on_sent: Callable[[int], None]) -> JobView:
-        """Uploads ``file``.
-
-        Args:
-            file: the video.
-            title: its title.
-            on_sent: told the number of bytes sent so far.
-
-        Raises:
-            Refused: the server refuses it.
-            NotReached: the server does not answer.
-        """
-        size = (await asyncio.to_thread(file.stat)).st_size
-        return await self._call(
-            "PUT",
-            f"{self._ingest}/v1/videos",
-            JobView,
-            params={"title": title, "filename": file.name},
-            headers={"Content-Length": str(size), "Content-Type": "application/octet-stream"},
-            data=_slices(file, on_sent),
-            # A refusal arrives before the bytes leave.
-            expect100=True,
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=120),
-        )
-
     async def job(self, job_id: str) -> JobView:
         """The job ``job_id``.
 
@@ -78,7 +70,7 @@ class Api:
             Refused: there is none.
             NotReached: ingest does not answer.
         """
-        return await self._call("GET", f"{self._ingest}/v1/jobs/{job_id}", JobView)
+        return await self._call("GET", f"{self.ingest}/v1/jobs/{job_id}", JobView)
 
     async def asset(self, asset_id: str) -> AssetView:
         """The asset ``asset_id``.
@@ -111,27 +103,25 @@ class Api:
                     return
             await asyncio.sleep(every)
 
-    async def _call(self, method: str, url: str, kind: type[T], **options: object) -> T:
+    async def at_ingest(self, method: str, path: str, **options: object) -> Answer:
+        """What ingest answers, whatever it is; ``options`` are those of aiohttp.
+
+        Raises:
+            NotReached: it does not answer.
+        """
+        return await self._exchange(method, f"{self.ingest}{path}", **options)
+
+    async def _call(self, method: str, url: str, kind: type[T]) -> T:
+        answer = await self._exchange(method, url)
+        answer.check()
+        return decode(answer.body, kind)
+
+    async def _exchange(self, method: str, url: str, **options: object) -> Answer:
         try:
             async with self._session.request(method, url, **options) as response:  # type: ignore[arg-type]  # aiohttp types each option on its own
-                body = await response.read()
+                return Answer(response.status, response.headers, await response.read())
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise NotReached(url=url, reason=str(error) or type(error).__name__) from error
-        if response.status >= 400:
-            raise Refused(detail=_detail(body, response.status), status=response.status)
-        return decode(body, kind)
-
-
-async def _slices(file: Path, on_sent: Callable[[int], None]) -> AsyncIterator[bytes]:
-    sent = 0
-    handle = await asyncio.to_thread(file.open, "rb")
-    try:
-        while data := await asyncio.to_thread(handle.read, SLICE):
-            yield data
-            sent += len(data)
-            on_sent(sent)
-    finally:
-        await asyncio.to_thread(handle.close)
 
 
 def _detail(body: bytes, status: int) -> str:

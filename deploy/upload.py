@@ -9,6 +9,7 @@ from common.messages import AssetView, JobState, JobView
 from common.service import os_sentence
 from deploy.client import Api, NotReached, Refused
 from deploy.progress import ProgressDisplay
+from deploy.tus import send_file
 from deploy.up.home import Home
 
 FILL_PATIENCE = 600.0
@@ -78,9 +79,10 @@ async def send(api: Api, file: Path, title: str, display: ProgressDisplay) -> Jo
     size = (await asyncio.to_thread(file.stat)).st_size
 
     def on_sent(sent: int) -> None:
-        display.show("Upload", 100 * sent / size, f"{sent / 1e6:.1f} of {size / 1e6:.1f} MB")
+        note = f"{sent / 1e6:.1f} of {size / 1e6:.1f} MB"
+        display.show("Upload", 100 * sent / size if size else 0, note)
 
-    return await api.upload(file, title, on_sent)
+    return await api.job(await send_file(api, file, title, on_sent))
 
 
 async def follow_encode(api: Api, job_id: str, display: ProgressDisplay) -> JobView:

@@ -30,6 +30,7 @@ from common.service import (
 )
 from ingest.api.cors import CrossOrigin
 from ingest.api.jobs import JobsApi
+from ingest.api.multipart import MultipartApi
 from ingest.api.uploads import UploadsApi
 from ingest.api.videos import VideosApi
 from ingest.filter import check_chain
@@ -172,6 +173,9 @@ def _ingest_application(settings: Settings, engine: _Engine, uploads: Uploads) -
     CrossOrigin(settings.allowed_origins).add_to(application)
     VideosApi(
         gatekeeper, uploads.receiver, uploads.admission, limit=limit, observe=observe
+    ).add_routes(application)
+    MultipartApi(
+        gatekeeper, uploads.direct, uploads.admission, engine.jobs, observe=observe
     ).add_routes(application)
     UploadsApi(
         gatekeeper, uploads.resumable, uploads.admission, limit=limit, observe=observe

@@ -7,14 +7,16 @@ from dataclasses import dataclass
 
 from common.clock import Clock
 from ingest.jobs.store import JobStore
-from ingest.settings import Settings
+from ingest.settings import Settings, UploadSettings
 from ingest.upload.admission import Admission
+from ingest.upload.direct import Direct
 from ingest.upload.finishing import Finisher
 from ingest.upload.receive import Receiver
+from ingest.upload.removal import Remover
 from ingest.upload.resumable import Resumable
-from ingest.upload.store import open_upload_store
+from ingest.upload.store import UploadStore, open_upload_store
 from ingest.upload.sweep import UploadSweep
-from origin.store import ObjectStore
+from origin.store import ObjectStore, direct_uploads
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class Uploads:
 
     receiver: Receiver
     resumable: Resumable
+    direct: Direct
     admission: Admission
     sweep: UploadSweep
 
@@ -45,42 +48,42 @@ async def open_uploads(
         SettingsInvalid: the settings name no database, or two.
         Unavailable: it does not answer.
     """
-    lifetime, stall = settings.upload.kept_seconds, settings.upload.stall_seconds
-    limit = int(settings.limits.max_bytes)
+    lifetime, limit = settings.upload.kept_seconds, int(settings.limits.max_bytes)
+    stall = settings.upload.stall_seconds
     async with AsyncExitStack() as stack:
         records = await open_upload_store(settings.database)
         stack.push_async_callback(records.close)
         finisher = Finisher(records, jobs, clock, lifetime=lifetime, accepted=accepted)
         stack.push_async_callback(finisher.close)
-        admission = Admission(
-            records,
-            clock,
-            quota=settings.upload.quota,
-            quotas={quota.name: quota for quota in settings.upload.quotas},
-            at_once=settings.upload.at_once,
-        )
-        resumable = Resumable(
-            objects,
-            records,
-            finisher,
+        admission = _admission(settings.upload, records, clock)
+        direct = direct_uploads(objects)
+        remover = Remover(objects, direct, records, admission, clock)
+        parts = (records, finisher, remover, admission, clock)
+        yield Uploads(
+            Receiver(
+                *(objects, jobs, finisher, admission, clock),
+                limit=limit,
+                stall_timeout=stall,
+                observe=observe,
+            ),
+            Resumable(
+                *(objects, *parts),
+                limit=limit,
+                stall_timeout=stall,
+                lifetime=lifetime,
+                observe=observe,
+            ),
+            Direct(*(objects, direct, *parts), limit=limit, lifetime=lifetime),
             admission,
-            clock,
-            limit=limit,
-            stall_timeout=stall,
-            lifetime=lifetime,
-            observe=observe,
+            UploadSweep(*(objects, jobs, *parts), lifetime=lifetime),
         )
-        sweep = UploadSweep(
-            objects, records, jobs, resumable, finisher, admission, clock, lifetime=lifetime
-        )
-        receiver = Receiver(
-            objects,
-            jobs,
-            finisher,
-            admission,
-            clock,
-            limit=limit,
-            stall_timeout=stall,
-            observe=observe,
-        )
-        yield Uploads(receiver, resumable, admission, sweep)
+
+
+def _admission(settings: UploadSettings, records: UploadStore, clock: Clock) -> Admission:
+    return Admission(
+        records,
+        clock,
+        quota=settings.quota,
+        quotas={quota.name: quota for quota in settings.quotas},
+        at_once=settings.at_once,
+    )

@@ -1,27 +1,46 @@
 """One SQLite file behind asyncio: opened, asked, and its errors told as ours.
 
-Every write is one statement: atomic without a transaction that a cancelled task could leave open.
+A thread of its own has the connection. Every write is one statement, atomic without a transaction
+that a cancelled task could leave open; those that wait while another is being synced to the disk
+share the next sync (group commit).
 """
 
 import asyncio
+import contextlib
 import sqlite3
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
-
-import aiosqlite
+from typing import Any, Literal, TypeVar
 
 from common.errors import StorageFull, Unavailable
+
+T = TypeVar("T")
 
 LOCK_WITHIN = 5.0
 """Seconds to wait for another process that writes to the same file."""
 
 
+@dataclass
+class _Write:
+    """A write that somebody waits for."""
+
+    statement: str
+    values: tuple[Any, ...]
+    outcome: int | Exception = 0
+    """How many rows it changed, or why it did not."""
+
+
 class SqliteFile:
     """A SQLite database in a file, with a write-ahead log."""
 
-    def __init__(self, connection: aiosqlite.Connection, path: Path) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._connection = connection
         self._path = path
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite")
+        self._waiting: deque[_Write] = deque()
 
     @classmethod
     async def open(
@@ -39,19 +58,9 @@ class SqliteFile:
             Unavailable: the file cannot be opened or is no SQLite database.
         """
         try:
-            await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
-            connection = await aiosqlite.connect(path, timeout=LOCK_WITHIN, isolation_level=None)
+            connection = await asyncio.to_thread(_connect, path, schema, synchronous)
         except (OSError, sqlite3.Error) as error:
             raise _translated(path, error) from error
-        try:
-            await connection.execute("PRAGMA journal_mode = WAL")
-            await connection.execute(f"PRAGMA synchronous = {synchronous}")
-            await connection.executescript(schema)
-        except BaseException as error:
-            await connection.close()
-            if isinstance(error, sqlite3.Error):
-                raise _translated(path, error) from error
-            raise
         return cls(connection, path)
 
     async def write(self, statement: str, values: tuple[Any, ...] = ()) -> int:
@@ -61,11 +70,17 @@ class SqliteFile:
             Unavailable: the database does not answer.
             StorageFull: no space is left.
         """
-        try:
-            async with self._connection.execute(statement, values) as cursor:
-                return cursor.rowcount
-        except (sqlite3.Error, ValueError) as error:
-            raise _translated(self._path, error) from error
+        write = _Write(statement, values)
+        self._waiting.append(write)
+        # Whoever is cancelled meanwhile leaves a write that is done all the same, and soon.
+        await asyncio.shield(self._run(self._write_waiting))
+        match write.outcome:
+            case sqlite3.Error() | ValueError() as error:
+                raise _translated(self._path, error) from error
+            case Exception() as error:
+                raise error
+            case changed:
+                return changed
 
     async def read(
         self, statement: str, values: tuple[Any, ...] | dict[str, Any] = ()
@@ -79,17 +94,69 @@ class SqliteFile:
             Unavailable: the database does not answer.
         """
         try:
-            return list(await self._connection.execute_fetchall(statement, values))
-        except (sqlite3.Error, ValueError) as error:
-            # ValueError is what aiosqlite says of a connection that was closed meanwhile.
+            return await self._run(lambda: self._connection.execute(statement, values).fetchall())
+        except sqlite3.Error as error:
             raise _translated(self._path, error) from error
 
     async def close(self) -> None:
-        """Closes it."""
-        await self._connection.close()
+        """Closes it; does nothing when it is closed."""
+        with contextlib.suppress(Unavailable):
+            await self._run(self._connection.close)
+        self._thread.shutdown(wait=False)
+
+    def _run(self, work: Callable[[], T]) -> asyncio.Future[T]:
+        try:
+            return asyncio.get_running_loop().run_in_executor(self._thread, work)
+        except RuntimeError as error:
+            raise Unavailable(what=_named(self._path), reason="it was closed") from error
+
+    def _write_waiting(self) -> None:
+        """Runs all writes that wait now, also those of later calls, which then find none."""
+        writes = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        try:
+            if len(writes) > 1:
+                self._connection.execute("BEGIN IMMEDIATE")
+            for write in writes:
+                self._write_one(write)
+            if len(writes) > 1:
+                self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            for write in writes:
+                write.outcome = error
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+
+    def _write_one(self, write: _Write) -> None:
+        together = self._connection.in_transaction
+        try:
+            write.outcome = self._connection.execute(write.statement, write.values).rowcount
+        except Exception as error:
+            # Of most errors only the statement is undone; of some, such as a full disk, all is.
+            if together and not self._connection.in_transaction:
+                raise
+            write.outcome = error
+
+
+def _connect(path: Path, schema: str, synchronous: str) -> sqlite3.Connection:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    connection = sqlite3.connect(
+        path, timeout=LOCK_WITHIN, isolation_level=None, check_same_thread=False
+    )
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA synchronous = {synchronous}")
+        connection.executescript(schema)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _named(path: Path) -> str:
+    return f"the database {path.name}"
 
 
 def _translated(path: Path, error: Exception) -> Unavailable | StorageFull:
     if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
-        return StorageFull(where=f"the database {path.name}")
-    return Unavailable(what=f"the database {path.name}", reason=str(error))
+        return StorageFull(where=_named(path))
+    return Unavailable(what=_named(path), reason=str(error))

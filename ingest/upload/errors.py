@@ -142,6 +142,24 @@ class PartUnfit(NearcastError):
     status = 409
 
 
+class DirectUnsupported(NearcastError):
+    """Files cannot be sent to this system's store directly: use tus at /v1/uploads."""
+
+    status = 501
+
+
+class PartsMissing(NearcastError):
+    """The upload {upload_id!r} cannot be completed: part {number} has not come as it was told."""
+
+    status = 409
+
+
+class PartsWrong(NearcastError):
+    """Part {number} has {actual} bytes, not {expected} as was said: the upload was given up."""
+
+    status = 422
+
+
 class QuotaExceeded(NearcastError):
     """The credential {name!r} has reached its limit of {limit}."""
 

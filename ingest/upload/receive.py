@@ -77,12 +77,12 @@ class Receiver:
             stall_timeout=self._stall_timeout,
             observe=self._observe,
         )
-        if not await body.more():
-            raise body.failure or UploadEmpty()
         account = _Account(self._admission, owner, self._clock.now())
         await account.open(content_length or 0)
         kept = 0
         try:
+            if not await body.more():
+                raise body.failure or UploadEmpty()
             job = await self._keep(request, owner, account.charged_for(body))
             kept = job.source.size
         finally:

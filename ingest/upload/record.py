@@ -10,13 +10,18 @@ from enum import StrEnum
 
 import msgspec
 
+from ingest.jobs.identifiers import RANDOM_BYTES, make_identifier
 from ingest.jobs.model import Job, Source, new_job
+from ingest.upload.request import UploadRequest
 
 PREFIX = "uploads/"
 """Where uploaded files lie in the object store."""
 
 MOST_PIECES = 10_000
 """Of one file. A piece has 256 KiB at least unless a client sends less in one request."""
+
+RANDOM_OF_UPLOAD = 3 * RANDOM_BYTES
+"""Random bytes that the names of an upload take."""
 
 FINISH_AGAIN_AFTER = 30.0
 """Seconds after which the sweep makes the job of an upload that is whole, if nobody did."""
@@ -102,9 +107,56 @@ def prefix_of(key: str) -> str:
     return source_prefix(key.removeprefix(PREFIX).partition("/")[0])
 
 
+def source_key(upload_id: str) -> str:
+    """The key of a file that came as one object."""
+    return f"{source_prefix(upload_id)}source"
+
+
 def piece_key(upload_id: str, offset: int, random: str) -> str:
     """The key of a piece that begins at ``offset``; the writer of another has another."""
     return f"{source_prefix(upload_id)}{offset:016d}-{random}"
+
+
+def begun(
+    wanted: UploadRequest,
+    owner: str,
+    length: int,
+    *,
+    kind: UploadKind,
+    now: float,
+    lifetime: float,
+    random: bytes,
+    metadata: str | None = None,
+    parts: tuple[str, ...] = (),
+) -> Upload:
+    """The record of a new upload, whose names are made of ``random``."""
+    upload_id, asset_id, version = (
+        make_identifier(now, random[start : start + RANDOM_BYTES])
+        for start in range(0, RANDOM_OF_UPLOAD, RANDOM_BYTES)
+    )
+    return Upload(
+        upload_id=upload_id,
+        owner=owner,
+        kind=kind,
+        state=UploadState.OPEN,
+        length=length,
+        asset_id=asset_id,
+        version=version,
+        title=wanted.title,
+        filename=wanted.filename,
+        profile=wanted.profile,
+        content_type=wanted.content_type,
+        metadata=metadata,
+        parts=parts,
+        created_at=now,
+        expires_at=now + lifetime,
+        due_at=now + lifetime,
+    )
+
+
+def sent_directly(upload: Upload, multipart_id: str) -> Upload:
+    """The record of a new direct upload that the S3 server calls ``multipart_id``."""
+    return msgspec.structs.replace(upload, multipart_id=multipart_id)
 
 
 def extended(

@@ -11,7 +11,7 @@ from aiohttp import StreamReader
 
 from common.clock import Clock
 from common.errors import NearcastError
-from ingest.jobs.identifiers import RANDOM_BYTES, made_at, make_identifier
+from ingest.jobs.identifiers import made_at
 from ingest.upload import record
 from ingest.upload.admission import Admission
 from ingest.upload.body import Body
@@ -31,6 +31,7 @@ from ingest.upload.errors import (
 )
 from ingest.upload.finishing import Finisher
 from ingest.upload.record import MOST_PIECES, Piece, Upload, UploadKind, UploadState
+from ingest.upload.removal import Remover
 from ingest.upload.request import UploadRequest
 from ingest.upload.store import UploadStore
 from ingest.upload.tus import Checksum
@@ -68,6 +69,7 @@ class Resumable:
         objects: ObjectStore,
         records: UploadStore,
         finisher: Finisher,
+        remover: Remover,
         admission: Admission,
         clock: Clock,
         *,
@@ -80,6 +82,7 @@ class Resumable:
         self._objects = objects
         self._records = records
         self._finisher = finisher
+        self._remover = remover
         self._admission = admission
         self._clock = clock
         self._limit = limit
@@ -105,7 +108,16 @@ class Resumable:
             Unavailable: the database is away.
         """
         await self._admission.charge(owner, uploads=1, size=length)
-        upload = self._new(wanted, owner, length, kind=kind, metadata=metadata)
+        upload = record.begun(
+            wanted,
+            owner,
+            length,
+            kind=kind,
+            metadata=metadata,
+            now=self._clock.now(),
+            lifetime=self._lifetime,
+            random=os.urandom(record.RANDOM_OF_UPLOAD),
+        )
         await self._records.add(upload)
         return upload
 
@@ -135,8 +147,16 @@ class Resumable:
             raise UploadTooLarge(limit=self._limit)
         if len(pieces) > MOST_PIECES:
             raise UploadFragmented(limit=MOST_PIECES)
-        begun = self._new(
-            wanted, owner, length, kind=UploadKind.FINAL, metadata=metadata, parts=parts
+        begun = record.begun(
+            wanted,
+            owner,
+            length,
+            kind=UploadKind.FINAL,
+            metadata=metadata,
+            parts=parts,
+            now=self._clock.now(),
+            lifetime=self._lifetime,
+            random=os.urandom(record.RANDOM_OF_UPLOAD),
         )
         sha256 = partials[0].sha256 if len(partials) == 1 else None
         final = self._extended(begun, pieces, sha256)
@@ -184,25 +204,7 @@ class Resumable:
             waits = upload.state is UploadState.RECEIVED and upload.kind is UploadKind.PARTIAL
             if upload.state is not UploadState.OPEN and not waits:
                 raise UploadWhole(upload_id=upload_id)
-            await self.remove(upload)
-
-    async def remove(self, upload: Upload) -> None:
-        """Deletes an upload with all its bytes; nothing when somebody else just changed it.
-
-        Raises:
-            StorageFull: no space is left.
-            Unavailable: database or store are away; the sweep goes on.
-        """
-        last = upload
-        if upload.state is not UploadState.ENDING:
-            last = record.ending(upload, now=self._clock.now())
-            if not await self._records.swap(upload, last):
-                return
-        await self._objects.delete_prefix(record.source_prefix(upload.upload_id))
-        if await self._records.remove(last):
-            await self._admission.refund(
-                upload.owner, charged_at=upload.created_at, size=upload.length - upload.offset
-            )
+            await self._remover.remove(upload)
 
     async def append(self, upload_id: str, owner: str, content: Content) -> Upload:
         """The upload once what ``content`` brings is safe; with the last byte its job is made.
@@ -341,36 +343,3 @@ class Resumable:
             turn.wanted -= 1
             if not turn.wanted:
                 del self._turns[owner, upload_id]
-
-    def _new(
-        self,
-        wanted: UploadRequest,
-        owner: str,
-        length: int,
-        *,
-        kind: UploadKind,
-        metadata: str | None,
-        parts: tuple[str, ...] = (),
-    ) -> Upload:
-        now = self._clock.now()
-        upload_id, asset_id, version = (
-            make_identifier(now, os.urandom(RANDOM_BYTES)) for _ in range(3)
-        )
-        return Upload(
-            upload_id=upload_id,
-            owner=owner,
-            kind=kind,
-            state=UploadState.OPEN,
-            length=length,
-            asset_id=asset_id,
-            version=version,
-            title=wanted.title,
-            filename=wanted.filename,
-            profile=wanted.profile,
-            content_type=wanted.content_type,
-            metadata=metadata,
-            parts=parts,
-            created_at=now,
-            expires_at=now + self._lifetime,
-            due_at=now + self._lifetime,
-        )

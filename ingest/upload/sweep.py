@@ -13,7 +13,7 @@ from ingest.upload.admission import Admission
 from ingest.upload.errors import PartUnfit
 from ingest.upload.finishing import Finisher
 from ingest.upload.record import PREFIX, Upload, UploadKind, UploadState, source_prefix
-from ingest.upload.resumable import Resumable
+from ingest.upload.removal import Remover
 from ingest.upload.store import UploadStore
 from origin.store import ObjectStore
 
@@ -35,10 +35,10 @@ class UploadSweep:
     def __init__(
         self,
         objects: ObjectStore,
-        records: UploadStore,
         jobs: JobStore,
-        resumable: Resumable,
+        records: UploadStore,
         finisher: Finisher,
+        remover: Remover,
         admission: Admission,
         clock: Clock,
         *,
@@ -47,8 +47,8 @@ class UploadSweep:
         self._objects = objects
         self._records = records
         self._jobs = jobs
-        self._resumable = resumable
         self._finisher = finisher
+        self._remover = remover
         self._admission = admission
         self._clock = clock
         self._lifetime = lifetime
@@ -90,13 +90,13 @@ class UploadSweep:
             case UploadState.TAKEN, _:
                 await self._forget_taken(upload)
             case _:
-                await self._resumable.remove(upload)
+                await self._remover.remove(upload)
                 _log.info("upload removed", upload_id=upload.upload_id, bytes=upload.offset)
 
     async def _forget_taken(self, partial: Upload) -> None:
         """Forgets a partial upload once its bytes are gone; until then they are no orphans."""
         if await self._finisher.joinable(partial):
-            await self._resumable.remove(partial)
+            await self._remover.remove(partial)
             return
         async with contextlib.aclosing(
             self._objects.list(source_prefix(partial.upload_id))

@@ -1,10 +1,11 @@
 """Where packages live: one port, a folder and S3 behind it."""
 
 from origin.store.files import fetch_file, put_file
-from origin.store.opening import open_store
+from origin.store.opening import direct_uploads, open_store
 from origin.store.port import (
     SLICE,
     DigestMismatch,
+    DirectUploads,
     KeyInvalid,
     KeyObstructed,
     ListedObject,
@@ -15,12 +16,14 @@ from origin.store.port import (
     ObjectUnknown,
     PrefixInvalid,
     ReadInterrupted,
+    SentPart,
 )
 from origin.store.settings import S3Settings, StoreSettings
 
 __all__ = [
     "SLICE",
     "DigestMismatch",
+    "DirectUploads",
     "KeyInvalid",
     "KeyObstructed",
     "ListedObject",
@@ -32,7 +35,9 @@ __all__ = [
     "PrefixInvalid",
     "ReadInterrupted",
     "S3Settings",
+    "SentPart",
     "StoreSettings",
+    "direct_uploads",
     "fetch_file",
     "open_store",
     "put_file",

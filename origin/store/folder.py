@@ -5,7 +5,7 @@ import contextlib
 import errno
 import hashlib
 import os
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterator
 from pathlib import Path
 from typing import Final, ParamSpec, TypeVar
 
@@ -28,7 +28,6 @@ from origin.store.folder_files import (
 from origin.store.media_types import media_type_of
 from origin.store.port import (
     SLICE,
-    DigestMismatch,
     KeyObstructed,
     ListedObject,
     ObjectExists,
@@ -84,23 +83,25 @@ class FolderStore:
         segments = check_key(key)
         if sha256 is not None and (known := await self._find(key)) is not None:
             return await self._unchanged(known, sha256)
-        draft = Draft(self._root)
+        draft = Draft(self._root, segments)
         try:
-            async for gathered in _gathered(chunks):
-                await self._run(key, draft.write, gathered)
-            actual = await asyncio.to_thread(draft.sha256)
-            if sha256 not in {None, actual}:
-                raise DigestMismatch(key=key, actual=actual, expected=sha256)
-            try:
-                status = await self._run(key, draft.publish, segments, content_type)
-            except FileExistsError:
-                known = await self._find(key)
-                if known is None:
-                    raise KeyObstructed(key=key) from None
-                return await self._unchanged(known, actual)
-            return _info(key, status, actual, content_type)
-        finally:
+            # Few pieces, as each way to a thread costs; the last goes the way of the name.
+            piece = bytearray()
+            async for chunk in chunks:
+                piece += chunk
+                if len(piece) >= _WRITE_AT_ONCE:
+                    await self._run(key, draft.write, piece)
+                    piece = bytearray()
+            status, actual = await self._run(key, draft.publish, piece, content_type, sha256)
+        except BaseException:
             await asyncio.to_thread(draft.discard)
+            raise
+        if status is not None:
+            return _info(key, status, actual, content_type)
+        known = await self._find(key)
+        if known is None:
+            raise KeyObstructed(key=key)
+        return await self._unchanged(known, actual)
 
     async def head(self, key: str) -> ObjectInfo:
         """See ``ObjectStore.head``."""
@@ -202,17 +203,6 @@ class FolderStore:
                 return KeyObstructed(key=key)
             case _:
                 return Unavailable(what=f"the object folder {self._root}", reason=error.strerror)
-
-
-async def _gathered(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
-    """The same bytes in fewer pieces, as each way to a thread costs; one at least, maybe empty."""
-    buffer = bytearray()
-    async for chunk in chunks:
-        buffer += chunk
-        if len(buffer) >= _WRITE_AT_ONCE:
-            yield bytes(buffer)
-            buffer.clear()
-    yield bytes(buffer)
 
 
 def _open(root: Path, segments: tuple[str, ...]) -> int:

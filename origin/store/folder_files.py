@@ -219,11 +219,12 @@ def remove(root: Path, segments: tuple[str, ...]) -> bool:
             os.fsync(folder)
     except (FileNotFoundError, NotADirectoryError):
         return False
-    _remove_empty(root, tuple(folders))
+    remove_empty(root, tuple(folders))
     return existed
 
 
-def _remove_empty(root: Path, folders: tuple[str, ...]) -> None:
+def remove_empty(root: Path, folders: tuple[str, ...]) -> None:
+    """Removes the folder at ``folders`` and those above it, as far as they are empty."""
     for depth in range(len(folders), 0, -1):
         try:
             with opened_folder(root, folders[: depth - 1]) as above:

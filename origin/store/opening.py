@@ -11,7 +11,7 @@ from common import logs
 from common.errors import Unavailable
 from common.service import new_client_session
 from origin.store.folder import FolderStore
-from origin.store.port import ObjectStore
+from origin.store.port import DirectUploads, ObjectStore
 from origin.store.s3 import S3Store
 from origin.store.s3_wire import S3Wire, load_model
 from origin.store.settings import S3Settings, StoreSettings
@@ -33,6 +33,11 @@ async def open_store(settings: StoreSettings) -> AsyncIterator[ObjectStore]:
             yield store
     elif settings.folder is not None:
         yield await FolderStore.open(settings.folder)
+
+
+def direct_uploads(store: ObjectStore) -> DirectUploads | None:
+    """The way for clients to write into ``store`` themselves; None where there is none."""
+    return store.direct if isinstance(store, S3Store) else None
 
 
 @contextlib.asynccontextmanager

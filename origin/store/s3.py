@@ -14,7 +14,7 @@ import dataclasses
 import hashlib
 import re
 import time
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Mapping
 from typing import Any, Final
 from urllib.parse import unquote_plus
 
@@ -31,6 +31,7 @@ from origin.store.port import (
     check_key,
     check_prefix,
 )
+from origin.store.s3_direct import S3DirectUploads
 from origin.store.s3_read import Reading
 from origin.store.s3_upload import DIGEST_FIELD, MultipartUpload, abort, parts_of
 from origin.store.s3_wire import Refused, Request, S3Wire
@@ -48,6 +49,7 @@ class S3Store:
 
     def __init__(self, wire: S3Wire) -> None:
         self._wire = wire
+        self.direct = S3DirectUploads(wire)
 
     async def put(
         self,
@@ -79,15 +81,20 @@ class S3Store:
         self, key: str, chunks: AsyncIterable[bytes], content_type: str, sha256: str | None
     ) -> str:
         async with contextlib.aclosing(parts_of(chunks)) as parts:
-            first = await anext(parts)
-            second = await anext(parts, None)
-            if second is None:
+            first, whole = await anext(parts)
+            if whole:
                 return await self._put_single(key, first, content_type, sha256)
-            every = _chained(first, second, parts)
-            return await self._put_parts(key, every, content_type, sha256)
+            async with MultipartUpload(self._wire, key, content_type, sha256) as upload:
+                await upload.send(first)
+                # An upload holds one part in memory at a time.
+                del first
+                async for part, _ in parts:
+                    await upload.send(part)
+                    del part
+                return await self._complete(upload, key, sha256)
 
     async def _put_single(
-        self, key: str, body: bytes, content_type: str, sha256: str | None
+        self, key: str, body: bytearray, content_type: str, sha256: str | None
     ) -> str:
         actual = (await asyncio.to_thread(hashlib.sha256, body)).hexdigest()
         if sha256 not in {None, actual}:
@@ -99,22 +106,17 @@ class S3Store:
             raise _Taken(actual) from error
         return actual
 
-    async def _put_parts(
-        self, key: str, parts: AsyncIterator[bytes], content_type: str, sha256: str | None
-    ) -> str:
-        async with MultipartUpload(self._wire, key, content_type, sha256) as upload:
-            async for part in parts:
-                await upload.send(part)
-            actual = upload.sha256()
-            if sha256 not in {None, actual}:
-                raise DigestMismatch(key=key, actual=actual, expected=sha256)
-            # Servers heed If-None-Match here less often than when an object comes in one piece.
-            if await self._find(key) is not None:
-                raise _Taken(actual)
-            try:
-                await upload.complete()
-            except Refused as error:
-                raise _Taken(actual) from error
+    async def _complete(self, upload: MultipartUpload, key: str, sha256: str | None) -> str:
+        actual = upload.sha256()
+        if sha256 not in {None, actual}:
+            raise DigestMismatch(key=key, actual=actual, expected=sha256)
+        # Servers heed If-None-Match here less often than when an object comes in one piece.
+        if await self._find(key) is not None:
+            raise _Taken(actual)
+        try:
+            await upload.complete()
+        except Refused as error:
+            raise _Taken(actual) from error
         return actual
 
     async def head(self, key: str) -> ObjectInfo:
@@ -212,13 +214,6 @@ class _Taken(Exception):
     def __init__(self, sha256: str) -> None:
         super().__init__()
         self.sha256 = sha256
-
-
-async def _chained(first: bytes, second: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    yield first
-    yield second
-    async for part in rest:
-        yield part
 
 
 async def _digest_of(chunks: AsyncIterable[bytes]) -> str:

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
 import aiohttp
-from botocore.auth import S3SigV4Auth
+from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.loaders import create_loader
@@ -69,7 +69,7 @@ class Request:
     key: str = ""
     query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
+    body: bytes | bytearray = b""
     operation: str | None = None
     """Name of the operation, when the answer has an XML body to be parsed."""
 
@@ -93,9 +93,8 @@ class S3Wire:
         self._settings = settings
         self._model = model
         self._parser = create_parser("rest-xml")
-        self._signer = _BodyDigestSigner(
-            Credentials(settings.access_key, settings.secret_key), "s3", settings.region
-        )
+        self._credentials = Credentials(settings.access_key, settings.secret_key)
+        self._signer = _BodyDigestSigner(self._credentials, "s3", settings.region)
 
     @property
     def where(self) -> str:
@@ -182,16 +181,26 @@ class S3Wire:
             if len(request.body) <= _HASHED_ON_THE_LOOP
             else await asyncio.to_thread(hashlib.sha256, request.body)
         )
+        to_sign = self._to_sign(request)
+        to_sign.context["body_digest"] = digest.hexdigest()
+        self._signer.add_auth(to_sign)
+        return URL(to_sign.url, encoded=True), dict(to_sign.headers.items())
+
+    def presigned(self, request: Request, *, seconds: int) -> str:
+        """The URL with which whoever has it may send ``request``, its header fields included."""
+        to_sign = self._to_sign(request)
+        signer = S3SigV4QueryAuth(self._credentials, "s3", self._settings.region, expires=seconds)
+        signer.add_auth(to_sign)
+        return str(to_sign.url)
+
+    def _to_sign(self, request: Request) -> AWSRequest:
         place = "/".join(part for part in (self._settings.bucket, request.key) if part)
         query = "&".join(
             f"{quote(name, safe='-_.~')}={quote(value, safe='-_.~')}"
             for name, value in sorted(request.query.items())
         )
         address = f"{self._settings.endpoint.rstrip('/')}/{place}{'?' if query else ''}{query}"
-        to_sign = AWSRequest(method=request.method, url=address, headers=dict(request.headers))
-        to_sign.context["body_digest"] = digest.hexdigest()
-        self._signer.add_auth(to_sign)
-        return URL(address, encoded=True), dict(to_sign.headers.items())
+        return AWSRequest(method=request.method, url=address, headers=dict(request.headers))
 
     async def _parse(
         self, operation: str, status: int, headers: Mapping[str, str], body: bytes
@@ -218,7 +227,7 @@ def load_model() -> ServiceModel:
     return ServiceModel(create_loader().load_service_model("s3", "service-2"))
 
 
-async def _slices(body: bytes) -> AsyncIterator[memoryview]:
+async def _slices(body: bytes | bytearray) -> AsyncIterator[memoryview]:
     """A body in pieces, so that the loop is not held while a whole one is copied."""
     view = memoryview(body)
     for start in range(0, len(body), SLICE):

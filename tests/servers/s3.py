@@ -6,6 +6,10 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
 
 from tests.servers.parts import SWIFT, installed, program
 from tests.servers.processes import free_ports, running
@@ -79,6 +83,31 @@ def s3(folder: Path) -> Iterator[S3Server]:
             ]
             stack.enter_context(running(command, log=home / f"{kind}.log", ports=[port]))
         yield S3Server(f"http://127.0.0.1:{proxy}")
+
+
+def new_bucket(server: S3Server, name: str) -> dict[str, str]:
+    """Makes a bucket; the settings of a store in it."""
+    client_of(server).create_bucket(Bucket=name)
+    return {
+        "endpoint": server.endpoint,
+        "bucket": name,
+        "access_key": server.access_key,
+        "secret_key": server.secret_key,
+    }
+
+
+def client_of(server: S3Server) -> Any:
+    """A client of Amazon's own making."""
+    return boto3.client(
+        "s3",
+        endpoint_url=server.endpoint,
+        aws_access_key_id=server.access_key,
+        aws_secret_access_key=server.secret_key,
+        region_name=server.region,
+        config=Config(
+            s3={"addressing_style": "path"}, request_checksum_calculation="when_required"
+        ),
+    )
 
 
 def _proxy(home: Path, port: int, memcached: int) -> str:
