@@ -125,6 +125,7 @@ def poster(plan: EncodingPlan, source: Path, folder: Path, settings: TranscodeSe
         subfolders=(),
         seconds=0.0,
         reads=(source,),
+        makes=(POSTER_NAME,),
         frames=1,
     )
 
