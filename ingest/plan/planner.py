@@ -59,6 +59,7 @@ def plan(media: MediaInfo, settings: PlanSettings) -> EncodingPlan:
             video_index=video.index,
             audio_index=media.audio[0].index if media.audio else None,
             origin=origin,
+            seekable=media.seekable,
             decoders=(video.codec, *(sound.codec for sound in media.audio[:1])),
             most_pixels=max(LEAST_ROOM, video.width * video.height * ROOM_TO_GROW),
         ),

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests.fuzz import mutation, service, uploads
+from tests.unit.ingest.clips import jpegs
+from tests.unit.ingest.crafting import avi, swollen
 
 SEED = 5
 
@@ -38,3 +40,9 @@ def test_every_kind_of_change_is_made() -> None:
 
     assert all(change in names for change in mutation.CHANGES)
     assert all(name in names for name, _ in mutation.CORPUS)
+
+
+async def test_pictures_that_grow_behind_the_first_are_not_decoded(tmp_path: Path) -> None:
+    grown = avi([jpegs()[0], *swollen(jpegs(), 15_000)], b"")
+
+    assert await uploads.meet(mutation.Mutant("grown", grown), tmp_path) == "encode failed"
