@@ -1,5 +1,6 @@
 """Read a file from end to end with PyAV and tell what is in it. Runs in the confined process."""
 
+import re
 from array import array
 from fractions import Fraction
 from pathlib import Path
@@ -34,6 +35,9 @@ QUARTER_TURN: Final = 90
 
 FRAMES_TO_SPARE: Final = 1000
 """Frames over the most that any taken video has, after which counting ends."""
+
+LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8}){0,4}")
+"""ISO 639 or a tag of RFC 5646 §2.1."""
 
 UNDETERMINED: Final = "und"
 """ISO 639-2's code for a language that is not known."""
@@ -217,8 +221,14 @@ def _audio(stream: DemuxedAudio, timeline: _Timeline) -> AudioStream:
         sample_rate=stream.codec_context.sample_rate,
         first_timestamp=timeline.seconds(timeline.times[0]),
         end_timestamp=timeline.seconds(timeline.times[-1] + timeline.last_duration),
-        language=stream.language if stream.language != UNDETERMINED else None,
+        language=_language(stream.language),
     )
+
+
+def _language(told: str | None) -> str | None:
+    """``told``, where it is a language; a file may say anything, at any length."""
+    known = told is not None and told != UNDETERMINED and LANGUAGE.fullmatch(told)
+    return told if known else None
 
 
 def _require_promised_end(container: InputContainer, end: float) -> None:

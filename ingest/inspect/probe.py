@@ -85,6 +85,8 @@ def _verdict(answer: bytes, code: int) -> MediaInfo:
     try:
         finding = msgspec.json.decode(answer, type=Finding)
     except msgspec.DecodeError as error:
+        if code == 0:
+            raise errors.InspectionFailed(reason="what was found cannot be told") from error
         reason = f"signal {-code} ended it" if code < 0 else f"it ended with status {code}"
         raise errors.InspectionInterrupted(reason=reason) from error
     if finding.media is not None:

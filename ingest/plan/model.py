@@ -20,6 +20,8 @@ class SourceInput(msgspec.Struct, frozen=True):
     audio_index: int | None
     origin: float
     """The source's time, in seconds, that becomes 0."""
+    seekable: bool = True
+    """Whether any time in it is found at the key frame before it, and not behind it."""
     decoders: tuple[str, ...] = ()
     """The only decoders that are to run, by FFmpeg's names."""
     most_pixels: int = 0

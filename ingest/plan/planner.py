@@ -36,6 +36,9 @@ LEAST_ROOM: Final = 1920 * 1088
 POSTER_SHARE: Final = 0.1
 POSTER_LATEST: Final = 10.0
 
+LONGEST_HOLD: Final = 1.0
+"""Seconds that an inspection lets the last frame be shown."""
+
 
 def plan(media: MediaInfo, settings: PlanSettings) -> EncodingPlan:
     """The plan for ``media``, which was validated."""
@@ -56,6 +59,7 @@ def plan(media: MediaInfo, settings: PlanSettings) -> EncodingPlan:
             video_index=video.index,
             audio_index=media.audio[0].index if media.audio else None,
             origin=origin,
+            seekable=media.seekable,
             decoders=(video.codec, *(sound.codec for sound in media.audio[:1])),
             most_pixels=max(LEAST_ROOM, video.width * video.height * ROOM_TO_GROW),
         ),
@@ -72,7 +76,7 @@ def plan(media: MediaInfo, settings: PlanSettings) -> EncodingPlan:
             chunk_segments=chunk_segments if safe_to_chunk(media) else segments,
             keyframe_interval=keyframe_interval,
         ),
-        poster_time=min(float(frame_count / rate) * POSTER_SHARE, POSTER_LATEST),
+        poster_time=_poster_time(video, float(frame_count / rate)),
     )
 
 
@@ -93,6 +97,14 @@ def _origin(media: MediaInfo, rate: Fraction) -> float:
     if lead <= EARLY_AUDIO:
         return start
     return start - float(math.floor(lead * rate) / rate)
+
+
+def _poster_time(video: VideoStream, seconds: float) -> float:
+    early = min(seconds * POSTER_SHARE, POSTER_LATEST)
+    if video.constant_frame_rate and video.frame_count > 1:
+        return early
+    # The last frame may be held so long that none starts later: a seek would find nothing.
+    return min(early, max(0.0, seconds - LONGEST_HOLD))
 
 
 def _timescale(rate: Fraction) -> int:

@@ -18,5 +18,7 @@ class Command:
     """Media time that it produces."""
     reads: tuple[Path, ...] = ()
     """All that it may read beside its folder."""
+    makes: tuple[str, ...] = ()
+    """Files that are in ``folder`` afterwards, where ffmpeg's own word is not enough."""
     frames: int = 0
     """Frames that it produces; 0 where progress is told by time alone."""

@@ -108,8 +108,13 @@ def audio(
 
 def poster(plan: EncodingPlan, source: Path, folder: Path, settings: TranscodeSettings) -> Command:
     """One picture as JPEG, in the size of the best rendition."""
-    opened = _input(plan, source, settings, seek=plan.source.origin + plan.poster_time)
-    picture = opened[str(plan.source.video_index)]
+    time = plan.source.origin + plan.poster_time
+    if plan.source.seekable:
+        picture = _input(plan, source, settings, seek=time)[str(plan.source.video_index)]
+    else:
+        # A seek may end behind the last key frame there is, where nothing can be decoded.
+        picture = _input(plan, source, settings)[str(plan.source.video_index)]
+        picture = picture.filter("trim", start=_seconds(time))
     output = _picture(picture, plan.video[0]).output(
         POSTER_NAME,
         f="image2",
@@ -125,6 +130,7 @@ def poster(plan: EncodingPlan, source: Path, folder: Path, settings: TranscodeSe
         subfolders=(),
         seconds=0.0,
         reads=(source,),
+        makes=(POSTER_NAME,),
         frames=1,
     )
 

@@ -77,6 +77,9 @@ async def run(
             await asyncio.gather(words, return_exceptions=True)
     if code != 0:
         raise EncodeFailed(reason=_reason(said, code))
+    if not await asyncio.to_thread(_all_made, command):
+        # Where no frame of the source passes the filters, ffmpeg ends well and makes nothing.
+        raise EncodeFailed(reason="no frame could be decoded where one should be")
     if on_progress is not None:
         # ffmpeg's last report comes before its last output.
         on_progress(Progress(fraction=1.0, frames=command.frames, speed=None))
@@ -90,6 +93,10 @@ def _prepare(command: Command) -> str:
         return str(imageio_ffmpeg.get_ffmpeg_exe())
     except RuntimeError as error:
         raise EncoderMissing(reason=str(error)) from error
+
+
+def _all_made(command: Command) -> bool:
+    return all((command.folder / name).is_file() for name in command.makes)
 
 
 async def _follow(

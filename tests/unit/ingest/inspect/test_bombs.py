@@ -28,7 +28,7 @@ from ingest.inspect.errors import (
 )
 from ingest.inspect.probe import inspect
 from tests.unit.ingest.clips import FOLDER, clip, ffmpeg, jpegs
-from tests.unit.ingest.crafting import avi, box, changed, content, ebml, matroska
+from tests.unit.ingest.crafting import avi, box, changed, content, ebml, matroska, swollen
 
 LITTLE = InspectionLimits(wall_seconds=120, processor_seconds=4, memory=ByteSize(800 * 1024 * 1024))
 TABLES = (b"moov", b"trak", b"mdia", b"minf", b"stbl")
@@ -94,15 +94,6 @@ def nested(depth: int) -> bytes:
     return box(b"ftyp", b"isom", bytes(4)) + inner
 
 
-def swollen_jpegs(side: int) -> list[bytes]:
-    """JPEG pictures whose headers say that they are ``side`` by ``side``."""
-    made = []
-    for picture in jpegs():
-        place = picture.index(b"\xff\xc0") + 5
-        made.append(picture[:place] + struct.pack(">HH", side, side) + picture[place + 4 :])
-    return made
-
-
 def zipped_blocks(count: int) -> bytes:
     """A Matroska file whose blocks are zeros, compressed as far as they can be."""
     settings = ebml(0x5034, ebml(0x4254, 0))
@@ -158,7 +149,7 @@ BOMBS: dict[str, tuple[Callable[[], bytes], type[UploadRefused], str]] = {
         "The picture has 100000 by 100000 pixels; at most 8192 on a side are taken.",
     ),
     "pictures of 65500 x 65500 pixels in an AVI file of 64 x 48": (
-        lambda: avi(swollen_jpegs(65500), b""),
+        lambda: avi(swollen(jpegs(), 65500), b""),
         VideoUndecodable,
         "The video stream cannot be decoded: Invalid data found when processing input.",
     ),

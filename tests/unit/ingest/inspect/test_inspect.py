@@ -26,7 +26,8 @@ from ingest.inspect.errors import (
 )
 from ingest.inspect.limits import MediaLimits
 from ingest.inspect.probe import inspect
-from tests.unit.ingest.clips import clip, ffmpeg, rewritten
+from tests.unit.ingest.clips import clip, ffmpeg, jpegs, rewritten
+from tests.unit.ingest.crafting import ebml, matroska
 
 LIMITS = InspectionLimits(wall_seconds=30)
 
@@ -45,11 +46,6 @@ def plain() -> Path:
 @pytest.fixture(scope="session")
 def faststart() -> Path:
     return clip("faststart.mp4", "-movflags", "+faststart")
-
-
-@pytest.fixture(scope="session")
-def matroska() -> Path:
-    return clip("plain.mkv")
 
 
 @pytest.fixture(scope="session")
@@ -436,3 +432,19 @@ async def test_subtitles_data_and_attachments_are_passed_over(plain: Path) -> No
     media = await inspect(folder / "rich.mkv", LIMITS)
 
     assert (media.video.index, len(media.audio)) == (0, 1)
+
+
+async def test_a_language_is_told_only_where_it_is_one(plain: Path) -> None:
+    told = {"deu": "deu", "en-GB": "en-GB", "x" * 3000: None, "<b>": None, "und": None}
+    for word, language in told.items():
+        tagged = ("-metadata:s:a:0", f"language={word}", "-c", "copy", "tagged.mkv")
+        ffmpeg("-i", plain.name, *tagged)
+        media = await inspect(plain.with_name("tagged.mkv"), LIMITS)
+        assert media.audio[0].language == language
+
+
+async def test_a_file_that_says_very_much_is_bounded(tmp_path: Path) -> None:
+    track = ebml(0x22B59C, b"q" * 3_000_000) + ebml(0x536E, b"n" * 3_000_000)
+    (tmp_path / "upload").write_bytes(matroska([b"\x80" + one for one in jpegs()], track=track))
+
+    assert (await inspect(tmp_path / "upload", LIMITS)).video.frame_count == 25

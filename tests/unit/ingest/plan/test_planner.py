@@ -129,3 +129,19 @@ def test_the_segment_s_length_is_a_setting() -> None:
 
 def test_settings_explain_themselves() -> None:
     assert "# segment_seconds = 6.0" in example(PlanSettings, heading="Plan")
+
+
+def test_the_poster_is_taken_where_a_frame_is_sure_to_start() -> None:
+    steady = plan(media_info(seconds=1.5), SETTINGS)
+    paused = plan(media_info(seconds=1.05, constant=False), SETTINGS)
+
+    assert steady.poster_time == pytest.approx(0.15)
+    assert paused.poster_time == pytest.approx(0.05, abs=0.02)
+
+
+def test_an_encode_may_use_the_decoders_that_were_inspected_and_no_others() -> None:
+    source = plan(media_info(width=1920, height=1080), SETTINGS).source
+
+    assert source.decoders == ("h264", "aac")
+    assert source.most_pixels == 8 * 1920 * 1080
+    assert plan(media_info(audio_start=None), SETTINGS).source.decoders == ("h264",)

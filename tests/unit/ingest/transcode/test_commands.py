@@ -142,6 +142,15 @@ def test_the_poster_is_one_picture() -> None:
     assert inputs(command)[inputs(command).index("-ss") + 1] == "6.000000"
 
 
+def test_the_poster_of_a_source_without_an_index_is_found_by_reading() -> None:
+    stream = plan(media_info(seekable=False, start=1.4, audio_start=1.4), PlanSettings())
+
+    command = poster(stream, SOURCE, FOLDER, SETTINGS)
+
+    assert "-ss" not in command.arguments
+    assert graph(command).startswith("[0:0]trim=start=7.400000")
+
+
 @pytest.mark.parametrize("word", ["-xerror", "-nostdin", "-nostats"])
 def test_every_encode_is_strict_and_reports(word: str) -> None:
     command = video_chunk(PLAN, PLAN.chunks[0], SOURCE, FOLDER, SETTINGS)

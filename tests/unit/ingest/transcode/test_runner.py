@@ -1,6 +1,7 @@
 """Running ffmpeg: progress, failures in its own words, and nothing left behind."""
 
 import asyncio
+import dataclasses
 import os
 import signal
 import sys
@@ -123,6 +124,14 @@ async def test_output_beyond_the_limit_fails(tmp_path: Path) -> None:
 
     with pytest.raises(EncodeFailed, match=r"signal 25|File too large"):
         await run(large, stall_timeout=20, confinement=Confinement(output=50_000))
+
+
+async def test_a_run_that_makes_nothing_has_failed(tmp_path: Path) -> None:
+    nothing = ("-vf", "select=0", "-frames:v", "1", "-f", "image2", "-update", "1", "a.png")
+    picture = command(tmp_path, "-t", "1", *PICTURE, *nothing)
+
+    with pytest.raises(EncodeFailed, match="no frame could be decoded"):
+        await run(dataclasses.replace(picture, makes=("a.png",)), stall_timeout=20)
 
 
 async def test_without_ffmpeg_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
