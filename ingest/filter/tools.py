@@ -7,17 +7,21 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, TYPE_CHECKING, Final
 
 import imageio_ffmpeg
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 from ingest.filter.answers import short
 from ingest.filter.errors import FilterFailed
 from ingest.filter.model import Subject
+from ingest.plan.planner import LEAST_ROOM, ROOM_TO_GROW
 from ingest.transcode.confinement import Confinement, confined
+from ingest.transcode.runner import COMPONENT, PATH
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 THREADS: Final = 4
 """For decoding: each more costs the memory of some pictures more."""
@@ -34,7 +38,7 @@ class Frame(msgspec.Struct, frozen=True):
 
     time: float
     """Seconds from the first frame."""
-    picture: NDArray[np.uint8]
+    picture: "NDArray[np.uint8]"
     """Height × width × 3: red, green, blue."""
 
 
@@ -73,6 +77,9 @@ class Tools:
         Raises:
             FilterFailed: ffmpeg failed; the reason is in its own words.
         """
+        # Services know of filters, but never look at a frame themselves.
+        import numpy as np  # noqa: PLC0415
+
         filters = f"{even(subject, rate)},scale={width}:{height}:flags=area,format=rgb24"
         output = ("-frames:v", str(count(subject, rate)), "-f", "rawvideo", "pipe:1")
         size = width * height * 3
@@ -143,9 +150,10 @@ class _Words(threading.Thread):
             self._words += more[: WORDS_KEPT - len(self._words)]
 
     def reason(self, code: int) -> str:
-        lines = self._words.decode(errors="replace").strip().splitlines()
-        if lines:
-            return "ffmpeg says: " + short(lines[0]).rstrip(".")
+        for line in self._words.decode(errors="replace").splitlines():
+            words = short(PATH.sub("the file", COMPONENT.sub("", line))).rstrip(".:")
+            if words:
+                return f"ffmpeg says: {words}"
         return f"signal {-code} ended ffmpeg" if code < 0 else f"ffmpeg ended with status {code}"
 
 
@@ -168,6 +176,9 @@ def even(subject: Subject, rate: float) -> str:
 
 
 def _input(subject: Subject) -> tuple[str, ...]:
+    media = subject.media
+    pixels = media.video.width * media.video.height
+    decoders = (media.video.codec, *(sound.codec for sound in media.audio[:1]))
     return (
         *("-nostdin", "-hide_banner", "-y", "-loglevel", "error"),
         # What cannot be read or decoded is a failure: half a video must not pass as whole.
@@ -175,10 +186,13 @@ def _input(subject: Subject) -> tuple[str, ...]:
         # Times stay those of the source; graphs count from its first frame.
         "-copyts",
         # The file was inspected as this; let no second guess open it as something else.
-        *("-f", subject.media.container.partition(",")[0]),
+        *("-f", media.container.partition(",")[0]),
         # An upload must not make a filter read another file's protocol or the network.
         *("-protocol_whitelist", "file"),
-        *("-format_whitelist", subject.media.container),
+        # Nor may what is embedded be opened as a playlist, or by a decoder that was not inspected.
+        *("-format_whitelist", media.container),
+        *("-codec_whitelist", ",".join(decoders)),
+        *("-max_pixels", str(max(LEAST_ROOM, pixels * ROOM_TO_GROW))),
         *("-threads", str(THREADS)),
         *("-i", f"file:{subject.source}"),
     )

@@ -7,7 +7,8 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from ingest.filter.model import Answer, Decision, Evidence, Subject
+from common.messages import Decision, Evidence
+from ingest.filter.model import Answer, Subject
 from ingest.filter.passages import Passage, between_marks, common_to, merged, total, within
 from ingest.filter.tools import Tools, even
 

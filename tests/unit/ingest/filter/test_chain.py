@@ -175,7 +175,7 @@ async def test_a_filter_sees_its_own_folder_and_no_secrets(
     names, folder, left, title = (one.reason for one in verdict.evidence)
     allowed = {"PATH", "IMAGEIO_FFMPEG_EXE", "PYTHONPATH", "HOME", "TMPDIR"}
     assert set(names.split()) <= allowed | {"LC_ALL", "LC_CTYPE", "OPENBLAS_NUM_THREADS"}
-    assert folder == "True ['kept', 'request.json']"
+    assert folder == "True ['kept']"
     assert 70 <= int(left) <= 77
     assert title == "A title"
     assert 0.5 in told
@@ -254,7 +254,7 @@ async def test_what_another_run_left_behind_is_cleared_away(tmp_path: Path) -> N
 
     verdict = await verdict_of(SUBJECT, tmp_path, entry("looks"))
 
-    assert verdict.evidence[1].reason == "True ['kept', 'request.json']"
+    assert verdict.evidence[1].reason == "True ['kept']"
 
 
 async def test_a_video_that_cannot_be_decoded_is_told_in_ffmpegs_words(tmp_path: Path) -> None:
