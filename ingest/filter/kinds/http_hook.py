@@ -4,7 +4,8 @@ It gets one POST. With ``send = "facts"`` the body is the JSON of `Facts`; else 
 multipart/form-data (RFC 7578) with that JSON as the part ``subject``, and then the video as the
 part ``file``, or its pictures as parts ``frame``, in order of time. It answers 200 with
 ``{"decision": "allow" | "review" | "block", "evidence": [{"reason": …, "start": …, "end": …,
-"score": …}]}``, of which evidence and all of it but the reason may be missing.
+"score": …}]}``, of which evidence and all of it but the reason may be missing. A reason has at most
+500 characters, of which 200 are kept.
 """
 
 import hashlib
