@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 THREADS: Final = 4
 """For decoding: each more costs the memory of some pictures more."""
 
+UNSEEN: Final = 2.0
+"""Seconds of a video that may be missing at its end: containers and decoders round."""
+
 WORDS_KEPT: Final = 8192
 """Bytes of ffmpeg's complaints that are kept: the first ones name the cause."""
 
@@ -75,21 +78,21 @@ class Tools:
         """The picture at 0, 1/``rate``, 2/``rate`` … seconds, turned as viewers see it, and scaled.
 
         Raises:
-            FilterFailed: ffmpeg failed; the reason is in its own words.
+            FilterFailed: ffmpeg failed, in its own words; or much of the video cannot be seen.
         """
         import numpy as np  # noqa: PLC0415 -- services import this module, and look at no frame
 
         filters = f"{even(subject, rate)},scale={width}:{height}:flags=area,format=rgb24"
         output = ("-frames:v", str(count(subject, rate)), "-f", "rawvideo", "pipe:1")
         size = width * height * 3
+        shown = 0
         with self.ffmpeg(subject, filters, output) as pipe:
-            for number in range(count(subject, rate)):
-                data = pipe.read(size)
-                if len(data) < size:
-                    break
-                self.progress(number / count(subject, rate))
+            while len(data := pipe.read(size)) == size:
                 picture = np.frombuffer(data, np.uint8).reshape(height, width, 3)
-                yield Frame(number / rate, picture)
+                yield Frame(shown / rate, picture)
+                shown += 1
+                self.progress(shown / count(subject, rate))
+        require_whole(subject, rate, shown)
 
     @contextlib.contextmanager
     def ffmpeg(self, subject: Subject, graph: str, output: tuple[str, ...]) -> Iterator[IO[bytes]]:
@@ -159,6 +162,17 @@ class _Words(threading.Thread):
 def count(subject: Subject, rate: float) -> int:
     """How many frames there are at ``rate`` a second, at most."""
     return max(1, math.ceil(subject.seconds * rate))
+
+
+def require_whole(subject: Subject, rate: float, shown: int) -> None:
+    """See that about all of the frames that there are at ``rate`` a second have been shown.
+
+    Raises:
+        FilterFailed: they have not; a filter that saw a part must not allow the whole.
+    """
+    expected = count(subject, rate)
+    if shown == 0 or expected - shown > UNSEEN * rate + 1:
+        raise FilterFailed(reason=f"only {shown} of {expected} frames can be looked at")
 
 
 def even(subject: Subject, rate: float) -> str:

@@ -26,7 +26,7 @@ from ingest.filter.answers import MAX_SAID, parsed_answer
 from ingest.filter.errors import AnswerInvalid, FilterFailed
 from ingest.filter.model import Answer, Subject
 from ingest.filter.options import require_absolute
-from ingest.filter.tools import Tools, even
+from ingest.filter.tools import Tools, even, require_whole
 
 FRAME_SIDE: Final = 512
 """Pixels of the longer side of a picture that is sent."""
@@ -242,7 +242,9 @@ def _pictures(subject: Subject, tools: Tools) -> tuple[Path, ...]:
     output = ("-frames:v", str(MAX_FRAMES), "-q:v", "4", "-f", "image2", "%05d.jpg")
     with tools.ffmpeg(subject, graph, output):
         pass
-    return tuple(sorted(tools.workspace.glob("*.jpg")))
+    pictures = tuple(sorted(tools.workspace.glob("*.jpg")))
+    require_whole(subject, _rate(subject), len(pictures))
+    return pictures
 
 
 def _facts(subject: Subject, pictures: tuple[Path, ...]) -> Facts:

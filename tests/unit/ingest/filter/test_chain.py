@@ -270,6 +270,32 @@ async def test_a_video_that_cannot_be_decoded_is_told_in_ffmpegs_words(tmp_path:
     assert verdict.failure.startswith("The filter failed: ffmpeg says: ")
 
 
+@pytest.mark.parametrize(
+    "chain",
+    [
+        entry("passages"),
+        entry("http", url="http://127.0.0.1:1/", send="frames"),
+        entry("perceptual-hash", list="/dev/null"),
+    ],
+    ids=lambda chain: chain.kind,
+)
+async def test_a_filter_that_saw_a_part_does_not_allow_the_whole(
+    tmp_path: Path, chain: FilterSettings
+) -> None:
+    subject = await subject_of(clip("plain.mp4"))
+    video = msgspec.structs.replace(subject.media.video, end_timestamp=10.0)
+    longer = msgspec.structs.replace(
+        subject, media=msgspec.structs.replace(subject.media, video=video)
+    )
+
+    verdict = await verdict_of(longer, tmp_path, chain)
+
+    assert verdict.decision is Decision.REVIEW
+    assert verdict.failure is not None
+    assert verdict.failure.startswith("The filter failed: only ")
+    assert verdict.failure.endswith(" frames can be looked at.")
+
+
 async def test_no_demuxer_but_the_one_that_was_inspected_opens_the_file(tmp_path: Path) -> None:
     secret = clip("plain.mp4")
     source = tmp_path / "video.mp4"
