@@ -39,9 +39,10 @@ and taking too long are failures too. A failure counts as the filter's `on_failu
 100 pieces of evidence are kept, and 200 characters of each reason.
 """
 
+from common.messages import Decision, Evidence, Verdict
 from ingest.filter.chain import run_chain
 from ingest.filter.errors import AnswerInvalid, FilterFailed, FilterTimedOut
-from ingest.filter.model import Answer, Decision, Evidence, Outcome, Subject, Verdict
+from ingest.filter.model import Answer, Outcome, Subject
 from ingest.filter.plugins import check_chain
 from ingest.filter.settings import FilterSettings, OnFailure
 from ingest.filter.tools import Frame, Tools

@@ -6,8 +6,9 @@ from typing import Any, Final
 
 import msgspec
 
+from common.messages import Decision, Evidence
 from ingest.filter.errors import AnswerInvalid
-from ingest.filter.model import Answer, Decision, Evidence, Subject
+from ingest.filter.model import Answer, Subject
 
 MAX_EVIDENCE: Final = 100
 MAX_REASON: Final = 200

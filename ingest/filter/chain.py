@@ -15,19 +15,21 @@ import msgspec
 
 from common import logs
 from common.errors import NearcastError
+from common.messages import Decision, Verdict
 from ingest.filter.answers import MAX_SAID, Report, Request, parsed, short
 from ingest.filter.errors import AnswerInvalid, FilterFailed, FilterTimedOut
-from ingest.filter.model import Decision, Outcome, Subject, Verdict, strictest
+from ingest.filter.model import Outcome, Subject, strictest
 from ingest.filter.settings import FilterSettings, OnFailure
 from ingest.filter.tools import MAX_WRITTEN
-from ingest.transcode.confinement import Confinement, confined
+from ingest.inspect.probe import PACKAGES
+from ingest.transcode.confinement import ENVIRONMENT, Confinement, confined
 from ingest.transcode.processes import started
 
 COMPLAINTS_KEPT: Final = 4096
 """Bytes of the last that a filter's process complained of, for the log."""
 
-PASSED_ON: Final = ("PATH", "IMAGEIO_FFMPEG_EXE")
-"""Of the environment, what a filter's process is told: the way to ffmpeg. No secrets."""
+FFMPEG: Final = "IMAGEIO_FFMPEG_EXE"
+"""What says where another ffmpeg is; all of the service's environment that filters learn."""
 
 _log = logs.get(__name__)
 
@@ -182,10 +184,10 @@ def _confinement(entry: FilterSettings) -> Confinement:
 
 
 def _environment() -> dict[str, str]:
-    given = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    given = {FFMPEG: os.environ[FFMPEG]} if FFMPEG in os.environ else {}
     return given | {
-        "PYTHONPATH": os.pathsep.join(sys.path),
-        "LC_ALL": "C.UTF-8",
+        **ENVIRONMENT,
+        "PYTHONPATH": os.pathsep.join([PACKAGES, *sys.path]),
         # The filter's own folder: it runs there.
         "HOME": ".",
         "TMPDIR": ".",

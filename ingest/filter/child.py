@@ -38,7 +38,10 @@ def main() -> None:
     # What a plug-in prints goes where complaints go, and is no answer.
     with os.fdopen(os.dup(1), "wb", buffering=0) as answers:
         os.dup2(2, 1)
-        request = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=Request)
+        asked = Path(sys.argv[1])
+        request = msgspec.json.decode(asked.read_bytes(), type=Request)
+        # What is started from here may read in this folder, and options may hold a secret.
+        asked.unlink()
         tools = Tools(
             Path.cwd(),
             seconds=request.seconds,

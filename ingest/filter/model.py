@@ -7,8 +7,6 @@ import msgspec
 from common.messages import Decision, Evidence, Verdict
 from ingest.inspect.media import MediaInfo
 
-__all__ = ["Answer", "Decision", "Evidence", "Outcome", "Subject", "Verdict", "strictest"]
-
 
 class Answer(msgspec.Struct, frozen=True):
     """What a plug-in says about one video."""

@@ -7,20 +7,27 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, TYPE_CHECKING, Final
 
 import imageio_ffmpeg
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 from ingest.filter.answers import short
 from ingest.filter.errors import FilterFailed
 from ingest.filter.model import Subject
+from ingest.plan.planner import LEAST_ROOM, ROOM_TO_GROW
 from ingest.transcode.confinement import Confinement, confined
+from ingest.transcode.runner import COMPONENT, PATH
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 THREADS: Final = 4
 """For decoding: each more costs the memory of some pictures more."""
+
+UNSEEN: Final = 2.0
+"""Seconds of a video that may be missing at its end: containers and decoders round."""
 
 WORDS_KEPT: Final = 8192
 """Bytes of ffmpeg's complaints that are kept: the first ones name the cause."""
@@ -34,7 +41,7 @@ class Frame(msgspec.Struct, frozen=True):
 
     time: float
     """Seconds from the first frame."""
-    picture: NDArray[np.uint8]
+    picture: "NDArray[np.uint8]"
     """Height × width × 3: red, green, blue."""
 
 
@@ -71,19 +78,21 @@ class Tools:
         """The picture at 0, 1/``rate``, 2/``rate`` … seconds, turned as viewers see it, and scaled.
 
         Raises:
-            FilterFailed: ffmpeg failed; the reason is in its own words.
+            FilterFailed: ffmpeg failed, in its own words; or much of the video cannot be seen.
         """
+        import numpy as np  # noqa: PLC0415 -- services import this module, and look at no frame
+
         filters = f"{even(subject, rate)},scale={width}:{height}:flags=area,format=rgb24"
         output = ("-frames:v", str(count(subject, rate)), "-f", "rawvideo", "pipe:1")
         size = width * height * 3
+        shown = 0
         with self.ffmpeg(subject, filters, output) as pipe:
-            for number in range(count(subject, rate)):
-                data = pipe.read(size)
-                if len(data) < size:
-                    break
-                self.progress(number / count(subject, rate))
+            while len(data := pipe.read(size)) == size:
                 picture = np.frombuffer(data, np.uint8).reshape(height, width, 3)
-                yield Frame(number / rate, picture)
+                yield Frame(shown / rate, picture)
+                shown += 1
+                self.progress(shown / count(subject, rate))
+        require_whole(subject, rate, shown)
 
     @contextlib.contextmanager
     def ffmpeg(self, subject: Subject, graph: str, output: tuple[str, ...]) -> Iterator[IO[bytes]]:
@@ -143,15 +152,27 @@ class _Words(threading.Thread):
             self._words += more[: WORDS_KEPT - len(self._words)]
 
     def reason(self, code: int) -> str:
-        lines = self._words.decode(errors="replace").strip().splitlines()
-        if lines:
-            return "ffmpeg says: " + short(lines[0]).rstrip(".")
+        for line in self._words.decode(errors="replace").splitlines():
+            words = short(PATH.sub("the file", COMPONENT.sub("", line))).rstrip(".:")
+            if words:
+                return f"ffmpeg says: {words}"
         return f"signal {-code} ended ffmpeg" if code < 0 else f"ffmpeg ended with status {code}"
 
 
 def count(subject: Subject, rate: float) -> int:
     """How many frames there are at ``rate`` a second, at most."""
     return max(1, math.ceil(subject.seconds * rate))
+
+
+def require_whole(subject: Subject, rate: float, shown: int) -> None:
+    """See that about all of the frames that there are at ``rate`` a second have been shown.
+
+    Raises:
+        FilterFailed: they have not; a filter that saw a part must not allow the whole.
+    """
+    expected = count(subject, rate)
+    if shown == 0 or expected - shown > UNSEEN * rate + 1:
+        raise FilterFailed(reason=f"only {shown} of {expected} frames can be looked at")
 
 
 def even(subject: Subject, rate: float) -> str:
@@ -168,6 +189,9 @@ def even(subject: Subject, rate: float) -> str:
 
 
 def _input(subject: Subject) -> tuple[str, ...]:
+    media = subject.media
+    pixels = media.video.width * media.video.height
+    decoders = (media.video.codec, *(sound.codec for sound in media.audio[:1]))
     return (
         *("-nostdin", "-hide_banner", "-y", "-loglevel", "error"),
         # What cannot be read or decoded is a failure: half a video must not pass as whole.
@@ -175,10 +199,13 @@ def _input(subject: Subject) -> tuple[str, ...]:
         # Times stay those of the source; graphs count from its first frame.
         "-copyts",
         # The file was inspected as this; let no second guess open it as something else.
-        *("-f", subject.media.container.partition(",")[0]),
+        *("-f", media.container.partition(",")[0]),
         # An upload must not make a filter read another file's protocol or the network.
         *("-protocol_whitelist", "file"),
-        *("-format_whitelist", subject.media.container),
+        # Nor may what is embedded be opened as a playlist, or by a decoder that was not inspected.
+        *("-format_whitelist", media.container),
+        *("-codec_whitelist", ",".join(decoders)),
+        *("-max_pixels", str(max(LEAST_ROOM, pixels * ROOM_TO_GROW))),
         *("-threads", str(THREADS)),
         *("-i", f"file:{subject.source}"),
     )

@@ -7,9 +7,10 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from ingest.filter.model import Answer, Decision, Evidence, Subject
+from common.messages import Decision, Evidence
+from ingest.filter.model import Answer, Subject
 from ingest.filter.passages import Passage, between_marks, common_to, merged, total, within
-from ingest.filter.tools import Tools, even
+from ingest.filter.tools import Tools, count, even, require_whole
 
 RATE: Final = 10.0
 """Frames a second that are looked at; passages are exact to a tenth of a second. Each frame is what
@@ -130,11 +131,14 @@ class Passages:
             graph += ";" + self._sound(subject)
             maps += ["-map", "[sound]"]
         output = (*maps, "-progress", "pipe:1", "-nostats", "-f", "null", "-")
+        shown = 0
         with tools.ffmpeg(subject, graph, output) as reports:
             for line in reports:
                 key, _, value = line.decode(errors="replace").strip().partition("=")
-                if key == "out_time_us" and value.isdecimal():
-                    tools.progress(int(value) / 1e6 / subject.seconds)
+                if key == "frame" and value.isdecimal():
+                    shown = int(value)
+                    tools.progress(shown / count(subject, RATE))
+        require_whole(subject, RATE, shown)
 
     def _picture(self, subject: Subject) -> str:
         black, frozen = self._options.black, self._options.frozen

@@ -5,8 +5,9 @@ from typing import Annotated, Literal
 import msgspec
 import numpy as np
 
+from common.messages import Decision, Evidence
 from ingest.filter.blocklists import BlockList, words_of
-from ingest.filter.model import Answer, Decision, Evidence, Subject
+from ingest.filter.model import Answer, Subject
 from ingest.filter.options import ListFile, require_absolute
 from ingest.filter.tools import Tools
 

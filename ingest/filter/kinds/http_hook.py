@@ -4,7 +4,8 @@ It gets one POST. With ``send = "facts"`` the body is the JSON of `Facts`; else 
 multipart/form-data (RFC 7578) with that JSON as the part ``subject``, and then the video as the
 part ``file``, or its pictures as parts ``frame``, in order of time. It answers 200 with
 ``{"decision": "allow" | "review" | "block", "evidence": [{"reason": …, "start": …, "end": …,
-"score": …}]}``, of which evidence and all of it but the reason may be missing.
+"score": …}]}``, of which evidence and all of it but the reason may be missing. A reason has at most
+500 characters, of which 200 are kept.
 """
 
 import hashlib
@@ -25,7 +26,7 @@ from ingest.filter.answers import MAX_SAID, parsed_answer
 from ingest.filter.errors import AnswerInvalid, FilterFailed
 from ingest.filter.model import Answer, Subject
 from ingest.filter.options import require_absolute
-from ingest.filter.tools import Tools, even
+from ingest.filter.tools import Tools, even, require_whole
 
 FRAME_SIDE: Final = 512
 """Pixels of the longer side of a picture that is sent."""
@@ -241,7 +242,9 @@ def _pictures(subject: Subject, tools: Tools) -> tuple[Path, ...]:
     output = ("-frames:v", str(MAX_FRAMES), "-q:v", "4", "-f", "image2", "%05d.jpg")
     with tools.ffmpeg(subject, graph, output):
         pass
-    return tuple(sorted(tools.workspace.glob("*.jpg")))
+    pictures = tuple(sorted(tools.workspace.glob("*.jpg")))
+    require_whole(subject, _rate(subject), len(pictures))
+    return pictures
 
 
 def _facts(subject: Subject, pictures: tuple[Path, ...]) -> Facts:

@@ -9,9 +9,10 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
+from common.messages import Decision, Evidence
 from ingest.filter.answers import short
 from ingest.filter.errors import FilterFailed
-from ingest.filter.model import Answer, Decision, Evidence, Subject
+from ingest.filter.model import Answer, Subject
 from ingest.filter.options import require_absolute
 from ingest.filter.passages import runs
 from ingest.filter.tools import THREADS, Tools
@@ -148,6 +149,8 @@ class _Model:
             known = ", ".join(names)
             raise FilterFailed(reason=f"the model has no output {options.output!r} but {known}")
         self._output = options.output or names[0]
+        self._mean = np.array(options.mean, np.float32)
+        self._std = np.array(options.std, np.float32)
 
     def score(self, picture: NDArray[np.uint8]) -> float:
         """What the model thinks of ``picture``.
@@ -174,7 +177,7 @@ class _Model:
         if self._input.type == "tensor(uint8)":
             values: NDArray[Any] = picture
         else:
-            scaled = (picture.astype(np.float32) / 255 - self._options.mean) / self._options.std
+            scaled = (picture.astype(np.float32) / 255 - self._mean) / self._std
             values = scaled.astype(_TYPES.get(self._input.type, np.float32))
         if self._layout == "NCHW":
             values = values.transpose(2, 0, 1)
@@ -226,6 +229,8 @@ def _opened(path: Path) -> "onnxruntime.InferenceSession":
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads = THREADS
     settings.inter_op_num_threads = 1
+    # Threads that wait for the next picture are not to burn a processor meanwhile.
+    settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
     # Errors alone: what it warns of is for whoever made the model.
     settings.log_severity_level = 3
     try:

@@ -6,10 +6,11 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
+from common.messages import Decision, Evidence
 from ingest.filter.blocklists import BlockList, words_of
 from ingest.filter.hashing import RATE, FrameHash, frame_hashes
 from ingest.filter.matching import MAX_DISTANCE, MIN_QUALITY, NO_MATCH, Nearest, Threshold
-from ingest.filter.model import Answer, Decision, Evidence, Subject
+from ingest.filter.model import Answer, Subject
 from ingest.filter.options import ListFile, require_absolute
 from ingest.filter.passages import runs
 from ingest.filter.tools import Tools

@@ -6,7 +6,7 @@ from typing import Any
 
 from common.settings import ByteSize
 from ingest.filter import FilterSettings, OnFailure, Outcome, Subject, Verdict, run_chain
-from ingest.inspect import InspectionLimits
+from ingest.inspect.limits import InspectionLimits
 from ingest.inspect.probe import inspect
 
 

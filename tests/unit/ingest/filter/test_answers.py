@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingest.filter import Answer, Decision, Evidence
 from ingest.filter.answers import (
     MAX_EVIDENCE,
     MAX_REASON,
@@ -20,7 +21,6 @@ from ingest.filter.answers import (
     short,
 )
 from ingest.filter.errors import AnswerInvalid
-from ingest.filter.model import Answer, Decision, Evidence
 
 ANYTHING = st.one_of(st.none(), st.floats(), st.integers(), st.text(), st.binary(max_size=5))
 

@@ -246,7 +246,7 @@ async def test_evidence_from_a_service_is_bounded(
 async def test_a_service_that_stays_away_is_a_failure_told_in_time(
     tmp_path: Path, subject: Subject
 ) -> None:
-    chain = entry("http", timeout=3, on_failure=OnFailure.OPEN, url="http://127.0.0.1:1/check")
+    chain = entry("http", timeout=8, on_failure=OnFailure.OPEN, url="http://127.0.0.1:1/check")
 
     verdict = await verdict_of(subject, tmp_path, chain)
 
@@ -280,7 +280,7 @@ async def test_a_service_with_a_certificate_of_its_own_authority_is_believed(
     url = await serve(handler, context)
 
     known = await asked(subject, tmp_path / "w", url, ca=str(ca))
-    unknown = await asked(subject, tmp_path / "w", url, timeout=3)
+    unknown = await asked(subject, tmp_path / "w", url, timeout=8)
 
     assert known.decision is Decision.BLOCK
     assert unknown.decision is Decision.REVIEW

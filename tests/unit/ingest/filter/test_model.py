@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.filter.model import Decision, strictest
+from common.messages import Decision
+from ingest.filter.model import strictest
 
 
 @given(st.lists(st.sampled_from(Decision)))
