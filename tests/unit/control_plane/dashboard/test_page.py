@@ -2,7 +2,8 @@
 
 import pytest
 
-from control_plane.dashboard.page import origin_of, readable_duration, readable_size
+from control_plane.dashboard.page import origin_of
+from control_plane.dashboard.texts import readable_duration, readable_size
 
 
 @pytest.mark.parametrize(
