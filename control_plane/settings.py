@@ -14,7 +14,6 @@ from common.service import (
     PeerSettings,
 )
 
-
 PUBLIC_ADDRESS = (
     r"^https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?(?:/[A-Za-z0-9._~/-]*)?\Z"
 )

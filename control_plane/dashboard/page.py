@@ -47,7 +47,6 @@ class Page:
         self._uploads_url = uploads_url.rstrip("/") if uploads_url is not None else None
         self._open_to_all = open_to_all
         templates = environment()
-        # Read now: rendering must not touch the disk later.
         self._whole = templates.get_template("page.html")
         self._parts = templates.get_template("parts.html")
         self._upload = templates.get_template("upload.html")
@@ -152,7 +151,7 @@ class Page:
 
 
 def environment() -> jinja2.Environment:
-    """The pages' templates; it reads files: not for the event loop."""
+    """The pages' templates, all of them read: not for the event loop."""
     templates = jinja2.Environment(
         loader=jinja2.PackageLoader("control_plane", "dashboard/templates"),
         autoescape=True,
@@ -164,6 +163,9 @@ def environment() -> jinja2.Environment:
     templates.filters["size"] = readable_size
     templates.filters["duration"] = readable_duration
     templates.filters["passage"] = readable_passage
+    # Those that others include, too: rendering must not touch the disk later.
+    for name in templates.list_templates():
+        templates.get_template(name)
     return templates
 
 

@@ -19,6 +19,9 @@ WORDS_KEPT: Final = 8192
 COMPONENT: Final = re.compile(r"^(?:\[[^\]]*\] ?)+")
 """How ffmpeg begins a line: with the part of it that speaks, and an address."""
 
+FASTEST: Final = 10_000.0
+"""Seconds of media per second. ffmpeg begins with 1e11 and such: then it does not know yet."""
+
 PATH: Final = re.compile(r"(?:file:)?/\S+?(?=:?(?:\s|$))")
 
 
@@ -119,6 +122,8 @@ def read_progress(report: dict[str, str], command: Command) -> Progress:
     else:
         done = (_number(report.get("out_time_us")) or 0.0) / 1e6 / (command.seconds or 1.0)
     speed = _number(report.get("speed", "").removesuffix("x"))
+    if speed is not None and not 0 < speed < FASTEST:
+        speed = None
     return Progress(fraction=min(1.0, max(0.0, done)), frames=frames, speed=speed)
 
 
