@@ -67,7 +67,13 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
             jobs = IngestJobs(session, settings.ingest.url)
         gatekeeper = Gatekeeper(settings.credentials)
         page = await asyncio.to_thread(
-            Page, fleet, jobs, gatekeeper, clock, open_to_all=settings.dashboard_open
+            Page,
+            fleet,
+            jobs,
+            gatekeeper,
+            clock,
+            uploads_url=settings.uploads_url,
+            open_to_all=settings.dashboard_open,
         )
         registry = new_registry()
         metrics = ControlMetrics(registry, fleet)

@@ -14,6 +14,11 @@ from common.service import (
     PeerSettings,
 )
 
+PUBLIC_ADDRESS = (
+    r"^https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?(?:/[A-Za-z0-9._~/-]*)?\Z"
+)
+"""A URL whose host goes into a page's Content-Security-Policy as it is."""
+
 
 class RegionSettings(msgspec.Struct, frozen=True, kw_only=True):
     """A region of the fleet."""
@@ -116,6 +121,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ingest: Annotated[
         PeerSettings | None,
         msgspec.Meta(description="Ingest, for the jobs on the page; without it none are shown."),
+    ] = None
+    uploads_url: Annotated[
+        Annotated[str, msgspec.Meta(pattern=PUBLIC_ADDRESS)] | None,
+        msgspec.Meta(
+            description="Where browsers reach ingest; without it there is no upload page, and no "
+            "job can be cancelled or decided on from the page.",
+            extra={"example": "https://uploads.example.org"},
+        ),
     ] = None
     dashboard_open: Annotated[
         bool,

@@ -9,6 +9,7 @@ from common.messages import AssetView, JobState, JobView
 from common.service import os_sentence
 from deploy.client import Api, NotReached, Refused
 from deploy.progress import ProgressDisplay
+from deploy.stages import held_sentence, show_stages
 from deploy.tus import send_file
 from deploy.up.home import Home
 
@@ -86,21 +87,18 @@ async def send(api: Api, file: Path, title: str, display: ProgressDisplay) -> Jo
 
 
 async def follow_encode(api: Api, job_id: str, display: ProgressDisplay) -> JobView:
-    """Shows a job's progress until it is done.
+    """Shows a job's stages until it is done.
 
     Raises:
         JobFailed: it failed or was cancelled.
         NotReached: ingest stays away.
     """
+    held = False
     async for view in api.follow(job_id):
-        note = str(view.state)
-        if view.speed and not view.state.final:
-            note += f", {view.speed:.1f}x"
-        if view.seconds_left and not view.state.final:
-            note += f", {view.seconds_left:.0f} s left"
-        # The last step (publishing) may still fail, and the line that says 100 % is told once.
-        percent = view.percent if view.state is JobState.DONE else min(view.percent, 99)
-        display.show("Encode", percent, note)
+        show_stages(view, display)
+        if view.state is JobState.REVIEW and not held:
+            held = True
+            display.say(held_sentence(view))
         if view.state is JobState.DONE:
             return view
     raise JobFailed(reason=(view.error or str(view.state)).rstrip("."))

@@ -95,3 +95,5 @@ class RouteView(msgspec.Struct, frozen=True):
     location: str
     """Where that is, in words."""
     edges: tuple[RankedEdge, ...]
+    poster: str | None = None
+    """The asset's picture on the best edge; None when it has none."""

@@ -68,7 +68,7 @@ class PlayApi:
         return web.Response(
             status=302,
             headers={
-                hdrs.LOCATION: _address_on(route.edges[0], route.package),
+                hdrs.LOCATION: _address_on(route.edges[0], route.package.entry),
                 # Where a client goes is its own business and true for a moment only.
                 hdrs.CACHE_CONTROL: "private, no-store",
             },
@@ -78,6 +78,7 @@ class PlayApi:
         """The ranked edges, with the reason for each rank."""
         route = self._route(request)
         self._explained.inc()
+        poster = route.package.poster
         why = reasons(route.edges, self._fleet.rules.regions, route.location)
         view = RouteView(
             asset_id=route.package.asset_id,
@@ -89,11 +90,12 @@ class PlayApi:
                     rank=number,
                     edge_id=edge.edge_id,
                     region=edge.region,
-                    url=_address_on(edge, route.package),
+                    url=_address_on(edge, route.package.entry),
                     reason=reason,
                 )
                 for number, (edge, reason) in enumerate(zip(route.edges, why, strict=True), start=1)
             ),
+            poster=_address_on(route.edges[0], poster) if poster else None,
         )
         return web.Response(
             body=encode(view),
@@ -128,5 +130,5 @@ class PlayApi:
         return _Route(package, client, location, ranked)
 
 
-def _address_on(edge: EdgeFacts, package: PackageAnnouncement) -> str:
-    return f"{edge.url.rstrip('/')}/{package.entry}"
+def _address_on(edge: EdgeFacts, key: str) -> str:
+    return f"{edge.url.rstrip('/')}/{key}"

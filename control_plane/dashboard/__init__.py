@@ -1,1 +1,1 @@
-"""The control plane's page for operators."""
+"""The pages: one for operators, one that uploads."""

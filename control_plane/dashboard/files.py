@@ -1,4 +1,4 @@
-"""The page's scripts, styles and pictures: few and small, so they are kept in memory."""
+"""The pages' scripts, styles and pictures: few and small, so they are kept in memory."""
 
 import hashlib
 from dataclasses import dataclass
@@ -14,9 +14,24 @@ TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
-NAMES = ("page.css", "page.js", "icon.svg", "vendor/hls.min.js")
+OWN = (
+    "icon.svg",
+    "page.css",
+    "upload.css",
+    "card.js",
+    "format.js",
+    "ingest.js",
+    "page.js",
+    "player.js",
+    "token.js",
+    "transfer.js",
+    "unfinished.js",
+    "upload.js",
+)
 PLAYER = "vendor/hls.min.js"
-"""Third-party code that `make install` brings; the only file that may be missing."""
+UPLOADER = "vendor/tus.min.js"
+THIRD_PARTY = (PLAYER, UPLOADER)
+"""What `make install` brings; nothing else may be missing."""
 
 
 @dataclass(frozen=True)
@@ -33,11 +48,11 @@ class Files:
         self._clock = clock
         self._files: dict[str, _File] = {}
         folder = resources.files("control_plane") / "dashboard" / "static"
-        for name in NAMES:
+        for name in (*OWN, *THIRD_PARTY):
             try:
                 content = folder.joinpath(*name.split("/")).read_bytes()
             except FileNotFoundError:
-                if name != PLAYER:
+                if name in OWN:
                     raise
                 continue
             tag = EntityTag(hashlib.sha256(content).hexdigest()[:32])
@@ -48,6 +63,11 @@ class Files:
     def has_player(self) -> bool:
         """Whether the player is installed."""
         return PLAYER in self._files
+
+    @property
+    def has_uploader(self) -> bool:
+        """Whether what uploads is installed."""
+        return UPLOADER in self._files
 
     async def answer(self, request: web.Request) -> web.Response:
         """A file, or 304 for who has it already."""

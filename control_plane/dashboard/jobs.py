@@ -1,15 +1,20 @@
 """The jobs that the page shows: asked of ingest, and never waited for long."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import aiohttp
 
 from common.errors import NearcastError
-from common.messages import JobView, MessageInvalid, decode
+from common.messages import JobState, JobView, MessageInvalid, decode
 
 ANSWER_WITHIN = 1.0
 """Seconds that ingest gets to answer."""
+READ = 100
+"""Jobs that are asked for."""
 SHOWN = 20
-"""Jobs on the page."""
-LONGEST_ANSWER = 1024 * 1024
+"""Lines for them on the page, unless more are held or not at an end."""
+LONGEST_ANSWER = 8 * 1024 * 1024
 """Bytes that are read of ingest's answer."""
 
 
@@ -17,6 +22,25 @@ class JobsNotRead(NearcastError):
     """Ingest does not tell its jobs: {reason}."""
 
     status = 502
+
+
+@dataclass(frozen=True)
+class ShownJobs:
+    """What of the newest jobs the page shows, each newest first."""
+
+    held: tuple[JobView, ...] = ()
+    """Those that wait for an operator's decision."""
+    others: tuple[JobView, ...] = ()
+    """All that go on, and the newest that ended."""
+
+
+def shown(jobs: Sequence[JobView]) -> ShownJobs:
+    """``jobs`` (newest first) as the page shows them."""
+    held = tuple(job for job in jobs if job.state is JobState.REVIEW)
+    others = [job for job in jobs if job.state is not JobState.REVIEW]
+    room = SHOWN - sum(1 for job in others if not job.state.final)
+    ended = [job for job in others if job.state.final][: max(room, 0)]
+    return ShownJobs(held, tuple(job for job in others if not job.state.final or job in ended))
 
 
 class IngestJobs:
@@ -35,7 +59,7 @@ class IngestJobs:
         patience = aiohttp.ClientTimeout(total=ANSWER_WITHIN)
         try:
             async with self._session.get(
-                self._url, params={"limit": SHOWN}, timeout=patience, allow_redirects=False
+                self._url, params={"limit": READ}, timeout=patience, allow_redirects=False
             ) as response:
                 body = await response.content.read(LONGEST_ANSWER)
                 while response.status == 200 and not response.content.at_eof():

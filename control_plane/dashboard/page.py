@@ -1,16 +1,18 @@
-"""``GET /``: regions, edges, assets and jobs on one page, rendered here and played there."""
+"""``GET /`` and ``GET /upload``: pages that are rendered here and do their work in the browser."""
 
 import re
+from typing import Any
 
 import jinja2
 from aiohttp import hdrs, web
 
 from common.clock import Clock
-from common.errors import CredentialMissing, CredentialUnknown
+from common.errors import CredentialMissing, CredentialUnknown, NearcastError
 from common.service import Gatekeeper, Role
 from control_plane.catalog import Asset
 from control_plane.dashboard.files import Files
-from control_plane.dashboard.jobs import IngestJobs, JobsNotRead
+from control_plane.dashboard.jobs import IngestJobs, JobsNotRead, ShownJobs, shown
+from control_plane.dashboard.texts import readable_duration, readable_passage, readable_size
 from control_plane.fleet import Fleet
 from control_plane.views import asset_view, edge_view
 
@@ -18,8 +20,14 @@ SHOWN_ASSETS = 100
 CHALLENGE = 'Basic realm="Nearcast: any name, and an operator\'s token as password"'
 
 
+class NoUploadPage(NearcastError):
+    """There is no upload page: the control plane's setting `uploads_url` is not given."""
+
+    status = 404
+
+
 class Page:
-    """The page and the part of it that refreshes itself."""
+    """The operators' page, the part of it that refreshes itself, and the page that uploads."""
 
     def __init__(
         self,
@@ -28,43 +36,49 @@ class Page:
         gatekeeper: Gatekeeper,
         clock: Clock,
         *,
+        uploads_url: str | None,
         open_to_all: bool,
     ) -> None:
+        """``uploads_url`` is where browsers reach ingest."""
         self._fleet = fleet
         self._jobs = jobs
         self._gatekeeper = gatekeeper
         self._clock = clock
+        self._uploads_url = uploads_url.rstrip("/") if uploads_url is not None else None
         self._open_to_all = open_to_all
-        self._templates = jinja2.Environment(
-            loader=jinja2.PackageLoader("control_plane", "dashboard/templates"),
-            autoescape=True,
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            auto_reload=False,
-        )
-        self._templates.filters["size"] = readable_size
-        self._templates.filters["duration"] = readable_duration
-        # Read now: rendering must not touch the disk later.
-        self._whole = self._templates.get_template("page.html")
-        self._parts = self._templates.get_template("parts.html")
+        templates = environment()
+        self._whole = templates.get_template("page.html")
+        self._parts = templates.get_template("parts.html")
+        self._upload = templates.get_template("upload.html")
         self._files = Files(clock)
 
     def routes(self) -> list[web.RouteDef]:
-        """Where the page and its files are."""
+        """Where the pages and their files are."""
         return [
             web.get("/", self.whole),
             web.get("/parts", self.parts),
+            web.get("/upload", self.upload),
             web.get("/static/{name:[a-z./]{1,64}}", self._files.answer),
         ]
 
     async def whole(self, request: web.Request) -> web.Response:
-        """The page."""
+        """The operators' page."""
         return await self._show(request, self._whole)
 
     async def parts(self, request: web.Request) -> web.Response:
-        """What of the page changes."""
+        """What of the operators' page changes."""
         return await self._show(request, self._parts)
+
+    async def upload(self, _: web.Request) -> web.Response:
+        """The page that uploads. Everybody may see it: it tells nothing, and ingest asks for a
+        token.
+
+        Raises:
+            NoUploadPage: nobody said where browsers reach ingest.
+        """
+        if self._uploads_url is None:
+            raise NoUploadPage
+        return self._answer(self._upload, has_uploader=self._files.has_uploader)
 
     async def _show(self, request: web.Request, template: jinja2.Template) -> web.Response:
         if not self._open_to_all:
@@ -74,15 +88,16 @@ class Page:
                 raise web.HTTPUnauthorized(
                     text=str(error), headers={hdrs.WWW_AUTHENTICATE: CHALLENGE}
                 ) from error
-        jobs, jobs_error = [], None
+        jobs, jobs_error = ShownJobs(), None
         if self._jobs is not None:
             try:
-                jobs = await self._jobs.recent()
+                jobs = shown(await self._jobs.recent())
             except JobsNotRead as error:
                 jobs_error = str(error)
         edges = [edge_view(self._fleet, record) for record in self._fleet.edges()]
         assets = list(self._fleet.assets())
-        text = template.render(
+        return self._answer(
+            template,
             regions=[
                 (region, [edge for edge in edges if edge.region == region.name])
                 for region in self._fleet.rules.regions
@@ -95,8 +110,12 @@ class Page:
             jobs=jobs,
             jobs_error=jobs_error,
             away=self._fleet.away,
-            has_player=self._files.has_player,
             now=self._clock.now(),
+        )
+
+    def _answer(self, template: jinja2.Template, **values: Any) -> web.Response:
+        text = template.render(
+            uploads_url=self._uploads_url, has_player=self._files.has_player, **values
         )
         return web.Response(
             text=text,
@@ -117,39 +136,43 @@ class Page:
         return f"{holders[0].rstrip('/')}/{package.poster}" if package.poster and holders else None
 
     def _security_policy(self) -> str:
-        """Scripts and styles from here alone; media from the edges; the player's own worker."""
+        """Scripts and styles from here alone; media from the edges and from the files that are to
+        be uploaded; calls to the edges and to ingest; the player's own worker."""
         origins = {origin_of(record.heartbeat.url) for record in self._fleet.edges()}
         edges = " ".join(sorted(origin for origin in origins if origin))
+        ingest = origin_of(self._uploads_url) if self._uploads_url is not None else None
+        called = " ".join(filter(None, ("'self'", ingest, edges)))
         return (
             f"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' {edges}; "
-            f"connect-src 'self' {edges}; media-src blob: {edges}; worker-src blob:; "
+            f"connect-src {called}; "
+            f"media-src blob: {edges}; worker-src blob:; "
             "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
         )
 
 
+def environment() -> jinja2.Environment:
+    """The pages' templates, all of them read: not for the event loop."""
+    templates = jinja2.Environment(
+        loader=jinja2.PackageLoader("control_plane", "dashboard/templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    templates.filters["size"] = readable_size
+    templates.filters["duration"] = readable_duration
+    templates.filters["passage"] = readable_passage
+    # Those that others include, too: rendering must not touch the disk later.
+    for name in templates.list_templates():
+        templates.get_template(name)
+    return templates
+
+
 def origin_of(url: str) -> str | None:
-    """Scheme, host and port of an edge's URL; None when the host has characters that no host has,
-    with which an edge could write rules of its own into the page's policy."""
+    """Scheme, host and port of a URL; None when the host has characters that no host has, with
+    which an edge could write rules of its own into the pages' policy."""
     found = re.match(
         r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?(?=[/?#]|\Z)", url
     )
     return found[0] if found else None
-
-
-def readable_size(count: float) -> str:
-    """A number of bytes for people, in decimal units, with a space that does not break."""
-    unit = "B"
-    for larger in ("kB", "MB", "GB", "TB"):
-        if count < 1000:
-            break
-        count /= 1000
-        unit = larger
-    digits = 0 if unit == "B" or count >= 100 else 1
-    return f"{count:.{digits}f}\N{NO-BREAK SPACE}{unit}"
-
-
-def readable_duration(seconds: float) -> str:
-    """A duration as ``m:ss`` or ``h:mm:ss``."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -123,6 +123,7 @@ def _control(shared: _Shared) -> dict[str, Any]:
         "trusted_proxies": ["127.0.0.0/8", "::1/128"],
         "dashboard_open": True,
         "ingest": {"url": url(shared.ports.ingest), "token": shared.secrets.control},
+        "uploads_url": url(shared.ports.ingest),
         "regions": [
             {
                 "name": place.region,

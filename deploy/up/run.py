@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import aiohttp
 import msgspec
@@ -213,7 +214,9 @@ def _how_to_play(ready: Ready, home: Home) -> Iterable[str]:
     yield ""
     yield f"Nearcast runs. The page:   {ready.control}/"
     yield f"The authority to trust:    {ready.ca}"
-    yield f"Upload a video:            nearcast upload FILE --wait --home {home.folder}"
+    # Not in a query: what follows the number sign never leaves the browser.
+    yield f"Upload on a page:          {ready.control}/upload#token={quote(ready.token, safe='')}"
+    yield f"Upload from a shell:       nearcast upload FILE --wait --home {home.folder}"
     if ready.play:
         viewer = f"curl --cacert {ready.ca} -H 'X-Forwarded-For: 203.0.113.9' {ready.play}.json"
         yield f"Play:                      ffplay -ca_file {ready.ca} {ready.play}"

@@ -24,6 +24,9 @@ COMPONENT: Final = re.compile(r"^(?:\[[^\]]*\] ?)+")
 NO_CAUSE: Final = "not on whitelist"
 """What ffmpeg says of streams that nobody asked it for."""
 
+FASTEST: Final = 10_000.0
+"""Seconds of media per second. ffmpeg begins with 1e11 and such: then it does not know yet."""
+
 PATH: Final = re.compile(r"(?:file:)?/\S+?(?=:?(?:\s|$))")
 
 
@@ -135,6 +138,8 @@ def read_progress(report: dict[str, str], command: Command) -> Progress:
     else:
         done = (_number(report.get("out_time_us")) or 0.0) / 1e6 / (command.seconds or 1.0)
     speed = _number(report.get("speed", "").removesuffix("x"))
+    if speed is not None and not 0 < speed < FASTEST:
+        speed = None
     return Progress(fraction=min(1.0, max(0.0, done)), frames=frames, speed=speed)
 
 

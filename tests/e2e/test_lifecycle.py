@@ -47,7 +47,8 @@ def test_the_ready_line_tells_where_everything_is(system: System) -> None:
 
 
 def test_progress_is_told_in_plain_lines(system: System) -> None:
-    assert "Encode: 100% (done)" in system.lines
+    for stage in ("Inspect", "Encode", "Package", "Publish"):
+        assert f"{stage}: 100%" in system.lines
     for region in ("eu", "us", "ap", "sa"):
         assert any(line.startswith(f"Fill {region}: 100%") for line in system.lines)
 

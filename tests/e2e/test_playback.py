@@ -1,9 +1,7 @@
 """Players play: a browser with hls.js in every region, and two generations of ffmpeg."""
 
 import asyncio
-import base64
 import contextlib
-import hashlib
 import json
 import os
 import signal
@@ -16,10 +14,9 @@ from urllib.parse import urljoin, urlsplit
 import imageio_ffmpeg
 import m3u8
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Page
 
+from tests.e2e.browser import chromium
 from tests.e2e.players import decode
 from tests.e2e.system import REGION_CLIENTS, System, until
 from tests.servers.parts import program
@@ -56,37 +53,13 @@ async (url) => {
 """
 
 
-def public_key_pin(certificate: Path) -> str:
-    """The SHA-256 of a server's public key, as Chromium wants it to be told."""
-    leaf = x509.load_pem_x509_certificates(certificate.read_bytes())[0]
-    key = leaf.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return base64.b64encode(hashlib.sha256(key).digest()).decode()
-
-
 @pytest.fixture
 async def page(system: System, tmp_path: Path) -> AsyncIterator[Page]:
     """A page of headless Chromium at the control plane, which trusts this system's certificate."""
-    pin = public_key_pin(system.ca.parent / "server.pem")
-    async with async_playwright() as playwright:
-        context = await playwright.chromium.launch_persistent_context(
-            str(tmp_path / "profile"),
-            executable_path=program("chromium"),
-            args=[
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-quic",
-                "--disable-background-networking",
-                "--no-first-run",
-                "--disable-sync",
-                "--disable-component-update",
-                "--autoplay-policy=no-user-gesture-required",
-                f"--ignore-certificate-errors-spki-list={pin}",
-            ],
-        )
+    async with chromium(system, tmp_path / "profile") as context:
         page = context.pages[0]
         await page.goto(f"{system.ready['control']}/")
         yield page
-        await context.close()
 
 
 async def test_a_browser_plays_in_every_region(system: System, page: Page) -> None:

@@ -1,70 +1,96 @@
-"use strict";
+// The operators' page: refreshes itself, plays, and sends decisions to ingest.
+
+import { call } from "./ingest.js";
+import { play } from "./player.js";
 
 const REFRESH_EVERY = 2000;
 const parts = document.getElementById("parts");
 const stale = document.getElementById("stale");
-const dialog = document.getElementById("player");
-const video = dialog.querySelector("video");
-const facts = document.getElementById("player-facts");
-let player = null;
+let last = null;
 
 async function refresh() {
   try {
     const answer = await fetch("/parts", { signal: AbortSignal.timeout(5000) });
     if (!answer.ok) throw new Error(answer.statusText);
     const html = await answer.text();
-    if (html !== refresh.last) {
-      const focused = document.activeElement?.dataset?.asset;
+    if (html !== last) {
+      const focused = document.activeElement?.id;
       parts.innerHTML = html;
-      if (focused) parts.querySelector(`[data-asset="${CSS.escape(focused)}"]`)?.focus();
-      refresh.last = html;
+      if (focused) parts.querySelector(`#${CSS.escape(focused)}`)?.focus();
+      last = html;
     }
     stale.hidden = true;
   } catch {
     stale.hidden = false;
   }
-  setTimeout(refresh, document.hidden ? REFRESH_EVERY * 5 : REFRESH_EVERY);
 }
 
-function tell(text) {
-  facts.textContent = text;
+async function refreshForever() {
+  await refresh();
+  setTimeout(refreshForever, document.hidden ? REFRESH_EVERY * 5 : REFRESH_EVERY);
 }
 
-async function play(asset, title) {
-  document.getElementById("player-title").textContent = title;
-  tell("Asking for the best edge…");
+const DECISIONS = {
+  approve: {
+    title: "Publish this video?",
+    means: "It goes to the edges, and everybody who has its address can watch it.",
+    button: "Publish it",
+    send: (job, note) => call("POST", `/v1/jobs/${job}/review`, { approve: true, note }),
+  },
+  refuse: {
+    title: "Refuse this video?",
+    means: "It is never published, and what was made of it is deleted.",
+    button: "Refuse it",
+    send: (job, note) => call("POST", `/v1/jobs/${job}/review`, { approve: false, note }),
+  },
+  cancel: {
+    title: "Cancel this job?",
+    means: "The video is not published, and what was made of it so far is deleted.",
+    button: "Cancel the job",
+    send: (job) => call("POST", `/v1/jobs/${job}/cancel`),
+  },
+};
+const dialog = document.getElementById("decision");
+const form = dialog.querySelector("form");
+const failure = document.getElementById("decision-error");
+let open = null;
+
+// The dialog stands beside what is refreshed, so that a note in the making outlives it.
+function decide({ does, job, title }) {
+  const decision = DECISIONS[does];
+  open = { decision, job };
+  form.reset();
+  failure.textContent = "";
+  document.getElementById("decision-title").textContent = decision.title;
+  document.getElementById("decision-job").textContent = title;
+  document.getElementById("decision-means").textContent = decision.means;
+  document.getElementById("decision-note").hidden = does === "cancel";
+  form.querySelector("button.main").textContent = decision.button;
   dialog.showModal();
-  const answer = await fetch(`/play/${asset}.json`);
-  if (!answer.ok) {
-    tell((await answer.json()).detail);
-    return;
-  }
-  const best = (await answer.json()).edges[0];
-  const where = `${best.edge_id}: ${best.reason}`;
-  player = new Hls();
-  player.on(Hls.Events.MANIFEST_PARSED, () => {
-    video.play().catch(() => tell(`${where}. Press play.`));
-  });
-  player.on(Hls.Events.LEVEL_SWITCHED, (_, data) => {
-    const level = player.levels[data.level];
-    tell(`${new URL(player.url).host}, ${level.width}×${level.height}, ${where}`);
-  });
-  player.on(Hls.Events.ERROR, (_, data) => {
-    if (data.fatal) tell(`${best.edge_id} does not play: ${data.details}. Is its certificate trusted?`);
-  });
-  player.loadSource(`/play/${asset}`);
-  player.attachMedia(video);
 }
+
+form.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const button = form.querySelector("button.main");
+  button.disabled = true;
+  failure.textContent = "";
+  try {
+    await open.decision.send(open.job, form.elements.note.value.trim());
+    dialog.close();
+    await refresh();
+  } catch (error) {
+    failure.textContent = error.message;
+  } finally {
+    button.disabled = false;
+  }
+});
+
+form.querySelector("button[type=button]").addEventListener("click", () => dialog.close());
 
 parts.addEventListener("click", (event) => {
-  const button = event.target.closest("button.play");
-  if (button) play(button.dataset.asset, button.dataset.title).catch((error) => tell(error.message));
+  const button = event.target.closest("button");
+  if (button?.matches(".play")) play(button.dataset.asset, button.dataset.title);
+  if (button?.matches(".decide")) decide(button.dataset);
 });
 
-dialog.addEventListener("close", () => {
-  player?.destroy();
-  player = null;
-  video.removeAttribute("src");
-});
-
-setTimeout(refresh, REFRESH_EVERY);
+setTimeout(refreshForever, REFRESH_EVERY);

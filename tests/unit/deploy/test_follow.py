@@ -1,11 +1,10 @@
-"""What is told while a job is followed: 100 % means that it is done."""
+"""What is told while a job is followed."""
 
 import msgspec
-import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from common.messages import JobState, JobView
+from common.messages import JobState, JobView, StageView
 from deploy.client import Api
 from deploy.progress import ProgressDisplay
 from deploy.upload import JobFailed, follow_encode
@@ -27,9 +26,11 @@ JOB = JobView(
 
 
 async def told(*seen: tuple[JobState, float]) -> list[str]:
-    """The lines about a job that ingest shows as ``seen``, one look after the other."""
+    """The lines about a job whose last stage ingest shows as ``seen``, one look after the other."""
     views = [
-        msgspec.json.encode(msgspec.structs.replace(JOB, state=state, percent=percent))
+        msgspec.json.encode(
+            msgspec.structs.replace(JOB, state=state, stages=(StageView("publish", percent),))
+        )
         for state, percent in seen
     ]
     lines: list[str] = []
@@ -52,16 +53,21 @@ async def told(*seen: tuple[JobState, float]) -> list[str]:
     return lines
 
 
-@pytest.mark.parametrize("percent", [99.6, 100])
-async def test_the_last_step_is_not_told_as_the_end(percent: float) -> None:
-    lines = await told((JobState.PUBLISHING, percent), (JobState.DONE, 100))
+async def test_the_last_stage_ends_with_the_job() -> None:
+    lines = await told((JobState.PUBLISHING, 0), (JobState.DONE, 100))
 
-    assert lines == ["Encode: 99% (publishing)", "Encode: 100% (done)"]
+    assert lines == ["Publish: 0%", "Publish: 100%"]
 
 
-async def test_a_job_that_fails_at_the_last_step_was_never_told_as_done() -> None:
-    lines = await told((JobState.PUBLISHING, 100), (JobState.FAILED, 100))
+async def test_a_job_that_fails_at_the_last_stage_was_never_told_as_done() -> None:
+    lines = await told((JobState.PUBLISHING, 0), (JobState.FAILED, 0))
 
-    assert lines[0] == "Encode: 99% (publishing)"
+    assert lines[0] == "Publish: 0%"
     assert not any("100%" in line for line in lines)
     assert lines[-1].startswith("The video could not be published")
+
+
+async def test_a_job_that_is_held_says_so_once() -> None:
+    lines = await told((JobState.REVIEW, 0), (JobState.REVIEW, 0), (JobState.DONE, 100))
+
+    assert [line for line in lines if line.startswith("Held for review")] == [lines[1]]

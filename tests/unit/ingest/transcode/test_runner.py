@@ -199,6 +199,8 @@ async def test_limits_hold_in_the_program() -> None:
     [
         ({"frame": "25", "speed": "2.5x"}, 50, Progress(0.5, 25, 2.5)),
         ({"frame": "25", "speed": "N/A"}, 50, Progress(0.5, 25, None)),
+        ({"frame": "25", "speed": "2.58e+11x"}, 50, Progress(0.5, 25, None)),
+        ({"frame": "25", "speed": "0x"}, 50, Progress(0.5, 25, None)),
         ({"frame": "90", "speed": " 1x"}, 50, Progress(1.0, 90, 1.0)),
         ({}, 50, Progress(0.0, 0, None)),
         ({"out_time_us": "500000"}, 0, Progress(0.25, 0, None)),

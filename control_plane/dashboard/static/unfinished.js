@@ -1,0 +1,44 @@
+// Uploads that broke off, as this browser remembers them.
+
+import { address, ask, Refused } from "./ingest.js";
+import * as token from "./token.js";
+import { endpoint, taken } from "./transfer.js";
+
+const storage = () => tus.defaultOptions.urlStorage;
+
+// Those that no tab has in hand: { key, print, path, size, filename, title }.
+export async function unfinished() {
+  const inHand = await taken();
+  const found = [];
+  for (const kept of await storage().findAllUploads()) {
+    const print = kept.urlStorageKey.slice("tus::".length, kept.urlStorageKey.lastIndexOf("::"));
+    if (!kept.uploadUrl?.startsWith(`${endpoint}/`) || inHand.has(print)) continue;
+    const path = kept.uploadUrl.slice(address.length);
+    const { filename = "", title = "" } = kept.metadata ?? {};
+    found.push({ key: kept.urlStorageKey, print, path, size: kept.size, filename, title });
+  }
+  return found;
+}
+
+// Bytes that are safe at ingest; null when that is not known; forgets an upload that is gone.
+export async function safeBytes(upload) {
+  if (token.known() === null) return null;
+  try {
+    const answer = await ask("HEAD", upload.path, { headers: { "Tus-Resumable": "1.0.0" } });
+    return Number(answer.headers.get("Upload-Offset"));
+  } catch (error) {
+    if (!(error instanceof Refused) || ![404, 410].includes(error.status)) return null;
+    await storage().removeUpload(upload.key);
+    throw error;
+  }
+}
+
+// Gives an upload up, at ingest too.
+export async function discard(upload) {
+  try {
+    await ask("DELETE", upload.path, { headers: { "Tus-Resumable": "1.0.0" } });
+  } catch (error) {
+    if (!(error instanceof Refused) || ![404, 410].includes(error.status)) throw error;
+  }
+  await storage().removeUpload(upload.key);
+}

@@ -1,0 +1,39 @@
+"""A job's stages in the words of the command line."""
+
+from common.messages import Decision, JobState, JobView, StageView, Verdict
+from deploy.progress import ProgressDisplay
+
+
+def show_stages(job: JobView, display: ProgressDisplay) -> None:
+    """Shows how far each stage of ``job`` is, from the first one to that which is under way."""
+    for stage in job.stages:
+        display.show(stage.name.capitalize(), stage.percent, _note(stage))
+        # What a failed job did not get to is no news; a bar at 0 % would say that it comes.
+        if stage.percent < 100 and job.state is not JobState.DONE:
+            break
+
+
+def _note(stage: StageView) -> str:
+    if stage.percent >= 100:
+        return ""
+    known = []
+    if stage.speed:
+        known.append(f"{stage.speed:.1f}x")
+    if stage.seconds_left is not None:
+        known.append(f"{stage.seconds_left:.0f} s left")
+    return ", ".join(known)
+
+
+def held_sentence(job: JobView) -> str:
+    """Why ``job`` waits, and how an operator ends that."""
+    doubts = [verdict for verdict in job.verdicts if verdict.decision is not Decision.ALLOW]
+    said = "; ".join(f"{verdict.filter}: {_reason(verdict)}" for verdict in doubts)
+    return (
+        f"Held for review ({said}). An operator decides on the control plane's page, or with "
+        f"POST /v1/jobs/{job.job_id}/review at ingest."
+    )
+
+
+def _reason(verdict: Verdict) -> str:
+    first = verdict.evidence[0].reason if verdict.evidence else "no reason is given"
+    return (verdict.failure or first).rstrip(".")

@@ -1,0 +1,118 @@
+"""Which jobs the page shows, and what it says of them."""
+
+from typing import Any
+
+import pytest
+
+from common.messages import Decision, Evidence, JobState, JobView, Review, Verdict
+from control_plane.dashboard.jobs import SHOWN, ShownJobs, shown
+from control_plane.dashboard.page import environment
+from tests.unit.control_plane.dashboard.jobs import job
+
+HOSTILE = "<script>alert(1)</script>\"'"
+
+
+def page(*jobs: JobView, uploads_url: str | None = "https://uploads.example") -> str:
+    """The parts of the page that show ``jobs``."""
+    templates = environment()
+    values: dict[str, Any] = {
+        "jobs": shown(jobs),
+        "jobs_error": None,
+        "uploads_url": uploads_url,
+        "now": 160.0,
+    }
+    return "".join(
+        templates.get_template(name).render(values) for name in ("held.html", "jobs.html")
+    )
+
+
+def test_held_jobs_stand_apart() -> None:
+    found = shown([job("c", JobState.ENCODING), job("b", JobState.REVIEW), job("a", JobState.DONE)])
+
+    assert [one.job_id for one in found.held] == ["b"]
+    assert [one.job_id for one in found.others] == ["c", "a"]
+
+
+def test_jobs_that_ended_make_room_for_those_that_go_on() -> None:
+    ended = [job(f"e{number}", JobState.DONE) for number in range(SHOWN + 10)]
+    going_on = [job(f"g{number}", JobState.ENCODING) for number in range(3)]
+
+    found = shown([*ended, *going_on])
+
+    assert [one.job_id for one in found.others] == [
+        *(one.job_id for one in ended[: SHOWN - 3]),
+        *(one.job_id for one in going_on),
+    ]
+
+
+def test_all_jobs_that_go_on_are_shown() -> None:
+    going_on = [job(f"g{number}", JobState.QUEUED) for number in range(SHOWN + 10)]
+
+    assert shown([job("e", JobState.DONE), *going_on]) == ShownJobs((), tuple(going_on))
+
+
+def test_a_job_that_goes_on_has_its_stages_and_can_be_cancelled() -> None:
+    text = page(job("j", JobState.ENCODING, speed=2.5, seconds_left=75.2, owner="studio"))
+
+    assert 'encode <progress max="100" value="41.6">' in text
+    assert "2.5× as fast as it plays" in text
+    assert "1:15 left" in text
+    assert "studio" in text
+    assert 'data-does="cancel" data-job="j"' in text
+
+
+@pytest.mark.parametrize(
+    "state", [JobState.PUBLISHING, JobState.DONE, JobState.FAILED, JobState.CANCELLED]
+)
+def test_a_job_that_nobody_can_cancel_has_no_button(state: JobState) -> None:
+    assert "data-does" not in page(job("j", state))
+
+
+def test_a_held_job_tells_what_the_filters_saw_and_where() -> None:
+    seen = Evidence("Somebody is seen.", 12.04, 75.5, 0.98765)
+    verdicts = (
+        Verdict("faces", Decision.REVIEW, (seen, Evidence("The title says so."))),
+        Verdict("model", Decision.REVIEW, failure="It did not answer."),
+    )
+    text = page(job("j", JobState.REVIEW, verdicts=verdicts, profile="shorts"))
+
+    for words in (
+        "Held for review",
+        "<code>0:12.0–1:15.5</code> <bdi>Somebody is seen.</bdi> <small>score 0.988</small>",
+        "<p><bdi>The title says so.</bdi></p>",
+        "The filter failed: <bdi>It did not answer.</bdi>",
+        "1:00 ago",
+        "shorts",
+        'data-does="approve" data-job="j"',
+        'data-does="refuse" data-job="j"',
+    ):
+        assert words in text
+
+
+def test_without_a_way_to_ingest_there_is_no_button_but_the_address() -> None:
+    text = page(job("j", JobState.REVIEW), job("k", JobState.ENCODING), uploads_url=None)
+
+    assert "data-does" not in text
+    assert "POST /v1/jobs/j/review" in text
+
+
+def test_an_approved_job_tells_who_approved_it() -> None:
+    text = page(job("j", JobState.DONE, review=Review(True, "ada", "Fine.", 150.0)))
+
+    assert "approved by ada: <bdi>Fine.</bdi>" in text
+
+
+def test_whatever_people_and_filters_write_is_only_text() -> None:
+    seen = (Evidence(HOSTILE, 1.0),)
+    verdict = Verdict(HOSTILE, Decision.REVIEW, seen, failure=HOSTILE)
+    names = {"title": HOSTILE, "profile": HOSTILE, "owner": HOSTILE}
+    review = Review(True, HOSTILE, HOSTILE, 150.0)
+    text = page(
+        job("a", JobState.REVIEW, verdicts=(verdict,), **names),
+        job("b", JobState.ENCODING, **names),
+        job("c", JobState.FAILED, error=HOSTILE, **names),
+        job("d", JobState.DONE, review=review, **names),
+    )
+
+    assert "<script" not in text
+    assert text.count("&lt;script&gt;") > 10
