@@ -99,10 +99,7 @@ class TaskDispatch:
         taken = set(queues)
         for queue in taken:
             self._actor(queue)
-        consume = self._broker.consume
-        # Dramatiq has no other way to let a worker pause that is busy.
-        consuming: Any = lambda **options: _Gate(consume(**options), self._has_time)  # noqa: E731
-        self._broker.consume = consuming  # type: ignore[method-assign]
+        self._gate()
         self._worker = _Worker(
             self._broker,
             queues=taken,
@@ -125,6 +122,16 @@ class TaskDispatch:
             worker, self._worker = self._worker, None
             await asyncio.to_thread(worker.stop, STOP_WITHIN)
         await asyncio.to_thread(self._broker.close)
+
+    def _gate(self) -> None:
+        consume = self._broker.consume
+
+        def gated(queue_name: str, prefetch: int, timeout: int) -> dramatiq.Consumer:
+            return _Gate(consume(queue_name, prefetch, timeout), self._has_time)
+
+        # Dramatiq has no other way to let a worker that is busy pause.
+        any_broker: Any = self._broker
+        any_broker.consume = gated
 
     def _has_time(self) -> bool:
         return len(self._looking) < self._concurrency
