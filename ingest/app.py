@@ -168,17 +168,18 @@ async def _engine(settings: WorkSettings, broker: BrokerSettings | None) -> Asyn
 
 def _ingest_application(settings: Settings, engine: _Engine, uploads: Uploads) -> web.Application:
     gatekeeper = Gatekeeper(settings.credentials)
-    limit, observe = int(settings.limits.max_bytes), engine.metrics.upload
+    limits: dict[str, Any] = {
+        "limit_of": lambda profile: int(settings.limits_of(profile).max_bytes),
+        "observe": engine.metrics.upload,
+    }
     application = web.Application(middlewares=[problem_middleware])
     CrossOrigin(settings.allowed_origins).add_to(application)
-    VideosApi(
-        gatekeeper, uploads.receiver, uploads.admission, limit=limit, observe=observe
-    ).add_routes(application)
-    MultipartApi(
-        gatekeeper, uploads.direct, uploads.admission, engine.jobs, observe=observe
-    ).add_routes(application)
+    VideosApi(gatekeeper, uploads.receiver, uploads.admission, **limits).add_routes(application)
+    MultipartApi(gatekeeper, uploads.direct, uploads.admission, engine.jobs, **limits).add_routes(
+        application
+    )
     UploadsApi(
-        gatekeeper, uploads.resumable, uploads.admission, limit=limit, observe=observe
+        gatekeeper, uploads.resumable, uploads.admission, limit=settings.largest_file, **limits
     ).add_routes(application)
     JobsApi(
         gatekeeper,

@@ -152,6 +152,11 @@ class WorkSettings(msgspec.Struct, frozen=True, kw_only=True):
         """
         return limits_of(profile, self.limits, self.profiles)
 
+    @property
+    def largest_file(self) -> int:
+        """Bytes that a file may have at most, whatever its profile."""
+        return max(int(limits.max_bytes) for limits in (self.limits, *self.profiles))
+
 
 class Settings(WorkSettings, frozen=True, kw_only=True):
     """Settings of the role ``ingest``."""

@@ -48,8 +48,7 @@ async def open_uploads(
         SettingsInvalid: the settings name no database, or two.
         Unavailable: it does not answer.
     """
-    lifetime, limit = settings.upload.kept_seconds, int(settings.limits.max_bytes)
-    stall = settings.upload.stall_seconds
+    lifetime, stall = settings.upload.kept_seconds, settings.upload.stall_seconds
     async with AsyncExitStack() as stack:
         records = await open_upload_store(settings.database)
         stack.push_async_callback(records.close)
@@ -62,18 +61,16 @@ async def open_uploads(
         yield Uploads(
             Receiver(
                 *(objects, jobs, finisher, admission, clock),
-                limit=limit,
                 stall_timeout=stall,
                 observe=observe,
             ),
             Resumable(
                 *(objects, *parts),
-                limit=limit,
                 stall_timeout=stall,
                 lifetime=lifetime,
                 observe=observe,
             ),
-            Direct(*(objects, direct, *parts), limit=limit, lifetime=lifetime),
+            Direct(*(objects, direct, *parts), lifetime=lifetime),
             admission,
             UploadSweep(*(objects, jobs, *parts), lifetime=lifetime),
         )

@@ -76,9 +76,14 @@ class MultipartApi:
         admission: Admission,
         jobs: JobStore,
         *,
+        limit_of: Callable[[str | None], int],
         observe: Callable[[int], None],
     ) -> None:
-        """``observe`` is called with the status of each answer."""
+        """``limit_of`` tells the bytes that a file of a profile may have.
+
+        ``observe`` is called with the status of each answer.
+        """
+        self._limit_of = limit_of
         self._gatekeeper = gatekeeper
         self._direct = direct
         self._admission = admission
@@ -125,6 +130,7 @@ class MultipartApi:
         wanted = check_request(
             {name: value for name, value in told.items() if value is not None},
             content_type=tus.media_type(given.filetype),
+            limit_of=self._limit_of,
         )
         begun = await self._direct.begin(wanted, owner, given.size)
         places = zip(begun.sizes, begun.urls, strict=True)

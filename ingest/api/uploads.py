@@ -40,13 +40,18 @@ class UploadsApi:
         admission: Admission,
         *,
         limit: int,
+        limit_of: Callable[[str | None], int],
         observe: Callable[[int], None],
     ) -> None:
-        """``limit`` is in bytes; ``observe`` is called with the status of each answer."""
+        """``limit_of`` tells the bytes that a file of a profile may have, ``limit`` the most.
+
+        ``observe`` is called with the status of each answer.
+        """
         self._gatekeeper = gatekeeper
         self._resumable = resumable
         self._admission = admission
         self._limit = limit
+        self._limit_of = limit_of
         self._observe = observe
         self._of_all: dict[str, _Handler] = {"POST": self._create}
         self._of_one: dict[str, _Handler] = {
@@ -112,14 +117,16 @@ class UploadsApi:
         metadata = fields.get("Upload-Metadata")
         parts = tus.parse_concat(fields.get("Upload-Concat"))
         kind = UploadKind.WHOLE if parts is None else UploadKind.PARTIAL
-        wanted = _wanted(tus.parse_metadata(metadata), titled=kind is UploadKind.WHOLE or parts)
+        wanted = self._wanted(
+            tus.parse_metadata(metadata), titled=kind is UploadKind.WHOLE or bool(parts)
+        )
         if parts:
             upload = await self._resumable.join(wanted, owner, parts, metadata=metadata)
         else:
             length = tus.parse_length(
                 fields.get("Upload-Length"),
                 deferred=fields.get("Upload-Defer-Length"),
-                limit=self._limit,
+                limit=wanted.limit,
             )
             if request.body_exists:
                 tus.check_content_type(request.content_type)
@@ -177,18 +184,18 @@ class UploadsApi:
             tus.parse_checksum(request.headers.get("Upload-Checksum")),
         )
 
+    def _wanted(self, metadata: dict[str, str], *, titled: bool) -> UploadRequest:
+        """What is to become of an upload; a part of a file has neither title nor profile."""
+        told = ("title", "filename", "profile")
+        query = {name: metadata[name] for name in told if name in metadata}
+        return check_request(
+            query if titled else {"title": "part"},
+            content_type=tus.media_type(metadata.get("filetype")),
+            limit_of=self._limit_of if titled else lambda _: self._limit,
+        )
+
     async def _shut_down(self, _: web.Application) -> None:
         self._resumable.interrupt()
-
-
-def _wanted(metadata: dict[str, str], *, titled: object) -> UploadRequest:
-    """What is to become of an upload; parts of a file need no title."""
-    query: dict[str, str] = {
-        name: metadata[name] for name in ("title", "filename", "profile") if name in metadata
-    }
-    if not titled:
-        query = {"title": "part"}
-    return check_request(query, content_type=tus.media_type(metadata.get("filetype")))
 
 
 def _standing(upload: Upload) -> dict[str, str]:

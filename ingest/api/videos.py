@@ -24,15 +24,18 @@ class VideosApi:
         receiver: Receiver,
         admission: Admission,
         *,
-        limit: int,
+        limit_of: Callable[[str | None], int],
         observe: Callable[[int], None],
     ) -> None:
-        """``limit`` is in bytes; ``observe`` is called with the status of each answer."""
+        """``limit_of`` tells the bytes that a file of a profile may have.
+
+        ``observe`` is called with the status of each answer.
+        """
         self._gatekeeper = gatekeeper
         self._receiver = receiver
         self._admission = admission
         self._observe = observe
-        self._limit = limit
+        self._limit_of = limit_of
 
     def add_routes(self, application: web.Application) -> None:
         """Adds the route of uploads to ``application``."""
@@ -78,8 +81,11 @@ class VideosApi:
     def _check(self, request: web.Request) -> tuple[UploadRequest, str]:
         """What is to be uploaded, and by whom."""
         credential = self._gatekeeper.require(request, Role.PUBLISHER)
-        check_length(request.headers.get(hdrs.CONTENT_LENGTH), self._limit)
-        return check_request(request.query, content_type=request.content_type), credential.name
+        wanted = check_request(
+            request.query, content_type=request.content_type, limit_of=self._limit_of
+        )
+        check_length(request.headers.get(hdrs.CONTENT_LENGTH), wanted.limit)
+        return wanted, credential.name
 
 
 def _refusal(error: NearcastError) -> web.Response:

@@ -72,10 +72,9 @@ class Direct:
         admission: Admission,
         clock: Clock,
         *,
-        limit: int,
         lifetime: float,
     ) -> None:
-        """``limit`` in bytes, ``lifetime`` in seconds."""
+        """``lifetime`` in seconds."""
         self._objects = objects
         self._direct = direct
         self._records = records
@@ -83,7 +82,6 @@ class Direct:
         self._remover = remover
         self._admission = admission
         self._clock = clock
-        self._limit = limit
         self._lifetime = min(lifetime, LONGEST_LIFE)
 
     async def begin(self, wanted: UploadRequest, owner: str, size: int) -> Begun:
@@ -97,8 +95,8 @@ class Direct:
             UploadTooLarge: it is more than one file may be.
         """
         store = self._store()
-        if size > self._limit:
-            raise UploadTooLarge(limit=self._limit)
+        if size > wanted.limit:
+            raise UploadTooLarge(limit=wanted.limit)
         await self._admission.charge(owner, uploads=1, size=size)
         upload = record.begun(
             wanted,

@@ -39,17 +39,15 @@ class Receiver:
         admission: Admission,
         clock: Clock,
         *,
-        limit: int,
         stall_timeout: float,
         observe: Callable[[int], None],
     ) -> None:
-        """``limit`` in bytes, ``stall_timeout`` in seconds; ``observe`` counts bytes received."""
+        """``stall_timeout`` in seconds; ``observe`` counts bytes received."""
         self._objects = objects
         self._jobs = jobs
         self._finisher = finisher
         self._admission = admission
         self._clock = clock
-        self._limit = limit
         self._stall_timeout = stall_timeout
         self._observe = observe
 
@@ -71,8 +69,8 @@ class Receiver:
         """
         body = Body(
             stream,
-            room=self._limit,
-            too_large=lambda: UploadTooLarge(limit=self._limit),
+            room=request.limit,
+            too_large=lambda: UploadTooLarge(limit=request.limit),
             expected=content_length,
             stall_timeout=self._stall_timeout,
             observe=self._observe,

@@ -1,7 +1,7 @@
 """What an upload's request says before its body comes, checked. Pure."""
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ingest.upload.errors import LengthMalformed, TitleInvalid, UploadEmpty, UploadTooLarge
@@ -20,13 +20,20 @@ class UploadRequest:
     profile: str | None
     """Which of the operator's profiles the video must fit; None is the one for all."""
     content_type: str
+    limit: int
+    """Bytes that it may have."""
 
 
-def check_request(query: Mapping[str, str], *, content_type: str) -> UploadRequest:
+def check_request(
+    query: Mapping[str, str], *, content_type: str, limit_of: Callable[[str | None], int]
+) -> UploadRequest:
     """The upload that the parameters ``title``, ``filename`` and ``profile`` describe.
 
+    ``limit_of`` tells how many bytes a file of a profile may have.
+
     Raises:
-        TitleInvalid: one of them is too long, empty or has control characters.
+        ProfileUnknown: there is no profile of that name.
+        TitleInvalid: one of the parameters is too long, empty or has control characters.
     """
     filename = query.get("filename")
     if filename is not None:
@@ -35,7 +42,7 @@ def check_request(query: Mapping[str, str], *, content_type: str) -> UploadReque
     profile = query.get("profile")
     if profile is not None:
         profile = _text(profile, "profile", PROFILE_LENGTH)
-    return UploadRequest(title, filename, profile, content_type)
+    return UploadRequest(title, filename, profile, content_type, limit_of(profile))
 
 
 def check_length(content_length: str | None, limit: int) -> None:

@@ -73,19 +73,17 @@ class Resumable:
         admission: Admission,
         clock: Clock,
         *,
-        limit: int,
         stall_timeout: float,
         lifetime: float,
         observe: Callable[[int], None],
     ) -> None:
-        """``limit`` in bytes, the times in seconds; ``observe`` counts bytes received."""
+        """The times in seconds; ``observe`` counts bytes received."""
         self._objects = objects
         self._records = records
         self._finisher = finisher
         self._remover = remover
         self._admission = admission
         self._clock = clock
-        self._limit = limit
         self._stall_timeout = stall_timeout
         self._lifetime = lifetime
         self._observe = observe
@@ -143,8 +141,8 @@ class Resumable:
                 raise PartUnfit(upload_id=partial.upload_id, reason=reason)
         pieces = tuple(piece for partial in partials for piece in partial.pieces)
         length = sum(partial.length for partial in partials)
-        if length > self._limit:
-            raise UploadTooLarge(limit=self._limit)
+        if length > wanted.limit:
+            raise UploadTooLarge(limit=wanted.limit)
         if len(pieces) > MOST_PIECES:
             raise UploadFragmented(limit=MOST_PIECES)
         begun = record.begun(

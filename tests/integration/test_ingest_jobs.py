@@ -286,6 +286,22 @@ def test_a_doubtful_video_is_encoded_and_held_until_an_operator_decides(
                 service.until(lambda: service.leftovers() == [], "nothing is left", within=10)
 
 
+def test_an_upload_names_its_profile_and_the_limits_are_that_profiles(
+    tmp_path: Path, ear: ControlEar, clip: bytes
+) -> None:
+    films = {"name": "films", "max_bytes": 10_000_000, "max_seconds": 60.0}
+    service = Service(
+        tmp_path, ear, limits={"max_bytes": 1000, "max_seconds": 2.0}, profiles=[films]
+    )
+    with running(service):
+        assert service.upload(clip).status == 413
+        answer = service.ask("PUT", "/v1/videos?title=a&profile=operas", clip)
+        assert (answer.status, answer.json["known"]) == (422, "films, shorts")
+        film = service.ask("PUT", "/v1/videos?title=a&profile=films", clip)
+        assert film.status == 201
+        assert service.finished(film.json["job_id"])["state"] == "done"
+
+
 def test_a_blocked_file_fails_with_the_filters_words_and_leaves_nothing(
     tmp_path: Path, ear: ControlEar, clip: bytes
 ) -> None:

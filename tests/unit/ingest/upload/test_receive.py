@@ -31,7 +31,7 @@ from origin.store import ObjectStore, StoreSettings, open_store
 from tests.unit.ingest.jobs.bench import Outage
 
 LIMIT = 5_000_000
-REQUEST = UploadRequest("A title", "a.mp4", None, "video/mp4")
+REQUEST = UploadRequest("A title", "a.mp4", None, "video/mp4", LIMIT)
 
 
 @pytest.fixture
@@ -76,7 +76,6 @@ def receiver(
         finisher,
         admission,
         SystemClock(),
-        limit=LIMIT,
         stall_timeout=0.2,
         observe=lambda _: None,
     )
