@@ -7,7 +7,7 @@ DASHBOARD := control_plane/dashboard
 VENDOR := $(DASHBOARD)/static/vendor
 PAGES := $(VENDOR)/hls.min.js $(VENDOR)/tus.min.js
 
-.PHONY: up install test test-parts fuzz fuzz-uploads bench-edge lint lock clean
+.PHONY: up install test test-parts fuzz fuzz-uploads storm bench-edge bench-upload bench-jobs lint lock clean
 .DELETE_ON_ERROR:
 
 ## Runs everything; VIDEO=path plays a file of your own, ARGS="…" adds flags of `nearcast up`.
@@ -55,6 +55,22 @@ fuzz: $(VENV)/.tested
 ## Inspects and encodes 1,000 broken videos; ARGS="--files 100 --seed 2" are others.
 fuzz-uploads: $(VENV)/.tested
 	@$(BIN)/python -m tests.fuzz.uploads $(ARGS)
+
+## Runs 200 jobs on four workers that are killed all the time, while servers go away; four minutes.
+storm: $(VENV)/.tested
+	@$(BIN)/python -m tests.servers.install
+	@$(BIN)/python -m tests.faults.ingest_storm $(ARGS)
+
+## Measures how soon uploads are acknowledged, and what they cost in memory.
+bench-upload: $(VENV)/.tested
+	@$(BIN)/python -m tests.servers.install
+	@$(BIN)/python -m tests.bench.upload $(ARGS)
+
+## Measures what claiming a task costs among a million jobs, and how soon an encoder starts.
+bench-jobs: $(VENV)/.tested
+	@$(BIN)/python -m tests.servers.install
+	@$(BIN)/python -m tests.bench.claims $(ARGS)
+	@$(BIN)/python -m tests.bench.dispatch
 
 ## Measures the edge beside nginx and Varnish; ARGS="--quick" is a look at the main cases.
 bench-edge: $(VENV)/.tested
