@@ -74,7 +74,7 @@ async def comes_to(shown: Locator, state: str) -> None:
 
 async def is_sent_to(shown: Locator, percent: float) -> None:
     async def sent() -> bool:
-        return float(await shown.locator(".sent").evaluate("bar => bar.value")) >= percent
+        return float(await shown.locator(".bar").evaluate("bar => bar.value")) >= percent
 
     await until(sent, within=30)
 

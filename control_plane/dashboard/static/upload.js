@@ -19,6 +19,7 @@ class Item {
   broken = null; // The upload that this browser remembers, until its file is chosen again.
   transfer = null;
   job = null;
+  #sent = null;
   #following = new AbortController();
 
   constructor() {
@@ -61,8 +62,12 @@ class Item {
       moved: (how) => {
         if (this.card.state !== "sending") this.show("sending");
         this.card.moved(how);
+        this.#sent = { sent: how.sent, total: how.total };
       },
-      lost: () => this.show("lost"),
+      lost: () => {
+        this.show("lost");
+        if (this.#sent) this.card.moved(this.#sent);
+      },
       ended: (job) => this.follow(job),
       failed: (error) => {
         this.show("failed", { error: error.message });
@@ -97,6 +102,7 @@ class Item {
   pause() {
     this.transfer.pause();
     this.show("paused");
+    if (this.#sent) this.card.moved(this.#sent);
     next();
   }
 
@@ -143,7 +149,8 @@ class Item {
     if (this.card.state !== "sent") this.show("sent");
     next();
     try {
-      await follow(jobId, (job) => this.see(job), this.#following.signal);
+      const lost = () => this.show(this.card.state, { facts: "Connection lost, trying again" });
+      await follow(jobId, (job) => this.see(job), lost, this.#following.signal);
     } catch (error) {
       this.show("refused", { error: error.message });
     }
