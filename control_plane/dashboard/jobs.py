@@ -29,7 +29,9 @@ class ShownJobs:
     """What of the newest jobs the page shows, each newest first."""
 
     held: tuple[JobView, ...] = ()
-    """Those that wait for an operator's decision."""
+    """Those that wait for an operator's decision, but no more than fit."""
+    held_count: int = 0
+    """How many wait."""
     others: tuple[JobView, ...] = ()
     """All that go on, and the newest that ended."""
 
@@ -40,7 +42,8 @@ def shown(jobs: Sequence[JobView]) -> ShownJobs:
     others = [job for job in jobs if job.state is not JobState.REVIEW]
     room = SHOWN - sum(1 for job in others if not job.state.final)
     ended = [job for job in others if job.state.final][: max(room, 0)]
-    return ShownJobs(held, tuple(job for job in others if not job.state.final or job in ended))
+    going_on = tuple(job for job in others if not job.state.final or job in ended)
+    return ShownJobs(held[:SHOWN], len(held), going_on)
 
 
 class IngestJobs:

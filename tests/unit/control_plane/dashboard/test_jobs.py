@@ -48,7 +48,23 @@ def test_jobs_that_ended_make_room_for_those_that_go_on() -> None:
 def test_all_jobs_that_go_on_are_shown() -> None:
     going_on = [job(f"g{number}", JobState.QUEUED) for number in range(SHOWN + 10)]
 
-    assert shown([job("e", JobState.DONE), *going_on]) == ShownJobs((), tuple(going_on))
+    assert shown([job("e", JobState.DONE), *going_on]) == ShownJobs(others=tuple(going_on))
+
+
+def test_so_many_are_held_that_not_all_fit() -> None:
+    found = shown([job(f"h{number}", JobState.REVIEW) for number in range(SHOWN + 10)])
+
+    assert len(found.held) == SHOWN
+    assert found.held_count == SHOWN + 10
+
+
+def test_of_much_evidence_the_first_is_shown() -> None:
+    seen = tuple(Evidence(f"Black frame {number}.", float(number)) for number in range(100))
+    verdict = Verdict("black", Decision.REVIEW, seen)
+    text = page(job("j", JobState.REVIEW, verdicts=(verdict,)))
+
+    assert text.count("Black frame") == 10
+    assert "and 90 more" in text
 
 
 def test_a_job_that_goes_on_has_its_stages_and_can_be_cancelled() -> None:
