@@ -1,15 +1,20 @@
 """The jobs that the page shows: asked of ingest, and never waited for long."""
 
+import asyncio
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import aiohttp
 
+from common.clock import Clock
 from common.errors import NearcastError
 from common.messages import JobState, JobView, MessageInvalid, decode
 
 ANSWER_WITHIN = 1.0
 """Seconds that ingest gets to answer."""
+SHARED_FOR = 0.5
+"""Seconds that an answer, or that there was none, is good for all who look at the page."""
 READ = 100
 """Jobs that are asked for."""
 SHOWN = 20
@@ -47,11 +52,15 @@ def shown(jobs: Sequence[JobView]) -> ShownJobs:
 
 
 class IngestJobs:
-    """Reads jobs from ingest."""
+    """Reads jobs from ingest, for all who look at the page at the same time."""
 
-    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
+    def __init__(self, session: aiohttp.ClientSession, url: str, clock: Clock) -> None:
         self._session = session
         self._url = f"{url.rstrip('/')}/v1/jobs"
+        self._clock = clock
+        self._asking = asyncio.Lock()
+        self._told: list[JobView] | JobsNotRead = []
+        self._told_at = -math.inf
 
     async def recent(self) -> list[JobView]:
         """The newest jobs, newest first.
@@ -59,6 +68,18 @@ class IngestJobs:
         Raises:
             JobsNotRead: ingest does not answer as it should.
         """
+        async with self._asking:
+            if self._clock.monotonic() - self._told_at >= SHARED_FOR:
+                try:
+                    self._told = await self._ask()
+                except JobsNotRead as error:
+                    self._told = error
+                self._told_at = self._clock.monotonic()
+        if isinstance(self._told, JobsNotRead):
+            raise JobsNotRead(**self._told.facts)
+        return self._told
+
+    async def _ask(self) -> list[JobView]:
         patience = aiohttp.ClientTimeout(total=ANSWER_WITHIN)
         try:
             async with self._session.get(

@@ -374,6 +374,21 @@ async def test_what_ingest_does_not_take_is_told_and_may_be_changed(
     await expect(page.locator("#files")).to_be_focused()
 
 
+async def test_a_file_that_changed_meanwhile_is_told(page: Page, tmp_path: Path) -> None:
+    file = make_video(tmp_path / "changing.mp4", padding=4_000_000, seed=4)
+    await slow_down(page, PACE)
+    shown = await choose(page, file, "Changing")
+    await is_sent_to(shown, 10)
+    await shown.get_by_role("button", name="Pause:").click()
+    with file.open("ab") as more:
+        more.write(b"more")
+    await shown.get_by_role("button", name="Go on:").click()
+
+    await expect(shown.locator(".error")).to_have_text(
+        "The file was changed or moved since it was chosen: choose it anew."
+    )
+
+
 async def test_hostile_names_are_only_text(system: System, page: Page, videos: Path) -> None:
     name = "<img src=x onerror=alert(1)>\u202egpj.\x07mp4"
     page.on("dialog", lambda dialog: pytest.fail(dialog.message))
