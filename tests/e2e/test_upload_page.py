@@ -361,15 +361,27 @@ async def test_what_is_no_video_is_told_in_one_sentence(page: Page, tmp_path: Pa
 
 
 async def test_what_ingest_does_not_take_is_told_and_may_be_changed(
-    page: Page, tmp_path: Path
+    page: Page, videos: Path
 ) -> None:
+    await page.set_input_files("#files", videos / "small.mp4")
+    await page.get_by_label("Title", exact=True).fill("Changed")
+    profile = page.get_by_label("Profile", exact=True)
+    await profile.fill("nothing")
+    await profile.press("Enter")
+    await expect(page.locator(".error")).to_contain_text("There is no profile 'nothing'")
+    await profile.fill("shorts")
+    await profile.press("Enter")
+
+    await comes_to(card(page, "Changed"), "done")
+
+
+async def test_an_empty_file_is_told_and_taken_off_the_list(page: Page, tmp_path: Path) -> None:
     (tmp_path / "empty.mp4").touch()
     await page.set_input_files("#files", tmp_path / "empty.mp4")
     await page.get_by_role("button", name="Upload:").click()
-
     await expect(page.locator(".error")).to_have_text("The file is empty.")
-    await expect(page.get_by_label("Title", exact=True)).to_be_visible()
     await page.get_by_role("button", name="Take off the list").click()
+
     await expect(page.locator(".card")).to_have_count(0)
     await expect(page.locator("#files")).to_be_focused()
 
