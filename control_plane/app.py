@@ -64,7 +64,7 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
         if settings.ingest is not None:
             session = await new_client_session(settings.ca, token=settings.ingest.token)
             stack.push_async_callback(session.close)
-            jobs = IngestJobs(session, settings.ingest.url)
+            jobs = IngestJobs(session, settings.ingest.url, clock)
         gatekeeper = Gatekeeper(settings.credentials)
         page = await asyncio.to_thread(
             Page,

@@ -1,15 +1,20 @@
 """The jobs that the page shows: asked of ingest, and never waited for long."""
 
+import asyncio
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import aiohttp
 
+from common.clock import Clock
 from common.errors import NearcastError
 from common.messages import JobState, JobView, MessageInvalid, decode
 
 ANSWER_WITHIN = 1.0
 """Seconds that ingest gets to answer."""
+SHARED_FOR = 0.5
+"""Seconds that an answer, or that there was none, is good for all who look at the page."""
 READ = 100
 """Jobs that are asked for."""
 SHOWN = 20
@@ -29,7 +34,9 @@ class ShownJobs:
     """What of the newest jobs the page shows, each newest first."""
 
     held: tuple[JobView, ...] = ()
-    """Those that wait for an operator's decision."""
+    """Those that wait for an operator's decision, but no more than fit."""
+    held_count: int = 0
+    """How many wait."""
     others: tuple[JobView, ...] = ()
     """All that go on, and the newest that ended."""
 
@@ -40,15 +47,20 @@ def shown(jobs: Sequence[JobView]) -> ShownJobs:
     others = [job for job in jobs if job.state is not JobState.REVIEW]
     room = SHOWN - sum(1 for job in others if not job.state.final)
     ended = [job for job in others if job.state.final][: max(room, 0)]
-    return ShownJobs(held, tuple(job for job in others if not job.state.final or job in ended))
+    going_on = tuple(job for job in others if not job.state.final or job in ended)
+    return ShownJobs(held[:SHOWN], len(held), going_on)
 
 
 class IngestJobs:
-    """Reads jobs from ingest."""
+    """Reads jobs from ingest, for all who look at the page at the same time."""
 
-    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
+    def __init__(self, session: aiohttp.ClientSession, url: str, clock: Clock) -> None:
         self._session = session
         self._url = f"{url.rstrip('/')}/v1/jobs"
+        self._clock = clock
+        self._asking = asyncio.Lock()
+        self._told: list[JobView] | JobsNotRead = []
+        self._told_at = -math.inf
 
     async def recent(self) -> list[JobView]:
         """The newest jobs, newest first.
@@ -56,6 +68,18 @@ class IngestJobs:
         Raises:
             JobsNotRead: ingest does not answer as it should.
         """
+        async with self._asking:
+            if self._clock.monotonic() - self._told_at >= SHARED_FOR:
+                try:
+                    self._told = await self._ask()
+                except JobsNotRead as error:
+                    self._told = error
+                self._told_at = self._clock.monotonic()
+        if isinstance(self._told, JobsNotRead):
+            raise JobsNotRead(**self._told.facts)
+        return self._told
+
+    async def _ask(self) -> list[JobView]:
         patience = aiohttp.ClientTimeout(total=ANSWER_WITHIN)
         try:
             async with self._session.get(

@@ -46,7 +46,7 @@ async def send(system: System, file: Path, title: str) -> str:
     url = f"{system.ready['ingest']}/v1/videos"
     async with (
         system.operator() as session,
-        session.put(url, params={"title": title}, data=file.read_bytes()) as answer,
+        session.put(url, params={"title": title}, data=file.open("rb")) as answer,
     ):
         assert answer.status == 201, await answer.text()
         return str((await answer.json())["job_id"])

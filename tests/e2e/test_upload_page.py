@@ -74,7 +74,7 @@ async def comes_to(shown: Locator, state: str) -> None:
 
 async def is_sent_to(shown: Locator, percent: float) -> None:
     async def sent() -> bool:
-        return float(await shown.locator(".sent").evaluate("bar => bar.value")) >= percent
+        return float(await shown.locator(".bar").evaluate("bar => bar.value")) >= percent
 
     await until(sent, within=30)
 
@@ -316,6 +316,26 @@ async def test_a_job_is_followed_on_after_a_reload(page: Page, videos: Path) -> 
     await comes_to(card(page, "Followed"), "done")
 
 
+async def test_an_upload_whose_end_nobody_heard_of_is_followed_without_its_file(
+    system: System, page: Page, videos: Path
+) -> None:
+    shown = await choose(page, videos / "small.mp4", "Unheard")
+    await comes_to(shown, "done")
+    job = next(job for job in await system.listed("jobs") if job["title"] == "Unheard")
+    # As if the page had been closed just before the answer came.
+    kept = {
+        "size": (videos / "small.mp4").stat().st_size,
+        "metadata": {"title": "Unheard", "filename": "small.mp4"},
+        "uploadUrl": f"{system.ready['ingest']}/v1/uploads/{job['job_id']}",
+    }
+    await page.evaluate("sessionStorage.removeItem('nearcast-jobs')")
+    await page.evaluate("kept => localStorage.setItem('tus::print::1', JSON.stringify(kept))", kept)
+    await page.reload()
+
+    await comes_to(card(page, "Unheard"), "done")
+    assert await remembered(page) == []
+
+
 async def test_three_go_at_once_and_the_others_wait(page: Page, tmp_path: Path) -> None:
     await slow_down(page, PACE)
     names = [f"queue-{number}" for number in range(5)]
@@ -337,6 +357,47 @@ async def test_what_is_no_video_is_told_in_one_sentence(page: Page, tmp_path: Pa
 
     await expect(shown.locator(".error")).to_have_text(
         "The file is not a video in any format known here."
+    )
+
+
+async def test_what_ingest_does_not_take_is_told_and_may_be_changed(
+    page: Page, videos: Path
+) -> None:
+    await page.set_input_files("#files", videos / "small.mp4")
+    await page.get_by_label("Title", exact=True).fill("Changed")
+    profile = page.get_by_label("Profile", exact=True)
+    await profile.fill("nothing")
+    await profile.press("Enter")
+    await expect(page.locator(".error")).to_contain_text("There is no profile 'nothing'")
+    await profile.fill("shorts")
+    await profile.press("Enter")
+
+    await comes_to(card(page, "Changed"), "done")
+
+
+async def test_an_empty_file_is_told_and_taken_off_the_list(page: Page, tmp_path: Path) -> None:
+    (tmp_path / "empty.mp4").touch()
+    await page.set_input_files("#files", tmp_path / "empty.mp4")
+    await page.get_by_role("button", name="Upload:").click()
+    await expect(page.locator(".error")).to_have_text("The file is empty.")
+    await page.get_by_role("button", name="Take off the list").click()
+
+    await expect(page.locator(".card")).to_have_count(0)
+    await expect(page.locator("#files")).to_be_focused()
+
+
+async def test_a_file_that_changed_meanwhile_is_told(page: Page, tmp_path: Path) -> None:
+    file = make_video(tmp_path / "changing.mp4", padding=4_000_000, seed=4)
+    await slow_down(page, PACE)
+    shown = await choose(page, file, "Changing")
+    await is_sent_to(shown, 10)
+    await shown.get_by_role("button", name="Pause:").click()
+    with file.open("ab") as more:
+        more.write(b"more")
+    await shown.get_by_role("button", name="Go on:").click()
+
+    await expect(shown.locator(".error")).to_have_text(
+        "The file was changed or moved since it was chosen: choose it anew."
     )
 
 

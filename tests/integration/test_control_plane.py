@@ -4,11 +4,13 @@ import asyncio
 import base64
 import contextlib
 import os
+import re
 import shutil
 import signal
 import sqlite3
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -451,6 +453,56 @@ async def test_an_edge_cannot_write_the_pages_policy(tmp_path: Path) -> None:
     assert "connect-src 'self' https://evil.example;" in policy
 
 
+async def test_everybody_may_see_the_upload_page_and_it_may_call_ingest_alone(
+    tmp_path: Path,
+) -> None:
+    settings = control_settings(tmp_path, uploads_url="https://uploads.example.org/base/")
+    async with control_plane(settings) as talk:
+        await talk.beat("eu-1")
+        status, page, fields = await talk.call("GET", "/upload")
+        assert status == 200
+        scripts = re.findall(r"<script[^>]*>", page)
+        found = [await talk.call("GET", re.findall(r'src="([^"]+)"', one)[0]) for one in scripts]
+
+    assert 'data-ingest="https://uploads.example.org/base"' in page
+    assert len(scripts) == 3
+    assert [answer[0] for answer in found] == [200, 200, 200]
+    policy = fields["Content-Security-Policy"]
+    assert "connect-src 'self' https://uploads.example.org https://eu-1.example.org;" in policy
+    assert "script-src 'self';" in policy
+    assert "style-src 'self';" in policy
+    # Whatever is written into the page itself would need leave of the policy.
+    assert "onclick" not in page
+    assert "style=" not in page
+    assert "<style" not in page
+
+
+async def test_every_module_of_the_pages_is_served(tmp_path: Path) -> None:
+    async with control_plane(control_settings(tmp_path)) as talk:
+        seen, waiting = set[str](), ["page.js", "upload.js"]
+        while waiting:
+            name = waiting.pop()
+            status, text, fields = await talk.call("GET", f"/static/{name}")
+            assert status == 200, name
+            assert fields["Content-Type"] == "text/javascript; charset=utf-8"
+            seen.add(name)
+            waiting += set(re.findall(r'from "\./([a-z.]+)"', text)) - seen
+
+    folder = resources.files("control_plane") / "dashboard" / "static"
+    assert seen == {file.name for file in folder.iterdir() if file.name.endswith(".js")}
+
+
+async def test_without_ingests_address_there_is_no_upload_page(tmp_path: Path) -> None:
+    async with control_plane(control_settings(tmp_path, dashboard_open=True)) as talk:
+        status, problem, _ = await talk.call("GET", "/upload")
+        _, front, fields = await talk.call("GET", "/")
+
+    assert status == 404
+    assert "`uploads_url` is not given" in problem["detail"]
+    assert 'href="/upload"' not in front
+    assert "connect-src 'self';" in fields["Content-Security-Policy"]
+
+
 async def test_a_body_that_does_not_come_is_not_waited_for(
     talk: Talk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -464,6 +516,14 @@ async def test_a_body_that_does_not_come_is_not_waited_for(
 
     assert status == 408
     assert problem["detail"].startswith("The body did not come within")
+
+
+async def test_a_route_names_the_picture_on_the_best_edge(talk: Talk) -> None:
+    await talk.publish(poster="v/a/1/poster.jpg")
+    await talk.beat("eu-1")
+    _, text, _ = await talk.call("GET", "/play/a.json")
+
+    assert text["poster"] == "https://eu-1.example.org/v/a/1/poster.jpg"
 
 
 async def test_metrics_count_routes_and_edges(filled: Talk) -> None:

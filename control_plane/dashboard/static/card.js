@@ -61,7 +61,7 @@ export class Card {
     for (const button of this.element.querySelectorAll("button[data-does]")) {
       button.setAttribute("aria-label", `${button.textContent.trim()}: ${title}`);
     }
-    this.#find(".sent").setAttribute("aria-label", `Upload of ${title}`);
+    this.#find(".bar").setAttribute("aria-label", `Upload of ${title}`);
   }
 
   show(state, { facts = "", error = "" } = {}) {
@@ -84,7 +84,7 @@ export class Card {
 
   moved({ sent, total, rate, left }) {
     const percent = total ? (100 * sent) / total : 0;
-    this.#find(".sent").value = percent;
+    this.#find(".bar").value = percent;
     const facts = [`${Math.floor(percent)}%`, `${size(sent)} of ${size(total)}`];
     if (rate) facts.push(`${size(rate)}/s`);
     if (left !== null && left !== undefined) facts.push(`${duration(left)} left`);

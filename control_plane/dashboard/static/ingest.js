@@ -44,7 +44,7 @@ export async function ask(method, path, options) {
       throw new Refused(detailOf(await answer.text(), answer.status), answer.status);
     }
     token.refused(given);
-    given = await token.ask(WRONG_TOKEN);
+    given = await token.ask(WRONG_TOKEN, true);
   }
   throw new Refused("Nothing was done: it needs a token.", 401);
 }
@@ -62,8 +62,9 @@ export async function admitted() {
 
 const pause = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 
-// Calls `see` with the job now and at each change until it is final, whatever breaks meanwhile.
-export async function follow(jobId, see, signal) {
+// Calls `see` with the job now and at each change until it is final, whatever breaks meanwhile, and
+// `lost` when something does.
+export async function follow(jobId, see, lost, signal) {
   for (let wait = 1; ; wait = Math.min(wait * 2, 10)) {
     try {
       const answer = await ask("GET", `/v1/jobs/${jobId}/events`, { signal });
@@ -75,6 +76,7 @@ export async function follow(jobId, see, signal) {
     } catch (error) {
       if (signal.aborted) return;
       if (error instanceof Refused && error.status < 500) throw error;
+      lost();
     }
     await pause(wait);
   }

@@ -10,8 +10,9 @@ export function known() {
 }
 
 // Resolves with the token, or with null when the user does not want to give one.
-export function ask(why) {
+export function ask(why, wrong = false) {
   asking ??= new Promise((resolve) => {
+    dialog.classList.toggle("wrong", wrong);
     document.getElementById("token-why").textContent = why;
     form.reset();
     dialog.returnValue = "";

@@ -28,7 +28,7 @@ export async function safeBytes(upload) {
     return Number(answer.headers.get("Upload-Offset"));
   } catch (error) {
     if (!(error instanceof Refused) || ![404, 410].includes(error.status)) return null;
-    await storage().removeUpload(upload.key);
+    await forget(upload);
     throw error;
   }
 }
@@ -40,5 +40,9 @@ export async function discard(upload) {
   } catch (error) {
     if (!(error instanceof Refused) || ![404, 410].includes(error.status)) throw error;
   }
+  await forget(upload);
+}
+
+export async function forget(upload) {
   await storage().removeUpload(upload.key);
 }

@@ -5,7 +5,7 @@ import { plain, size, titleOf } from "./format.js";
 import { admitted, call, follow } from "./ingest.js";
 import { play } from "./player.js";
 import { fingerprint, Transfer } from "./transfer.js";
-import { discard, safeBytes, unfinished } from "./unfinished.js";
+import { discard, forget, safeBytes, unfinished } from "./unfinished.js";
 
 const AT_ONCE = 3;
 const JOBS = "nearcast-jobs";
@@ -19,6 +19,7 @@ class Item {
   broken = null; // The upload that this browser remembers, until its file is chosen again.
   transfer = null;
   job = null;
+  #sent = null;
   #following = new AbortController();
 
   constructor() {
@@ -61,13 +62,14 @@ class Item {
       moved: (how) => {
         if (this.card.state !== "sending") this.show("sending");
         this.card.moved(how);
+        this.#sent = { sent: how.sent, total: how.total };
       },
-      lost: () => this.show("lost"),
+      lost: () => {
+        this.show("lost");
+        if (this.#sent) this.card.moved(this.#sent);
+      },
       ended: (job) => this.follow(job),
-      failed: (error) => {
-        this.show("failed", { error: error.message });
-        next();
-      },
+      failed: (error) => this.failed(error),
     });
     this.resume();
   }
@@ -89,15 +91,36 @@ class Item {
       await admitted();
       if (this.card.state === "sending") await this.transfer.start();
     } catch (error) {
-      this.show("failed", { error: error.message });
-      next();
+      this.failed(error);
     }
+  }
+
+  // What is wrong with the request itself is for the user to change, or to give up.
+  failed(error) {
+    const wrong = error.status >= 400 && error.status < 500 && ![401, 403, 409, 423, 429].includes(error.status);
+    if (wrong) {
+      this.transfer.drop();
+      this.transfer = null;
+    }
+    this.show(wrong ? "ready" : "failed", { error: error.message });
+    next();
   }
 
   pause() {
     this.transfer.pause();
     this.show("paused");
+    if (this.#sent) this.card.moved(this.#sent);
     next();
+  }
+
+  // How far ingest is with what broke off; whose end nobody heard of has a job already.
+  async look() {
+    const sent = await safeBytes(this.broken);
+    if (sent === null || this.card.state !== "broken") return;
+    this.card.moved({ sent, total: this.broken.size });
+    if (sent < this.broken.size) return;
+    await forget(this.broken);
+    await this.follow(this.broken.path.split("/").pop());
   }
 
   async choose(file) {
@@ -143,7 +166,8 @@ class Item {
     if (this.card.state !== "sent") this.show("sent");
     next();
     try {
-      await follow(jobId, (job) => this.see(job), this.#following.signal);
+      const lost = () => this.show(this.card.state, { facts: "Connection lost, trying again" });
+      await follow(jobId, (job) => this.see(job), lost, this.#following.signal);
     } catch (error) {
       this.show("refused", { error: error.message });
     }
@@ -201,10 +225,7 @@ async function listBroken() {
     item.broken = upload;
     item.card.name(upload.title || upload.filename, upload.filename, upload.size);
     item.show("broken", { facts: "Its file is needed again to go on." });
-    safeBytes(upload).then(
-      (sent) => sent !== null && item.card.state === "broken" && item.card.moved({ sent, total: upload.size }),
-      () => item.remove(),
-    );
+    item.look().catch(() => item.remove());
   }
 }
 
@@ -225,7 +246,9 @@ startAll.addEventListener("click", () => {
   for (const item of items) if (item.card.state === "ready") item.act("start");
 });
 // Whole page: a file that misses a small target would replace the page.
+const hasFiles = (event) => event.dataTransfer.types.includes("Files");
 addEventListener("dragover", (event) => {
+  if (!hasFiles(event)) return;
   event.preventDefault();
   document.body.classList.add("dropping");
 });
@@ -233,6 +256,7 @@ addEventListener("dragleave", (event) => {
   if (!event.relatedTarget) document.body.classList.remove("dropping");
 });
 addEventListener("drop", (event) => {
+  if (!hasFiles(event)) return;
   event.preventDefault();
   document.body.classList.remove("dropping");
   add(event.dataTransfer.files);

@@ -1,15 +1,37 @@
 """Which jobs the page shows, and what it says of them."""
 
+import asyncio
 from typing import Any
 
+import aiohttp
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
-from common.messages import Decision, Evidence, JobState, JobView, Review, Verdict
-from control_plane.dashboard.jobs import SHOWN, ShownJobs, shown
+from common.messages import Decision, Evidence, JobState, JobView, Review, Verdict, encode
+from control_plane.dashboard.jobs import (
+    SHARED_FOR,
+    SHOWN,
+    IngestJobs,
+    ShownJobs,
+    shown,
+)
 from control_plane.dashboard.page import environment
 from tests.unit.control_plane.dashboard.jobs import job
 
 HOSTILE = "<script>alert(1)</script>\"'"
+
+
+class Clockwork:
+    """A clock that stands."""
+
+    time = 1000.0
+
+    def now(self) -> float:
+        return self.time
+
+    def monotonic(self) -> float:
+        return self.time
 
 
 def page(*jobs: JobView, uploads_url: str | None = "https://uploads.example") -> str:
@@ -48,7 +70,23 @@ def test_jobs_that_ended_make_room_for_those_that_go_on() -> None:
 def test_all_jobs_that_go_on_are_shown() -> None:
     going_on = [job(f"g{number}", JobState.QUEUED) for number in range(SHOWN + 10)]
 
-    assert shown([job("e", JobState.DONE), *going_on]) == ShownJobs((), tuple(going_on))
+    assert shown([job("e", JobState.DONE), *going_on]) == ShownJobs(others=tuple(going_on))
+
+
+def test_so_many_are_held_that_not_all_fit() -> None:
+    found = shown([job(f"h{number}", JobState.REVIEW) for number in range(SHOWN + 10)])
+
+    assert len(found.held) == SHOWN
+    assert found.held_count == SHOWN + 10
+
+
+def test_of_much_evidence_the_first_is_shown() -> None:
+    seen = tuple(Evidence(f"Black frame {number}.", float(number)) for number in range(100))
+    verdict = Verdict("black", Decision.REVIEW, seen)
+    text = page(job("j", JobState.REVIEW, verdicts=(verdict,)))
+
+    assert text.count("Black frame") == 10
+    assert "and 90 more" in text
 
 
 def test_a_job_that_goes_on_has_its_stages_and_can_be_cancelled() -> None:
@@ -116,3 +154,48 @@ def test_whatever_people_and_filters_write_is_only_text() -> None:
 
     assert "<script" not in text
     assert text.count("&lt;script&gt;") > 10
+
+
+async def test_many_viewers_ask_ingest_once() -> None:
+    asked = 0
+
+    async def answer(request: web.Request) -> web.Response:
+        nonlocal asked
+        asked += 1
+        assert request.query["limit"] == "100"
+        return web.Response(body=encode([job("j", JobState.QUEUED)]))
+
+    application = web.Application()
+    application.router.add_get("/v1/jobs", answer)
+    clock = Clockwork()
+    async with TestServer(application) as server, aiohttp.ClientSession() as session:
+        jobs = IngestJobs(session, str(server.make_url("/")), clock)
+        together = await asyncio.gather(*(jobs.recent() for _ in range(10)))
+        clock.time += SHARED_FOR
+        await jobs.recent()
+
+    assert {one.job_id for found in together for one in found} == {"j"}
+    assert asked == 2
+
+
+async def test_an_ingest_that_hangs_is_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("control_plane.dashboard.jobs.ANSWER_WITHIN", 0.3)
+    hangs = asyncio.Event()
+    asked = 0
+
+    async def answer(_: web.Request) -> web.Response:
+        nonlocal asked
+        asked += 1
+        await hangs.wait()
+        return web.Response()
+
+    application = web.Application()
+    application.router.add_get("/v1/jobs", answer)
+    async with TestServer(application) as server, aiohttp.ClientSession() as session:
+        jobs = IngestJobs(session, str(server.make_url("/")), Clockwork())
+        looks = [jobs.recent() for _ in range(5)]
+        found = await asyncio.gather(*looks, return_exceptions=True)
+        hangs.set()
+
+    assert asked == 1
+    assert {str(one) for one in found} == {"Ingest does not tell its jobs: TimeoutError."}
