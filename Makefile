@@ -77,10 +77,6 @@ bench-edge: $(VENV)/.tested
 	@$(BIN)/python -m tests.servers.install bench
 	@$(BIN)/python -m tests.bench.edge $(ARGS)
 
-## Measures how soon uploads are acknowledged; ARGS="--big 5GB" measures one large file.
-bench-upload: $(VENV)/.tested
-	@$(BIN)/python -m tests.bench.upload $(ARGS)
-
 ## The gates alone: style, types, and which package may import which.
 lint: $(VENV)/.tested
 	$(BIN)/ruff check .
