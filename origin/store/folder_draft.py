@@ -23,7 +23,7 @@ from origin.store.folder_files import (
 from origin.store.port import DigestMismatch
 
 _ATTEMPTS: Final = 16
-_SYNCED_AT_ONCE: Final = 4 * 1024 * 1024
+_SYNCED_AT_ONCE: Final = 2 * 1024 * 1024
 """Bytes."""
 
 
@@ -50,7 +50,12 @@ class Draft:
     def write(self, data: bytes | bytearray) -> None:
         """Appends ``data``."""
         with self._lock:
-            self._write(self._opened(), data)
+            file = self._opened()
+            if self._unsynced >= _SYNCED_AT_ONCE:
+                os.fdatasync(file.descriptor)
+                self._unsynced = 0
+            self._write(file, data)
+            self._unsynced += len(data)
 
     def publish(
         self, last: bytes | bytearray, content_type: str, sha256: str | None
@@ -120,10 +125,6 @@ class Draft:
         rest = memoryview(data)
         while rest:
             rest = rest[os.write(file.descriptor, rest) :]
-        self._unsynced += len(data)
-        if self._unsynced >= _SYNCED_AT_ONCE:
-            os.fdatasync(file.descriptor)
-            self._unsynced = 0
 
     def _name_it(self, file: TemporaryFile, record: Record) -> None:
         for _ in range(_ATTEMPTS):

@@ -174,10 +174,11 @@ def main() -> None:
     parser.add_argument("--uploads", type=int, default=10, help="of each client")
     parser.add_argument("--rate", help="bytes a second of each client")
     parser.add_argument("--big", help="size of one large file, in place of many small ones")
+    parser.add_argument("--ways", nargs="*", default=["put", "tus"], choices=["put", "tus"])
     parser.add_argument("--many-machines", action="store_true", help="MongoDB and S3")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=".cache") as folder:
-        for kind in ("put", "tus"):
+        for kind in arguments.ways:
             place = Path(folder).absolute() / kind
             place.mkdir()
             with started(place, many_machines=arguments.many_machines) as service:
