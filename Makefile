@@ -42,7 +42,7 @@ $(VENV)/.tested: requirements/test.txt $(VENV)/.installed
 
 ## Gates, then every test.
 test: install lint test-parts
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m tests.side_by_side
 
 ## Installs what the tests need beside Python packages: real servers, a browser, footage.
 test-parts: $(VENV)/.tested

@@ -270,7 +270,8 @@ def test_a_limit_out_of_bounds_is_refused(ingest: Service, limit: str) -> None:
 
 
 def test_events_tell_a_job_to_its_end(ingest: Service, clip: bytes) -> None:
-    job_id = ingest.upload(clip).json["job_id"]
+    # A free box makes it a file that was not encoded before.
+    job_id = ingest.upload(clip + b"\0\0\0\x0cfreenews").json["job_id"]
     answer = ingest.get(f"/v1/jobs/{job_id}/events")
     assert answer.headers["Content-Type"] == "text/event-stream"
     views = [
