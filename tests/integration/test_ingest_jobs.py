@@ -263,6 +263,11 @@ def test_a_doubtful_video_is_encoded_and_held_until_an_operator_decides(
             service.until(lambda: len(heard.taken) == 1, "the webhook is told of it")
             held = service.job(job_id)
             assert ear.heard == []
+            assert service.get("/v1/jobs?state=review").json == [held]
+            assert service.ask("GET", "/v1/jobs?state=review", token=OTHER).json == []
+            assert service.get("/v1/jobs?state=done").json == []
+            unknown = service.get("/v1/jobs?state=hold")
+            assert (unknown.status, "known are queued, " in unknown.detail) == (400, True)
             assert {one["name"]: one["percent"] for one in held["stages"]} == {
                 "inspect": 100.0,
                 "filter": 100.0,
