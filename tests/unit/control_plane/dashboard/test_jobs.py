@@ -42,6 +42,7 @@ def page(*jobs: JobView, uploads_url: str | None = "https://uploads.example") ->
         "jobs": shown(jobs),
         "jobs_error": None,
         "uploads_url": uploads_url,
+        "has_player": True,
         "now": 160.0,
     }
     return "".join(
@@ -124,7 +125,8 @@ def test_a_held_job_tells_what_the_filters_saw_and_where() -> None:
 
     for words in (
         "Held for review",
-        "<code>0:12.0–1:15.5</code> <bdi>Somebody is seen.</bdi> <small>score 0.988</small>",
+        'data-job="j" data-title="Title of j" data-at="12.04">0:12.0–1:15.5</button>',
+        "</button> <bdi>Somebody is seen.</bdi> <small>score 0.988</small>",
         "<p><bdi>The title says so.</bdi></p>",
         "The filter failed: <bdi>It did not answer.</bdi>",
         "1:00 ago",
@@ -136,8 +138,13 @@ def test_a_held_job_tells_what_the_filters_saw_and_where() -> None:
 
 
 def test_without_a_way_to_ingest_there_is_no_button_but_the_address() -> None:
-    text = page(job("j", JobState.REVIEW), job("k", JobState.ENCODING), uploads_url=None)
+    verdict = Verdict("black", Decision.REVIEW, (Evidence("Black.", 1.0, 2.0),))
+    held = job("j", JobState.REVIEW, verdicts=(verdict,))
+    text = page(held, job("k", JobState.ENCODING), uploads_url=None)
 
+    assert "<code>0:01.0–0:02.0</code>" in text
+    assert "data-job" not in text
+    assert "data-poster" not in text
     assert "data-does" not in text
     assert "POST /v1/jobs/j/review" in text
 
