@@ -6,11 +6,12 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Final
 
+import msgspec
 from aiohttp import web
 
 from common.clock import Clock
 from common.errors import NearcastError
-from common.messages import JobState, PackageManifest, decode
+from common.messages import JobState, decode
 from common.messages.packages import manifest_key, version_prefix
 from common.service import Gatekeeper, Role
 from ingest.api.jobs import JobUnknown
@@ -103,8 +104,20 @@ class WatchApi:
             raise ManifestTooLarge(key=manifest, size=size)
         async with contextlib.aclosing(self._objects.read(manifest, 0, size)) as pieces:
             body = b"".join([piece async for piece in pieces])
-        # A film's takes longer than the event loop may be held up.
-        return await asyncio.to_thread(_keys_of, body)
+        return _keys_of(body)
+
+
+class _Listed(msgspec.Struct):
+    key: str
+
+
+class _Manifest(msgspec.Struct):
+    """What of a ``PackageManifest`` is needed: all of a film's would hold up the event loop."""
+
+    asset_id: str
+    version: str
+    poster: str | None
+    objects: list[_Listed]
 
 
 def _keys_of(body: bytes) -> Mapping[str, str]:
@@ -112,7 +125,7 @@ def _keys_of(body: bytes) -> Mapping[str, str]:
 
     These are the same but for the poster's, which nobody knows who has not read the manifest.
     """
-    manifest = decode(body, PackageManifest)
+    manifest = decode(body, _Manifest)
     keys = {listed.key: listed.key for listed in manifest.objects}
     if manifest.poster is not None:
         keys[version_prefix(manifest.asset_id, manifest.version) + POSTER_NAME] = manifest.poster
