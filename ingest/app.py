@@ -33,6 +33,7 @@ from ingest.api.jobs import JobsApi
 from ingest.api.multipart import MultipartApi
 from ingest.api.uploads import UploadsApi
 from ingest.api.videos import VideosApi
+from ingest.api.watch import WatchApi
 from ingest.filter import check_chain
 from ingest.jobs.conductor import Conductor
 from ingest.jobs.dispatch import TaskDispatch, embedded_broker, redis_broker
@@ -188,6 +189,7 @@ def _ingest_application(settings: Settings, engine: _Engine, uploads: Uploads) -
         engine.clock,
         advance=engine.conductor.advance,
     ).add_routes(application)
+    WatchApi(gatekeeper, engine.jobs, engine.objects, engine.clock).add_routes(application)
     add_health_routes(application, engine.registry, engine.unready)
     return application
 

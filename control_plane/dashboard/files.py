@@ -23,6 +23,7 @@ OWN = (
     "ingest.js",
     "page.js",
     "player.js",
+    "posters.js",
     "token.js",
     "transfer.js",
     "unfinished.js",

@@ -13,14 +13,14 @@ from common.messages import JobState, JobView, MessageInvalid, decode
 
 ANSWER_WITHIN = 1.0
 """Seconds that ingest gets to answer."""
-SHARED_FOR = 0.5
-"""Seconds that an answer, or that there was none, is good for all who look at the page."""
+SHARED_FOR = 1.0
+"""Seconds that both answers, or that there was none, are good for all who look at the page."""
 READ = 100
-"""Jobs that are asked for."""
+"""Jobs that are asked for: so many of the newest, and so many of those that are held."""
 SHOWN = 20
 """Lines for them on the page, unless more are held or not at an end."""
 LONGEST_ANSWER = 8 * 1024 * 1024
-"""Bytes that are read of ingest's answer."""
+"""Bytes that are read of each of ingest's answers."""
 
 
 class JobsNotRead(NearcastError):
@@ -31,12 +31,14 @@ class JobsNotRead(NearcastError):
 
 @dataclass(frozen=True)
 class ShownJobs:
-    """What of the newest jobs the page shows, each newest first."""
+    """What of the jobs the page shows, each newest first."""
 
     held: tuple[JobView, ...] = ()
     """Those that wait for an operator's decision, but no more than fit."""
     held_count: int = 0
-    """How many wait."""
+    """How many wait, as far as was read."""
+    more_held: bool = False
+    """Whether there may be more."""
     others: tuple[JobView, ...] = ()
     """All that go on, and the newest that ended."""
 
@@ -48,7 +50,7 @@ def shown(jobs: Sequence[JobView]) -> ShownJobs:
     room = SHOWN - sum(1 for job in others if not job.state.final)
     ended = [job for job in others if job.state.final][: max(room, 0)]
     going_on = tuple(job for job in others if not job.state.final or job in ended)
-    return ShownJobs(held[:SHOWN], len(held), going_on)
+    return ShownJobs(held[:SHOWN], len(held), len(held) >= READ, going_on)
 
 
 class IngestJobs:
@@ -63,7 +65,7 @@ class IngestJobs:
         self._told_at = -math.inf
 
     async def recent(self) -> list[JobView]:
-        """The newest jobs, newest first.
+        """The newest jobs and those that are held, however old, newest first.
 
         Raises:
             JobsNotRead: ingest does not answer as it should.
@@ -80,10 +82,22 @@ class IngestJobs:
         return self._told
 
     async def _ask(self) -> list[JobView]:
+        newest, held = await asyncio.gather(
+            self._answer({"limit": READ}),
+            self._answer({"limit": READ, "state": JobState.REVIEW.value}),
+        )
+        # A job that moves meanwhile is in both answers: what it is now is the later of the two.
+        jobs: dict[str, JobView] = {}
+        for job in (*newest, *held):
+            if job.job_id not in jobs or jobs[job.job_id].updated_at <= job.updated_at:
+                jobs[job.job_id] = job
+        return sorted(jobs.values(), key=lambda job: job.job_id, reverse=True)
+
+    async def _answer(self, asked: dict[str, str | int]) -> list[JobView]:
         patience = aiohttp.ClientTimeout(total=ANSWER_WITHIN)
         try:
             async with self._session.get(
-                self._url, params={"limit": READ}, timeout=patience, allow_redirects=False
+                self._url, params=asked, timeout=patience, allow_redirects=False
             ) as response:
                 body = await response.content.read(LONGEST_ANSWER)
                 while response.status == 200 and not response.content.at_eof():

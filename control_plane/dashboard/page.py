@@ -136,15 +136,16 @@ class Page:
         return f"{holders[0].rstrip('/')}/{package.poster}" if package.poster and holders else None
 
     def _security_policy(self) -> str:
-        """Scripts and styles from here alone; media from the edges and from the files that are to
-        be uploaded; calls to the edges and to ingest; the player's own worker."""
+        """Scripts and styles from here alone; pictures and media from the edges, and those that
+        scripts have read: the files that are to be uploaded, and held videos' pictures; calls to
+        the edges and to ingest; the player's own worker."""
         origins = {origin_of(record.heartbeat.url) for record in self._fleet.edges()}
         edges = " ".join(sorted(origin for origin in origins if origin))
         ingest = origin_of(self._uploads_url) if self._uploads_url is not None else None
         called = " ".join(filter(None, ("'self'", ingest, edges)))
         return (
-            f"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' {edges}; "
-            f"connect-src {called}; "
+            f"default-src 'none'; script-src 'self'; style-src 'self'; "
+            f"img-src 'self' blob: {edges}; connect-src {called}; "
             f"media-src blob: {edges}; worker-src blob:; "
             "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
         )

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from common.clock import Clock
 from common.errors import BadRequest, NearcastError
-from common.messages import JobView, Review, ReviewRequest, decode, encode
+from common.messages import JobState, JobView, Review, ReviewRequest, decode, encode
 from common.service import Credential, Gatekeeper, Role
 from ingest.jobs.events import Events, Subscription
 from ingest.jobs.model import Job
@@ -68,11 +68,15 @@ class JobsApi:
         application.on_shutdown.append(self._shut_down)
 
     async def recent(self, request: web.Request) -> web.Response:
-        """The newest jobs, newest first; ``limit`` says how many. A publisher sees its own."""
+        """The newest jobs, newest first: ``limit`` of them, all in ``state`` where that is given.
+
+        A publisher sees its own.
+        """
         credential = self._check(request)
         limit = _limit(request.query.get("limit"))
+        state = _state(request.query.get("state"))
         owner = None if credential.may(Role.CONTROL) else credential.name
-        jobs = await self._store.recent_jobs(limit, owner)
+        jobs = await self._store.recent_jobs(limit, owner, state)
         tasks = await self._store.tasks(job.job_id for job in jobs if not job.state.final)
         views = [view_of(job, [t for t in tasks if t.job_id == job.job_id]) for job in jobs]
         return _json(views)
@@ -187,6 +191,14 @@ def _limit(given: str | None) -> int:
     if not (given.isascii() and given.isdigit() and 1 <= int(given[:9]) <= MOST_LISTED):
         raise BadRequest(detail=f"The limit must be a number from 1 to {MOST_LISTED}.")
     return int(given)
+
+
+def _state(given: str | None) -> JobState | None:
+    try:
+        return None if given is None else JobState(given)
+    except ValueError:
+        known = ", ".join(JobState)
+        raise BadRequest(detail=f"There is no such state of a job; known are {known}.") from None
 
 
 def _json(body: JobView | list[JobView]) -> web.Response:

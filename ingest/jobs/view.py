@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+import msgspec
+
 from common.messages import JobState, JobView, StageView
-from ingest.jobs.model import Job, Task, TaskKind, TaskState
+from ingest.jobs.model import Copied, Job, Task, TaskKind, TaskState
 from ingest.jobs.shares import cost
 
 STAGES: Final[dict[str, tuple[TaskKind, ...]]] = {
@@ -18,17 +20,16 @@ STAGES: Final[dict[str, tuple[TaskKind, ...]]] = {
 WEIGHTS: Final = {"inspect": 2.0, "filter": 5.0, "encode": 90.0, "package": 5.0, "publish": 3.0}
 """How much of the whole each stage is, against the others."""
 
-OPTIONAL: Final = frozenset({"filter"})
-"""Stages that are there only when they have tasks."""
-
 
 def stages_of(state: JobState, tasks: Iterable[Task]) -> tuple[StageView, ...]:
     """How far each stage of a job in ``state`` is."""
     known = tuple(tasks)
+    # These are there only when they have tasks; what is copied is packaged already.
+    optional = {"filter", "package"} if _copies(known) else {"filter"}
     stages = []
     for name, kinds in STAGES.items():
         mine = [task for task in known if task.kind in kinds]
-        if mine or name not in OPTIONAL:
+        if mine or name not in optional:
             percent = 100.0 if state is JobState.DONE else _percent(mine)
             speed = _speed(mine) if 0 < percent < 100 else None
             left = _seconds_left(mine, speed) if speed else None
@@ -64,6 +65,14 @@ def view_of(job: Job, tasks: Sequence[Task]) -> JobView:
         verdicts=job.verdicts,
         review=job.review,
     )
+
+
+def _copies(tasks: Iterable[Task]) -> bool:
+    """Whether the job takes over what another makes, as far as is known."""
+    copy = next((task for task in tasks if task.kind is TaskKind.COPY), None)
+    if copy is None or copy.state is not TaskState.DONE:
+        return copy is not None
+    return msgspec.json.decode(copy.result, type=Copied).copied
 
 
 def _overall(stages: Sequence[StageView]) -> float:

@@ -34,11 +34,14 @@ from tests.unit.ingest.jobs.records import NOW, a_job, a_task
 BATCH = 2000
 OWNERS = 1000
 CLAIMS = 500
+HELD = 50
+"""Jobs that wait for an operator, older than all others."""
 
 
 def done_job(number: int) -> Job:
+    state = JobState.REVIEW if number < HELD else JobState.DONE
     return msgspec.structs.replace(
-        a_job(f"job{number:09d}"), state=JobState.DONE, due_at=None, owner=f"o{number % OWNERS}"
+        a_job(f"job{number:09d}"), state=state, due_at=None, owner=f"o{number % OWNERS}"
     )
 
 
@@ -91,7 +94,21 @@ async def measure(store: JobStore) -> None:
     async def recent() -> None:
         await store.recent_jobs(50, "o1")
 
-    for name, what in (("claim", claim), ("sweep", sweep), ("clock", move), ("list", recent)):
+    async def held() -> None:
+        assert len(await store.recent_jobs(100, state=JobState.REVIEW)) == HELD
+
+    async def count() -> None:
+        await store.count_open()
+
+    asked = {
+        "claim": claim,
+        "sweep": sweep,
+        "clock": move,
+        "list": recent,
+        "held": held,
+        "count": count,
+    }
+    for name, what in asked.items():
         times = [await timed(what) for _ in range(CLAIMS)]
         p99 = statistics.quantiles(times, n=100)[98]
         print(f"  {name:6} median {statistics.median(times):6.2f} ms, p99 {p99:6.2f} ms")

@@ -174,6 +174,31 @@ async def test_the_newest_jobs_of_one_credential(store: JobStore) -> None:
     assert await store.recent_jobs(9, "nobody") == ()
 
 
+async def test_the_newest_jobs_in_one_state_and_of_one_credential_in_it(store: JobStore) -> None:
+    for job_id, owner, state in (
+        ("01a", "x", JobState.REVIEW),
+        ("01b", "y", JobState.REVIEW),
+        ("01c", "x", JobState.REVIEW),
+        ("01d", "x", JobState.DONE),
+    ):
+        await store.add_job(msgspec.structs.replace(a_job(job_id), owner=owner, state=state))
+    found = [
+        await store.recent_jobs(2, state=JobState.REVIEW),
+        await store.recent_jobs(9, "x", JobState.REVIEW),
+        await store.recent_jobs(9, "y", JobState.DONE),
+    ]
+    assert [[job.job_id for job in jobs] for jobs in found] == [["01c", "01b"], ["01c", "01a"], []]
+
+
+async def test_a_job_is_found_in_the_state_that_it_has_now(store: JobStore) -> None:
+    held = msgspec.structs.replace(a_job(), state=JobState.REVIEW)
+    await store.add_job(held)
+    published = changed(held, state=JobState.DONE)
+    await store.swap_job(held, published)
+    assert await store.recent_jobs(9, state=JobState.REVIEW) == ()
+    assert await store.recent_jobs(9, state=JobState.DONE) == (published,)
+
+
 def placed(name: str, priority: int, share: float, **changes: object) -> Task:
     return msgspec.structs.replace(a_task(name=name), priority=priority, share=share, **changes)
 

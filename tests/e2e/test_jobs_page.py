@@ -52,7 +52,7 @@ async def send(system: System, file: Path, title: str) -> str:
         return str((await answer.json())["job_id"])
 
 
-async def doubt(system: System, job_id: str) -> None:
+async def doubt(system: System, job_id: str, verdicts: tuple[Verdict, ...] = DOUBTS) -> None:
     """Writes into the job's record what a content filter would."""
     database = DatabaseSettings(sqlite=system.home / "data" / "ingest.sqlite")
     store = await open_job_store(database)
@@ -62,7 +62,7 @@ async def doubt(system: System, job_id: str) -> None:
             assert job is not None
             assert job.state is not JobState.PUBLISHING
             assert not job.state.final
-            doubted = msgspec.structs.replace(job, verdicts=DOUBTS, revision=job.revision + 1)
+            doubted = msgspec.structs.replace(job, verdicts=verdicts, revision=job.revision + 1)
             if await store.swap_job(job, doubted):
                 return
     finally:
@@ -81,10 +81,12 @@ async def comes_to(system: System, job_id: str, state: str) -> dict[str, Any]:
     return await job(system, job_id)
 
 
-async def held(system: System, page: Page, file: Path, title: str) -> str:
+async def held(
+    system: System, page: Page, file: Path, title: str, verdicts: tuple[Verdict, ...] = DOUBTS
+) -> str:
     """A job that the page shows as held."""
     job_id = await send(system, file, title)
-    await doubt(system, job_id)
+    await doubt(system, job_id, verdicts)
     await comes_to(system, job_id, "review")
     await expect(page.get_by_role("heading", name=title)).to_be_visible(timeout=10_000)
     return job_id
@@ -114,11 +116,88 @@ async def test_a_held_video_is_published_when_an_operator_approves(
     await expect(shown).to_have_count(0)
 
 
+LATE = (Verdict("faces", Decision.REVIEW, (Evidence("Somebody is seen.", 8.0, 9.5),)),)
+
+
+async def plays(page: Page, beyond: float) -> float:
+    """Where the player is, once it plays on and is further than so many seconds."""
+    await page.wait_for_function(
+        "beyond => { const video = document.querySelector('#player video');"
+        " return video.currentTime > beyond && !video.paused && video.readyState > 2; }",
+        arg=beyond,
+    )
+    return float(await page.evaluate("document.querySelector('#player video').currentTime"))
+
+
+async def test_an_operator_watches_a_held_video_before_deciding(
+    system: System, page: Page, tmp_path: Path
+) -> None:
+    file = make_video(tmp_path / "watched.mp4", seconds=16, seed=8)
+    job_id = await held(system, page, file, "Watched first", LATE)
+    shown = page.get_by_role("article", name="Watched first")
+    await expect(shown.locator(".poster img")).to_be_visible(timeout=10_000)
+
+    await shown.get_by_role("button", name="▶ Watch").click()
+    dialog = page.get_by_role("dialog", name="Watched first")
+    assert await plays(page, 0.5) < 8
+    await expect(dialog.locator("#player-facts")).to_contain_text("from ingest, for operators only")
+    await dialog.get_by_role("button", name="Close").click()
+    await expect(shown.get_by_role("button", name="▶ Watch")).to_be_focused()
+
+    await shown.get_by_role("button", name="Watch 0:08.0–0:09.5 of Watched first").click()
+    assert 8 < await plays(page, 8.2) < 14
+    await dialog.get_by_role("button", name="Close").click()
+
+    await shown.get_by_role("button", name="Approve…").click()
+    await page.get_by_role("button", name="Publish it").click()
+    await comes_to(system, job_id, "done")
+    await expect(shown).to_have_count(0)
+
+
+async def test_a_copy_of_a_held_video_is_watched_too(
+    system: System, page: Page, tmp_path: Path
+) -> None:
+    file = make_video(tmp_path / "twice.mp4", seconds=4, seed=9)
+    await held(system, page, file, "First of two")
+    await held(system, page, file, "Second of two")
+    shown = page.get_by_role("article", name="Second of two")
+    await expect(shown.locator(".poster img")).to_be_visible(timeout=10_000)
+
+    await shown.get_by_role("button", name="▶ Watch").click()
+    await plays(page, 0.5)
+
+
+async def test_who_is_no_operator_is_told_so_by_the_player(
+    system: System, page: Page, tmp_path: Path
+) -> None:
+    await held(system, page, make_video(tmp_path / "h.mp4", seed=10), "Not for you")
+    secrets = msgspec.json.decode((system.home / "secrets.json").read_bytes())
+    await page.evaluate(f"sessionStorage.setItem('nearcast-token', '{secrets['control']}')")
+    await page.get_by_role("article", name="Not for you").get_by_role("button", name="▶ W").click()
+
+    await expect(page.locator("#player-facts")).to_have_text(
+        "The credential 'control' may not do this: it needs one of the roles operator."
+    )
+
+
+async def test_to_watch_the_token_is_asked_for_where_none_is_known(
+    system: System, page: Page, tmp_path: Path
+) -> None:
+    await held(system, page, make_video(tmp_path / "i.mp4", seconds=4, seed=11), "Who asks")
+    await page.evaluate("sessionStorage.clear()")
+    await page.get_by_role("article", name="Who asks").get_by_role("button", name="▶ W").click()
+    await page.get_by_label("Token", exact=True).fill(system.ready["token"])
+    await page.get_by_role("button", name="Use it").click()
+
+    await plays(page, 0.5)
+
+
 async def test_a_note_in_the_making_outlives_that_the_page_refreshes(
     system: System, page: Page, tmp_path: Path
 ) -> None:
     job_id = await held(system, page, make_video(tmp_path / "b.mp4", seed=2), "Refused one")
-    await page.get_by_role("button", name="Refuse…").click()
+    shown = page.get_by_role("article", name="Refused one")
+    await shown.get_by_role("button", name="Refuse…").click()
     note = page.get_by_label("Note, for the record")
     await note.fill("Nobody asked")
     # Something new on the page beneath, so that it is drawn anew.
@@ -139,7 +218,8 @@ async def test_who_is_no_operator_is_told_so_and_decides_nothing(
     job_id = await held(system, page, make_video(tmp_path / "d.mp4", seed=4), "Not yours")
     secrets = msgspec.json.decode((system.home / "secrets.json").read_bytes())
     await page.evaluate(f"sessionStorage.setItem('nearcast-token', '{secrets['control']}')")
-    await page.get_by_role("button", name="Approve…").click()
+    shown = page.get_by_role("article", name="Not yours")
+    await shown.get_by_role("button", name="Approve…").click()
     await page.get_by_role("button", name="Publish it").click()
 
     await expect(page.locator("#decision-error")).to_have_text(

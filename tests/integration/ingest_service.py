@@ -238,3 +238,12 @@ def make_clip(path: Path, *, seconds: float, size: str = "320x180", audio: bool 
         check=True,
     )
     return path
+
+
+def make_black_clip(path: Path) -> Path:
+    """A clip that is black and silent."""
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error"]
+    command += ["-f", "lavfi", "-i", "color=black:s=160x90:r=25:d=4"]
+    command += ["-f", "lavfi", "-i", "anullsrc=r=44100:cl=mono", "-t", "4", "-shortest", str(path)]
+    subprocess.run(command, check=True)
+    return path

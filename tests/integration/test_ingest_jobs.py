@@ -13,7 +13,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import imageio_ffmpeg
 import pytest
 
 from tests.integration.ingest_service import (
@@ -21,6 +20,7 @@ from tests.integration.ingest_service import (
     Answer,
     ControlEar,
     Service,
+    make_black_clip,
     make_clip,
     running,
 )
@@ -229,15 +229,6 @@ def test_only_an_operator_decides_and_only_where_there_is_doubt(
         service.finished(job_id)
 
 
-def blacked(path: Path) -> bytes:
-    """A clip that is black and silent."""
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error"]
-    command += ["-f", "lavfi", "-i", "color=black:s=160x90:r=25:d=4"]
-    command += ["-f", "lavfi", "-i", "anullsrc=r=44100:cl=mono", "-t", "4", "-shortest", str(path)]
-    subprocess.run(command, check=True)
-    return path.read_bytes()
-
-
 @pytest.mark.parametrize(
     ("approve", "state", "error"),
     [
@@ -248,7 +239,7 @@ def blacked(path: Path) -> bytes:
 def test_a_doubtful_video_is_encoded_and_held_until_an_operator_decides(
     tmp_path: Path, ear: ControlEar, *, approve: bool, state: str, error: str | None
 ) -> None:
-    content = blacked(tmp_path / "black.mp4")
+    content = make_black_clip(tmp_path / "black.mp4").read_bytes()
     with hook() as heard:
         service = Service(
             tmp_path / "ingest",
@@ -263,6 +254,11 @@ def test_a_doubtful_video_is_encoded_and_held_until_an_operator_decides(
             service.until(lambda: len(heard.taken) == 1, "the webhook is told of it")
             held = service.job(job_id)
             assert ear.heard == []
+            assert service.get("/v1/jobs?state=review").json == [held]
+            assert service.ask("GET", "/v1/jobs?state=review", token=OTHER).json == []
+            assert service.get("/v1/jobs?state=done").json == []
+            unknown = service.get("/v1/jobs?state=hold")
+            assert (unknown.status, "known are queued, " in unknown.detail) == (400, True)
             assert {one["name"]: one["percent"] for one in held["stages"]} == {
                 "inspect": 100.0,
                 "filter": 100.0,

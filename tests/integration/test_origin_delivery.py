@@ -17,8 +17,8 @@ from yarl import URL
 
 from common.errors import PortTaken
 from common.service import CredentialSettings, ListenSettings, Role
-from origin import app, deliver
-from origin.store import StoreSettings, open_store
+from origin import app
+from origin.store import StoreSettings, open_store, serving
 
 TOKENS = {Role.EDGE: "token-of-an-edge", Role.PUBLISHER: "token-of-a-publisher"}
 BODY = os.urandom(3_000_000)
@@ -234,7 +234,7 @@ async def test_a_client_that_goes_leaves_no_open_file(origin: Origin) -> None:
 async def test_a_client_that_takes_nothing_is_cut_off(
     origin: Origin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deliver, "STALLED_AFTER", 0.2)
+    monkeypatch.setattr(serving, "STALLED_AFTER", 0.2)
     (origin.folder / "v/asset/1/big").write_bytes(bytes(64_000_000))
     header = {"Authorization": f"Bearer {TOKENS[Role.EDGE]}"}
     async with origin.session.get(f"{origin.url}/v/asset/1/big", headers=header) as response:

@@ -1,7 +1,8 @@
 // The operators' page: refreshes itself, plays, and sends decisions to ingest.
 
 import { call } from "./ingest.js";
-import { play } from "./player.js";
+import { play, watch } from "./player.js";
+import { pictureAll } from "./posters.js";
 
 const REFRESH_EVERY = 2000;
 const parts = document.getElementById("parts");
@@ -19,6 +20,7 @@ async function refresh() {
       if (focused) parts.querySelector(`#${CSS.escape(focused)}`)?.focus();
       last = html;
     }
+    pictureAll(parts);
     stale.hidden = true;
   } catch {
     stale.hidden = false;
@@ -87,10 +89,20 @@ form.addEventListener("submit", async (event) => {
 
 form.querySelector("button[type=button]").addEventListener("click", () => dialog.close());
 
+let opener = null;
+
+// The button that opened a dialog may have been drawn anew since.
+for (const opened of document.querySelectorAll("#decision, #player")) {
+  opened.addEventListener("close", () => document.getElementById(opener)?.focus());
+}
+
 parts.addEventListener("click", (event) => {
   const button = event.target.closest("button");
+  opener = button?.id;
   if (button?.matches(".play")) play(button.dataset.asset, button.dataset.title);
+  if (button?.matches(".watch")) watch(button.dataset.job, button.dataset.title, Number(button.dataset.at));
   if (button?.matches(".decide")) decide(button.dataset);
 });
 
+pictureAll(parts);
 setTimeout(refreshForever, REFRESH_EVERY);

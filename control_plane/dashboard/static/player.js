@@ -1,30 +1,74 @@
 // The player in its dialog.
 
+import { address, ask } from "./ingest.js";
+import * as token from "./token.js";
+
 const dialog = document.getElementById("player");
 const video = dialog.querySelector("video");
 const facts = document.getElementById("player-facts");
 let player = null;
+let shows = 0;
 
 function tell(text) {
   facts.textContent = text;
 }
 
+// A published video, from the best edge.
 export function play(asset, title) {
-  show(asset, title).catch((error) => tell(error.message));
+  show(title, "Asking for the best edge…", () => published(asset));
 }
 
-async function show(asset, title) {
+// What a job has made, published or not, from `start` seconds on; from ingest, to operators only.
+export function watch(job, title, start) {
+  show(title, "Asking ingest…", () => held(job, start));
+}
+
+async function show(title, waiting, find) {
+  const mine = ++shows;
   document.getElementById("player-title").textContent = title;
-  tell("Asking for the best edge…");
+  tell(waiting);
   dialog.showModal();
-  const answer = await fetch(`/play/${asset}.json`);
-  if (!answer.ok) {
-    tell((await answer.json()).detail);
-    return;
+  try {
+    const found = await find();
+    // Who has closed the dialog, or opened it for another video, does not wait for this one.
+    if (dialog.open && mine === shows) begin(found);
+  } catch (error) {
+    if (mine === shows) tell(error.message);
   }
-  const best = (await answer.json()).edges[0];
-  const where = `${best.edge_id}: ${best.reason}`;
-  player = new Hls();
+}
+
+async function published(asset) {
+  const answer = await fetch(`/play/${asset}.json`);
+  const told = await answer.json();
+  if (!answer.ok) throw new Error(told.detail);
+  const best = told.edges[0];
+  return {
+    url: `/play/${asset}`,
+    where: `${best.edge_id}: ${best.reason}`,
+    failed: (details) => `${best.edge_id} does not play: ${details}. Is its certificate trusted?`,
+  };
+}
+
+async function held(job, start) {
+  const entry = `/v1/jobs/${job}/watch/main.m3u8`;
+  // Tells what is wrong in ingest's words, and asks for a token where none is known.
+  await ask("GET", entry, { signal: AbortSignal.timeout(20000) });
+  return {
+    url: address + entry,
+    where: "from ingest, for operators only",
+    failed: (details) => `Ingest does not play it: ${details}.`,
+    options: {
+      startPosition: start,
+      xhrSetup(xhr, url) {
+        xhr.open("GET", url, true);
+        if (url.startsWith(`${address}/`)) xhr.setRequestHeader("Authorization", `Bearer ${token.known()}`);
+      },
+    },
+  };
+}
+
+function begin({ url, where, failed, options }) {
+  player = new Hls(options);
   player.on(Hls.Events.MANIFEST_PARSED, () => {
     video.play().catch(() => tell(`${where}. Press play.`));
   });
@@ -33,9 +77,9 @@ async function show(asset, title) {
     tell(`${new URL(player.url).host}, ${level.width}×${level.height}, ${where}`);
   });
   player.on(Hls.Events.ERROR, (_, data) => {
-    if (data.fatal) tell(`${best.edge_id} does not play: ${data.details}. Is its certificate trusted?`);
+    if (data.fatal) tell(failed(data.details));
   });
-  player.loadSource(`/play/${asset}`);
+  player.loadSource(url);
   player.attachMedia(video);
 }
 

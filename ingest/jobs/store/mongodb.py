@@ -78,8 +78,10 @@ class MongoJobStore:
         await self._jobs.create_index([("due_at", ASCENDING)], partialFilterExpression=due)
         await self._tasks.create_index([("due_at", ASCENDING)], partialFilterExpression=due)
         await self._tasks.create_index([("job_id", ASCENDING)])
-        await self._jobs.create_index([("state", ASCENDING)])
-        await self._jobs.create_index([("owner", ASCENDING), ("_id", DESCENDING)])
+        newest = ("_id", DESCENDING)
+        await self._jobs.create_index([("state", ASCENDING), newest])
+        await self._jobs.create_index([("owner", ASCENDING), newest])
+        await self._jobs.create_index([("owner", ASCENDING), ("state", ASCENDING), newest])
         waiting = {"shelf": {"$type": "string"}}
         line = [("priority", ASCENDING), ("share", ASCENDING)]
         await self._tasks.create_index(
@@ -128,9 +130,12 @@ class MongoJobStore:
             cursor = self._tasks.find({"job_id": {"$in": list(job_ids)}}).sort("_id", ASCENDING)
             return tuple([_record(found, Task) async for found in cursor])
 
-    async def recent_jobs(self, limit: int, owner: str | None = None) -> tuple[Job, ...]:
+    async def recent_jobs(
+        self, limit: int, owner: str | None = None, state: JobState | None = None
+    ) -> tuple[Job, ...]:
         """See the port."""
-        wanted = {} if owner is None else {"owner": owner}
+        named = {"owner": owner, "state": None if state is None else state.value}
+        wanted = {field: value for field, value in named.items() if value is not None}
         async with _translating():
             cursor = self._jobs.find(wanted).sort("_id", DESCENDING).limit(limit)
             return tuple([_record(found, Job) async for found in cursor])

@@ -35,8 +35,10 @@ class JobStore(Protocol):
         """All tasks of those jobs, in the order of their ids."""
         ...
 
-    async def recent_jobs(self, limit: int, owner: str | None = None) -> tuple[Job, ...]:
-        """The newest jobs, newest first; of one credential where ``owner`` names it."""
+    async def recent_jobs(
+        self, limit: int, owner: str | None = None, state: JobState | None = None
+    ) -> tuple[Job, ...]:
+        """The newest jobs, newest first; only those of a credential or in a state that is named."""
         ...
 
     async def swap_job(self, old: Job, new: Job) -> bool:

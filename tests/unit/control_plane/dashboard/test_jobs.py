@@ -10,6 +10,7 @@ from aiohttp.test_utils import TestServer
 
 from common.messages import Decision, Evidence, JobState, JobView, Review, Verdict, encode
 from control_plane.dashboard.jobs import (
+    READ,
     SHARED_FOR,
     SHOWN,
     IngestJobs,
@@ -41,6 +42,7 @@ def page(*jobs: JobView, uploads_url: str | None = "https://uploads.example") ->
         "jobs": shown(jobs),
         "jobs_error": None,
         "uploads_url": uploads_url,
+        "has_player": True,
         "now": 160.0,
     }
     return "".join(
@@ -78,6 +80,13 @@ def test_so_many_are_held_that_not_all_fit() -> None:
 
     assert len(found.held) == SHOWN
     assert found.held_count == SHOWN + 10
+    assert not found.more_held
+
+
+def test_when_more_may_be_held_than_were_read_the_page_says_so() -> None:
+    text = page(*(job(f"h{number}", JobState.REVIEW) for number in range(READ)))
+
+    assert f"Held for review <small>{READ} or more</small>" in text
 
 
 def test_of_much_evidence_the_first_is_shown() -> None:
@@ -116,7 +125,8 @@ def test_a_held_job_tells_what_the_filters_saw_and_where() -> None:
 
     for words in (
         "Held for review",
-        "<code>0:12.0–1:15.5</code> <bdi>Somebody is seen.</bdi> <small>score 0.988</small>",
+        'data-job="j" data-title="Title of j" data-at="12.04">0:12.0–1:15.5</button>',
+        "</button> <bdi>Somebody is seen.</bdi> <small>score 0.988</small>",
         "<p><bdi>The title says so.</bdi></p>",
         "The filter failed: <bdi>It did not answer.</bdi>",
         "1:00 ago",
@@ -128,8 +138,13 @@ def test_a_held_job_tells_what_the_filters_saw_and_where() -> None:
 
 
 def test_without_a_way_to_ingest_there_is_no_button_but_the_address() -> None:
-    text = page(job("j", JobState.REVIEW), job("k", JobState.ENCODING), uploads_url=None)
+    verdict = Verdict("black", Decision.REVIEW, (Evidence("Black.", 1.0, 2.0),))
+    held = job("j", JobState.REVIEW, verdicts=(verdict,))
+    text = page(held, job("k", JobState.ENCODING), uploads_url=None)
 
+    assert "<code>0:01.0–0:02.0</code>" in text
+    assert "data-job" not in text
+    assert "data-poster" not in text
     assert "data-does" not in text
     assert "POST /v1/jobs/j/review" in text
 
@@ -175,7 +190,25 @@ async def test_many_viewers_ask_ingest_once() -> None:
         await jobs.recent()
 
     assert {one.job_id for found in together for one in found} == {"j"}
-    assert asked == 2
+    assert asked == 4, "twice for the newest and twice for those that are held"
+
+
+async def test_a_held_job_is_on_the_page_however_many_are_newer() -> None:
+    newest = [job(f"n{number:03d}", JobState.DONE) for number in reversed(range(READ))]
+    doubtful = job("n050", JobState.REVIEW, updated_at=101.0)
+    old = [job("a2", JobState.REVIEW), job("a1", JobState.REVIEW)]
+
+    async def answer(request: web.Request) -> web.Response:
+        held = request.query.get("state") == "review"
+        return web.Response(body=encode([doubtful, *old] if held else newest))
+
+    application = web.Application()
+    application.router.add_get("/v1/jobs", answer)
+    async with TestServer(application) as server, aiohttp.ClientSession() as session:
+        found = await IngestJobs(session, str(server.make_url("/")), Clockwork()).recent()
+
+    assert [one.job_id for one in found] == [*(one.job_id for one in newest), "a2", "a1"]
+    assert [one.job_id for one in shown(found).held] == ["n050", "a2", "a1"]
 
 
 async def test_an_ingest_that_hangs_is_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,5 +230,5 @@ async def test_an_ingest_that_hangs_is_waited_for_once(monkeypatch: pytest.Monke
         found = await asyncio.gather(*looks, return_exceptions=True)
         hangs.set()
 
-    assert asked == 1
+    assert asked == 2
     assert {str(one) for one in found} == {"Ingest does not tell its jobs: TimeoutError."}

@@ -5,7 +5,7 @@ import pytest
 
 from common.messages import JobState
 from ingest.jobs import transitions as t
-from ingest.jobs.model import TaskKind
+from ingest.jobs.model import Task, TaskKind
 from ingest.jobs.view import view_of
 from tests.unit.ingest.jobs.records import INSPECTED, NOW, a_job, a_task, done
 
@@ -52,3 +52,20 @@ def test_an_inspection_moves_the_percent_a_little() -> None:
     job = msgspec.structs.replace(a_job(), state=JobState.ENCODING)
     view = view_of(job, [done(a_task(TaskKind.INSPECT, "inspect"), INSPECTED)])
     assert view.percent == 2.0
+
+
+COPY = a_task(TaskKind.COPY, "copy")
+
+
+@pytest.mark.parametrize("copy", [COPY, done(COPY, b'{"copied":true}')])
+def test_a_job_that_copies_packages_nothing(copy: Task) -> None:
+    job = msgspec.structs.replace(a_job(), state=JobState.REVIEW)
+    inspected = done(a_task(TaskKind.INSPECT, "inspect"), INSPECTED)
+    view = view_of(job, [inspected, copy])
+    assert [stage.name for stage in view.stages] == ["inspect", "encode", "publish"]
+
+
+def test_a_job_that_could_not_copy_encodes_and_packages() -> None:
+    job = msgspec.structs.replace(a_job(), state=JobState.ENCODING)
+    view = view_of(job, [done(COPY, b'{"copied":false}')])
+    assert [stage.name for stage in view.stages] == ["inspect", "encode", "package", "publish"]
