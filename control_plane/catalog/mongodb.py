@@ -5,27 +5,20 @@ kept as documents, not as text, so that an operator can query them.
 """
 
 from collections.abc import Awaitable, Callable, Collection
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.collection import AsyncCollection
-from pymongo.errors import DuplicateKeyError, PyMongoError
+from pymongo.errors import DuplicateKeyError
 from pymongo.write_concern import WriteConcern
 
-from common.errors import StorageFull, Unavailable
 from common.messages import Heartbeat, Holdings, MessageInvalid, PackageAnnouncement
+from common.service.mongodb import Document, client_of, durable, translating
 from control_plane.catalog.port import PackageConflict
 from control_plane.catalog.records import EdgeRecord, Package
 
 T = TypeVar("T")
-Document = dict[str, Any]
-
-ANSWER_WITHIN = 5000
-"""Milliseconds that one operation may take, finding a server included."""
-
-OUT_OF_DISK_SPACE = 14031
-"""The error code of a server whose disk is full."""
 
 
 class MongoCatalog:
@@ -33,10 +26,9 @@ class MongoCatalog:
 
     def __init__(self, client: AsyncMongoClient[Document], name: str) -> None:
         self._client = client
-        durable = client.get_database(name, write_concern=WriteConcern(w="majority", j=True))
         # A heartbeat is repeated within a second: no need to wait for other servers' disks.
         passing = client.get_database(name, write_concern=WriteConcern(w=1))
-        self._packages: AsyncCollection[Document] = durable["packages"]
+        self._packages: AsyncCollection[Document] = durable(client, name)["packages"]
         self._edges: AsyncCollection[Document] = passing["edges"]
         self._holdings: AsyncCollection[Document] = passing["holdings"]
 
@@ -47,17 +39,13 @@ class MongoCatalog:
         Raises:
             Unavailable: no server answers, or the URL is none.
         """
+        client = client_of(url)
         try:
-            client: AsyncMongoClient[Document] = AsyncMongoClient(
-                url, timeoutMS=ANSWER_WITHIN, serverSelectionTimeoutMS=ANSWER_WITHIN
-            )
-        except PyMongoError as error:
-            raise _translated(error) from error
-        try:
-            await client.admin.command("ping")
-        except PyMongoError as error:
+            async with translating():
+                await client.admin.command("ping")
+        except BaseException:
             await client.close()
-            raise _translated(error) from error
+            raise
         return cls(client, name)
 
     async def publish(self, announcement: PackageAnnouncement, now: float) -> Package:
@@ -122,10 +110,8 @@ class MongoCatalog:
 
 
 async def _asked(operation: Callable[[], Awaitable[T]]) -> T:
-    try:
+    async with translating():
         return await operation()
-    except PyMongoError as error:
-        raise _translated(error) from error
 
 
 def _record(document: Document | None, kind: type[T]) -> T:
@@ -133,9 +119,3 @@ def _record(document: Document | None, kind: type[T]) -> T:
         return msgspec.convert(document, kind)
     except msgspec.ValidationError as error:
         raise MessageInvalid(message=kind.__name__, reason=str(error)) from error
-
-
-def _translated(error: PyMongoError) -> Unavailable | StorageFull:
-    if getattr(error, "code", None) == OUT_OF_DISK_SPACE:
-        return StorageFull(where="MongoDB")
-    return Unavailable(what="MongoDB", reason=str(error).split(", Timeout:", maxsplit=1)[0])

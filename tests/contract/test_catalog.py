@@ -161,7 +161,7 @@ async def test_settings_name_one_database(named: dict[str, Any]) -> None:
 async def test_a_database_that_is_away_is_told_within_seconds_and_found_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("control_plane.catalog.mongodb.ANSWER_WITHIN", 1000)
+    monkeypatch.setattr("common.service.mongodb.ANSWER_WITHIN", 1000)
     with mongodb(tmp_path) as server:
         catalog = await open_catalog(DatabaseSettings(mongodb=server.url))
         await catalog.publish(announcement(), 1.0)
@@ -185,7 +185,7 @@ async def test_a_database_that_is_away_is_told_within_seconds_and_found_again(
 # The driver leaves a socket to the garbage collector when its client is closed while connecting.
 @pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 async def test_no_server_is_told_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("control_plane.catalog.mongodb.ANSWER_WITHIN", 500)
+    monkeypatch.setattr("common.service.mongodb.ANSWER_WITHIN", 500)
     with pytest.raises(Unavailable, match="MongoDB is not reachable"):
         await open_catalog(DatabaseSettings(mongodb="mongodb://127.0.0.1:9/"))
     gc.collect()

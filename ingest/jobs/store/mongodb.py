@@ -4,30 +4,23 @@ Each write touches one document (or inserts new ones), so no transaction is need
 server serves as well as a replica set.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
 from bson.binary import Binary
-from pymongo import ASCENDING, DESCENDING, AsyncMongoClient, ReadPreference, ReturnDocument
+from pymongo import ASCENDING, DESCENDING, AsyncMongoClient, ReturnDocument
 from pymongo.asynchronous.collection import AsyncCollection
-from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
-from pymongo.read_concern import ReadConcern
-from pymongo.write_concern import WriteConcern
+from pymongo.errors import BulkWriteError, DuplicateKeyError
 
-from common.errors import StorageFull, Unavailable
 from common.messages import JobState, encode
+from common.service.mongodb import Document, client_of, durable, translating
 from ingest.jobs.model import Job, Task
 from ingest.jobs.queues import shelf
 
 T = TypeVar("T", Job, Task)
 
-ANSWER_WITHIN = 5000
-"""Milliseconds that one operation may take, finding a server included."""
-
 _DUPLICATE_KEY = 11000
-_OUT_OF_DISK_SPACE = 14031
 _INSERT_AT_ONCE = 500
 
 _OPEN = [state.value for state in JobState if not state.final]
@@ -36,20 +29,13 @@ _OPEN = [state.value for state in JobState if not state.final]
 class MongoJobStore:
     """The adapter for many machines."""
 
-    def __init__(self, client: AsyncMongoClient[dict[str, Any]], name: str) -> None:
+    def __init__(self, client: AsyncMongoClient[Document], name: str) -> None:
         self._client = client
-        # Journalled by a majority and read from the primary: what was answered is never lost,
-        # and nobody decides on a record that is older than the last write to it.
-        database = client.get_database(
-            name,
-            write_concern=WriteConcern(w="majority", j=True),
-            read_concern=ReadConcern("majority"),
-            read_preference=ReadPreference.PRIMARY,
-        )
-        self._jobs: AsyncCollection[dict[str, Any]] = database["jobs"]
-        self._tasks: AsyncCollection[dict[str, Any]] = database["tasks"]
-        self._clocks: AsyncCollection[dict[str, Any]] = database["clocks"]
-        self._contents: AsyncCollection[dict[str, Any]] = database["contents"]
+        database = durable(client, name)
+        self._jobs: AsyncCollection[Document] = database["jobs"]
+        self._tasks: AsyncCollection[Document] = database["tasks"]
+        self._clocks: AsyncCollection[Document] = database["clocks"]
+        self._contents: AsyncCollection[Document] = database["contents"]
 
     @classmethod
     async def open(cls, url: str, name: str) -> "MongoJobStore":
@@ -58,15 +44,10 @@ class MongoJobStore:
         Raises:
             Unavailable: no server answers, or the URL is none.
         """
-        try:
-            client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
-                url, timeoutMS=ANSWER_WITHIN, serverSelectionTimeoutMS=ANSWER_WITHIN, tz_aware=True
-            )
-        except (PyMongoError, ValueError) as error:
-            raise _translated(error) from error
+        client = client_of(url)
         store = cls(client, name)
         try:
-            async with _translating():
+            async with translating():
                 await store._make_indexes()
         except BaseException:
             await client.close()
@@ -92,7 +73,7 @@ class MongoJobStore:
 
     async def add_job(self, job: Job) -> None:
         """See the port."""
-        async with _translating():
+        async with translating():
             try:
                 await self._jobs.insert_one(_document(job.job_id, job))
             except DuplicateKeyError:
@@ -104,7 +85,7 @@ class MongoJobStore:
             documents = [
                 _document(task.task_id, task) for task in tasks[start : start + _INSERT_AT_ONCE]
             ]
-            async with _translating():
+            async with translating():
                 try:
                     await self._tasks.insert_many(documents, ordered=False)
                 except BulkWriteError as error:
@@ -114,19 +95,19 @@ class MongoJobStore:
 
     async def job(self, job_id: str) -> Job | None:
         """See the port."""
-        async with _translating():
+        async with translating():
             found = await self._jobs.find_one({"_id": job_id})
         return _record(found, Job) if found else None
 
     async def task(self, task_id: str) -> Task | None:
         """See the port."""
-        async with _translating():
+        async with translating():
             found = await self._tasks.find_one({"_id": task_id})
         return _record(found, Task) if found else None
 
     async def tasks(self, job_ids: Iterable[str]) -> tuple[Task, ...]:
         """See the port."""
-        async with _translating():
+        async with translating():
             cursor = self._tasks.find({"job_id": {"$in": list(job_ids)}}).sort("_id", ASCENDING)
             return tuple([_record(found, Task) async for found in cursor])
 
@@ -136,7 +117,7 @@ class MongoJobStore:
         """See the port."""
         named = {"owner": owner, "state": None if state is None else state.value}
         wanted = {field: value for field, value in named.items() if value is not None}
-        async with _translating():
+        async with translating():
             cursor = self._jobs.find(wanted).sort("_id", DESCENDING).limit(limit)
             return tuple([_record(found, Job) async for found in cursor])
 
@@ -150,12 +131,12 @@ class MongoJobStore:
 
     async def _swap(
         self,
-        collection: AsyncCollection[dict[str, Any]],
+        collection: AsyncCollection[Document],
         identifier: str,
         revision: int,
         new: Job | Task,
     ) -> bool:
-        async with _translating():
+        async with translating():
             result = await collection.replace_one(
                 {"_id": identifier, "revision": revision}, _document(identifier, new)
             )
@@ -163,13 +144,13 @@ class MongoJobStore:
 
     async def due_jobs(self, now: float, limit: int) -> tuple[Job, ...]:
         """See the port."""
-        async with _translating():
+        async with translating():
             cursor = self._jobs.find(_due(now)).sort("due_at", ASCENDING).limit(limit)
             return tuple([_record(found, Job) async for found in cursor])
 
     async def due_tasks(self, now: float, limit: int) -> tuple[Task, ...]:
         """See the port."""
-        async with _translating():
+        async with translating():
             cursor = self._tasks.find(_due(now)).sort("due_at", ASCENDING).limit(limit)
             return tuple([_record(found, Task) async for found in cursor])
 
@@ -177,13 +158,13 @@ class MongoJobStore:
         """See the port."""
         wanted = {"shelf": {"$in": list(shelves), "$type": "string"}}
         order = [("priority", ASCENDING), ("share", ASCENDING), ("_id", ASCENDING)]
-        async with _translating():
+        async with translating():
             cursor = self._tasks.find(wanted).sort(order).limit(limit)
             return tuple([_record(found, Task) async for found in cursor])
 
     async def move_clock(self, owner: str, priority: int, by: float) -> float:
         """See the port."""
-        async with _translating():
+        async with translating():
             start = await self._line_start(priority)
             moved = await self._clocks.find_one_and_update(
                 {"_id": {"priority": priority, "owner": owner}},
@@ -209,7 +190,7 @@ class MongoJobStore:
         """See the port."""
         kept = {"$ifNull": ["$job_id", job_id]}
         mine = {"$eq": [{"$ifNull": ["$job_id", None]}, instead_of]}
-        async with _translating():
+        async with translating():
             held = await self._contents.find_one_and_update(
                 {"_id": content},
                 [{"$set": {"job_id": {"$cond": [mine, job_id, kept]}}}],
@@ -225,13 +206,13 @@ class MongoJobStore:
             {"$match": {"state": {"$in": _OPEN}}},
             {"$group": {"_id": "$state", "count": {"$sum": 1}}},
         ]
-        async with _translating():
+        async with translating():
             cursor = await self._jobs.aggregate(pipeline)
             return {JobState(found["_id"]): found["count"] async for found in cursor}
 
     async def ping(self) -> None:
         """See the port."""
-        async with _translating():
+        async with translating():
             await self._client.admin.command("ping")
 
     async def close(self) -> None:
@@ -239,12 +220,12 @@ class MongoJobStore:
         await self._client.close()
 
 
-def _due(now: float) -> dict[str, Any]:
+def _due(now: float) -> Document:
     # The type is named again so that the partial index may be used.
     return {"due_at": {"$lte": now, "$type": "double"}}
 
 
-def _document(identifier: str, record: Job | Task) -> dict[str, Any]:
+def _document(identifier: str, record: Job | Task) -> Document:
     if isinstance(record, Job):
         return {"_id": identifier, **msgspec.to_builtins(record)}
     # A result is JSON of its kind's own; it stays bytes, as nothing is ever asked about it.
@@ -259,18 +240,3 @@ def _record(document: Mapping[str, Any], kind: type[T]) -> T:
         return msgspec.convert(document, kind)
     fields = dict(document) | {"result": msgspec.Raw(bytes(document["result"]))}
     return msgspec.convert(fields, kind)
-
-
-@asynccontextmanager
-async def _translating() -> AsyncIterator[None]:
-    try:
-        yield
-    except PyMongoError as error:
-        raise _translated(error) from error
-
-
-def _translated(error: Exception) -> Unavailable | StorageFull:
-    if getattr(error, "code", None) == _OUT_OF_DISK_SPACE:
-        return StorageFull(where="the database")
-    # The driver's message goes on with the whole topology: the first clause says what happened.
-    return Unavailable(what="the database", reason=str(error).split(",")[0].strip()[:200])

@@ -4,27 +4,17 @@ Each write touches one document, so no transaction is needed and a single server
 replica set.
 """
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from pymongo import ASCENDING, AsyncMongoClient, ReadPreference
+from pymongo import ASCENDING, AsyncMongoClient
 from pymongo.asynchronous.collection import AsyncCollection
-from pymongo.errors import DuplicateKeyError, PyMongoError
-from pymongo.read_concern import ReadConcern
-from pymongo.write_concern import WriteConcern
+from pymongo.errors import DuplicateKeyError
 
-from common.errors import StorageFull, Unavailable
+from common.service.mongodb import Document, client_of, durable, translating
 from ingest.upload.quota import QuotaSettings, Usage, fits
 from ingest.upload.record import Upload
-
-Document = dict[str, Any]
-
-ANSWER_WITHIN = 5000
-"""Milliseconds that one operation may take, finding a server included."""
-
-_OUT_OF_DISK_SPACE = 14031
 
 
 class MongoUploadStore:
@@ -32,14 +22,7 @@ class MongoUploadStore:
 
     def __init__(self, client: AsyncMongoClient[Document], name: str) -> None:
         self._client = client
-        # Journalled by a majority and read from the primary: what was answered is never lost,
-        # and nobody decides on a record that is older than the last write to it.
-        database = client.get_database(
-            name,
-            write_concern=WriteConcern(w="majority", j=True),
-            read_concern=ReadConcern("majority"),
-            read_preference=ReadPreference.PRIMARY,
-        )
+        database = durable(client, name)
         self._uploads: AsyncCollection[Document] = database["uploads"]
         self._usage: AsyncCollection[Document] = database["upload_usage"]
 
@@ -50,15 +33,10 @@ class MongoUploadStore:
         Raises:
             Unavailable: no server answers, or the URL is none.
         """
-        try:
-            client: AsyncMongoClient[Document] = AsyncMongoClient(
-                url, timeoutMS=ANSWER_WITHIN, serverSelectionTimeoutMS=ANSWER_WITHIN, tz_aware=True
-            )
-        except (PyMongoError, ValueError) as error:
-            raise _translated(error) from error
+        client = client_of(url)
         store = cls(client, name)
         try:
-            async with _translating():
+            async with translating():
                 await store._uploads.create_index([("due_at", ASCENDING)])
                 await store._usage.create_index([("day", ASCENDING)])
         except BaseException:
@@ -68,7 +46,7 @@ class MongoUploadStore:
 
     async def add(self, upload: Upload) -> None:
         """See the port."""
-        async with _translating():
+        async with translating():
             try:
                 await self._uploads.insert_one(_document(upload))
             except DuplicateKeyError:
@@ -76,25 +54,25 @@ class MongoUploadStore:
 
     async def upload(self, upload_id: str) -> Upload | None:
         """See the port."""
-        async with _translating():
+        async with translating():
             found = await self._uploads.find_one({"_id": upload_id})
         return _record(found) if found else None
 
     async def swap(self, old: Upload, new: Upload) -> bool:
         """See the port."""
-        async with _translating():
+        async with translating():
             result = await self._uploads.replace_one(_same(old), _document(new))
         return result.modified_count == 1
 
     async def remove(self, old: Upload) -> bool:
         """See the port."""
-        async with _translating():
+        async with translating():
             result = await self._uploads.delete_one(_same(old))
         return result.deleted_count == 1
 
     async def due(self, now: float, limit: int) -> tuple[Upload, ...]:
         """See the port."""
-        async with _translating():
+        async with translating():
             found = self._uploads.find({"due_at": {"$lte": now}})
             cursor = found.sort("due_at", ASCENDING).limit(limit)
             return tuple([_record(document) async for document in cursor])
@@ -108,7 +86,7 @@ class MongoUploadStore:
             "size": {"$lte": int(quota.bytes_per_day) - wanted.size},
         }
         change = {"$inc": {"uploads": wanted.uploads, "size": wanted.size}, "$set": {"day": day}}
-        async with _translating():
+        async with translating():
             # Without room nothing is found, and what is then to be inserted is there already; but
             # so it is for the slower of two who make the day's first charge, who tries again.
             for _ in range(2):
@@ -127,18 +105,18 @@ class MongoUploadStore:
             name: {"$max": [0, {"$subtract": [f"${name}", amount]}]}
             for name, amount in (("uploads", given_back.uploads), ("size", given_back.size))
         }
-        async with _translating():
+        async with translating():
             await self._usage.update_one({"_id": _account(owner, day)}, [{"$set": left}])
 
     async def usage(self, owner: str, day: int) -> Usage:
         """See the port."""
-        async with _translating():
+        async with translating():
             found = await self._usage.find_one({"_id": _account(owner, day)})
         return Usage(found["uploads"], found["size"]) if found else Usage()
 
     async def forget_usage(self, before: int) -> None:
         """See the port."""
-        async with _translating():
+        async with translating():
             await self._usage.delete_many({"day": {"$lt": before}})
 
     async def close(self) -> None:
@@ -160,18 +138,3 @@ def _document(upload: Upload) -> Document:
 
 def _record(document: Mapping[str, Any]) -> Upload:
     return msgspec.convert(document, Upload)
-
-
-@asynccontextmanager
-async def _translating() -> AsyncIterator[None]:
-    try:
-        yield
-    except PyMongoError as error:
-        raise _translated(error) from error
-
-
-def _translated(error: Exception) -> Unavailable | StorageFull:
-    if getattr(error, "code", None) == _OUT_OF_DISK_SPACE:
-        return StorageFull(where="the database")
-    # The driver's message goes on with the whole topology: the first clause says what happened.
-    return Unavailable(what="the database", reason=str(error).split(",")[0].strip()[:200])
