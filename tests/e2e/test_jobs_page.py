@@ -245,7 +245,7 @@ async def test_a_decision_that_another_operator_took_is_told(
 async def test_a_job_shows_its_stages_and_is_cancelled(
     system: System, page: Page, tmp_path: Path
 ) -> None:
-    file = make_video(tmp_path / "long.mp4", seconds=120, seed=6)
+    file = make_video(tmp_path / "long.mp4", seconds=500, seed=6)
     job_id = await send(system, file, "Stopped")
     row = page.get_by_role("row").filter(has_text="Stopped")
     await expect(row.locator(".stages li")).to_have_text(
