@@ -8,12 +8,12 @@ import contextlib
 
 import msgspec
 
-from common.errors import Unavailable
+from common.errors import NearcastError
 from common.messages import ManifestObject, PackageAnnouncement, PackageManifest, decode, encode
 from common.messages.packages import manifest_key, version_prefix
 from ingest.jobs.model import Inspected, Job, TaskKind, TaskState
 from ingest.jobs.work.packaging import write_object
-from ingest.jobs.work.tools import Packaged, Tools
+from ingest.jobs.work.tools import Packaged, Tools, first_of
 from ingest.jobs.worker import Assignment, TaskPostponed
 from origin.store import ObjectUnknown
 
@@ -76,10 +76,10 @@ async def _copied(
     try:
         async with asyncio.TaskGroup() as group:
             copies = [group.create_task(copy(listed)) for listed in manifest.objects]
-    except* ObjectUnknown as gone:
-        raise ObjectUnknown(key=made.manifest_key) from gone
-    except* Unavailable as away:
-        raise Unavailable(what="the object store", reason=str(away.exceptions[0])) from away
+    except* NearcastError as errors:
+        if errors.subgroup(ObjectUnknown) is not None:
+            raise ObjectUnknown(key=made.manifest_key) from errors
+        raise first_of(errors) from errors
     own = PackageManifest(
         job.asset_id,
         job.version,

@@ -9,7 +9,7 @@ from typing import Final
 from common.errors import NearcastError, StorageFull
 from common.messages import ManifestObject
 from common.messages.packages import version_prefix
-from ingest.jobs.work.tools import Encoded, Pictured, Tools, chunk_task_name
+from ingest.jobs.work.tools import Encoded, Pictured, Tools, chunk_task_name, first_of
 from ingest.jobs.worker import Assignment
 from ingest.package import POSTER_NAME, PartFacts, PartInvalid, content_type, measure, part_name
 from ingest.transcode.command import Command
@@ -151,7 +151,7 @@ async def _keep(
                 for name, size, sha256 in _files(measured, with_init=with_init):
                     group.create_task(keep(rendition, name, size, sha256))
     except* NearcastError as errors:
-        raise _first(errors) from errors
+        raise first_of(errors) from errors
     assignment.progress = 1.0
     return Encoded(part, facts)
 
@@ -167,9 +167,3 @@ async def _put(tools: Tools, assignment: Assignment, listed: ManifestObject, pat
     await put_file(
         tools.objects, listed.key, path, content_type=listed.content_type, sha256=listed.sha256
     )
-
-
-def _first(errors: BaseExceptionGroup[NearcastError]) -> NearcastError:
-    """The first error of a group, which may hold groups."""
-    found = errors.exceptions[0]
-    return _first(found) if isinstance(found, BaseExceptionGroup) else found

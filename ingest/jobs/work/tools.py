@@ -8,6 +8,7 @@ import aiohttp
 import msgspec
 
 from common.clock import Clock
+from common.errors import NearcastError
 from common.messages import ManifestObject, PackageAnnouncement
 from ingest.filter import FilterSettings
 from ingest.inspect import InspectionLimits, MediaLimits
@@ -86,3 +87,9 @@ class Packaged(msgspec.Struct, frozen=True):
 def chunk_task_name(index: int) -> str:
     """The name of the task that encodes chunk ``index``, from 0."""
     return f"c{index:04d}"
+
+
+def first_of(errors: BaseExceptionGroup[NearcastError]) -> NearcastError:
+    """The first error of a group, which may hold groups."""
+    found = errors.exceptions[0]
+    return first_of(found) if isinstance(found, BaseExceptionGroup) else found
