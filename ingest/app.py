@@ -43,7 +43,7 @@ from ingest.jobs.scratch import Scratch
 from ingest.jobs.sources import Sources
 from ingest.jobs.store import JobStore, open_job_store
 from ingest.jobs.sweeper import Sweeper
-from ingest.jobs.work import JobWork, Tools
+from ingest.jobs.tasks import JobWork, Tools
 from ingest.jobs.worker import Capacity, Worker
 from ingest.metrics import IngestMetrics
 from ingest.settings import BrokerSettings, Settings, WorkerSettings, WorkSettings

@@ -140,7 +140,7 @@ def storm(
                 report.wrong.append("a process took more than 5 s to end")
         if encoders := _encoders(folder):
             report.wrong.append(f"encoders are left: {encoders}")
-        left = [path for path in ingest.leftovers() if "/work/" in path]
+        left = [path for path in ingest.leftovers() if Path(path).is_relative_to(folder / "work")]
         if left:
             report.wrong.append(f"the work folders are not empty: {left[:5]}")
     return report

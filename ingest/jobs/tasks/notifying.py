@@ -16,8 +16,8 @@ import aiohttp
 from common.errors import NearcastError, Unavailable
 from common.messages import JobEvent, JobState, encode
 from ingest.jobs.graph import TOLD
+from ingest.jobs.tasks.tools import Tools
 from ingest.jobs.view import view_of
-from ingest.jobs.work.tools import Tools
 from ingest.jobs.worker import Assignment, TaskPostponed
 
 ANSWER_WITHIN: Final = 15.0

@@ -1,6 +1,6 @@
 """What is done for each kind of task, between the object store and local files."""
 
-from ingest.jobs.work.perform import JobWork
-from ingest.jobs.work.tools import Tools
+from ingest.jobs.tasks.perform import JobWork
+from ingest.jobs.tasks.tools import Tools
 
 __all__ = ["JobWork", "Tools"]

@@ -5,7 +5,7 @@ import msgspec
 from ingest.filter import Subject, run_chain
 from ingest.inspect.media import MediaInfo
 from ingest.jobs.model import Filtered, Inspected, TaskKind
-from ingest.jobs.work.tools import Tools
+from ingest.jobs.tasks.tools import Tools
 from ingest.jobs.worker import Assignment
 
 

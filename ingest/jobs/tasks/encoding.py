@@ -9,7 +9,7 @@ from typing import Final
 from common.errors import NearcastError, StorageFull
 from common.messages import ManifestObject
 from common.messages.packages import version_prefix
-from ingest.jobs.work.tools import Encoded, Pictured, Tools, chunk_task_name, first_of
+from ingest.jobs.tasks.tools import Encoded, Pictured, Tools, chunk_task_name, first_of
 from ingest.jobs.worker import Assignment
 from ingest.package import POSTER_NAME, PartFacts, PartInvalid, content_type, measure, part_name
 from ingest.transcode.command import Command

@@ -9,8 +9,8 @@ import msgspec
 from common.errors import NearcastError, Unavailable
 from common.messages import PackageAnnouncement, encode
 from ingest.jobs.model import Job, TaskKind, TaskState
-from ingest.jobs.work.copying import CopyResult
-from ingest.jobs.work.tools import Packaged, Tools
+from ingest.jobs.tasks.copying import CopyResult
+from ingest.jobs.tasks.tools import Packaged, Tools
 from ingest.jobs.worker import Assignment
 
 ANSWER_WITHIN: Final = 30.0

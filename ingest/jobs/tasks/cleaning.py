@@ -4,7 +4,7 @@ import contextlib
 
 from common.messages import PackageManifest, decode
 from common.messages.packages import manifest_key, version_prefix
-from ingest.jobs.work.tools import Tools
+from ingest.jobs.tasks.tools import Tools
 from ingest.jobs.worker import Assignment
 from ingest.upload.record import prefix_of, source_prefix
 

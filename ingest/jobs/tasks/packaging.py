@@ -9,7 +9,7 @@ from common.errors import NearcastError
 from common.messages import ManifestObject, PackageAnnouncement, PackageManifest, encode
 from common.messages.packages import manifest_key, version_prefix
 from ingest.jobs.model import Job
-from ingest.jobs.work.tools import Encoded, Packaged, Pictured, Tools, chunk_task_name
+from ingest.jobs.tasks.tools import Encoded, Packaged, Pictured, Tools, chunk_task_name
 from ingest.jobs.worker import Assignment
 from ingest.package import (
     MULTIVARIANT_NAME,

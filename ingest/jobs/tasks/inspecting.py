@@ -10,7 +10,7 @@ from common.messages import encode
 from ingest.inspect.probe import inspect
 from ingest.jobs.model import Inspected, Part, TaskKind
 from ingest.jobs.queues import AUDIO, FILTER, encode_queue, memory_class
-from ingest.jobs.work.tools import Tools, chunk_task_name
+from ingest.jobs.tasks.tools import Tools, chunk_task_name
 from ingest.jobs.worker import Assignment
 from ingest.plan import EncodingPlan, plan
 from ingest.plan.memory import encode_memory

@@ -14,8 +14,8 @@ from common.messages.packages import manifest_key, version_prefix
 from ingest.jobs import transitions
 from ingest.jobs.model import Inspected, Job, TaskKind
 from ingest.jobs.store.sqlite import SqliteJobStore
-from ingest.jobs.work.copying import CopyResult, copy_package
-from ingest.jobs.work.tools import Packaged, Tools
+from ingest.jobs.tasks.copying import CopyResult, copy_package
+from ingest.jobs.tasks.tools import Packaged, Tools
 from ingest.jobs.worker import Assignment, TaskPostponed
 from origin.store import ObjectStore, StoreSettings, open_store
 from tests.unit.ingest.jobs.records import NOW, a_job, a_task, done

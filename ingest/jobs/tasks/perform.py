@@ -5,15 +5,15 @@ from typing import Any, Final
 
 from common.messages import encode
 from ingest.jobs.model import TaskKind
-from ingest.jobs.work.cleaning import clean
-from ingest.jobs.work.copying import copy_package
-from ingest.jobs.work.encoding import encode_audio, encode_chunk, take_poster
-from ingest.jobs.work.filtering import filter_source
-from ingest.jobs.work.inspecting import inspect_source
-from ingest.jobs.work.notifying import notify
-from ingest.jobs.work.packaging import write_package
-from ingest.jobs.work.publishing import publish
-from ingest.jobs.work.tools import Tools
+from ingest.jobs.tasks.cleaning import clean
+from ingest.jobs.tasks.copying import copy_package
+from ingest.jobs.tasks.encoding import encode_audio, encode_chunk, take_poster
+from ingest.jobs.tasks.filtering import filter_source
+from ingest.jobs.tasks.inspecting import inspect_source
+from ingest.jobs.tasks.notifying import notify
+from ingest.jobs.tasks.packaging import write_package
+from ingest.jobs.tasks.publishing import publish
+from ingest.jobs.tasks.tools import Tools
 from ingest.jobs.worker import Assignment
 
 _WORK: Final[Mapping[TaskKind, Callable[[Tools, Assignment], Awaitable[Any]]]] = {
