@@ -5,7 +5,6 @@ from origin.store.opening import direct_uploads, open_store
 from origin.store.port import (
     SLICE,
     DigestMismatch,
-    DirectUploads,
     KeyInvalid,
     KeyObstructed,
     ListedObject,
@@ -16,8 +15,8 @@ from origin.store.port import (
     ObjectUnknown,
     PrefixInvalid,
     ReadInterrupted,
-    SentPart,
 )
+from origin.store.s3_direct import DirectUploads
 from origin.store.settings import S3Settings, StoreSettings
 
 __all__ = [
@@ -35,7 +34,6 @@ __all__ = [
     "PrefixInvalid",
     "ReadInterrupted",
     "S3Settings",
-    "SentPart",
     "StoreSettings",
     "direct_uploads",
     "fetch_file",

@@ -11,8 +11,9 @@ from common import logs
 from common.errors import Unavailable
 from common.service import new_client_session
 from origin.store.folder import FolderStore
-from origin.store.port import DirectUploads, ObjectStore
+from origin.store.port import ObjectStore
 from origin.store.s3 import S3Store
+from origin.store.s3_direct import DirectUploads
 from origin.store.s3_wire import S3Wire, load_model
 from origin.store.settings import S3Settings, StoreSettings
 

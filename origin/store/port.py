@@ -1,6 +1,6 @@
 """The port behind which objects live, and the mistakes every adapter tells alike."""
 
-from collections.abc import AsyncGenerator, AsyncIterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -166,43 +166,6 @@ class ObjectStore(Protocol):
         Raises:
             PrefixInvalid: the prefix is not whole segments and a slash.
         """
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class SentPart:
-    """A part of an object that a client sent to the store itself."""
-
-    size: int
-    """Bytes."""
-    etag: str
-    """The entity tag that the store answered with, without its quotes."""
-
-
-class DirectUploads(Protocol):
-    """Objects that clients write into the store themselves, in parts, with URLs that are signed.
-
-    Every method raises ``Unavailable`` when the store does not answer.
-    """
-
-    async def begin(self, key: str, *, content_type: str) -> str:
-        """Begins an upload; answers with the name that the store gives it."""
-        ...
-
-    def part_urls(self, key: str, upload_id: str, sizes: Sequence[int], seconds: int) -> list[str]:
-        """URLs to PUT parts of just these sizes to, for so many seconds. Takes processor time."""
-        ...
-
-    async def parts(self, key: str, upload_id: str) -> dict[int, SentPart] | None:
-        """The parts that came, by their numbers from 1 on; None when there is no such upload."""
-        ...
-
-    async def complete(self, key: str, upload_id: str, etags: Sequence[str]) -> bool:
-        """Makes the object out of its parts; answers whether there was such an upload."""
-        ...
-
-    async def abort(self, key: str, upload_id: str) -> None:
-        """Frees what an upload holds; does nothing when there is none."""
         ...
 
 

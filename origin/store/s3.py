@@ -31,7 +31,7 @@ from origin.store.port import (
     check_key,
     check_prefix,
 )
-from origin.store.s3_direct import S3DirectUploads
+from origin.store.s3_direct import DirectUploads
 from origin.store.s3_read import Reading
 from origin.store.s3_upload import DIGEST_FIELD, MultipartUpload, abort, parts_of
 from origin.store.s3_wire import Refused, Request, S3Wire
@@ -49,7 +49,7 @@ class S3Store:
 
     def __init__(self, wire: S3Wire) -> None:
         self._wire = wire
-        self.direct = S3DirectUploads(wire)
+        self.direct = DirectUploads(wire)
 
     async def put(
         self,

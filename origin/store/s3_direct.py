@@ -5,24 +5,35 @@ looked at all the same before it becomes an object.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from common.errors import Unavailable
-from origin.store.port import SentPart, check_key
+from origin.store.port import check_key
 from origin.store.s3_upload import abort, complete
 from origin.store.s3_wire import Refused, Request, S3Wire
 
 _PAGE: Final = 1000
 
 
-class S3DirectUploads:
-    """The adapter of ``DirectUploads``."""
+@dataclass(frozen=True, slots=True)
+class SentPart:
+    """A part of an object that a client sent to the store itself."""
+
+    size: int
+    """Bytes."""
+    etag: str
+    """The entity tag that the store answered with, without its quotes."""
+
+
+class DirectUploads:
+    """Uploads from clients to the bucket. Every method raises ``Unavailable`` when S3 is away."""
 
     def __init__(self, wire: S3Wire) -> None:
         self._wire = wire
 
     async def begin(self, key: str, *, content_type: str) -> str:
-        """See the port."""
+        """Begins an upload; answers with the name that the store gives it."""
         check_key(key)
         request = Request(
             "POST",
@@ -38,7 +49,7 @@ class S3DirectUploads:
         return str(reply.members["UploadId"])
 
     def part_urls(self, key: str, upload_id: str, sizes: Sequence[int], seconds: int) -> list[str]:
-        """See the port."""
+        """URLs to PUT parts of just these sizes to, for so many seconds. Takes processor time."""
         return [
             self._wire.presigned(
                 Request(
@@ -53,7 +64,7 @@ class S3DirectUploads:
         ]
 
     async def parts(self, key: str, upload_id: str) -> dict[int, SentPart] | None:
-        """See the port."""
+        """The parts that came, by their numbers from 1 on; None when there is no such upload."""
         found: dict[int, SentPart] = {}
         query = {"uploadId": upload_id, "max-parts": str(_PAGE)}
         while True:
@@ -71,7 +82,7 @@ class S3DirectUploads:
             query["part-number-marker"] = str(reply.members["NextPartNumberMarker"])
 
     async def complete(self, key: str, upload_id: str, etags: Sequence[str]) -> bool:
-        """See the port."""
+        """Makes the object out of its parts; answers whether there was such an upload."""
         try:
             await complete(self._wire, key, upload_id, [f'"{etag}"' for etag in etags])
         except Refused:
@@ -79,5 +90,5 @@ class S3DirectUploads:
         return True
 
     async def abort(self, key: str, upload_id: str) -> None:
-        """See the port."""
+        """Frees what an upload holds; does nothing when there is none."""
         await abort(self._wire, key, upload_id)
