@@ -1,11 +1,12 @@
 """Fixtures that several tests of services share."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from edge.fetch.pool import Pool
+from tests.integration.ingest_service import ControlEar, make_clip
 from tests.integration.proxy_service import RawOrigin, Viewer, proxy, raw_origin
 from tests.integration.upstream_service import HURRIED
 
@@ -36,3 +37,18 @@ async def hurried() -> AsyncIterator[Pool]:
     pool = Pool(context=None, timeouts=HURRIED, per_endpoint=1)
     yield pool
     await pool.close()
+
+
+@pytest.fixture
+def ear() -> Iterator[ControlEar]:
+    """Takes what ingest announces."""
+    ear = ControlEar()
+    yield ear
+    ear.close()
+
+
+@pytest.fixture(scope="session")
+def large_clip(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A clip that takes seconds to encode."""
+    path = tmp_path_factory.mktemp("clip") / "clip.mp4"
+    return make_clip(path, seconds=8, size="960x540").read_bytes()

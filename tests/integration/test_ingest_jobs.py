@@ -36,22 +36,9 @@ CREDENTIALS = [
 SLOW: dict[str, Any] = {"encoding": {"preset": "slow", "threads": 1}}
 
 
-@pytest.fixture
-def ear() -> Iterator[ControlEar]:
-    ear = ControlEar()
-    yield ear
-    ear.close()
-
-
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return make_clip(tmp_path_factory.mktemp("clip") / "clip.mp4", seconds=4).read_bytes()
-
-
-@pytest.fixture(scope="module")
-def large_clip(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    path = tmp_path_factory.mktemp("clip") / "clip.mp4"
-    return make_clip(path, seconds=8, size="960x540").read_bytes()
 
 
 class Hook:

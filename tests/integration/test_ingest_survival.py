@@ -5,7 +5,7 @@ import socket
 import subprocess
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -20,22 +20,9 @@ from tests.servers.s3 import S3Server
 SLOW: dict[str, Any] = {"encoding": {"preset": "slow", "threads": 1}}
 
 
-@pytest.fixture
-def ear() -> Iterator[ControlEar]:
-    ear = ControlEar()
-    yield ear
-    ear.close()
-
-
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return make_clip(tmp_path_factory.mktemp("clip") / "clip.mp4", seconds=8).read_bytes()
-
-
-@pytest.fixture(scope="module")
-def large_clip(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    path = tmp_path_factory.mktemp("clip") / "clip.mp4"
-    return make_clip(path, seconds=8, size="960x540").read_bytes()
 
 
 def published_once(service: Service, ear: ControlEar, job: dict[str, Any]) -> None:

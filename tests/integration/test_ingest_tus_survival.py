@@ -27,13 +27,6 @@ HALF = len(CONTENT) // 2
 
 
 @pytest.fixture
-def ear() -> Iterator[ControlEar]:
-    ear = ControlEar()
-    yield ear
-    ear.close()
-
-
-@pytest.fixture
 def service(tmp_path: Path, ear: ControlEar) -> Iterator[Service]:
     service = Service(tmp_path / "service", ear, keep_sources=True)
     with running(service):
