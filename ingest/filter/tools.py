@@ -6,11 +6,11 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
 import imageio_ffmpeg
-import msgspec
 
 from ingest.filter.answers import short
 from ingest.filter.errors import FilterFailed
@@ -36,7 +36,8 @@ MAX_WRITTEN: Final = 256 << 20
 """Bytes of any one file that a filter, or ffmpeg for it, may write."""
 
 
-class Frame(msgspec.Struct, frozen=True):
+@dataclass(frozen=True)
+class Frame:
     """What is on the screen at one time."""
 
     time: float

@@ -1,5 +1,6 @@
 """What an operator may choose about jobs: what workers take, what goes first, who is told."""
 
+import base64
 from enum import StrEnum
 from typing import Annotated
 
@@ -88,3 +89,17 @@ class WebhookSettings(msgspec.Struct, frozen=True, kw_only=True):
     events: Annotated[
         tuple[Event, ...], Meta(description="What it is told of: done, failed, review.")
     ] = tuple(Event)
+
+    def __post_init__(self) -> None:
+        try:
+            _ = self.key
+        except ValueError as error:
+            raise ValueError("Expected base64 after `whsec_`") from error
+
+    @property
+    def key(self) -> bytes:
+        """What messages are signed with."""
+        encoded = self.secret.removeprefix("whsec_")
+        if encoded == self.secret:
+            return self.secret.encode()
+        return base64.b64decode(encoded, validate=True)

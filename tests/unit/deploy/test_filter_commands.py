@@ -44,3 +44,10 @@ def test_a_file_that_is_no_video_is_one_sentence(tmp_path: Path) -> None:
 
     assert shown.returncode == 1
     assert shown.stderr == "Error: The file is not a video in any format known here.\n"
+
+
+def test_what_plug_ins_are_can_be_read_as_the_readme_says() -> None:
+    command = [sys.executable, "-m", "pydoc", "ingest.filter"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert 'entry-points."nearcast.filters"' in done.stdout
