@@ -3,9 +3,11 @@
     python -m tests.side_by_side
 
 Edges share memory by names that any of them can see, and some tests look at what is there: all that
-start edges are one half, everything else is the other, whose words come at the end.
+start edges are one half, everything else is the other, whose words come when both have ended. What
+a half that failed said last is said again at the end: of a long log, often only that is kept.
 """
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -22,6 +24,8 @@ EDGES = (
     "tests/faults/test_kill_everything.py",
 )
 """Tests that start edges, as patterns below the repository."""
+LAST_WORDS = 12_000
+"""Bytes of a failed half that are said again at the end: its summary and the last failure."""
 
 
 def halves() -> Iterator[list[str]]:
@@ -40,15 +44,32 @@ def main() -> int:
             [*pytest, *heard], cwd=ROOT, stdout=words, stderr=subprocess.STDOUT
         ) as other:
             try:
-                status = subprocess.run([*pytest, *seen], cwd=ROOT, check=False).returncode
-                status |= other.wait()
+                with subprocess.Popen(
+                    [*pytest, *seen], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+                ) as one:
+                    said = _pass_on(one)
+                first = one.returncode
+                second = other.wait()
             except BaseException:
                 other.kill()
                 raise
         words.seek(0)
-        sys.stdout.flush()
         sys.stdout.buffer.write(words.read())
-    return status
+        if first:
+            sys.stdout.buffer.write(b"\nThe half with the edges failed:\n" + said)
+        sys.stdout.flush()
+    return first | second
+
+
+def _pass_on(half: "subprocess.Popen[bytes]") -> bytes:
+    """Writes what a half says as it says it; the last of it."""
+    said = b""
+    assert half.stdout is not None
+    while words := os.read(half.stdout.fileno(), 65536):
+        said = (said + words)[-LAST_WORDS:]
+        sys.stdout.buffer.write(words)
+        sys.stdout.flush()
+    return said
 
 
 if __name__ == "__main__":
