@@ -22,6 +22,28 @@ class Rational(msgspec.Struct, frozen=True):
         return cls(value.numerator, value.denominator)
 
 
+class MasteringDisplay(msgspec.Struct, frozen=True):
+    """The display a picture was mastered on (SMPTE ST 2086), in the units of ITU-T H.265 §D.3.28."""
+
+    red: tuple[int, int]
+    """Chromaticity x and y, in steps of 0.00002."""
+    green: tuple[int, int]
+    blue: tuple[int, int]
+    white: tuple[int, int]
+    max_luminance: int
+    """In steps of 0.0001 cd/m²."""
+    min_luminance: int
+
+
+class ContentLight(msgspec.Struct, frozen=True):
+    """How bright a video gets (CTA-861.3), in cd/m²."""
+
+    max_content: int
+    """Of any one pixel (MaxCLL)."""
+    max_average: int
+    """Of any one frame (MaxFALL)."""
+
+
 class VideoStream(msgspec.Struct, frozen=True):
     """The video stream that viewers would see."""
 
@@ -58,6 +80,10 @@ class VideoStream(msgspec.Struct, frozen=True):
     """When the first frame is shown."""
     end_timestamp: float
     """When the last frame has been shown."""
+    interlaced: bool = False
+    """Whether a frame is two fields taken one after the other."""
+    mastering_display: MasteringDisplay | None = None
+    content_light: ContentLight | None = None
 
 
 class AudioStream(msgspec.Struct, frozen=True):
@@ -73,6 +99,26 @@ class AudioStream(msgspec.Struct, frozen=True):
     end_timestamp: float
     language: str | None
     """As the file says it, mostly ISO 639-2; none where it says nothing or ``und``."""
+    title: str | None = None
+    """What the file calls it, for people; at most 100 characters."""
+    default: bool = False
+    """Whether the file says that this one is to be heard unless a viewer chooses."""
+
+
+class SubtitleStream(msgspec.Struct, frozen=True):
+    """One stream of subtitles that are text."""
+
+    index: int
+    """The stream's number in the file, from 0."""
+    codec: str
+    """The decoder's name in FFmpeg, such as ``subrip``, ``ass``, ``mov_text`` or ``webvtt``."""
+    language: str | None
+    title: str | None = None
+    default: bool = False
+    forced: bool = False
+    """Whether they only translate what the film's own language does not say."""
+    hearing_impaired: bool = False
+    """Whether they tell sounds too."""
 
 
 class MediaInfo(msgspec.Struct, frozen=True):
@@ -88,3 +134,5 @@ class MediaInfo(msgspec.Struct, frozen=True):
     video: VideoStream
     audio: tuple[AudioStream, ...]
     """In the order of the file; empty for silent films."""
+    subtitles: tuple[SubtitleStream, ...] = ()
+    """In the order of the file."""

@@ -6,6 +6,8 @@ structs are JSON by msgspec.
 
 import msgspec
 
+from common.hls import VideoRange
+
 
 class InitFacts(msgspec.Struct, frozen=True):
     """An init segment (ISO/IEC 14496-12 §8.2)."""
@@ -25,6 +27,19 @@ class InitFacts(msgspec.Struct, frozen=True):
     """0 for video."""
     sample_rate: int
     """Hz; 0 for video."""
+    video_range: VideoRange = VideoRange.SDR
+    """From the sample entry's ``colr`` box (ISO/IEC 14496-12 §12.1.5)."""
+
+
+class KeyFrame(msgspec.Struct, frozen=True):
+    """A fragment of a video segment that begins with a key frame (rfc8216bis §4.4.3.6)."""
+
+    offset: int
+    """Bytes from the start of the segment to the fragment's ``moof`` box."""
+    size: int
+    """Bytes from there to the end of the key frame."""
+    decode_time: int
+    """Units of the timescale."""
 
 
 class SegmentFacts(msgspec.Struct, frozen=True):
@@ -41,12 +56,15 @@ class SegmentFacts(msgspec.Struct, frozen=True):
     sample_count: int
     starts_with_sync: bool
     """Whether a decoder can start with its first sample."""
+    key_frames: tuple[KeyFrame, ...] = ()
+    """Of video: one for each fragment, in order; a fragment is one group of pictures."""
 
 
 class PartFacts(msgspec.Struct, frozen=True):
     """What one encode task made of one rendition."""
 
-    init: InitFacts
+    init: InitFacts | None
+    """None of transport streams and subtitles, which have none."""
     segments: tuple[SegmentFacts, ...]
     """In order."""
 
