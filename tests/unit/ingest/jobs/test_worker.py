@@ -55,7 +55,7 @@ async def test_a_job_goes_all_the_way_and_every_task_runs_once(bench: Bench) -> 
         "cleana1",
         "inspecta1",
         "packagea1",
-        "postera1",
+        "picturesa1",
         "publisha1",
     ]
 
@@ -318,7 +318,7 @@ async def test_a_worker_takes_nothing_that_needs_more_memory_than_it_has(bench: 
     bench.work.begun.clear()
     await bench.worker("w1", Capacity(queues_of(KINDS, CODECS), memory=1.0)).look()
     # The encodes need 2 GiB each.
-    assert sorted(bench.work.begun) == ["audioa1", "postera1"]
+    assert sorted(bench.work.begun) == ["audioa1", "picturesa1"]
 
 
 async def test_tasks_side_by_side_share_the_memory_of_their_worker(bench: Bench) -> None:
