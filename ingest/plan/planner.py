@@ -1,6 +1,7 @@
 """From what an inspection found to the plan of the encode."""
 
 import math
+import re
 from fractions import Fraction
 from typing import Final
 
@@ -37,6 +38,9 @@ EARLY_AUDIO: Final = 0.1
 ROOM_TO_GROW: Final = 8
 LEAST_ROOM: Final = 1920 * 1088
 """Pixels. A broadcast may turn from SD to HD on its way; a bomb is far larger."""
+
+TRANSPARENT: Final = re.compile("yuva|gbrap|rgba|bgra|argb|abgr|ya8|ya16|pal8")
+"""How FFmpeg's names of pixels that have alpha begin."""
 
 RANGES: Final = {16: VideoRange.PQ, 18: VideoRange.HLG}
 """By the code point of a source's transfer characteristics (ITU-T H.273 §8.2)."""
@@ -110,6 +114,7 @@ def _source(media: MediaInfo, origin: float) -> SourceInput:
         decoders=tuple(dict.fromkeys((video.codec, *sounds, *texts))),
         most_pixels=max(LEAST_ROOM, video.width * video.height * ROOM_TO_GROW),
         interlaced=video.interlaced,
+        transparent=bool(TRANSPARENT.match(video.pixel_format)),
         video_range=_range(video),
         color_primaries=video.color_primaries,
         color_transfer=video.color_transfer,
