@@ -34,7 +34,7 @@ QUICK = {
     KEY_PATTERN.pattern: st.lists(SEGMENTS, min_size=1, max_size=8).map("/".join),
     get_args(Sha256)[1].pattern: st.binary(min_size=32, max_size=32).map(bytes.hex),
 }
-"""Values of patterns of which Hypothesis makes one a millisecond by itself, and a manifest has many."""
+"""Values of patterns of which Hypothesis takes a millisecond to make one; a manifest has many."""
 
 
 def anything(hint: Any, bounds: tuple[msgspec.Meta, ...] = ()) -> st.SearchStrategy[Any]:
