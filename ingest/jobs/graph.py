@@ -102,9 +102,7 @@ def _making(job: Job, inspected: Inspected, known: dict[str, Task], now: float) 
     return None if _all_done(inspected.checks, known) else _Step(JobState.PACKAGING)
 
 
-def _first(
-    job: Job, inspected: Inspected, known: dict[str, Task], now: float
-) -> tuple[Task, ...]:
+def _first(job: Job, inspected: Inspected, known: dict[str, Task], now: float) -> tuple[Task, ...]:
     """What publishes enough of the video before the rest of it is encoded, as soon as it can."""
     enough = tuple(part for part in inspected.parts if not part.later)
     if len(enough) == len(inspected.parts) or job.held:
