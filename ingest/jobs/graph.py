@@ -21,6 +21,8 @@ import msgspec
 from common.messages import Decision, JobState, Verdict
 from ingest.jobs import shares
 from ingest.jobs.model import (
+    PACKAGE_FIRST,
+    PUBLISH_FIRST,
     Copied,
     Filtered,
     Inspected,
@@ -34,8 +36,6 @@ from ingest.jobs.model import (
 from ingest.jobs.queues import LIGHT
 from ingest.jobs.view import stages_of
 
-PACKAGE_FIRST = "package-first"
-PUBLISH_FIRST = "publish-first"
 FIRST = ((TaskKind.PACKAGE, PACKAGE_FIRST), (TaskKind.PUBLISH, PUBLISH_FIRST))
 """What is done for the first version, one after the other."""
 
