@@ -1,7 +1,8 @@
 """What a job needs next, out of its own record and its tasks'. Pure.
 
-    inspect ─▶ encode c0000, c0001, … + audio + poster ─▶ package ─▶ (review) ─▶ publish ─▶ clean
-       ├─────▶ filter ────────────────────────────────────────────────┘
+    inspect ─▶ chunks, sound, pictures, subtitles ─▶ package ─▶ (review) ─▶ publish ─▶ clean
+       │          └▶ enough of them ─▶ package-first ─▶ publish-first ─▶┘
+       ├─────▶ filter ──────────────────────┴────────────────┘
        └─────▶ copy, in place of encoding, when another job makes the same
 
        any of them fails, a filter blocks, somebody cancels ──▶ the others stop ──▶ clean
@@ -32,6 +33,11 @@ from ingest.jobs.model import (
 )
 from ingest.jobs.queues import LIGHT
 from ingest.jobs.view import stages_of
+
+PACKAGE_FIRST = "package-first"
+PUBLISH_FIRST = "publish-first"
+FIRST = ((TaskKind.PACKAGE, PACKAGE_FIRST), (TaskKind.PUBLISH, PUBLISH_FIRST))
+"""What is done for the first version, one after the other."""
 
 TOLD = {JobState.DONE: "done", JobState.FAILED: "failed", JobState.REVIEW: "review"}
 """The changes that webhooks are told of."""
@@ -88,16 +94,37 @@ def _making(job: Job, inspected: Inspected, known: dict[str, Task], now: float) 
     wanted, packages = _wanted(inspected, known)
     missing = _missing(job, inspected, (*wanted, *inspected.checks), known, now)
     if missing or not _all_done(wanted, known):
-        return _Step(JobState.ENCODING, missing)
+        first = _first(job, inspected, known, now) if packages else ()
+        return _Step(JobState.ENCODING, (*missing, *first))
     if packages and not _is_done(known.get(TaskKind.PACKAGE)):
         create = () if TaskKind.PACKAGE in known else (_single(job, TaskKind.PACKAGE, now),)
         return _Step(JobState.PACKAGING, create)
     return None if _all_done(inspected.checks, known) else _Step(JobState.PACKAGING)
 
 
+def _first(
+    job: Job, inspected: Inspected, known: dict[str, Task], now: float
+) -> tuple[Task, ...]:
+    """What publishes enough of the video before the rest of it is encoded, as soon as it can."""
+    enough = tuple(part for part in inspected.parts if not part.later)
+    if len(enough) == len(inspected.parts) or job.held:
+        return ()
+    if not _all_done((*enough, *inspected.checks), known):
+        return ()
+    for kind, name in FIRST:
+        if name not in known:
+            return (new_task(job.job_id, kind, name, seconds=0.0, now=now),)
+        if not _is_done(known[name]):
+            break
+    return ()
+
+
 def _publishing(job: Job, known: dict[str, Task], now: float) -> _Step:
     if job.held:
         return _Step(JobState.REVIEW)
+    if not all(_is_done(known[name]) for _, name in FIRST if name in known):
+        # The first version must not be announced when all else has ended, nor be half cleaned.
+        return _Step(JobState.PACKAGING)
     # The state is written before the task: once a job can be published, nobody can cancel it.
     if job.state is not JobState.PUBLISHING:
         return _Step(JobState.PUBLISHING)

@@ -22,11 +22,13 @@ class TaskKind(StrEnum):
     COPY = "copy"
     """Take over what another job makes of the same file."""
     ENCODE = "encode"
-    """Encode one chunk of video into every rendition of a codec."""
+    """Encode one chunk of video into every rendition of a group."""
     AUDIO = "audio"
-    """Encode the sound, whole."""
-    POSTER = "poster"
-    """Take one picture."""
+    """Encode one track of the sound, whole."""
+    PICTURES = "pictures"
+    """Take the pictures that stand for the video."""
+    SUBTITLES = "subtitles"
+    """Take the subtitles out of the source."""
     PACKAGE = "package"
     """Write playlists and the manifest over the parts."""
     PUBLISH = "publish"
@@ -97,6 +99,14 @@ class Job(msgspec.Struct, frozen=True):
     revision: int = 0
 
     @property
+    def first_version(self) -> str:
+        """The version that is published before all of ``version`` is there; it sorts before it.
+
+        It has playlists of its own, which name objects of ``version``.
+        """
+        return self.version[:-1]
+
+    @property
     def ending(self) -> bool:
         """Whether it is on its way to an end without being published."""
         return self.cancelled or self.error is not None
@@ -115,7 +125,7 @@ class Task(msgspec.Struct, frozen=True):
     job_id: str
     kind: TaskKind
     name: str
-    """Its place in the job: ``inspect``, ``c0000``, ``audio``, ``package``, …"""
+    """Its place in the job: ``inspect``, ``c0000-h264``, ``audio-0``, ``package``, …"""
     seconds: float
     """Seconds of media it works on: its weight among the tasks of its stage."""
     state: TaskState
@@ -164,6 +174,8 @@ class Part(msgspec.Struct, frozen=True):
     seconds: float
     queue: str = LIGHT
     memory: int = 1
+    later: bool = False
+    """Whether the job is published a first time without it."""
 
 
 class Inspected(msgspec.Struct, frozen=True):

@@ -15,7 +15,7 @@ ENCODE: Final = "encode"
 """Of video; a queue for each codec."""
 
 KINDS: Final = (LIGHT, FILTER, AUDIO, ENCODE)
-CODECS: Final = ("h264",)
+CODECS: Final = ("h264", "hevc", "av1")
 
 MEMORY_CLASSES: Final = (1, 2, 4, 8, 16, 32)
 """GiB."""

@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from common.settings import ByteSize
 from ingest.jobs import queues
+from ingest.plan import VideoCodec
 
 
 class Kind(StrEnum):
@@ -18,12 +19,6 @@ class Kind(StrEnum):
     FILTER = queues.FILTER
     AUDIO = queues.AUDIO
     ENCODE = queues.ENCODE
-
-
-class Codec(StrEnum):
-    """What a worker may encode video to."""
-
-    H264 = "h264"
 
 
 class TakesSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,9 +33,9 @@ class TakesSettings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = tuple(Kind)
     codecs: Annotated[
-        tuple[Codec, ...],
+        tuple[VideoCodec, ...],
         Meta(description="Codecs to encode video to, where encode is among the kinds."),
-    ] = tuple(Codec)
+    ] = tuple(VideoCodec)
     memory: Annotated[
         ByteSize | None,
         Meta(

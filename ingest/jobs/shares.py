@@ -28,7 +28,8 @@ COSTS: Final = {
     TaskKind.ENCODE: 1.0,
     TaskKind.AUDIO: 0.05,
     TaskKind.FILTER: 0.2,
-    TaskKind.POSTER: 0.0,
+    TaskKind.PICTURES: 0.02,
+    TaskKind.SUBTITLES: 0.01,
 }
 """Work per second of media, against a second of video in all of its renditions."""
 

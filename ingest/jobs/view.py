@@ -12,7 +12,7 @@ from ingest.jobs.shares import cost
 STAGES: Final[dict[str, tuple[TaskKind, ...]]] = {
     "inspect": (TaskKind.INSPECT,),
     "filter": (TaskKind.FILTER,),
-    "encode": (TaskKind.ENCODE, TaskKind.AUDIO, TaskKind.POSTER, TaskKind.COPY),
+    "encode": (TaskKind.ENCODE, TaskKind.AUDIO, TaskKind.PICTURES, TaskKind.SUBTITLES, TaskKind.COPY),
     "package": (TaskKind.PACKAGE,),
     "publish": (TaskKind.PUBLISH,),
 }

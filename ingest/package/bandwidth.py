@@ -15,6 +15,18 @@ class Measured(NamedTuple):
     """Seconds."""
 
 
+class Rates(NamedTuple):
+    """Of a whole rendition, in bit/s."""
+
+    peak: int
+    average: int
+
+
+def rates(segments: Sequence[Measured], target: int) -> Rates:
+    """Both rates of ``segments``, whose target duration is ``target`` seconds."""
+    return Rates(peak(segments, target), average(segments))
+
+
 def average(segments: Sequence[Measured]) -> int:
     """bit/s over all ``segments``, rounded up."""
     return _rate(sum(one.size for one in segments), sum(one.duration for one in segments))

@@ -4,27 +4,46 @@ import contextlib
 
 from common.messages import PackageManifest, decode
 from common.messages.packages import manifest_key, version_prefix
+from ingest.jobs.graph import PUBLISH_FIRST
+from ingest.jobs.model import Job, TaskState
+from ingest.jobs.tasks.publishing import withdraw
 from ingest.jobs.tasks.tools import Tools
 from ingest.jobs.worker import Assignment
 from ingest.upload.record import prefix_of, source_prefix
 
 
 async def clean(tools: Tools, assignment: Assignment) -> None:
-    """Deletes lost attempts' objects and the source; of a job that ends early every object."""
+    """Deletes lost attempts' objects and the source; of a job that ends early every object.
+
+    What of a job was published before it failed stays; when somebody cancels, it goes too.
+    """
     job = assignment.job
-    prefix = version_prefix(job.asset_id, job.version)
-    if job.ending:
-        await tools.objects.delete_prefix(prefix)
+    first = await tools.jobs.task(f"{job.job_id}-{PUBLISH_FIRST}")
+    published = first is not None and first.state is TaskState.DONE
+    if not job.ending:
+        await _delete_others(tools, job, job.version)
+    elif published and not job.cancelled:
+        await _delete_others(tools, job, job.first_version)
     else:
-        manifest = manifest_key(job.asset_id, job.version)
-        kept = {manifest, *await _listed(tools, manifest)}
-        async with contextlib.aclosing(tools.objects.list(prefix)) as found:
-            lost = [one.key async for one in found if one.key not in kept]
-        for key in lost:
-            await tools.objects.delete(key)
+        if first is not None and first.attempt:
+            await withdraw(tools, job)
+        await tools.objects.delete_prefix(version_prefix(job.asset_id, job.version))
+    if not published or job.cancelled:
+        await tools.objects.delete_prefix(version_prefix(job.asset_id, job.first_version))
     if job.ending or not tools.keep_sources:
         for prefix in {source_prefix(job.job_id), *map(prefix_of, job.source.keys)}:
             await tools.objects.delete_prefix(prefix)
+
+
+async def _delete_others(tools: Tools, job: Job, version: str) -> None:
+    """Deletes the job's objects that are not in the package of ``version``."""
+    manifest = manifest_key(job.asset_id, version)
+    kept = {manifest, *await _listed(tools, manifest)}
+    prefix = version_prefix(job.asset_id, job.version)
+    async with contextlib.aclosing(tools.objects.list(prefix)) as found:
+        lost = [one.key async for one in found if one.key not in kept]
+    for key in lost:
+        await tools.objects.delete(key)
 
 
 async def _listed(tools: Tools, manifest: str) -> set[str]:

@@ -1,20 +1,33 @@
 """Encoding: local files out of the source, measured, then written under the attempt's own keys."""
 
 import asyncio
+import contextlib
 import hashlib
 import shutil
+from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from common.errors import NearcastError, StorageFull
 from common.messages import ManifestObject
 from common.messages.packages import version_prefix
-from ingest.jobs.tasks.tools import Encoded, Pictured, Tools, chunk_task_name, first_of
+from ingest.jobs.tasks.tools import (
+    Encoded,
+    Pictured,
+    Tools,
+    chunk_task_name,
+    first_of,
+    track_task_name,
+)
 from ingest.jobs.worker import Assignment
-from ingest.package import POSTER_NAME, PartFacts, PartInvalid, content_type, measure, part_name
+from ingest.package import PartFacts, PartInvalid, content_type, measure, part_name
+from ingest.package.layout import PICTURES_FOLDER
+from ingest.subtitles import extract_subtitles
+from ingest.transcode import encodes
 from ingest.transcode.command import Command
-from ingest.transcode.commands import audio, poster, video_chunk
 from ingest.transcode.errors import EncodeFailed
+from ingest.transcode.pictures import make_pictures
 from ingest.transcode.runner import Progress, run
 from origin.store import put_file
 
@@ -32,58 +45,78 @@ class EncoderKilled(NearcastError):
 
 
 async def encode_chunk(tools: Tools, assignment: Assignment) -> Encoded:
-    """Encodes one chunk of video in every rendition.
+    """Encodes one chunk of video in every rendition of a group.
 
     Raises:
         EncodeFailed: the source cannot be encoded.
         EncodeStalled, EncoderKilled, StorageFull: trying again may help.
     """
     plan = await tools.plan_of(assignment.job)
-    chunk = next(c for c in plan.chunks if chunk_task_name(c.index) == assignment.task.name)
-    part = part_name(chunk.index, assignment.task.attempt)
-    async with (
-        tools.scratch.subfolder(f"{assignment.job.job_id}-{assignment.attempt_name}") as folder,
-        tools.sources.local(assignment.job) as source,
-    ):
-        command = video_chunk(plan, chunk, source, folder, tools.encoding)
-        await _run(tools, assignment, command)
-        names = [rendition.name for rendition in plan.video]
+    chunk, group = next(
+        (chunk, group)
+        for group in plan.groups
+        for chunk in plan.chunks
+        if chunk_task_name(chunk, group) == assignment.task.name
+    )
+    async with _place(tools, assignment) as (source, folder):
+        run = partial(_run, tools, assignment)
+        names = await encodes.encode_chunk(run, plan, group, chunk, source, folder, tools.encoding)
+        part = part_name(chunk.index, assignment.task.attempt)
         # All chunks have the same init segment; playlists name the first one's.
         return await _keep(tools, assignment, folder, part, names, with_init=chunk.index == 0)
 
 
-async def encode_audio(tools: Tools, assignment: Assignment) -> Encoded:
-    """Encodes the sound, whole. Raises as ``encode_chunk``."""
+async def encode_track(tools: Tools, assignment: Assignment) -> Encoded:
+    """Encodes one track of the sound, whole. Raises as ``encode_chunk``."""
     plan = await tools.plan_of(assignment.job)
-    assert plan.audio is not None
-    part = part_name(0, assignment.task.attempt)
+    track = next(
+        track
+        for number, track in enumerate(plan.audio)
+        if track_task_name(number) == assignment.task.name
+    )
+    async with _place(tools, assignment) as (source, folder):
+        run = partial(_run, tools, assignment)
+        names = await encodes.encode_track(run, plan, track, source, folder, tools.encoding)
+        part = part_name(0, assignment.task.attempt)
+        return await _keep(tools, assignment, folder, part, names, with_init=True)
+
+
+async def take_subtitles(tools: Tools, assignment: Assignment) -> Encoded:
+    """Takes the subtitles out of the source. Raises as ``encode_chunk``."""
+    plan = await tools.plan_of(assignment.job)
+    async with _place(tools, assignment) as (source, folder):
+        run = partial(_run, tools, assignment)
+        facts = await extract_subtitles(run, plan, source, folder, tools.encoding)
+        part = part_name(0, assignment.task.attempt)
+        return await _put_all(tools, assignment, folder, part, facts, with_init=False)
+
+
+async def take_pictures(tools: Tools, assignment: Assignment) -> Pictured:
+    """Takes poster, preview and storyboard. Raises as ``encode_chunk``."""
+    plan = await tools.plan_of(assignment.job)
+    async with _place(tools, assignment) as (source, folder):
+        run = partial(_run, tools, assignment)
+        names = await make_pictures(run, plan, source, folder, tools.encoding)
+        prefix = version_prefix(assignment.job.asset_id, assignment.job.version)
+        part = part_name(0, assignment.task.attempt)
+        made = []
+        for name in names:
+            size, sha256 = await asyncio.to_thread(_digest, folder / name)
+            key = f"{prefix}{PICTURES_FOLDER}/{part}/{name}"
+            listed = ManifestObject(key, size, sha256, content_type(name))
+            await _put(tools, assignment, listed, folder / name)
+            made.append(listed)
+    return Pictured(tuple(made))
+
+
+@contextlib.asynccontextmanager
+async def _place(tools: Tools, assignment: Assignment) -> AsyncIterator[tuple[Path, Path]]:
+    """The source as a file, and a folder for this attempt alone."""
     async with (
         tools.scratch.subfolder(f"{assignment.job.job_id}-{assignment.attempt_name}") as folder,
         tools.sources.local(assignment.job) as source,
     ):
-        command = audio(plan, plan.audio, source, folder, tools.encoding)
-        await _run(tools, assignment, command)
-        return await _keep(tools, assignment, folder, part, [plan.audio.name], with_init=True)
-
-
-async def take_poster(tools: Tools, assignment: Assignment) -> Pictured:
-    """Takes one picture. Raises as ``encode_chunk``."""
-    plan = await tools.plan_of(assignment.job)
-    async with (
-        tools.scratch.subfolder(f"{assignment.job.job_id}-{assignment.attempt_name}") as folder,
-        tools.sources.local(assignment.job) as source,
-    ):
-        await _run(tools, assignment, poster(plan, source, folder, tools.encoding))
-        picture = await asyncio.to_thread((folder / POSTER_NAME).read_bytes)
-        job, part = assignment.job, part_name(0, assignment.task.attempt)
-        listed = ManifestObject(
-            key=f"{version_prefix(job.asset_id, job.version)}poster/{part}/{POSTER_NAME}",
-            size=len(picture),
-            sha256=hashlib.sha256(picture).hexdigest(),
-            content_type=content_type(POSTER_NAME),
-        )
-        await _put(tools, assignment, listed, folder / POSTER_NAME)
-    return Pictured(listed)
+        yield source, folder
 
 
 async def _run(tools: Tools, assignment: Assignment, command: Command) -> None:
@@ -115,28 +148,36 @@ async def _full(folder: Path) -> bool:
     return (await asyncio.to_thread(shutil.disk_usage, folder)).free < LEAST_FREE
 
 
-async def _measured(folder: Path) -> PartFacts:
-    try:
-        return await asyncio.to_thread(measure, folder)
-    except PartInvalid as error:
-        # ffmpeg's HLS muxer ends well even when its last writes found no room.
-        if await _full(folder):
-            raise StorageFull(where="the work folder") from error
-        raise
-
-
 async def _keep(
     tools: Tools,
     assignment: Assignment,
     folder: Path,
     part: str,
-    renditions: list[str],
+    renditions: Sequence[str],
     *,
     with_init: bool,
 ) -> Encoded:
     """Measures what was encoded and writes it to the object store."""
+    try:
+        facts = await asyncio.to_thread(measure, folder, renditions)
+    except PartInvalid as error:
+        # ffmpeg may end well even when its last writes found no room.
+        if await _full(folder):
+            raise StorageFull(where="the work folder") from error
+        raise
+    return await _put_all(tools, assignment, folder, part, facts, with_init=with_init)
+
+
+async def _put_all(
+    tools: Tools,
+    assignment: Assignment,
+    folder: Path,
+    part: str,
+    facts: dict[str, PartFacts],
+    *,
+    with_init: bool,
+) -> Encoded:
     prefix = version_prefix(assignment.job.asset_id, assignment.job.version)
-    facts = {name: await _measured(folder / name) for name in renditions}
     room = asyncio.Semaphore(PUTS_AT_ONCE)
 
     async def keep(rendition: str, name: str, size: int, sha256: str) -> None:
@@ -157,9 +198,14 @@ async def _keep(
 
 
 def _files(measured: PartFacts, *, with_init: bool) -> list[tuple[str, int, str]]:
-    init = measured.init
     segments = [(one.name, one.size, one.sha256) for one in measured.segments]
-    return [(init.name, init.size, init.sha256), *segments] if with_init else segments
+    init = measured.init if with_init else None
+    return segments if init is None else [(init.name, init.size, init.sha256), *segments]
+
+
+def _digest(path: Path) -> tuple[int, str]:
+    with path.open("rb") as file:
+        return path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest()
 
 
 async def _put(tools: Tools, assignment: Assignment, listed: ManifestObject, path: Path) -> None:

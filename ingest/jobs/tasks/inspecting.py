@@ -2,20 +2,21 @@
 
 import asyncio
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
 from common.messages import encode
+from ingest.inspect.limits import SHORTS
+from ingest.inspect.media import VideoStream
 from ingest.inspect.probe import inspect
 from ingest.jobs.model import Inspected, Part, TaskKind
 from ingest.jobs.queues import AUDIO, FILTER, encode_queue, memory_class
-from ingest.jobs.tasks.tools import Tools, chunk_task_name
+from ingest.jobs.tasks.tools import Tools, chunk_task_name, track_task_name
 from ingest.jobs.worker import Assignment
 from ingest.plan import EncodingPlan, plan
 from ingest.plan.memory import encode_memory
-
-CODEC = "h264"
 
 
 async def inspect_source(tools: Tools, assignment: Assignment) -> Inspected:
@@ -30,12 +31,12 @@ async def inspect_source(tools: Tools, assignment: Assignment) -> Inspected:
         known = job.source.sha256
         sha256 = await asyncio.to_thread(_digest, source) if known is None else known
         media = await inspect(source, tools.inspection, limits)
-    planned = plan(media, tools.plan)
+    planned = plan(media, tools.plan, short=job.profile == SHORTS)
     content = content_name(sha256, planned, tools)
     maker = await tools.jobs.hold_content(content, job.job_id, instead_of=None)
     checks = (Part(TaskKind.FILTER, "filter", planned.duration, FILTER),) if tools.filters else ()
     return Inspected(
-        parts_of(planned, memory_class(encode_memory(media.video, planned))),
+        parts_of(planned, media.video),
         msgspec.Raw(encode(planned)),
         checks=checks,
         media=msgspec.Raw(encode(media)),
@@ -46,27 +47,40 @@ async def inspect_source(tools: Tools, assignment: Assignment) -> Inspected:
     )
 
 
-def parts_of(planned: EncodingPlan, memory: int) -> tuple[Part, ...]:
-    """The encoding tasks that ``planned`` asks for; those of video need ``memory`` GiB."""
-    rate = planned.frame_rate.fraction
-    chunks = tuple(
-        Part(
-            TaskKind.ENCODE,
-            chunk_task_name(chunk.index),
-            seconds=float(chunk.frame_count / rate),
-            queue=encode_queue(CODEC),
-            memory=memory,
-        )
-        for chunk in planned.chunks
+def parts_of(planned: EncodingPlan, video: VideoStream) -> tuple[Part, ...]:
+    """The tasks that ``planned`` asks for, those of the first version first."""
+    parts = (
+        *_sounds(planned),
+        Part(TaskKind.PICTURES, "pictures", planned.duration),
+        *((Part(TaskKind.SUBTITLES, "subtitles", planned.duration),) if planned.subtitles else ()),
+        *_chunks(planned, video),
     )
-    sound = (Part(TaskKind.AUDIO, "audio", planned.duration, AUDIO),) if planned.audio else ()
-    return (*chunks, *sound, Part(TaskKind.POSTER, "poster", 0.0))
+    return tuple(sorted(parts, key=lambda part: part.later))
+
+
+def _sounds(planned: EncodingPlan) -> Iterator[Part]:
+    for number, _ in enumerate(planned.audio):
+        yield Part(TaskKind.AUDIO, track_task_name(number), planned.duration, AUDIO)
+
+
+def _chunks(planned: EncodingPlan, video: VideoStream) -> Iterator[Part]:
+    rate = planned.frame_rate.fraction
+    for group in planned.groups:
+        memory = memory_class(encode_memory(video, planned, group))
+        for chunk in planned.chunks:
+            yield Part(
+                TaskKind.ENCODE,
+                chunk_task_name(chunk, group),
+                seconds=float(chunk.frame_count / rate),
+                queue=encode_queue(group.codec),
+                memory=memory,
+                later=bool(planned.first) and group.name not in planned.first,
+            )
 
 
 def content_name(sha256: str, planned: EncodingPlan, tools: Tools) -> str:
     """What the file of that digest becomes, encoded as planned and set: the same name, the same."""
-    settings = f"{tools.encoding.preset} {tools.encoding.constant_rate_factor}"
-    told = (sha256.encode(), settings.encode(), encode(planned))
+    told = (sha256.encode(), encode(tools.encoding), encode(planned))
     return hashlib.sha256(b"\n".join(told)).hexdigest()
 
 

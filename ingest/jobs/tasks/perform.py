@@ -7,7 +7,12 @@ from common.messages import encode
 from ingest.jobs.model import TaskKind
 from ingest.jobs.tasks.cleaning import clean
 from ingest.jobs.tasks.copying import copy_package
-from ingest.jobs.tasks.encoding import encode_audio, encode_chunk, take_poster
+from ingest.jobs.tasks.encoding import (
+    encode_chunk,
+    encode_track,
+    take_pictures,
+    take_subtitles,
+)
 from ingest.jobs.tasks.filtering import filter_source
 from ingest.jobs.tasks.inspecting import inspect_source
 from ingest.jobs.tasks.notifying import notify
@@ -21,8 +26,9 @@ _WORK: Final[Mapping[TaskKind, Callable[[Tools, Assignment], Awaitable[Any]]]] =
     TaskKind.FILTER: filter_source,
     TaskKind.COPY: copy_package,
     TaskKind.ENCODE: encode_chunk,
-    TaskKind.AUDIO: encode_audio,
-    TaskKind.POSTER: take_poster,
+    TaskKind.AUDIO: encode_track,
+    TaskKind.PICTURES: take_pictures,
+    TaskKind.SUBTITLES: take_subtitles,
     TaskKind.PACKAGE: write_package,
     TaskKind.PUBLISH: publish,
     TaskKind.CLEAN: clean,

@@ -8,6 +8,7 @@ import msgspec
 
 from common.errors import NearcastError, Unavailable
 from common.messages import PackageAnnouncement, encode
+from ingest.jobs.graph import PACKAGE_FIRST, PUBLISH_FIRST
 from ingest.jobs.model import Job, TaskKind, TaskState
 from ingest.jobs.tasks.copying import CopyResult
 from ingest.jobs.tasks.tools import Packaged, Tools
@@ -19,6 +20,8 @@ LARGEST_ANSWER: Final = 64 * 1024
 
 NOT_NOW: Final = frozenset({401, 403, 404, 408, 409, 425, 429})
 """Refusals that an operator or time puts right: a wrong credential, a control plane elsewhere."""
+
+NOT_THERE: Final = frozenset({404, 410})
 
 
 class PublishRefused(NearcastError):
@@ -34,37 +37,59 @@ async def publish(tools: Tools, assignment: Assignment) -> None:
         PublishRefused: the control plane says that the announcement is wrong.
         Unavailable: it does not answer, or not now.
     """
-    announcement = await _announcement(tools, assignment.job)
-    try:
-        async with (
-            asyncio.timeout(ANSWER_WITHIN),
-            tools.session.post(
-                f"{tools.control.rstrip('/')}/v1/packages",
-                data=encode(announcement),
-                headers={"Content-Type": "application/json"},
-                allow_redirects=False,
-            ) as answer,
-        ):
-            body = await answer.content.read(LARGEST_ANSWER)
-            status = answer.status
-    except (aiohttp.ClientError, OSError, TimeoutError) as error:
-        reason = str(error) or type(error).__name__
-        raise Unavailable(what="the control plane", reason=reason) from error
+    first = assignment.task.name == PUBLISH_FIRST
+    announcement = await _announcement(tools, assignment.job, first=first)
+    status, reason = await _ask(tools, "POST", "/v1/packages", encode(announcement))
     if 200 <= status < 300:
         return
-    reason = _detail(body) or f"it answered {status}."
     if 400 <= status < 500 and status not in NOT_NOW:
         raise PublishRefused(reason=reason)
     raise Unavailable(what="the control plane", reason=reason.rstrip("."))
 
 
-async def _announcement(tools: Tools, job: Job) -> PackageAnnouncement:
+async def withdraw(tools: Tools, job: Job) -> None:
+    """Takes back the first version of ``job``, which may have been announced.
+
+    Raises:
+        Unavailable: the control plane does not answer, or not now.
+    """
+    path = f"/v1/assets/{job.asset_id}/versions/{job.first_version}"
+    status, reason = await _ask(tools, "DELETE", path)
+    if not 200 <= status < 300 and status not in NOT_THERE:
+        raise Unavailable(what="the control plane", reason=reason.rstrip("."))
+
+
+async def _ask(tools: Tools, method: str, path: str, body: bytes | None = None) -> tuple[int, str]:
+    """The control plane's status, and its reason in one sentence.
+
+    Raises:
+        Unavailable: there is no answer.
+    """
+    try:
+        async with (
+            asyncio.timeout(ANSWER_WITHIN),
+            tools.session.request(
+                method,
+                tools.control.rstrip("/") + path,
+                data=body,
+                headers={"Content-Type": "application/json"},
+                allow_redirects=False,
+            ) as answer,
+        ):
+            said = await answer.content.read(LARGEST_ANSWER)
+            return answer.status, _detail(said) or f"it answered {answer.status}."
+    except (aiohttp.ClientError, OSError, TimeoutError) as error:
+        reason = str(error) or type(error).__name__
+        raise Unavailable(what="the control plane", reason=reason) from error
+
+
+async def _announcement(tools: Tools, job: Job, *, first: bool) -> PackageAnnouncement:
     copy = await tools.jobs.task(f"{job.job_id}-{TaskKind.COPY}")
     if copy is not None and copy.state is TaskState.DONE:
         copied = msgspec.json.decode(copy.result, type=CopyResult).announcement
         if copied is not None:
             return copied
-    package = await tools.task_of(job, TaskKind.PACKAGE)
+    package = await tools.task_of(job, PACKAGE_FIRST if first else TaskKind.PACKAGE)
     return msgspec.json.decode(package.result, type=Packaged).announcement
 
 

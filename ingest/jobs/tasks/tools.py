@@ -18,7 +18,7 @@ from ingest.jobs.settings import WebhookSettings
 from ingest.jobs.sources import Sources
 from ingest.jobs.store import JobStore
 from ingest.package import PartFacts
-from ingest.plan import EncodingPlan, PlanSettings
+from ingest.plan import Chunk, EncodeGroup, EncodingPlan, PlanSettings
 from ingest.transcode.settings import TranscodeSettings
 from origin.store import ObjectStore
 
@@ -65,7 +65,7 @@ class Tools:
 
 
 class Encoded(msgspec.Struct, frozen=True):
-    """The result of encoding a chunk, or the sound."""
+    """The result of encoding a chunk or a track of the sound, or of taking subtitles out."""
 
     part: str
     """Folder of this attempt in each rendition, see ``ingest.package.part_name``."""
@@ -73,9 +73,10 @@ class Encoded(msgspec.Struct, frozen=True):
 
 
 class Pictured(msgspec.Struct, frozen=True):
-    """The result of taking the poster."""
+    """The result of taking pictures."""
 
-    poster: ManifestObject
+    pictures: tuple[ManifestObject, ...]
+    """By their file names; see ``ingest.package.layout``."""
 
 
 class Packaged(msgspec.Struct, frozen=True):
@@ -84,9 +85,14 @@ class Packaged(msgspec.Struct, frozen=True):
     announcement: PackageAnnouncement
 
 
-def chunk_task_name(index: int) -> str:
-    """The name of the task that encodes chunk ``index``, from 0."""
-    return f"c{index:04d}"
+def chunk_task_name(chunk: Chunk, group: EncodeGroup) -> str:
+    """The name of the task that encodes ``chunk`` in the renditions of ``group``."""
+    return f"c{chunk.index:04d}-{group.name}"
+
+
+def track_task_name(number: int) -> str:
+    """The name of the task that encodes track ``number`` of the plan's sound, from 0."""
+    return f"audio-{number}"
 
 
 def first_of(errors: BaseExceptionGroup[NearcastError]) -> NearcastError:
