@@ -8,17 +8,17 @@ from typing import Final
 import msgspec
 
 from common.errors import NearcastError
+from common.messages import Profile
 from deploy.progress import ProgressDisplay
 from ingest.check import FolderReader, HttpReader, Package, Reader, Report, Severity, check, load
 from ingest.check.model import Role
-from ingest.package import MULTIVARIANT_NAME
 
 FINE: Final = 0
 BROKEN: Final = 1
 UNREADABLE: Final = 2
 """Exit statuses."""
 
-ENTRIES: Final = (MULTIVARIANT_NAME, "master.m3u8", "index.m3u8", "playlist.m3u8")
+ENTRIES: Final = (Profile.MAIN.file_name, "master.m3u8", "index.m3u8", "playlist.m3u8")
 """Names that the entry of a folder has here and elsewhere."""
 
 SHOW_FROM: Final = 200

@@ -5,6 +5,7 @@ from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
 from ingest.check.model import (
+    CLOCK,
     ByteRange,
     Container,
     Measured,
@@ -33,6 +34,8 @@ class Found:
         self.codecs: dict[Key, frozenset[str]] = {}
         """Sample entry names of what is in transport streams, and in init segments beside the
         first track."""
+        self.clocks: dict[Key, int] = {}
+        """Units per second of segments whose times are not those of their own kind."""
         self.problems: list[Problem] = []
 
 
@@ -115,6 +118,7 @@ def _track(listing: MediaListing, found: Found, hint: Role | None) -> Track:
         inits=inits,
         segments=tuple(found.segments.get(key) if key else None for key in keys),
         codecs=streams | beside,
+        clock=next((found.clocks[key] for key in keys if key in found.clocks), CLOCK),
     )
 
 

@@ -4,15 +4,11 @@ ISO/IEC 14496-12 §8.8; NAL units: ITU-T H.264 §7.4.1 and H.265 §7.4.2.2.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Final
-
-import msgspec
 
 from ingest.check.model import Measured
 from ingest.package.boxes import Box, whole
 from ingest.package.errors import PartInvalid
-from ingest.package.facts import SegmentFacts
 from ingest.package.segments import NOT_SYNC, Defaults, read_segment
 
 MOST_SAMPLES: Final = 100_000
@@ -54,15 +50,12 @@ def measured_picture(name: str, data: bytes, defaults: Defaults, codec: str) -> 
     size = int.from_bytes(data[:4], "big")
     if data[4:8] != b"moof" or not 8 <= size <= len(data):
         raise PartInvalid(name=name, reason="the range does not begin at a 'moof' box")
-    # The last sample's end is where the range ends, not where the box around it does.
-    one = measured(name, data[:size], defaults, "")
-    facts: SegmentFacts = msgspec.structs.replace(one.facts, size=len(data))
-    return replace(one, facts=facts, idr=_first_picture(data, data[:size], codec))
-
-
-def first_is_idr(data: bytes, codec: str) -> bool | None:
-    """Whether the first picture is an IDR picture; None where that cannot be told."""
-    return _first_picture(data, data, codec)
+    # The range ends with the first sample, and the box around it behind the last: cut it.
+    rest = len(data) - size
+    if rest < 8:
+        raise PartInvalid(name=name, reason="the range ends before its picture")
+    cut = data[:size] + rest.to_bytes(4, "big") + data[size + 4 :]
+    return measured(name, cut, defaults, codec)
 
 
 def codecs_beside_first(data: bytes) -> frozenset[str]:
@@ -134,13 +127,13 @@ def _samples(box: Box, duration: int, flags: int) -> Iterator[tuple[int, int]]:
         yield length, own
 
 
-def _first_picture(data: bytes, boxed: bytes, codec: str) -> bool | None:
-    """Whether the first slice in ``data``, whose boxes are those of ``boxed``, is of an IDR."""
+def first_is_idr(data: bytes, codec: str) -> bool | None:
+    """Whether the first picture is an IDR picture; None where that cannot be told."""
     avc, hevc = codec.startswith("avc"), codec.startswith(("hvc", "hev"))
     if not (avc or hevc):
         return None
     place = 0
-    for box in whole(boxed).children():
+    for box in whole(data).children():
         if box.kind == "moof":
             place = _first_sample(box)
             break
@@ -166,4 +159,4 @@ def _first_sample(moof: Box) -> int:
     header = moof.find("traf", "tfhd")
     if header.number(1, 3) & 0x1:
         return header.number(8, 8) + run.number(8, 4)
-    return moof.start - 8 + run.number(8, 4)
+    return moof.place + run.number(8, 4)

@@ -222,7 +222,8 @@ class _Loader:
 
     def _not_understood(self, key: Key, error: PartInvalid) -> None:
         about, reason = str(error.facts["name"]), str(error.facts["reason"])
-        trouble = Trouble.STRANGE if reason.startswith("its codec") else Trouble.BROKEN
+        strange = reason.startswith(("its codec", "it does not say"))
+        trouble = Trouble.STRANGE if strange else Trouble.BROKEN
         where = "" if about == shown(self.root, key[0]) else f" ({about})"
         self._trouble(key[0], trouble, f"is not understood: {reason}{where}")
 

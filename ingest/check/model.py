@@ -203,6 +203,8 @@ class Track:
     codecs: frozenset[str] = frozenset()
     """Sample entry names, such as ``mp4a``, of what is in it beside its first init segment's
     first track: of transport streams, all."""
+    clock: int = CLOCK
+    """Units per second of times where there is no init segment."""
 
     @property
     def init(self) -> InitFacts | None:
@@ -212,7 +214,7 @@ class Track:
     @property
     def timescale(self) -> int:
         """Units per second of decode times and durations; at least 1."""
-        return max(self.init.timescale, 1) if self.init else CLOCK
+        return max(self.init.timescale, 1) if self.init else self.clock
 
     @cached_property
     def measured(self) -> tuple[Measured, ...]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from urllib.parse import urljoin
 
+from common.messages import Profile
 from ingest.check.assemble import Found, assemble
 from ingest.check.listing import read_playlist
 from ingest.check.model import (
@@ -17,7 +18,8 @@ from ingest.check.model import (
 from ingest.check.places import NOWHERE
 from ingest.check.rule import Report
 from ingest.check.rules import check
-from ingest.package.facts import Part, SegmentFacts
+from ingest.package.facts import InitFacts, Part, SegmentFacts
+from ingest.package.layout import TRANSPORT_PREFIX
 
 
 def check_parts(
@@ -26,8 +28,7 @@ def check_parts(
     """What the rules say of a package that is about to be published.
 
     Args:
-        playlists: texts by key below the version's prefix, the entry the first that is a
-            multivariant playlist or ``main.m3u8``.
+        playlists: texts by key below the version's prefix, all profiles among them.
         parts: the committed parts of each rendition, by its name.
         base: where the parts' objects lie relative to the version's prefix, such as
             ``../{version}/``; empty where they are in the version itself.
@@ -44,7 +45,7 @@ def package_of(
     found = Found()
     multivariants: list[MultivariantListing] = []
     media: dict[str, MediaListing] = {}
-    for key, text in sorted(playlists.items(), key=lambda item: item[0] != "main.m3u8"):
+    for key, text in sorted(playlists.items(), key=lambda item: item[0] != Profile.MAIN.file_name):
         place = urljoin(root, key)
         listing = read_playlist(place, text)
         if isinstance(listing, MultivariantListing):
@@ -61,6 +62,7 @@ def package_of(
 
 def _measurements(found: Found, home: str, parts: Mapping[str, Sequence[Part]]) -> None:
     for name, several in parts.items():
+        twin = _twin(name, parts)
         for part in several:
             folder = urljoin(home, f"{name}/{part.name}/")
             if part.facts.init is not None:
@@ -69,6 +71,17 @@ def _measurements(found: Found, home: str, parts: Mapping[str, Sequence[Part]]) 
                 place = urljoin(folder, segment.name)
                 times = tuple(one.decode_time for one in segment.key_frames)
                 found.segments[place, None] = Measured(facts=segment, key_times=times or None)
+                if twin is not None:
+                    found.codecs[place, None] = frozenset({twin.codec.partition(".")[0]})
+                    found.clocks[place, None] = twin.timescale
+
+
+def _twin(name: str, parts: Mapping[str, Sequence[Part]]) -> InitFacts | None:
+    """What a transport stream's twin is; their facts have the same times."""
+    if not name.startswith(TRANSPORT_PREFIX):
+        return None
+    of = parts.get(name.removeprefix(TRANSPORT_PREFIX), ())
+    return of[0].facts.init if of else None
 
 
 def _pictures(found: Found, media: Mapping[str, MediaListing]) -> None:

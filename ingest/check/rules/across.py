@@ -133,9 +133,10 @@ def same_range(package: Package) -> Iterator[str]:
 
 @rule("profiles", "Nearcast: profiles are choices of the entry", Severity.MUST)
 def profiles(package: Package) -> Iterator[str]:
-    """Every multivariant playlist beside the entry offers only what the entry offers.
+    """Multivariant playlists beside the entry offer no pictures and subtitles that it does not.
 
-    Transport streams are the exception: they are for players that cannot use the entry.
+    Transport streams are the exception: they are for players that cannot use the entry. Which sound
+    goes with a picture is each playlist's own choice.
     """
     if not package.multivariants:
         return
@@ -146,7 +147,9 @@ def profiles(package: Package) -> Iterator[str]:
         name = package.name(profile.place)
         for one in profile.entries():
             track = package.of(one)
-            if one.place is None or (track is not None and track.container is Container.TS):
+            if one.place is None or (
+                track is not None and (track.container is Container.TS or track.role is Role.AUDIO)
+            ):
                 continue
             if one.place not in offered:
                 yield f"{name} offers {one.label}, which {package.name(entry.place)} does not."
