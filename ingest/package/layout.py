@@ -21,9 +21,19 @@ CONTENT_TYPES: Final = {
     # RFC 4337; for segments the same, as players and caches know no other.
     ".mp4": "video/mp4",
     ".m4s": "video/mp4",
+    ".vtt": "text/vtt",
     ".jpg": "image/jpeg",
+    ".webp": "image/webp",
     ".json": "application/json",
 }
+
+SUBTITLE_PATTERN: Final = "%05d.vtt"
+
+PICTURES_FOLDER: Final = "pictures"
+PREVIEW_NAME: Final = "preview.webp"
+STORYBOARD_NAME: Final = "storyboard.vtt"
+STORYBOARD_PATTERN: Final = "storyboard-%03d.jpg"
+"""Of a sheet's number in the storyboard, from 0."""
 
 
 def part_name(chunk: int, attempt: int) -> str:
