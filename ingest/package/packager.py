@@ -49,8 +49,8 @@ def package(
     ``title`` is any text of a user. ``only`` names the renditions to offer, of video, sound and
     subtitles, where not all are there yet. ``base`` leads from the version's prefix to that of the
     version that the parts were written for, such as ``../01hx/``, where it is another one.
-    ``sidecars`` are subtitles beyond the source's. ``steering`` is the URI at which players ask for
-    their pathway.
+    ``sidecars`` are subtitles beyond the source's, of which those without parts are left out.
+    ``steering`` is the URI at which players ask for their pathway.
 
     Raises:
         PackageInvalid: a part is missing or is not what was planned.
@@ -59,7 +59,8 @@ def package(
     assembly = Assembly(plan, parts, only=only, base=base)
     video = assembly.video()
     assembly.sound()
-    subtitles = assembly.subtitles((*plan.subtitles, *sidecars))
+    readable = (track for track in plan.subtitles if track.name in parts)
+    subtitles = assembly.subtitles((*readable, *sidecars))
     names = tuple(assembly.renditions)
     transport_video = assembly.transport(video)
     renditions = assembly.renditions

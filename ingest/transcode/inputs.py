@@ -23,8 +23,17 @@ Options = dict[str, Any]
 """Options of ffmpeg by their names, without the dash."""
 
 
-def opened(plan: EncodingPlan, source: Path, settings: TranscodeSettings, seek: float = 0.0) -> Any:
-    """The source as an input, read from ``seek`` seconds on the file's own clock."""
+def opened(
+    plan: EncodingPlan,
+    source: Path,
+    settings: TranscodeSettings,
+    seek: float = 0.0,
+    **more: str,
+) -> Any:
+    """The source as an input, read from ``seek`` seconds on the file's own clock.
+
+    ``more`` are other options of the input.
+    """
     options: Options = {
         # The upload was inspected as this; let no second guess open it as something else.
         "f": plan.source.container.partition(",")[0],
@@ -40,13 +49,22 @@ def opened(plan: EncodingPlan, source: Path, settings: TranscodeSettings, seek: 
         options["max_pixels"] = plan.source.most_pixels
     if seek > 0:
         options["ss"] = seconds(seek)
-    return ffmpeg.input(f"file:{source.absolute()}", **options)
+    return ffmpeg.input(f"file:{source.absolute()}", **options, **more)
 
 
-def frames(plan: EncodingPlan, chunk: Chunk, source: Path, settings: TranscodeSettings) -> Any:
-    """The chunk's frames, exactly, with times counted in frames from the start of the video."""
+def frames(
+    plan: EncodingPlan,
+    chunk: Chunk,
+    source: Path,
+    settings: TranscodeSettings,
+    margin: float = SEEK_MARGIN,
+) -> Any:
+    """The chunk's frames, exactly, with times counted in frames from the start of the video.
+
+    Those before the first chunk's are decoded, of others ``margin`` seconds.
+    """
     rate = plan.frame_rate.fraction
-    seek = plan.source.origin + float(chunk.first_frame / rate) - SEEK_MARGIN
+    seek = plan.source.origin + float(chunk.first_frame / rate) - margin
     picture = opened(plan, source, settings, seek if chunk.index else 0.0)[
         str(plan.source.video_index)
     ]
@@ -56,7 +74,7 @@ def frames(plan: EncodingPlan, chunk: Chunk, source: Path, settings: TranscodeSe
         # A frame for each field; the grid takes as many of them as it has room for.
         picture = picture.filter("bwdif", mode="send_field", deint="interlaced")
     rate_options: Options = {"fps": f"{rate.numerator}/{rate.denominator}"}
-    if chunk.first_frame == 0:
+    if chunk.index == 0:
         # A picture that starts after the sound is held from the start.
         rate_options["start_time"] = 0
     picture = picture.filter("fps", **rate_options)

@@ -262,6 +262,18 @@ def test_sidecars_join_the_subtitles_under_names_of_their_own() -> None:
     assert packaged.renditions[-1] == "subtitles-side-3"
 
 
+def test_subtitles_of_the_source_that_could_not_be_read_are_left_out() -> None:
+    parts = {name: found for name, found in RICH_PARTS.items() if name != "subtitles-de"}
+    packaged = package(RICH, parts)
+
+    assert [one.name for one in read(packaged).media if one.type == "SUBTITLES"] == [
+        "English",
+        "English (SDH)",
+    ]
+    with pytest.raises(PackageInvalid, match="subtitles-side cannot be packaged: none of it"):
+        package(RICH, parts, sidecars=[subtitles("subtitles-side")])
+
+
 def test_silent_films_have_no_audio_group_and_no_profile_of_sound_alone() -> None:
     packaged = package(SILENT, all_parts(SILENT))
     found = read(packaged)
