@@ -189,6 +189,27 @@ def upload(
     )
 
 
+@main.command()
+@click.argument("target", metavar="URL|DIR")
+@click.option("--json", "as_json", is_flag=True, help="Prints the findings as JSON.")
+@click.option(
+    "--ca",
+    envvar="NEARCAST_CA",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="File of CA certificates to trust besides the system's.",
+)
+def check(*, target: str, as_json: bool, ca: Path | None) -> None:
+    """Tells which rules of HLS a finished package breaks, anyone's.
+
+    Looks at all playlists and segments behind a URL, or in a folder or at a playlist's path. The
+    exit status is 0 when all is well, 1 when a rule that must be kept is broken, and 2 when there
+    is nothing that can be checked.
+    """
+    from deploy.check import check_command  # noqa: PLC0415 - roles start faster without it
+
+    sys.exit(asyncio.run(check_command(target, as_json=as_json, ca=ca)))
+
+
 @main.group("filter")
 def filters() -> None:
     """Helps with content filters."""

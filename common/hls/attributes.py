@@ -13,6 +13,16 @@ URI_REFERENCE: Final = re.compile(r"(?!#)[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+\
 UNQUOTABLE: Final = re.compile(r'["\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]')
 """RFC 8216 §4.2 forbids the quote and line breaks; §4.1 forbids control characters."""
 
+VARIABLE: Final = "{$"
+"""What begins a reference to a variable (rfc8216bis §4.3). No playlist here defines one, and a
+player that finds a reference to none of the defined must refuse the playlist."""
+
+LANGUAGE: Final = re.compile(r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*\Z")
+"""The shape of a language tag (RFC 5646 §2.1)."""
+
+LARGEST_INTEGER: Final = 2**64 - 1
+"""Of a decimal-integer (RFC 8216 §4.2)."""
+
 
 class PlaylistInvalid(NearcastError):
     """The playlist would not be legal: {reason}."""
@@ -44,8 +54,35 @@ def quoted(text: str) -> str:
     Raises:
         PlaylistInvalid: it holds what a quoted-string cannot.
     """
-    require(UNQUOTABLE.search(text) is None, f"{text!r} cannot stand in quotes")
+    legal = UNQUOTABLE.search(text) is None and VARIABLE not in text
+    require(legal, f"{text!r} cannot stand in quotes")
     return f'"{text}"'
+
+
+def quotable(text: str, longest: int = 256) -> str:
+    """``text`` as near as it can stand in a quoted-string: what people wrote, made harmless.
+
+    A double quote becomes an apostrophe, each stretch of spaces, line breaks and control characters
+    one space, and the ``{$`` of what would read as a variable ``{ $``; spaces around it go. Of the
+    rest the first ``longest`` characters stay. Nothing may be left.
+    """
+    plain = UNQUOTABLE.sub(" ", text.replace('"', "'"))
+    return " ".join(plain.replace(VARIABLE, "{ $").split())[:longest].rstrip()
+
+
+def language(tag: str) -> str:
+    """``tag``, which has the shape of a language tag, as a quoted-string.
+
+    Raises:
+        PlaylistInvalid: it has not.
+    """
+    require(LANGUAGE.match(tag) is not None, f"{tag!r} is no language")
+    return quoted(tag)
+
+
+def yes(condition: bool) -> str:
+    """The enumerated-string that says whether ``condition`` holds."""
+    return "YES" if condition else "NO"
 
 
 def decimal(value: Fraction, places: int) -> str:

@@ -1,51 +1,34 @@
-"""Multivariant playlists: the renditions to choose from (RFC 8216 §4.3.4, rfc8216bis §4.4.6)."""
+"""Multivariant playlists: all to choose from (RFC 8216 §4.3.4, rfc8216bis §4.4.6)."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
-from fractions import Fraction
 from typing import Final
 
-from common.hls.attributes import attribute_list, decimal, quoted, require, uri
-from common.hls.media import VERSION
+from common.hls.attributes import attribute_list, language, quoted, require, uri
+from common.hls.renditions import AudioMedia, SubtitleMedia, require_groups
+from common.hls.variants import IFrameVariant, Variant, pathway_id
 
-CODEC: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.\-]*\Z")
-"""A codec's name as in RFC 6381; commas part them."""
+VERSION: Final = 4
+"""EXT-X-MEDIA and EXT-X-I-FRAME-STREAM-INF came with it; nothing else written here needs more
+(RFC 8216 §7). What a media playlist needs, it says itself."""
 
-LARGEST_INTEGER: Final = 2**64 - 1
-"""Of a decimal-integer (RFC 8216 §4.2)."""
+TITLE: Final = "com.apple.hls.title"
+"""The session data that players show as the title."""
 
-
-class VideoRange(StrEnum):
-    """How brightness is coded (rfc8216bis §4.4.6.2)."""
-
-    SDR = "SDR"
-    HLG = "HLG"
-    PQ = "PQ"
+DATA_ID: Final = re.compile(r"[A-Za-z0-9._\-]+\Z")
+"""The name of session data: a reversed DNS name, by convention."""
 
 
 @dataclass(frozen=True)
-class Resolution:
-    """Pixels."""
+class SessionData:
+    """Something that a player may tell its viewer (EXT-X-SESSION-DATA)."""
 
-    width: int
-    height: int
-
-    def __str__(self) -> str:
-        return f"{self.width}x{self.height}"
-
-
-@dataclass(frozen=True)
-class AudioMedia:
-    """An audio rendition (EXT-X-MEDIA with TYPE=AUDIO)."""
-
-    group: str
-    name: str
-    """For people; unique in its group."""
-    uri: str
-    channels: int
-    default: bool
+    data_id: str
+    value: str
+    language: str | None = None
+    """A tag of RFC 5646."""
 
     def line(self) -> str:
         """The tag.
@@ -53,35 +36,23 @@ class AudioMedia:
         Raises:
             PlaylistInvalid: it would not be legal.
         """
-        require(self.channels > 0, f"audio {self.name!r} has no channels")
-        return "#EXT-X-MEDIA:" + attribute_list(
+        require(DATA_ID.match(self.data_id) is not None, f"{self.data_id!r} names no data")
+        return "#EXT-X-SESSION-DATA:" + attribute_list(
             [
-                ("TYPE", "AUDIO"),
-                ("GROUP-ID", quoted(self.group)),
-                ("NAME", quoted(self.name)),
-                ("DEFAULT", "YES" if self.default else "NO"),
-                ("AUTOSELECT", "YES"),
-                ("CHANNELS", quoted(str(self.channels))),
-                ("URI", quoted(uri(self.uri))),
+                ("DATA-ID", quoted(self.data_id)),
+                ("VALUE", quoted(self.value)),
+                ("LANGUAGE", language(self.language) if self.language is not None else None),
             ]
         )
 
 
 @dataclass(frozen=True)
-class Variant:
-    """A video rendition with the audio that goes with it (EXT-X-STREAM-INF)."""
+class ContentSteering:
+    """Where a player asks which pathway to take (EXT-X-CONTENT-STEERING)."""
 
-    uri: str
-    bandwidth: int
-    """Peak bit/s, audio included."""
-    average_bandwidth: int
-    """bit/s over the whole length, audio included."""
-    codecs: tuple[str, ...]
-    """As in RFC 6381, of every rendition that plays at once."""
-    resolution: Resolution
-    frame_rate: Fraction
-    video_range: VideoRange = VideoRange.SDR
-    audio_group: str | None = None
+    server_uri: str
+    pathway: str
+    """The one to begin with."""
 
     def line(self) -> str:
         """The tag.
@@ -89,42 +60,25 @@ class Variant:
         Raises:
             PlaylistInvalid: it would not be legal.
         """
-        self._require_legal()
-        return "#EXT-X-STREAM-INF:" + attribute_list(
+        return "#EXT-X-CONTENT-STEERING:" + attribute_list(
             [
-                ("BANDWIDTH", str(self.bandwidth)),
-                ("AVERAGE-BANDWIDTH", str(self.average_bandwidth)),
-                ("CODECS", quoted(",".join(self.codecs))),
-                ("RESOLUTION", str(self.resolution)),
-                ("FRAME-RATE", decimal(self.frame_rate, 3)),
-                ("VIDEO-RANGE", self.video_range.value),
-                ("AUDIO", quoted(self.audio_group) if self.audio_group is not None else None),
-                # Players else offer captions that no rendition carries.
-                ("CLOSED-CAPTIONS", "NONE"),
+                ("SERVER-URI", quoted(uri(self.server_uri))),
+                ("PATHWAY-ID", pathway_id(self.pathway)),
             ]
         )
-
-    def _require_legal(self) -> None:
-        require(
-            0 < self.average_bandwidth <= self.bandwidth <= LARGEST_INTEGER,
-            f"{self.uri!r} has an average of {self.average_bandwidth} bit/s and a peak of "
-            f"{self.bandwidth}",
-        )
-        require(len(self.codecs) > 0, f"{self.uri!r} names no codec")
-        for codec in self.codecs:
-            require(CODEC.match(codec) is not None, f"{codec!r} is no codec")
-        size = self.resolution
-        require(size.width > 0 and size.height > 0, f"{self.uri!r} has no picture")
-        require(self.frame_rate > 0, f"{self.uri!r} has no frame rate")
 
 
 @dataclass(frozen=True)
 class MultivariantPlaylist:
-    """All renditions of a version."""
+    """Renditions of a version."""
 
     variants: tuple[Variant, ...]
     """The one to start with first."""
     audio: tuple[AudioMedia, ...] = ()
+    subtitles: tuple[SubtitleMedia, ...] = ()
+    i_frames: tuple[IFrameVariant, ...] = ()
+    session_data: tuple[SessionData, ...] = ()
+    steering: ContentSteering | None = None
 
     def write(self) -> str:
         """The playlist's text.
@@ -132,31 +86,45 @@ class MultivariantPlaylist:
         Raises:
             PlaylistInvalid: it would not be legal.
         """
-        self._require_groups()
+        self._require_legal()
         return "\n".join(self._lines()) + "\n"
 
     def _lines(self) -> Iterator[str]:
         yield "#EXTM3U"
         yield f"#EXT-X-VERSION:{VERSION}"
         yield "#EXT-X-INDEPENDENT-SEGMENTS"
+        if self.steering is not None:
+            yield self.steering.line()
+        for data in self.session_data:
+            yield data.line()
         for audio in self.audio:
             yield audio.line()
+        for subtitles in self.subtitles:
+            yield subtitles.line()
         for variant in self.variants:
             yield variant.line()
             yield uri(variant.uri)
+        for i_frames in self.i_frames:
+            yield i_frames.line()
 
-    def _require_groups(self) -> None:
-        """RFC 8216 §4.3.4.1.1 and §4.3.4.2: names, defaults and references of groups."""
+    def _require_legal(self) -> None:
+        """RFC 8216 §4.3.4.1.1 to §4.3.4.4, rfc8216bis §4.4.6.6: what the tags say of each other."""
         require(len(self.variants) > 0, "it has no variant")
-        groups = {audio.group for audio in self.audio}
-        for group in groups:
-            members = [audio for audio in self.audio if audio.group == group]
-            names = {audio.name for audio in members}
-            require(len(names) == len(members), f"two renditions of {group!r} share a name")
-            defaults = sum(audio.default for audio in members)
-            require(defaults <= 1, f"{group!r} has {defaults} default renditions")
+        audio, subtitles = require_groups(self.audio), require_groups(self.subtitles)
         for variant in self.variants:
-            require(
-                variant.audio_group is None or variant.audio_group in groups,
-                f"{variant.uri!r} names the audio group {variant.audio_group!r}, which has none",
-            )
+            for kind, group, groups in (
+                ("audio", variant.audio_group, audio),
+                ("subtitle", variant.subtitle_group, subtitles),
+            ):
+                require(
+                    group is None or group in groups,
+                    f"{variant.uri!r} names the {kind} group {group!r}, which has none",
+                )
+        scored = sum(variant.score is not None for variant in self.variants)
+        require(scored in {0, len(self.variants)}, "some variants have a score and some have none")
+        if self.steering is not None:
+            pathways = {variant.pathway for variant in self.variants}
+            require(self.steering.pathway in pathways, "no variant is on the first pathway")
+        told = Counter((one.data_id, one.language) for one in self.session_data)
+        for data, count in told.items():
+            require(count == 1, f"it tells {data[0]!r} twice")

@@ -24,7 +24,12 @@ from common.messages.jobs import (
     StageView,
     Verdict,
 )
-from common.messages.packages import ManifestObject, PackageAnnouncement, PackageManifest
+from common.messages.packages import (
+    ManifestObject,
+    PackageAnnouncement,
+    PackageManifest,
+    Profile,
+)
 from common.messages.views import (
     AssetState,
     AssetView,
@@ -57,6 +62,7 @@ __all__ = [
     "MessageInvalid",
     "PackageAnnouncement",
     "PackageManifest",
+    "Profile",
     "RankedEdge",
     "RegionCopies",
     "Review",

@@ -1,6 +1,7 @@
 """Packages: all objects of one version of an asset, and the word that one is complete."""
 
 import re
+from enum import StrEnum
 from typing import Annotated
 
 import msgspec
@@ -18,6 +19,36 @@ KEY_PATTERN = re.compile(r"^(?!.*(?:^|/)\.{1,2}(?:/|$))[A-Za-z0-9._-]+(?:/[A-Za-
 """An object's key: path segments of unreserved characters, none of them ``.`` or ``..``."""
 
 ObjectKey = Annotated[str, msgspec.Meta(pattern=KEY_PATTERN.pattern, max_length=512)]
+
+
+class Profile(StrEnum):
+    """The multivariant playlists of a version, side by side: what each offers, and to whom.
+
+    A router sends a player to one of them; which rendition of it plays, the player chooses.
+    """
+
+    MAIN = "main"
+    """Everything: for players that go by the codecs and sizes that a playlist tells, as most do."""
+    NO_HEVC_AV1 = "no-hevc-av1"
+    """H.264 alone: for devices that take HEVC or AV1 and cannot show it smoothly, or that do not
+    look at codecs before they play."""
+    UP_TO_720P = "up-to-720p"
+    """Nothing whose short side is longer than 720 pixels: for small screens, weak decoders, and
+    networks whose operator pays for what a phone cannot show."""
+    DATA_SAVER = "data-saver"
+    """Short sides of up to 480 pixels, with sound at the lowest rate: for clients that ask to save
+    data, and networks that carry no more."""
+    AUDIO_ONLY = "audio-only"
+    """Sound alone, of videos that have some: for speakers, players in the background, and networks
+    that carry no picture."""
+    TRANSPORT_STREAM = "ts"
+    """H.264 and AAC in MPEG-2 transport streams, where the operator has them made: for old players
+    that know no fragmented MP4."""
+
+    @property
+    def file_name(self) -> str:
+        """The name of its playlist below the version's prefix."""
+        return f"{self.value}.m3u8"
 
 
 class ManifestObject(msgspec.Struct, frozen=True):
@@ -60,6 +91,14 @@ class PackageAnnouncement(msgspec.Struct, frozen=True):
     """Seconds of the longest track."""
     renditions: tuple[Annotated[str, msgspec.Meta(max_length=128)], ...]
     """Names of the renditions, best first, for people to read."""
+    profiles: Annotated[tuple[Profile, ...], msgspec.Meta(max_length=len(Profile))] = (
+        Profile.MAIN,
+    )
+    """The multivariant playlists there are; each lies beside ``entry``, which is the main one."""
+    preview: ObjectKey | None = None
+    """An animated picture of the video."""
+    storyboard: ObjectKey | None = None
+    """WebVTT that names a small picture for each stretch of the video."""
 
 
 def version_prefix(asset_id: str, version: str) -> str:
