@@ -38,6 +38,8 @@ class SourceInput(msgspec.Struct, frozen=True):
     """The source's time, in seconds, that becomes 0."""
     seekable: bool = True
     """Whether any time in it is found at the key frame before it, and not behind it."""
+    seek_margin: float = 2.0
+    """Seconds before a chunk at which to look for the key frame that its decoding starts with."""
     decoders: tuple[str, ...] = ()
     """The only decoders that are to run, by FFmpeg's names."""
     most_pixels: int = 0

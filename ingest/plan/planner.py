@@ -8,7 +8,7 @@ from typing import Final
 from common.hls import VideoRange
 from ingest.inspect.media import MediaInfo, Rational, VideoStream
 from ingest.plan import sound, subtitles
-from ingest.plan.chunks import chunk_count, cut, safe_to_chunk
+from ingest.plan.chunks import chunk_count, cut, safe_to_chunk, seek_margin
 from ingest.plan.groups import grouped
 from ingest.plan.ladder import Size, display_size, ladder
 from ingest.plan.model import EncodingPlan, SourceInput, VideoCodec, VideoRendition
@@ -111,6 +111,7 @@ def _source(media: MediaInfo, origin: float) -> SourceInput:
         video_index=video.index,
         origin=origin,
         seekable=media.seekable,
+        seek_margin=seek_margin(media),
         decoders=tuple(dict.fromkeys((video.codec, *sounds, *texts))),
         most_pixels=max(LEAST_ROOM, video.width * video.height * ROOM_TO_GROW),
         interlaced=video.interlaced,
