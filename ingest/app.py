@@ -224,6 +224,7 @@ async def _working(settings: WorkSettings, engine: _Engine) -> AsyncIterator[Non
             scratch=scratch,
             session=session,
             control=settings.control.url,
+            steering=settings.steering,
             clock=engine.clock,
             outside=outside,
             webhooks={hook.name: hook for hook in settings.webhooks},

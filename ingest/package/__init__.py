@@ -1,20 +1,27 @@
 """Turns encoded parts into an HLS package: measures them, checks them, lists them."""
 
 from ingest.package.errors import PackageInvalid, PartInvalid
-from ingest.package.facts import InitFacts, Part, PartFacts, SegmentFacts
+from ingest.package.facts import InitFacts, KeyFrame, Part, PartFacts, SegmentFacts
 from ingest.package.layout import (
-    MULTIVARIANT_NAME,
+    PICTURES_FOLDER,
     POSTER_NAME,
+    PREVIEW_NAME,
+    STORYBOARD_NAME,
     content_type,
     part_name,
+    transport_name,
 )
 from ingest.package.measure import measure
-from ingest.package.packager import ListedObject, Package, Playlist, package
+from ingest.package.packager import Package, package
+from ingest.package.rendition import ListedObject, Playlist
 
 __all__ = [
-    "MULTIVARIANT_NAME",
+    "PICTURES_FOLDER",
     "POSTER_NAME",
+    "PREVIEW_NAME",
+    "STORYBOARD_NAME",
     "InitFacts",
+    "KeyFrame",
     "ListedObject",
     "Package",
     "PackageInvalid",
@@ -27,4 +34,5 @@ __all__ = [
     "measure",
     "package",
     "part_name",
+    "transport_name",
 ]

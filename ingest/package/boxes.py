@@ -1,5 +1,6 @@
 """The boxes of ISO base media files (ISO/IEC 14496-12 §4.2)."""
 
+import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -13,6 +14,8 @@ class Box(NamedTuple):
     data: bytes
     start: int
     end: int
+    place: int
+    """Where its header starts in ``data``."""
 
     def number(self, offset: int, length: int) -> int:
         """The unsigned integer of ``length`` bytes at ``offset`` of the content.
@@ -24,6 +27,17 @@ class Box(NamedTuple):
         if place + length > self.end:
             raise PartInvalid(name=self.kind, reason="the box ends too early")
         return int.from_bytes(self.data[place : place + length], "big")
+
+    def numbers(self, offset: int, count: int) -> tuple[int, ...]:
+        """``count`` unsigned integers of 4 bytes from ``offset`` of the content on.
+
+        Raises:
+            PartInvalid: the box ends before the last of them does.
+        """
+        place = self.start + offset
+        if place + 4 * count > self.end:
+            raise PartInvalid(name=self.kind, reason="the box ends too early")
+        return struct.unpack_from(f">{count}I", self.data, place)
 
     def children(self, offset: int = 0) -> Iterator["Box"]:
         """The boxes in it, the first at ``offset`` of its content."""
@@ -46,7 +60,7 @@ class Box(NamedTuple):
 
 def whole(data: bytes) -> Box:
     """All of a file, as if it were one box."""
-    return Box("file", data, 0, len(data))
+    return Box("file", data, 0, len(data), 0)
 
 
 def boxes(data: bytes, start: int, end: int) -> Iterator[Box]:
@@ -64,5 +78,5 @@ def boxes(data: bytes, start: int, end: int) -> Iterator[Box]:
             size = int.from_bytes(data[start + 8 : start + 16], "big")
         if size < header or start + size > end:
             raise PartInvalid(name=kind, reason="a box does not fit where it is")
-        yield Box(kind, data, start + header, start + size)
+        yield Box(kind, data, start + header, start + size, start)
         start += size

@@ -1,7 +1,8 @@
 """What is measured of a part of a rendition when it is encoded.
 
 Packaging needs these facts only, never the bytes, so parts may come from different machines. All
-structs are JSON by msgspec.
+structs are JSON by msgspec. Times are in units of the init segment's timescale; those of a
+transport stream in its twin's, those of subtitles in the plan's.
 """
 
 import msgspec
@@ -57,7 +58,7 @@ class SegmentFacts(msgspec.Struct, frozen=True):
     starts_with_sync: bool
     """Whether a decoder can start with its first sample."""
     key_frames: tuple[KeyFrame, ...] = ()
-    """Of video: one for each fragment, in order; a fragment is one group of pictures."""
+    """Of video in fragments: one for each fragment, in order, which is one group of pictures."""
 
 
 class PartFacts(msgspec.Struct, frozen=True):

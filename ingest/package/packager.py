@@ -1,179 +1,102 @@
 """From measured parts to playlists. Pure: reads no bytes of any segment."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from fractions import Fraction
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
 
-from common.hls import (
-    AudioMedia,
-    MediaPlaylist,
-    MultivariantPlaylist,
-    Resolution,
-    Segment,
-    Variant,
-    target_duration,
-)
-from ingest.package.bandwidth import Measured, average, peak
-from ingest.package.checks import check_audio, check_video
-from ingest.package.errors import PackageInvalid
+from common.hls import ContentSteering, quotable
+from ingest.package.assembly import Assembly, distinct
+from ingest.package.bandwidth import Rates, rates
 from ingest.package.facts import Part
-from ingest.package.layout import MULTIVARIANT_NAME, PLAYLIST_NAME, content_type
-from ingest.plan.model import EncodingPlan, VideoRendition
+from ingest.package.layout import TRANSPORT_PREFIX
+from ingest.package.profiles import Offer, multivariants
+from ingest.package.rendition import ListedObject, Playlist, Rendition
+from ingest.package.sound import audio_groups
+from ingest.plan.model import EncodingPlan, SubtitleTrack
 
-AUDIO_GROUP: Final = "aac"
-AUDIO_NAME: Final = "Main"
-
-START_BITRATE: Final = 2_000_000
-"""bit/s; Apple's authoring specification asks for the variant nearest to this first, because
-players begin with the first that is listed."""
-
-
-class Playlist(msgspec.Struct, frozen=True):
-    """A playlist to write."""
-
-    key: str
-    """Below the version's prefix."""
-    text: str
-
-
-class ListedObject(msgspec.Struct, frozen=True):
-    """An object that playlists name; it was written when its part was encoded."""
-
-    key: str
-    """Below the version's prefix."""
-    size: int
-    """Bytes."""
-    sha256: str
-    content_type: str
+PATHWAY: Final = "here"
+"""The pathway of what a playlist names: the edge that it came from. Steering adds the others."""
 
 
 class Package(msgspec.Struct, frozen=True):
-    """All that a version is made of, beside its poster."""
+    """All that a version is made of, beside its pictures."""
 
     playlists: tuple[Playlist, ...]
-    """Media playlists first, the multivariant playlist last."""
+    """Media playlists first, the main multivariant playlist last."""
     objects: tuple[ListedObject, ...]
     """Init segments and segments. What a part wrote beyond these is nobody's."""
     renditions: tuple[str, ...]
-    """Names, best first, audio last."""
+    """Names of video as planned, best first of each codec, then of sound and of subtitles."""
+    profiles: tuple[str, ...]
+    """Of the multivariant playlists, see `common.messages.Profile`; the main one last."""
     duration: float
     """Seconds."""
 
 
-def package(plan: EncodingPlan, parts: Mapping[str, Sequence[Part]]) -> Package:
+def package(
+    plan: EncodingPlan,
+    parts: Mapping[str, Sequence[Part]],
+    *,
+    title: str = "",
+    only: Collection[str] | None = None,
+    base: str = "",
+    sidecars: Sequence[SubtitleTrack] = (),
+    steering: str | None = None,
+) -> Package:
     """The package of ``plan`` from the committed parts of each rendition, in chunk order.
+
+    ``title`` is any text of a user. ``only`` names the renditions to offer, of video, sound and
+    subtitles, where not all are there yet. ``base`` leads from the version's prefix to that of the
+    version that the parts were written for, such as ``../01hx/``, where it is another one.
+    ``sidecars`` are subtitles beyond the source's, of which those without parts are left out.
+    ``steering`` is the URI at which players ask for their pathway.
 
     Raises:
         PackageInvalid: a part is missing or is not what was planned.
+        PlaylistInvalid: a language or a URI is none.
     """
-    renditions = [_Rendition(one.name, parts.get(one.name, ())) for one in plan.video]
-    for one, rendition in zip(plan.video, renditions, strict=True):
-        check_video(plan, one, rendition.parts)
-    audio = None
-    if plan.audio is not None:
-        audio = _Rendition(plan.audio.name, parts.get(plan.audio.name, ()))
-        check_audio(plan, plan.audio, audio.parts)
-    listed = [*renditions, *([audio] if audio else [])]
-    target = target_duration(
-        segment.duration for rendition in listed for segment in rendition.segments
+    assembly = Assembly(plan, parts, only=only, base=base)
+    video = assembly.video()
+    assembly.sound()
+    readable = (track for track in plan.subtitles if track.name in parts)
+    subtitles = assembly.subtitles((*readable, *sidecars))
+    names = tuple(assembly.renditions)
+    transport_video = assembly.transport(video)
+    renditions = assembly.renditions
+    target = max(one.target for one in renditions.values())
+    labels = [track.label for track in plan.audio]
+    offer = Offer(
+        plan=plan,
+        title=quotable(title),
+        video=video,
+        sound=audio_groups(plan, renditions),
+        transport_video=transport_video,
+        transport_sound=audio_groups(plan, renditions, prefix=TRANSPORT_PREFIX),
+        subtitles=subtitles,
+        names=dict(zip(labels, distinct(labels), strict=True)),
+        rates=_rates(renditions.values(), target),
+        steering=None if steering is None else ContentSteering(steering, PATHWAY),
     )
-    playlists = [rendition.playlist(target) for rendition in listed]
-    multivariant = _multivariant(plan, renditions, audio, target)
+    profiles = [(profile, playlist.write()) for profile, playlist in multivariants(offer)]
     return Package(
-        playlists=(*playlists, Playlist(key=MULTIVARIANT_NAME, text=multivariant.write())),
-        objects=tuple(item for rendition in listed for item in rendition.objects()),
-        renditions=tuple(rendition.name for rendition in listed),
+        playlists=(
+            *(one.playlist(target) for one in renditions.values()),
+            *(one.i_frames_playlist() for one in renditions.values() if one.i_frames),
+            *(Playlist(profile.file_name, text) for profile, text in profiles),
+        ),
+        objects=tuple(item for one in renditions.values() for item in one.objects()),
+        renditions=names,
+        profiles=tuple(profile.value for profile, _ in profiles),
         duration=plan.duration,
     )
 
 
-class _Rendition:
-    """The parts of a rendition in a row."""
-
-    def __init__(self, name: str, parts: Sequence[Part]) -> None:
-        if not parts:
-            raise PackageInvalid(rendition=name, reason="none of it was encoded")
-        self.name = name
-        self.parts = parts
-        self.init = parts[0].facts.init
-        self.segments = [
-            Segment(
-                uri=f"{part.name}/{segment.name}",
-                duration=Fraction(segment.duration, self.init.timescale),
-            )
-            for part in parts
-            for segment in part.facts.segments
-        ]
-        self.measured = [
-            Measured(segment.size, Fraction(segment.duration, self.init.timescale))
-            for part in parts
-            for segment in part.facts.segments
-        ]
-
-    @property
-    def playlist_key(self) -> str:
-        return f"{self.name}/{PLAYLIST_NAME}"
-
-    def playlist(self, target: int) -> Playlist:
-        media = MediaPlaylist(
-            target_duration=max(1, target),
-            # All parts share one init segment, byte for byte: one is listed.
-            init_uri=f"{self.parts[0].name}/{self.init.name}",
-            segments=tuple(self.segments),
-        )
-        return Playlist(key=self.playlist_key, text=media.write())
-
-    def objects(self) -> Iterator[ListedObject]:
-        yield self._listed(self.parts[0].name, self.init.name, self.init.size, self.init.sha256)
-        for part in self.parts:
-            for segment in part.facts.segments:
-                yield self._listed(part.name, segment.name, segment.size, segment.sha256)
-
-    def _listed(self, part: str, name: str, size: int, sha256: str) -> ListedObject:
-        key = f"{self.name}/{part}/{name}"
-        return ListedObject(key=key, size=size, sha256=sha256, content_type=content_type(key))
-
-
-def _multivariant(
-    plan: EncodingPlan, video: Sequence[_Rendition], audio: _Rendition | None, target: int
-) -> MultivariantPlaylist:
-    variants = [
-        _variant(plan, one, rendition, audio, max(1, target))
-        for one, rendition in zip(plan.video, video, strict=True)
-    ]
-    first = min(variants, key=lambda variant: abs(variant.average_bandwidth - START_BITRATE))
-    media: tuple[AudioMedia, ...] = ()
-    if audio is not None:
-        media = (
-            AudioMedia(
-                group=AUDIO_GROUP,
-                name=AUDIO_NAME,
-                uri=audio.playlist_key,
-                channels=audio.init.channels,
-                default=True,
-            ),
-        )
-    return MultivariantPlaylist(
-        variants=(first, *(variant for variant in variants if variant is not first)), audio=media
-    )
-
-
-def _variant(
-    plan: EncodingPlan,
-    planned: VideoRendition,
-    rendition: _Rendition,
-    audio: _Rendition | None,
-    target: int,
-) -> Variant:
-    together = [rendition, *([audio] if audio else [])]
-    return Variant(
-        uri=rendition.playlist_key,
-        bandwidth=sum(peak(one.measured, target) for one in together),
-        average_bandwidth=sum(average(one.measured) for one in together),
-        codecs=tuple(one.init.codec for one in together),
-        resolution=Resolution(planned.width, planned.height),
-        frame_rate=plan.frame_rate.fraction,
-        audio_group=AUDIO_GROUP if audio else None,
-    )
+def _rates(renditions: Iterable[Rendition], target: int) -> dict[str, Rates]:
+    """By the keys of playlists."""
+    found = {}
+    for one in renditions:
+        found[one.playlist_key] = rates(one.measured, target)
+        if one.i_frames:
+            found[one.i_frames_key] = rates(one.measured_i_frames, one.i_frames_target)
+    return found

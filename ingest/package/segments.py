@@ -1,13 +1,15 @@
 """Facts of init and media segments, read from their boxes (ISO/IEC 14496-12 §8)."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Final, NamedTuple
 
+from common.hls import VideoRange
 from ingest.package.boxes import Box, whole
-from ingest.package.codecs import aac, avc
+from ingest.package.codecs import Colour, Sound, aac, av1, avc, hevc, opus
 from ingest.package.errors import PartInvalid
-from ingest.package.facts import InitFacts, SegmentFacts
+from ingest.package.facts import InitFacts, KeyFrame, SegmentFacts
 
 VISUAL_HEADER: Final = 78
 """Bytes of a visual sample entry before its boxes (§12.1.3)."""
@@ -17,81 +19,127 @@ AUDIO_HEADER: Final = 28
 NOT_SYNC: Final = 0x10000
 """Bit ``sample_is_non_sync_sample`` of a sample's flags (§8.8.3.1)."""
 
+RANGES: Final = {16: VideoRange.PQ, 18: VideoRange.HLG}
+"""By transfer characteristics (ITU-T H.273 table 3)."""
+
 
 class Defaults(NamedTuple):
     """What holds for samples that do not say it themselves (§8.8.3, §8.8.7)."""
 
     duration: int
+    size: int
     flags: int
+    video: bool
+    """Whether the samples are pictures, of which key frames are told."""
 
 
 class _Run(NamedTuple):
     samples: int
     duration: int
     first_flags: int
+    first_size: int
+    data_offset: int | None
+    """Bytes from the fragment's start."""
+
+
+class _Fragment(NamedTuple):
+    place: int
+    decode_time: int
+    runs: tuple[_Run, ...]
+
+    @property
+    def duration(self) -> int:
+        return sum(run.duration for run in self.runs)
+
+    @property
+    def starts_with_sync(self) -> bool:
+        return not self.runs[0].first_flags & NOT_SYNC
 
 
 def read_init(name: str, data: bytes) -> tuple[InitFacts, Defaults]:
     """The facts of the init segment ``data``, and its defaults for samples.
 
     Raises:
-        PartInvalid: it is no init segment of one H.264 or AAC track.
+        PartInvalid: it is no init segment of one track in a codec made here.
     """
     moov = whole(data).find("moov")
     track = moov.find("trak")
     header = track.find("mdia", "mdhd")
     timescale = header.number(20 if header.number(0, 1) else 12, 4)
+    if not timescale:
+        raise PartInvalid(name=name, reason="its clock stands still")
     entries = track.find("mdia", "minf", "stbl", "stsd")
     entry = next(entries.children(8), None)
     if entry is None:
         raise PartInvalid(name=name, reason="it describes no codec")
-    codec, width, height, channels, sample_rate = "", 0, 0, 0, 0
-    if entry.kind in {"avc1", "avc3"}:
-        width, height = entry.number(24, 2), entry.number(26, 2)
-        codec = avc(entry.kind, _within(entry, VISUAL_HEADER, "avcC"))
-    elif entry.kind == "mp4a":
-        sample_rate = entry.number(24, 2)
-        codec, channels = aac(_within(entry, AUDIO_HEADER, "esds"))
-    else:
-        raise PartInvalid(name=name, reason=f"its codec {entry.kind!r} is not one made here")
     extends = moov.find("mvex", "trex")
+    picture = entry.kind in {"avc1", "avc3", "hvc1", "hev1", "av01"}
+    colour = _colour(entry) if picture else None
+    sound = Sound(_video_codec(entry, colour), 0) if picture else _sound(name, entry)
     facts = InitFacts(
         name=name,
         size=len(data),
         sha256=hashlib.sha256(data).hexdigest(),
-        codec=codec,
+        codec=sound.codec,
         timescale=timescale,
-        width=width,
-        height=height,
-        channels=channels,
-        sample_rate=sample_rate,
+        width=entry.number(24, 2) if picture else 0,
+        height=entry.number(26, 2) if picture else 0,
+        channels=sound.channels,
+        sample_rate=0 if picture else entry.number(24, 2),
+        video_range=RANGES.get(colour.transfer, VideoRange.SDR) if colour else VideoRange.SDR,
     )
-    return facts, Defaults(duration=extends.number(12, 4), flags=extends.number(20, 4))
+    duration, size, flags = extends.numbers(12, 3)
+    return facts, Defaults(duration, size, flags, video=picture)
 
 
 def read_segment(name: str, data: bytes, defaults: Defaults) -> SegmentFacts:
     """The facts of the media segment ``data``, whose init segment sets ``defaults``.
 
     Raises:
-        PartInvalid: it is no media segment.
+        PartInvalid: it is no media segment, or there is a hole in it.
     """
-    fragments = [box for box in whole(data).children() if box.kind == "moof"]
+    fragments = [_fragment(box, defaults) for box in whole(data).children() if box.kind == "moof"]
     if not fragments:
         raise PartInvalid(name=name, reason="it has no 'moof' box")
-    runs = [run for moof in fragments for run in _runs(moof.find("traf"), defaults)]
-    samples = sum(run.samples for run in runs)
-    if not samples:
-        raise PartInvalid(name=name, reason="it has no samples")
-    decode = fragments[0].find("traf", "tfdt")
+    for before, after in pairwise(fragments):
+        if before.decode_time + before.duration != after.decode_time:
+            raise PartInvalid(name=name, reason="its fragments do not follow each other")
+    first = fragments[0]
     return SegmentFacts(
         name=name,
         size=len(data),
         sha256=hashlib.sha256(data).hexdigest(),
-        decode_time=decode.number(4, 8 if decode.number(0, 1) else 4),
-        duration=sum(run.duration for run in runs),
-        sample_count=samples,
-        starts_with_sync=not runs[0].first_flags & NOT_SYNC,
+        decode_time=first.decode_time,
+        duration=sum(fragment.duration for fragment in fragments),
+        sample_count=sum(run.samples for fragment in fragments for run in fragment.runs),
+        starts_with_sync=first.starts_with_sync,
+        key_frames=_key_frames(name, fragments, len(data)) if defaults.video else (),
     )
+
+
+def _video_codec(entry: Box, colour: Colour | None) -> str:
+    if entry.kind == "av01":
+        return av1(entry.kind, _within(entry, VISUAL_HEADER, "av1C"), colour)
+    if entry.kind in {"hvc1", "hev1"}:
+        return hevc(entry.kind, _within(entry, VISUAL_HEADER, "hvcC"))
+    return avc(entry.kind, _within(entry, VISUAL_HEADER, "avcC"))
+
+
+def _sound(name: str, entry: Box) -> Sound:
+    if entry.kind == "mp4a":
+        return aac(_within(entry, AUDIO_HEADER, "esds"))
+    if entry.kind == "Opus":
+        return opus(_within(entry, AUDIO_HEADER, "dOps"))
+    raise PartInvalid(name=name, reason=f"its codec {entry.kind!r} is not one made here")
+
+
+def _colour(entry: Box) -> Colour | None:
+    """What the ``colr`` box says (§12.1.5); an ICC profile is none of H.273."""
+    for box in entry.children(VISUAL_HEADER):
+        if box.kind == "colr" and box.data[box.start : box.start + 4] == b"nclx":
+            primaries, transfer, matrix = (box.number(4 + 2 * place, 2) for place in range(3))
+            return Colour(primaries, transfer, matrix, full_range=bool(box.number(10, 1) & 0x80))
+    return None
 
 
 def _within(entry: Box, header: int, kind: str) -> Box:
@@ -101,38 +149,73 @@ def _within(entry: Box, header: int, kind: str) -> Box:
     raise PartInvalid(name=entry.kind, reason=f"it has no {kind!r} box")
 
 
+def _fragment(moof: Box, defaults: Defaults) -> _Fragment:
+    track = moof.find("traf")
+    decode = track.find("tfdt")
+    runs = tuple(_runs(track, defaults))
+    if not any(run.samples for run in runs):
+        raise PartInvalid(name="moof", reason="it has no samples")
+    return _Fragment(moof.place, decode.number(4, 8 if decode.number(0, 1) else 4), runs)
+
+
+def _key_frames(name: str, fragments: Sequence[_Fragment], size: int) -> tuple[KeyFrame, ...]:
+    keys = []
+    for fragment in fragments:
+        if not fragment.starts_with_sync:
+            continue
+        run = fragment.runs[0]
+        if run.data_offset is None:
+            raise PartInvalid(name=name, reason="it does not say where its samples lie")
+        length = run.data_offset + run.first_size
+        if not run.first_size or fragment.place + length > size:
+            raise PartInvalid(name=name, reason="a key frame does not lie in it")
+        keys.append(KeyFrame(fragment.place, length, fragment.decode_time))
+    return tuple(keys)
+
+
 def _runs(track: Box, defaults: Defaults) -> Iterator[_Run]:
-    defaults = _track_defaults(track.find("tfhd"), defaults)
+    header = track.find("tfhd")
+    defaults = _track_defaults(header, defaults)
+    # An offset into the whole file says nothing about a segment of it (§8.8.7.1).
+    relative = not header.number(1, 3) & 0x1
     for box in track.children():
         if box.kind == "trun":
-            yield _run(box, defaults)
+            yield _run(box, defaults, relative=relative)
 
 
 def _track_defaults(header: Box, defaults: Defaults) -> Defaults:
     """§8.8.7: optional fields follow the track's number, in the order of their flags."""
     flags = header.number(1, 3)
     place = 8 + 8 * bool(flags & 0x1) + 4 * bool(flags & 0x2)
-    duration, sample_flags = defaults
-    if flags & 0x8:
-        duration = header.number(place, 4)
-    place += 4 * bool(flags & 0x8) + 4 * bool(flags & 0x10)
-    if flags & 0x20:
-        sample_flags = header.number(place, 4)
-    return Defaults(duration, sample_flags)
+    own = [bool(flags & bit) for bit in (0x8, 0x10, 0x20)]
+    told = iter(header.numbers(place, sum(own)))
+    duration, size, sample_flags = (
+        next(told) if here else default for here, default in zip(own, defaults[:3], strict=True)
+    )
+    return Defaults(duration, size, sample_flags, video=defaults.video)
 
 
-def _run(box: Box, defaults: Defaults) -> _Run:
+def _run(box: Box, defaults: Defaults, *, relative: bool) -> _Run:
     """§8.8.8: a table whose columns are those that the flags name."""
     flags = box.number(1, 3)
     count = box.number(4, 4)
-    place = 8 + 4 * bool(flags & 0x1)
-    first_flags = box.number(place, 4) if flags & 0x4 else None
-    place += 4 * bool(flags & 0x4)
+    place = 8
+    data_offset = None
+    if flags & 0x1:
+        data_offset = box.number(place, 4) if relative else None
+        place += 4
+    first_flags = defaults.flags
+    if flags & 0x4:
+        first_flags = box.number(place, 4)
+        place += 4
     columns = [bit for bit in (0x100, 0x200, 0x400, 0x800) if flags & bit]
-    if first_flags is None and 0x400 in columns and count:
-        first_flags = box.number(place + 4 * columns.index(0x400), 4)
-    duration = defaults.duration * count
-    if 0x100 in columns:
-        width = 4 * len(columns)
-        duration = sum(box.number(place + width * row, 4) for row in range(count))
-    return _Run(count, duration, defaults.flags if first_flags is None else first_flags)
+    table = box.numbers(place, count * len(columns))
+    duration, first_size = defaults.duration * count, defaults.size
+    for column, bit in enumerate(columns):
+        if bit == 0x100:
+            duration = sum(table[column :: len(columns)])
+        elif bit == 0x200 and count:
+            first_size = table[column]
+        elif bit == 0x400 and count and not flags & 0x4:
+            first_flags = table[column]
+    return _Run(count, duration, first_flags, first_size, data_offset)

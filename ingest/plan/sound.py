@@ -46,7 +46,7 @@ def tracks(
             label=unique(_label(stream, number), labels, " "),
             default=stream is default,
             sample_count=_samples(seconds),
-            loudness=settings.loudness,
+            loudness=settings.loudness or None,
             renditions=tuple(_renditions(number, settings)),
         )
         for number, stream in enumerate(chosen, start=1)

@@ -15,7 +15,7 @@ from ingest.transcode.inputs import Options, seconds
 MUXER_PLAYLIST: Final = "muxer.m3u8"
 """What ffmpeg's HLS muxer writes beside the segments: how long each of them is."""
 
-NEVER: Final = (1 << 31) - 1
+NEVER: Final = 1 << 30
 """A number of frames that no video has."""
 
 MOVIE_FLAGS: Final = (

@@ -14,20 +14,15 @@ UNSPECIFIED: Final = 2
 RGB: Final = 0
 BT709: Final = 1
 
-MATRICES: Final = {4: "fcc", 5: "470bg", 6: "170m", 7: "240m", 9: "2020_ncl", 10: "2020_cl"}
-"""Zimg's names of matrices that are not BT.709's, by code point (§8.3)."""
-PRIMARIES: Final = {
-    4: "470m",
-    5: "470bg",
-    6: "170m",
-    7: "240m",
-    8: "film",
-    9: "2020",
-    11: "smpte431",
-    12: "smpte432",
-}
-"""The same of primaries (§8.1)."""
+BT601: Final = 6
+LINEAR: Final = 8
+BT2020: Final = 9
 
+FOREIGN_MATRICES: Final = frozenset({4, 5, 6, 7, 9, 10})
+FOREIGN_PRIMARIES: Final = frozenset({4, 5, 6, 7, 8, 9, 11, 12})
+"""Those of systems that are not BT.709; zimg, which converts them, counts like H.273."""
+
+CURVES: Final = {VideoRange.PQ: 16, VideoRange.HLG: 18}
 TRANSFERS: Final = {VideoRange.PQ: "smpte2084", VideoRange.HLG: "arib-std-b67"}
 
 HIGH_DEFINITION: Final = (1280, 720)
@@ -86,35 +81,36 @@ def _converted(plan: EncodingPlan) -> bool:
 def _foreign(plan: EncodingPlan) -> bool:
     """Whether colours of a source in SDR have to be computed anew, and not only named."""
     source = plan.source
-    if source.color_matrix == RGB:
-        # Scaling makes BT.709 of it.
-        return source.color_primaries in PRIMARIES
-    return _matrix(plan) is not None or source.color_primaries in PRIMARIES
+    # Of RGB, scaling makes BT.709.
+    return _matrix(plan) in FOREIGN_MATRICES or source.color_primaries in FOREIGN_PRIMARIES
 
 
-def _matrix(plan: EncodingPlan) -> str | None:
-    """Zimg's name of the source's matrix; none where it is BT.709's."""
+def _matrix(plan: EncodingPlan) -> int:
+    """The code point of the source's matrix, where it says nothing the likely one."""
     if plan.source.color_matrix != UNSPECIFIED:
-        return MATRICES.get(plan.source.color_matrix)
+        return plan.source.color_matrix
     long, short = HIGH_DEFINITION
     high = any(
         max(one.width, one.height) >= long or min(one.width, one.height) >= short
         for one in plan.video
     )
-    return None if high else "170m"
+    return BT709 if high else BT601
 
 
 def _to_bt709(picture: Any, plan: EncodingPlan) -> Any:
     source = plan.source
-    options = {
-        "matrixin": "gbr" if source.color_matrix == RGB else _matrix(plan) or "709",
-        "rangein": "full" if source.full_range else "limited",
-        # The curves of all SDR systems are one in practice.
-        "transferin": "709",
-        "primariesin": PRIMARIES.get(source.color_primaries, "709"),
-    }
+    foreign = source.color_primaries in FOREIGN_PRIMARIES
     return picture.filter(
-        "zscale", **options, matrix="709", range="limited", transfer="709", primaries="709"
+        "zscale",
+        matrixin=_matrix(plan),
+        primariesin=source.color_primaries if foreign else BT709,
+        # The curves of all SDR systems are one in practice.
+        transferin=BT709,
+        rangein="full" if source.full_range else "limited",
+        matrix=BT709,
+        primaries=BT709,
+        transfer=BT709,
+        range="limited",
     )
 
 
@@ -124,16 +120,16 @@ def _tone_mapped(picture: Any, source: SourceInput, width: int, height: int) -> 
         picture.filter("scale", width, height)
         .filter(
             "zscale",
-            matrixin="2020_ncl",
-            primariesin="2020",
-            transferin=TRANSFERS[source.video_range],
+            matrixin=BT2020,
+            primariesin=BT2020,
+            transferin=CURVES[source.video_range],
             rangein="full" if source.full_range else "limited",
-            transfer="linear",
+            transfer=LINEAR,
             npl=REFERENCE_WHITE,
         )
         .filter("format", "gbrpf32le")
-        .filter("zscale", primaries="709")
+        .filter("zscale", primaries=BT709)
         .filter("tonemap", tonemap="hable", desat=0)
-        .filter("zscale", matrix="709", transfer="709", range="limited")
+        .filter("zscale", matrix=BT709, transfer=BT709, range="limited")
         .filter("format", "yuv420p")
     )

@@ -8,12 +8,12 @@ import contextlib
 
 import msgspec
 
-from common.errors import NearcastError
+from common.errors import NearcastError, first_of
 from common.messages import ManifestObject, PackageAnnouncement, PackageManifest, decode, encode
 from common.messages.packages import manifest_key, version_prefix
 from ingest.jobs.model import Inspected, Job, TaskKind, TaskState
 from ingest.jobs.tasks.packaging import write_object
-from ingest.jobs.tasks.tools import Packaged, Tools, first_of
+from ingest.jobs.tasks.tools import Packaged, Tools
 from ingest.jobs.worker import Assignment, TaskPostponed
 from origin.store import ObjectUnknown
 

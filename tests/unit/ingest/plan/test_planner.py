@@ -1,5 +1,6 @@
 """From a source's description to the plan."""
 
+import math
 import re
 from fractions import Fraction
 
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.hls import VideoRange
-from common.settings import example
+from common.settings import check, example
 from ingest.inspect import MediaInfo, Rational
 from ingest.inspect.media import ContentLight, SubtitleStream
 from ingest.plan import AudioCodec, EncodingPlan, PlanSettings, VideoCodec, VideoRendition, plan
@@ -363,6 +364,15 @@ def test_the_segment_s_length_is_a_setting() -> None:
 def test_shorts_have_short_segments() -> None:
     assert plan(media_info(seconds=9), SETTINGS, short=True).segment_frames == 60
     assert plan(media_info(seconds=9), SETTINGS, short=False).segment_frames == 180
+
+
+def test_what_settings_do_by_themselves_can_be_switched_off() -> None:
+    settings = check({"first_seconds": math.inf, "loudness": 0}, PlanSettings, source="settings")
+
+    found = planned(media_info(width=1920, height=1080), settings)
+
+    assert found.first == ()
+    assert {track.loudness for track in found.audio} == {None}
 
 
 def test_settings_explain_themselves() -> None:

@@ -1,0 +1,11 @@
+"""How a check can end without a verdict, and what a broken package is called."""
+
+from common.errors import NearcastError
+
+
+class NotReadable(NearcastError):
+    """{target} cannot be checked: {reason}."""
+
+
+class PackageBroken(NearcastError):
+    """The package breaks {count} rules, the first of them: {sentence}"""

@@ -1,0 +1,162 @@
+"""What a fragmented MP4 segment says beyond its facts: key frames within, and what the first is.
+
+ISO/IEC 14496-12 §8.8; NAL units: ITU-T H.264 §7.4.1 and H.265 §7.4.2.2.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from ingest.check.model import Measured
+from ingest.package.boxes import Box, whole
+from ingest.package.errors import PartInvalid
+from ingest.package.segments import NOT_SYNC, Defaults, read_segment
+
+MOST_SAMPLES: Final = 100_000
+"""Of one run: a table without columns can claim billions."""
+
+MOST_UNITS: Final = 64
+"""NAL units looked at before the first slice: parameter sets and messages are few."""
+
+NAL_LENGTH: Final = 4
+"""Bytes of a NAL unit's length, as all encoders write it."""
+
+H264_SLICES: Final = range(1, 6)
+H264_IDR: Final = 5
+HEVC_SLICES: Final = range(32)
+HEVC_IDR: Final = frozenset({19, 20})
+
+
+def measured(name: str, data: bytes, defaults: Defaults, codec: str) -> Measured:
+    """What the segment ``data`` says.
+
+    Raises:
+        PartInvalid: it is no media segment.
+    """
+    bound_samples(name, data)
+    facts = read_segment(name, data, defaults)
+    return Measured(
+        facts=facts,
+        key_times=tuple(_key_times(data, defaults)),
+        idr=first_is_idr(data, codec),
+    )
+
+
+def measured_picture(name: str, data: bytes, defaults: Defaults, codec: str) -> Measured:
+    """What ``data``, a byte range of an I-frame playlist, says: its ``moof`` and a first sample.
+
+    Raises:
+        PartInvalid: it does not begin with a ``moof`` box.
+    """
+    size = int.from_bytes(data[:4], "big")
+    if data[4:8] != b"moof" or not 8 <= size <= len(data):
+        raise PartInvalid(name=name, reason="the range does not begin at a 'moof' box")
+    # The range ends with the first sample, and the box around it behind the last: cut it.
+    rest = len(data) - size
+    if rest < 8:
+        raise PartInvalid(name=name, reason="the range ends before its picture")
+    cut = data[:size] + rest.to_bytes(4, "big") + data[size + 4 :]
+    return measured(name, cut, defaults, codec)
+
+
+def codecs_beside_first(data: bytes) -> frozenset[str]:
+    """Sample entry names of all tracks of the init segment ``data`` but the first."""
+    entries = [
+        next(track.find("mdia", "minf", "stbl", "stsd").children(8), None)
+        for track in whole(data).find("moov").children()
+        if track.kind == "trak"
+    ]
+    return frozenset(entry.kind for entry in entries[1:] if entry is not None)
+
+
+def bound_samples(name: str, data: bytes) -> None:
+    """Do nothing when no run claims more samples than a segment can hold.
+
+    Raises:
+        PartInvalid: one does.
+    """
+    for moof in whole(data).children():
+        if moof.kind != "moof":
+            continue
+        for box in moof.find("traf").children():
+            if box.kind == "trun" and box.number(4, 4) > MOST_SAMPLES:
+                raise PartInvalid(name=name, reason="a run claims too many samples")
+
+
+def _key_times(data: bytes, defaults: Defaults) -> Iterator[int]:
+    for moof in whole(data).children():
+        if moof.kind != "moof":
+            continue
+        track = moof.find("traf")
+        decode = track.find("tfdt")
+        time = decode.number(4, 8 if decode.number(0, 1) else 4)
+        length, flags = _header(track.find("tfhd"), defaults)
+        for box in track.children():
+            if box.kind != "trun":
+                continue
+            for duration, sample in _samples(box, length, flags):
+                if not sample & NOT_SYNC:
+                    yield time
+                time += duration
+
+
+def _header(box: Box, defaults: Defaults) -> tuple[int, int]:
+    """§8.8.7: duration and flags of samples that do not say their own."""
+    flags = box.number(1, 3)
+    place = 8 + 8 * bool(flags & 0x1) + 4 * bool(flags & 0x2)
+    duration = box.number(place, 4) if flags & 0x8 else defaults.duration
+    place += 4 * bool(flags & 0x8) + 4 * bool(flags & 0x10)
+    return duration, box.number(place, 4) if flags & 0x20 else defaults.flags
+
+
+def _samples(box: Box, duration: int, flags: int) -> Iterator[tuple[int, int]]:
+    """§8.8.8: duration and flags of each sample."""
+    present, count = box.number(1, 3), box.number(4, 4)
+    place = 8 + 4 * bool(present & 0x1)
+    first = box.number(place, 4) if present & 0x4 else None
+    place += 4 * bool(present & 0x4)
+    columns = [bit for bit in (0x100, 0x200, 0x400, 0x800) if present & bit]
+    for row in range(count):
+        start = place + 4 * len(columns) * row
+        length, own = duration, flags
+        if 0x100 in columns:
+            length = box.number(start, 4)
+        if row == 0 and first is not None:
+            own = first
+        elif 0x400 in columns:
+            own = box.number(start + 4 * columns.index(0x400), 4)
+        yield length, own
+
+
+def first_is_idr(data: bytes, codec: str) -> bool | None:
+    """Whether the first picture is an IDR picture; None where that cannot be told."""
+    avc, hevc = codec.startswith("avc"), codec.startswith(("hvc", "hev"))
+    if not (avc or hevc):
+        return None
+    place = 0
+    for box in whole(data).children():
+        if box.kind == "moof":
+            place = _first_sample(box)
+            break
+    if not place:
+        return None
+    for _ in range(MOST_UNITS):
+        if place + NAL_LENGTH >= len(data):
+            return None
+        length = int.from_bytes(data[place : place + NAL_LENGTH], "big")
+        head = data[place + NAL_LENGTH]
+        kind = head & 0x1F if avc else head >> 1 & 0x3F
+        if kind in (H264_SLICES if avc else HEVC_SLICES):
+            return kind == H264_IDR if avc else kind in HEVC_IDR
+        place += NAL_LENGTH + length
+    return None
+
+
+def _first_sample(moof: Box) -> int:
+    """Where the first sample of ``moof`` begins; 0 where it does not say so relative to itself."""
+    run = moof.find("traf", "trun")
+    if not run.number(1, 3) & 0x1:
+        return 0
+    header = moof.find("traf", "tfhd")
+    if header.number(1, 3) & 0x1:
+        return header.number(8, 8) + run.number(8, 4)
+    return moof.place + run.number(8, 4)

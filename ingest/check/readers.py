@@ -1,0 +1,203 @@
+"""Where the bytes of a package come from: a folder, or an HTTP server. All of it is bounded."""
+
+import asyncio
+import os
+import zlib
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Protocol, Self
+from urllib.parse import unquote, urljoin, urlsplit
+
+import aiohttp
+
+from common.service import new_client_session
+from ingest.check.errors import NotReadable
+from ingest.check.model import ByteRange
+from ingest.check.places import NOWHERE, folder_of, same_origin
+
+TIMEOUT: Final = aiohttp.ClientTimeout(total=120, sock_connect=5, sock_read=30)
+MOST_REDIRECTS: Final = 5
+CHUNK: Final = 1 << 18
+
+
+class Unread(Exception):
+    """Why one resource could not be read: the end of a sentence that begins with its name."""
+
+
+class TooLarge(Unread):
+    """It has more bytes than are read of such a thing."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"is larger than {most} bytes")
+
+
+class Reader(Protocol):
+    """Reads resources by their place."""
+
+    entry: str
+    """The place of the playlist to begin with."""
+    homes: tuple[str, ...]
+    """Folders in which all of the package must lie."""
+
+    async def read(self, place: str, part: ByteRange | None, most: int) -> bytes:
+        """All of ``place``, or ``part`` of it, up to ``most`` bytes.
+
+        Raises:
+            Unread: it is not there, too large, or not to be read.
+        """
+        ...
+
+    async def siblings(self) -> list[str]:
+        """Places of the other playlists beside the entry, as far as that can be known."""
+        ...
+
+    def may_read(self, place: str) -> bool:
+        """Whether ``place`` is one to ask for; what leads elsewhere is left alone."""
+        ...
+
+
+class FolderReader:
+    """Reads a folder, and never anything outside of it."""
+
+    def __init__(self, target: Path, names: tuple[str, ...]) -> None:
+        """Reads ``target``: a playlist, or a folder that has one of ``names``.
+
+        Raises:
+            NotReadable: there is no playlist.
+        """
+        folder, entry = (target.parent, target) if target.is_file() else (target, None)
+        if entry is None:
+            entry = next((folder / name for name in names if (folder / name).is_file()), None)
+        if entry is None:
+            raise NotReadable(target=target, reason=f"no {names[0]} is there")
+        self._folder = folder.resolve()
+        self.entry = urljoin(NOWHERE, entry.name)
+        self.homes: tuple[str, ...] = (NOWHERE,)
+
+    async def read(self, place: str, part: ByteRange | None, most: int) -> bytes:
+        """See `Reader.read`."""
+        return await asyncio.to_thread(self._read, place, part, most)
+
+    async def siblings(self) -> list[str]:
+        """See `Reader.siblings`."""
+        paths = await asyncio.to_thread(lambda: sorted(self._folder.glob("*.m3u8"))[:100])
+        places = [urljoin(NOWHERE, path.name) for path in paths]
+        return [place for place in places if place != self.entry]
+
+    def may_read(self, place: str) -> bool:
+        """See `Reader.may_read`."""
+        return place.startswith(NOWHERE)
+
+    def _read(self, place: str, part: ByteRange | None, most: int) -> bytes:
+        name = unquote(urlsplit(place.removeprefix(NOWHERE)).path)
+        if "\0" in name:
+            raise Unread("is no name of a file")
+        try:
+            path = (self._folder / name).resolve()
+            if not path.is_relative_to(self._folder) or not path.is_file():
+                raise Unread("is not in the folder")
+            with path.open("rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                wanted = part.length if part else size
+                if wanted > most:
+                    raise TooLarge(most)
+                file.seek(part.offset if part else 0)
+                data = file.read(wanted)
+        except (OSError, RuntimeError) as error:
+            # A circle of symbolic links is a RuntimeError.
+            raise Unread("cannot be read") from error
+        if len(data) < wanted:
+            raise Unread("ends before its byte range does")
+        return data
+
+
+class HttpReader:
+    """Reads what one HTTP server has. Use as an asynchronous context manager."""
+
+    def __init__(self, url: str, authority: Path | None) -> None:
+        self.entry = url
+        self.homes: tuple[str, ...] = ()
+        self._authority = authority
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        """Open connections, and follow the redirects of the entry.
+
+        Raises:
+            NotReadable: the server does not answer.
+            SettingsInvalid: the file of authorities holds none.
+        """
+        self._session = await new_client_session(
+            self._authority, timeout=TIMEOUT, connections_per_host=8
+        )
+        try:
+            async with self._session.get(
+                self.entry, max_redirects=MOST_REDIRECTS, headers={"Accept-Encoding": "gzip"}
+            ) as answer:
+                self.entry = str(answer.url)
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            await self._session.close()
+            reason = str(error) or type(error).__name__
+            raise NotReadable(target=self.entry, reason=reason) from error
+        # Versions of one asset lie side by side, and may share what they list.
+        self.homes = (urljoin(folder_of(self.entry), ".."),)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def siblings(self) -> list[str]:
+        """See `Reader.siblings`: a server does not list what it has."""
+        return []
+
+    def may_read(self, place: str) -> bool:
+        """See `Reader.may_read`."""
+        return same_origin(place, self.entry)
+
+    async def read(self, place: str, part: ByteRange | None, most: int) -> bytes:
+        """See `Reader.read`."""
+        assert self._session is not None
+        headers = {"Accept-Encoding": "gzip" if part is None else "identity"}
+        if part is not None:
+            headers["Range"] = f"bytes={part.offset}-{part.end - 1}"
+        try:
+            async with self._session.get(place, headers=headers, allow_redirects=False) as answer:
+                if answer.status != (200 if part is None else 206):
+                    raise Unread(_status(answer.status))
+                data = await _body(answer, most)
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            reason = str(error) or type(error).__name__
+            raise Unread(f"cannot be read ({reason})") from error
+        if part is not None and len(data) != part.length:
+            raise Unread(f"has {len(data)} bytes in a range of {part.length}")
+        return data
+
+
+def _status(status: int) -> str:
+    if 300 <= status < 400:
+        return f"answers {status}, and redirects of media are not followed"
+    return f"answers {status}"
+
+
+async def _body(answer: aiohttp.ClientResponse, most: int) -> bytes:
+    coding = answer.headers.get("Content-Encoding", "identity").lower()
+    if coding not in {"identity", "gzip"}:
+        raise Unread(f"has the unknown coding {coding[:40]!r}")
+    inflate = zlib.decompressobj(wbits=31) if coding == "gzip" else None
+    data = bytearray()
+    async for chunk in answer.content.iter_chunked(CHUNK):
+        try:
+            data += inflate.decompress(chunk, most + 1 - len(data)) if inflate else chunk
+        except zlib.error as error:
+            raise Unread("is not the gzip that it says it is") from error
+        if len(data) > most:
+            raise TooLarge(most)
+    if inflate and not inflate.eof:
+        raise Unread("ends before its gzip does")
+    return bytes(data)

@@ -1,0 +1,188 @@
+"""What can be told of an MPEG-2 transport stream segment (ISO/IEC 13818-1 §2.4)."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from ingest.check.model import CLOCK, Measured
+from ingest.package.errors import PartInvalid
+from ingest.package.facts import SegmentFacts
+
+PACKET: Final = 188
+"""Bytes."""
+SYNC: Final = 0x47
+PROGRAM_ASSOCIATION: Final = 0
+FIRST_FREE: Final = 0x20
+"""The first packet identifier that is no table's by itself (ETSI EN 300 468 §5.1.3)."""
+
+STREAM_TYPES: Final = {0x1B: "avc1", 0x24: "hvc1", 0x0F: "mp4a", 0x81: "ac-3", 0x87: "ec-3"}
+"""§2.4.4.9 and Apple's list; names as in RFC 6381 of the same codecs in MP4."""
+VIDEO_TYPES: Final = frozenset({0x1B, 0x24})
+
+RATES: Final = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000)
+"""Hz by sampling frequency index (ISO/IEC 14496-3 §1.6.3.4)."""
+AAC_SAMPLES: Final = 1024
+
+
+@dataclass(frozen=True)
+class Transport:
+    """A segment and what is in it."""
+
+    measured: Measured
+    codecs: frozenset[str]
+
+
+@dataclass
+class _Stream:
+    kind: int
+    times: list[int] = field(default_factory=list)
+    """Presentation times, in 90 kHz."""
+    payload: bytearray = field(default_factory=bytearray)
+
+
+def read_transport(name: str, data: bytes) -> Transport:
+    """What the segment ``data`` says; its video, or else its sound, gives the times.
+
+    Raises:
+        PartInvalid: it is no transport stream that begins with its tables.
+    """
+    if not data or len(data) % PACKET:
+        raise PartInvalid(name=name, reason="its size is no multiple of 188 bytes")
+    streams = _streams(name, data)
+    chosen = next((one for one in streams.values() if one.kind in VIDEO_TYPES), None)
+    idr = None
+    if chosen is not None:
+        start, duration, count = _of_pictures(chosen.times)
+        idr = _first_is_idr(bytes(chosen.payload), chosen.kind)
+    else:
+        chosen = next((one for one in streams.values() if one.kind == 0x0F), None)
+        if chosen is None:
+            raise PartInvalid(name=name, reason="its program table lists no H.264, HEVC or AAC")
+        start, duration, count = _of_sound(chosen)
+    if not count:
+        raise PartInvalid(name=name, reason="it has no samples with a time")
+    facts = SegmentFacts(
+        name=name,
+        size=len(data),
+        sha256=hashlib.sha256(data).hexdigest(),
+        decode_time=start,
+        duration=duration,
+        sample_count=count,
+        starts_with_sync=idr is not False,
+    )
+    kinds = frozenset(STREAM_TYPES.get(one.kind, f"0x{one.kind:02x}") for one in streams.values())
+    return Transport(Measured(facts=facts, idr=idr), kinds)
+
+
+def _streams(name: str, data: bytes) -> dict[int, _Stream]:
+    """The elementary streams by packet identifier."""
+    table: int | None = None
+    streams: dict[int, _Stream] = {}
+    for pid, starts, payload in _packets(name, data):
+        if not streams and pid >= FIRST_FREE and pid != table:
+            raise PartInvalid(name=name, reason="it does not begin with its program tables")
+        if pid == PROGRAM_ASSOCIATION and table is None and starts:
+            table = _program(payload)
+        elif pid == table and not streams and starts:
+            streams = {one: _Stream(kind) for one, kind in _listed(payload)}
+        elif pid in streams:
+            _take(streams[pid], payload, starts=starts)
+    if not streams:
+        raise PartInvalid(name=name, reason="it has no program map")
+    return streams
+
+
+def _packets(name: str, data: bytes) -> Iterator[tuple[int, bool, bytes]]:
+    """§2.4.3.2: identifier, whether a unit starts, and payload of each packet."""
+    for place in range(0, len(data), PACKET):
+        if data[place] != SYNC:
+            raise PartInvalid(name=name, reason=f"byte {place} is no sync byte")
+        head = int.from_bytes(data[place + 1 : place + 4], "big")
+        start = place + 4
+        if head >> 4 & 0x2:
+            start += 1 + data[start]
+        payload = data[start : place + PACKET] if head >> 4 & 0x1 else b""
+        yield head >> 8 & 0x1FFF, bool(head >> 22 & 1), payload
+
+
+def _section(payload: bytes) -> bytes:
+    """§2.4.4: the table behind the pointer field, its checksum left off."""
+    if not payload:
+        return b""
+    section = payload[1 + payload[0] :]
+    length = int.from_bytes(section[1:3], "big") & 0xFFF
+    return section[: max(3 + length - 4, 0)]
+
+
+def _program(payload: bytes) -> int | None:
+    """The identifier of the first program's map."""
+    section = _section(payload)
+    for place in range(8, len(section) - 3, 4):
+        if section[place : place + 2] != b"\0\0":
+            return int.from_bytes(section[place + 2 : place + 4], "big") & 0x1FFF
+    return None
+
+
+def _listed(payload: bytes) -> Iterator[tuple[int, int]]:
+    """Identifier and type of each stream in a program map."""
+    section = _section(payload)
+    place = 12 + (int.from_bytes(section[10:12], "big") & 0xFFF)
+    while place + 5 <= len(section):
+        yield int.from_bytes(section[place + 1 : place + 3], "big") & 0x1FFF, section[place]
+        place += 5 + (int.from_bytes(section[place + 3 : place + 5], "big") & 0xFFF)
+
+
+def _take(stream: _Stream, payload: bytes, *, starts: bool) -> None:
+    """§2.4.3.6: note a packet's time, and keep what is needed of its payload."""
+    if starts and payload[:3] == b"\0\0\1" and len(payload) >= 14:
+        if payload[7] & 0x80:
+            stamp = payload[9:14]
+            stream.times.append(
+                (stamp[0] >> 1 & 0x7) << 30
+                | stamp[1] << 22
+                | (stamp[2] >> 1) << 15
+                | stamp[3] << 7
+                | stamp[4] >> 1
+            )
+        payload = payload[9 + payload[8] :]
+    # Of pictures the first is looked at; of sound every frame is counted.
+    if stream.kind not in VIDEO_TYPES or len(stream.times) <= 1:
+        stream.payload += payload
+
+
+def _of_pictures(times: list[int]) -> tuple[int, int, int]:
+    """Start, duration and number of pictures, each of which has a packet of its own."""
+    if not times:
+        return 0, 0, 0
+    first, last = min(times), max(times)
+    step = round((last - first) / (len(times) - 1)) if len(times) > 1 else 0
+    return first, last - first + step, len(times)
+
+
+def _of_sound(stream: _Stream) -> tuple[int, int, int]:
+    """The same of AAC in ADTS frames (ISO/IEC 14496-3 §1.A.2.2)."""
+    data, place, count, rate = bytes(stream.payload), 0, 0, 0
+    while place + 7 <= len(data) and data[place] == 0xFF and data[place + 1] >> 4 == 0xF:
+        index = data[place + 2] >> 2 & 0xF
+        rate = RATES[index] if index < len(RATES) else 0
+        length = int.from_bytes(data[place + 3 : place + 6], "big") >> 5 & 0x1FFF
+        if length < 7:
+            break
+        place += length
+        count += 1
+    if not stream.times or not rate:
+        return 0, 0, 0
+    return stream.times[0], round(count * AAC_SAMPLES * CLOCK / rate), count
+
+
+def _first_is_idr(data: bytes, kind: int) -> bool | None:
+    """Whether the first slice is of an IDR picture (ITU-T H.264 Annex B)."""
+    place = 0
+    while (place := data.find(b"\0\0\1", place) + 3) > 2 and place < len(data):
+        unit = data[place] & 0x1F if kind == 0x1B else data[place] >> 1 & 0x3F
+        if kind == 0x1B and unit in {1, 5}:
+            return unit == 5
+        if kind != 0x1B and unit < 32:
+            return unit in {19, 20}
+    return None
