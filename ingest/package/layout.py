@@ -45,14 +45,6 @@ CONTENT_TYPES: Final = {
     ".json": "application/json",
 }
 
-SUBTITLE_PATTERN: Final = "%05d.vtt"
-
-PICTURES_FOLDER: Final = "pictures"
-PREVIEW_NAME: Final = "preview.webp"
-STORYBOARD_NAME: Final = "storyboard.vtt"
-STORYBOARD_PATTERN: Final = "storyboard-%03d.jpg"
-"""Of a sheet's number in the storyboard, from 0."""
-
 
 def part_name(chunk: int, attempt: int) -> str:
     """The folder of what ``attempt`` (from 1) at ``chunk`` (from 0) made."""

@@ -5,18 +5,18 @@ import contextlib
 
 import msgspec
 
-from common.errors import NearcastError
+from common.errors import NearcastError, first_of
 from common.messages.packages import version_prefix
 from ingest.jobs.model import Job, Sidecar
 from ingest.jobs.requests import settled
-from ingest.jobs.tasks.tools import Tools, first_of
+from ingest.jobs.tasks.tools import Tools
 from ingest.package import Part, PartFacts, SegmentFacts
 from ingest.package.layout import content_type
 from ingest.plan import EncodingPlan
 from ingest.subtitles.cues import Cue
 from ingest.subtitles.segments import cut
 from ingest.subtitles.sidecars import sidecar_key, track_name
-from origin.store import put_bytes
+from origin.store import ObjectUnknown, put_bytes
 
 PUTS_AT_ONCE = 8
 
@@ -27,8 +27,7 @@ async def settle(tools: Tools, job_id: str) -> Job:
     Done again, by another attempt too, it answers the same.
     """
     while True:
-        job = await tools.jobs.job(job_id)
-        assert job is not None
+        job = await _current(tools, job_id)
         wanted = settled(job)
         if wanted is job or await tools.jobs.swap_job(job, wanted):
             return wanted
@@ -37,8 +36,7 @@ async def settle(tools: Tools, job_id: str) -> Job:
 async def settle_bare(tools: Tools, job_id: str) -> bool:
     """Settles the job if it has no sidecars; whether it has none and is settled now."""
     while True:
-        job = await tools.jobs.job(job_id)
-        assert job is not None
+        job = await _current(tools, job_id)
         if job.sidecars:
             return False
         wanted = settled(job)
@@ -46,15 +44,31 @@ async def settle_bare(tools: Tools, job_id: str) -> bool:
             return True
 
 
-async def write_sidecars(tools: Tools, job: Job, plan: EncodingPlan) -> dict[str, list[Part]]:
-    """Writes the segments of the sidecars of ``job``; the parts of their tracks, by name.
+async def write(
+    tools: Tools, job_id: str, plan: EncodingPlan, *, last: bool
+) -> tuple[Job, dict[str, list[Part]]]:
+    """Writes the segments of the job's sidecars: its record, and the parts of their tracks by name.
 
-    Another attempt writes the same bytes under the same keys.
+    ``last`` says that the job is packaged for the last time and takes no more of them. Another
+    attempt writes the same bytes under the same keys.
     """
-    return {
-        track_name(sidecar): [Part(sidecar.part, await _write(tools, job, sidecar, plan))]
-        for sidecar in job.sidecars
-    }
+    while True:
+        job = await settle(tools, job_id) if last else await _current(tools, job_id)
+        try:
+            return job, {
+                track_name(sidecar): [Part(sidecar.part, await _write(tools, job, sidecar, plan))]
+                for sidecar in job.sidecars
+            }
+        except ObjectUnknown:
+            # Replaced since its record was read; what is settled is never replaced.
+            if last or await _current(tools, job_id) == job:
+                raise
+
+
+async def _current(tools: Tools, job_id: str) -> Job:
+    job = await tools.jobs.job(job_id)
+    assert job is not None
+    return job
 
 
 async def _write(tools: Tools, job: Job, sidecar: Sidecar, plan: EncodingPlan) -> PartFacts:
