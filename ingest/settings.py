@@ -90,11 +90,10 @@ class WorkSettings(msgspec.Struct, frozen=True, kw_only=True):
         PeerSettings, msgspec.Meta(description="Where finished versions are announced.")
     ]
     steering: Annotated[
-        str | None,
+        Annotated[str, msgspec.Meta(pattern=r"^https?://[!-~]{1,512}\Z")] | None,
         msgspec.Meta(
             description="URL below which players ask, by asset, from which edge to go on; packages "
             "tell them of none without it.",
-            pattern=r"^https?://[!-~]{1,512}\Z",
             extra={"example": "https://play.example.org/v1/steering"},
         ),
     ] = None

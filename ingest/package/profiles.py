@@ -1,7 +1,7 @@
 """The multivariant playlists of a version: which variants each profile names, and how they rank."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Final
 
@@ -32,8 +32,13 @@ UP_TO_720P: Final = 720
 """Pixels of the short side that the profile of that name ends at."""
 DATA_SAVER: Final = 480
 
-EFFICIENCY: Final = (VideoCodec.H264, VideoCodec.HEVC, VideoCodec.AV1)
-"""Each makes the same picture of fewer bits than the one before."""
+EFFICIENCY: Final = {
+    VideoCodec.H264: Fraction(1),
+    VideoCodec.HEVC: Fraction(8, 5),
+    VideoCodec.AV1: Fraction(2),
+}
+"""Bits of H.264 that one bit is worth: what Apple's tables allow a codec for the same picture, and
+of AV1 what `ingest.plan` does."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,8 @@ class Offer:
     transport_sound: tuple[AudioGroup, ...]
     subtitles: tuple[SubtitleMedia, ...]
     """One group."""
+    transport_subtitles: tuple[SubtitleMedia, ...]
+    """The same, timed by the clock of transport streams."""
     names: Mapping[str, str]
     """What is shown of tracks of sound, by their labels."""
     rates: Mapping[str, Rates]
@@ -98,8 +105,9 @@ def multivariants(offer: Offer) -> Iterator[tuple[Profile, MultivariantPlaylist]
     if sound:
         yield Profile.AUDIO_ONLY, _playlist(offer, [_Pair(None, group) for group in sound])
     if offer.transport_video:
-        pairs = _pairs(offer, offer.transport_video, offer.transport_sound)
-        yield Profile.TRANSPORT_STREAM, _playlist(offer, pairs)
+        offered = replace(offer, subtitles=offer.transport_subtitles)
+        pairs = _pairs(offered, offer.transport_video, offer.transport_sound)
+        yield Profile.TRANSPORT_STREAM, _playlist(offered, pairs)
     saving = _pairs(offer, _up_to(DATA_SAVER, video), lowest(sound))
     yield Profile.DATA_SAVER, _playlist(offer, saving)
     smaller = _pairs(offer, _up_to(UP_TO_720P, video), sound)
@@ -150,18 +158,20 @@ def _quality(plan: EncodingPlan, pair: _Pair) -> tuple[Fraction | int, ...]:
     """What a variant is ranked by, as a viewer sees and hears it.
 
     Renditions are encoded to look alike but for their size, so the larger picture is the better,
-    then the smoother, then the one with more range. Of pictures alike the codec that takes fewer
-    bits is the better choice, and last comes the sound.
+    then the smoother, then the one with more range, then the one whose rate is worth more. Of
+    pictures alike the codec that takes fewer bits is the better choice, and last comes the sound.
     """
     sound = () if pair.group is None else (pair.group.codec is AudioCodec.OPUS, pair.group.bitrate)
     if pair.shown is None:
         return sound
     planned = pair.shown.planned
+    efficiency = EFFICIENCY[planned.codec]
     return (
         pair.shown.pixels,
         plan.rate_of(planned),
         planned.video_range is not VideoRange.SDR,
-        EFFICIENCY.index(planned.codec),
+        planned.max_bitrate * efficiency,
+        efficiency,
         *sound,
     )
 

@@ -12,6 +12,7 @@ from common.messages import ManifestObject, PackageAnnouncement, PackageManifest
 from common.messages.packages import manifest_key, version_prefix
 from ingest.check import PackageBroken, check_parts
 from ingest.jobs.model import PACKAGE_FIRST, Job, Task, TaskKind
+from ingest.jobs.tasks import sidecars
 from ingest.jobs.tasks.tools import Encoded, Packaged, Pictured, Tools, chunk_task_name
 from ingest.jobs.worker import Assignment
 from ingest.package import (
@@ -25,6 +26,7 @@ from ingest.package import (
     package,
 )
 from ingest.plan import EncodingPlan
+from ingest.subtitles.sidecars import subtitled
 
 PUTS_AT_ONCE: Final = 8
 
@@ -42,11 +44,12 @@ async def write_package(tools: Tools, assignment: Assignment) -> Packaged:
     Raises:
         PackagingFailed: the parts are not what was planned, or break a rule of HLS.
     """
-    job = assignment.job
     first = assignment.task.name == PACKAGE_FIRST
-    plan = await tools.plan_of(job)
-    tasks = {task.name: task for task in await tools.jobs.tasks([job.job_id])}
-    parts = _parts(plan, tasks, first=first)
+    plan = await tools.plan_of(assignment.job)
+    tasks = {task.name: task for task in await tools.jobs.tasks([assignment.job.job_id])}
+    job, sent = await sidecars.write(tools, assignment.job.job_id, plan, last=not first)
+    parts = _parts(plan, tasks, first=first) | sent
+    plan = subtitled(plan, job.sidecars, parts)
     made = await asyncio.to_thread(_made, tools, job, plan, parts, first=first)
     pictures = msgspec.json.decode(tasks["pictures"].result, type=Pictured).pictures
     version = job.first_version if first else job.version
@@ -134,9 +137,7 @@ def _announcement(
     )
 
 
-def _parts(
-    plan: EncodingPlan, tasks: Mapping[str, Task], *, first: bool
-) -> dict[str, list[Part]]:
+def _parts(plan: EncodingPlan, tasks: Mapping[str, Task], *, first: bool) -> dict[str, list[Part]]:
     """The committed parts of each rendition, in the order of the chunks."""
     parts: dict[str, list[Part]] = {}
     for task in _makers(plan, tasks, first=first):
