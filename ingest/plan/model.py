@@ -47,6 +47,8 @@ class SourceInput(msgspec.Struct, frozen=True):
     interlaced: bool = False
     """Whether a frame is two fields; each becomes one where the grid has twice the source's frames.
     """
+    transparent: bool = False
+    """Whether its pixels say how much of what is behind them is seen through them."""
     video_range: VideoRange = VideoRange.SDR
     color_primaries: int = 2
     """Code point of ITU-T H.273 §8.1; 2 is unspecified."""
