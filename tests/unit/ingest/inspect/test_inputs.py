@@ -195,6 +195,16 @@ async def test_rates_are_exact_in_every_container(kind: str, rate: str) -> None:
     assert video.constant_frame_rate
 
 
+@pytest.mark.parametrize(("frames", "delay"), [("0", 0.0), ("2", 0.2)])
+async def test_the_delay_of_key_frames_is_told(frames: str, delay: float) -> None:
+    options = ("-bf", frames, "-x264-params", "b-adapt=0:b-pyramid=none", "-preset", "fast")
+
+    video = (await found(clip(f"delay-{frames}.mp4", *options, rate="10"))).video
+
+    assert video.key_frame_delay == pytest.approx(delay, abs=0.101)
+    assert (video.key_frame_delay > 0) == (delay > 0)
+
+
 async def test_sounds_have_their_languages_titles_and_a_preferred_one() -> None:
     clip("sounding.mp4")
     inputs = ("-i", "sounding.mp4", "-map", "0:v", "-map", "0:a", "-map", "0:a", "-map", "0:a")
