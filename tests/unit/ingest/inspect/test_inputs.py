@@ -7,7 +7,7 @@ import pytest
 from ingest.inspect import InspectionLimits, MediaInfo, Rational
 from ingest.inspect.media import ContentLight, MasteringDisplay
 from ingest.inspect.probe import inspect
-from tests.unit.ingest.clips import FOLDER, clip, ffmpeg, rewritten
+from tests.unit.ingest.clips import FOLDER, clip, ffmpeg, jpegs, rewritten
 
 LIMITS = InspectionLimits(wall_seconds=60)
 
@@ -97,6 +97,18 @@ async def test_hlg_is_found_without_them() -> None:
 
     assert video.color_transfer == 18
     assert (video.mastering_display, video.content_light) == (None, None)
+
+
+async def test_a_frame_may_have_data_of_a_kind_that_has_no_name() -> None:
+    # What a camera says of each of its pictures: one entry, that this one is upright.
+    exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x01\0\0\0\0\0\0\0"
+    start, rest = jpegs()[0][:2], jpegs()[0][2:]
+    segment = b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif
+    (FOLDER / "exif.jpg").write_bytes(start + segment + rest)
+
+    media = await found(made("exif.mov", "-c:v", "mjpeg", "-i", "exif.jpg", "-c", "copy"))
+
+    assert (media.video.codec, media.video.mastering_display) == ("mjpeg", None)
 
 
 @pytest.mark.parametrize(
