@@ -16,7 +16,7 @@ from ingest.package.storyboard import sheet_count, sheet_name, storyboard_vtt
 from ingest.plan.model import Chunk, EncodingPlan, VideoRendition
 from ingest.transcode.command import Command
 from ingest.transcode.errors import EncodeFailed
-from ingest.transcode.inputs import SEEK_MARGIN, Options, arguments, frames, opened, seconds
+from ingest.transcode.inputs import Options, arguments, frames, opened, seconds
 from ingest.transcode.picture import rendered, stem
 from ingest.transcode.settings import TranscodeSettings
 
@@ -144,7 +144,7 @@ def _span(
     first = min(int(start * rate), plan.frame_count - 1)
     count = min(max(1, round(length * rate)), plan.frame_count - first)
     chunk = Chunk(int(seek and first > 0), first, count, 0, 1)
-    margin = SEEK_MARGIN if plan.source.seekable else LONG_MARGIN
+    margin = plan.source.seek_margin if plan.source.seekable else LONG_MARGIN
     return frames(plan, chunk, source, settings, margin)
 
 

@@ -1,12 +1,14 @@
 """Encodes a source as a job does, and looks at what came out with PyAV."""
 
 import asyncio
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import av
+import imageio_ffmpeg
 import msgspec
 import numpy as np
 
@@ -123,6 +125,11 @@ class Sound:
         seconds = [self.start + edge * size / 48_000 for edge in edges]
         return list(zip(seconds[::2], seconds[1::2], strict=True))
 
+    def pitch(self) -> float:
+        """Hertz of the loudest tone."""
+        spectrum = np.abs(np.fft.rfft(self.levels.mean(axis=0)))
+        return float(np.argmax(spectrum) * 48_000 / self.levels.shape[1])
+
 
 async def encode(source: Path, folder: Path, settings: PlanSettings = SHORT) -> Encoded:
     """Do what a job does with ``source`` up to packaging, in any order."""
@@ -202,3 +209,18 @@ def tags(path: Path) -> tuple[int, int, int, int]:
     with av.open(str(path)) as container:
         frame = next(container.decode(container.streams.video[0]))
         return frame.color_primaries, frame.color_trc, frame.colorspace, frame.color_range
+
+
+def loudness_of(path: Path) -> float:
+    """LUFS of a file's sound, as ffmpeg's meter tells it at the end."""
+    done = subprocess.run(
+        [
+            *(imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-nostats", "-i", str(path)),
+            *("-af", "ebur128=framelog=quiet", "-f", "null", "-"),
+        ],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    words = done.stderr.split()
+    return float(words[len(words) - 1 - words[::-1].index("I:") + 1])
