@@ -115,6 +115,8 @@ class JobView(msgspec.Struct, frozen=True):
     verdicts: tuple[Verdict, ...] = ()
     """What the content filters said, once they have."""
     review: Review | None = None
+    playable: bool = False
+    """Whether viewers have the video already, perhaps not in all of its renditions."""
 
 
 class JobProgress(msgspec.Struct, frozen=True):

@@ -1,6 +1,5 @@
 """Read a file from end to end with PyAV and tell what is in it. Runs in the confined process."""
 
-import re
 from array import array
 from fractions import Fraction
 from pathlib import Path
@@ -10,10 +9,9 @@ import av
 import av.error
 from av.audio.stream import AudioStream as DemuxedAudio
 from av.container import InputContainer
-from av.video.frame import VideoFrame
 from av.video.stream import VideoStream as DemuxedVideo
 
-from ingest.inspect import allowance, rules, wholeness
+from ingest.inspect import allowance, pictures, rules, tracks, wholeness
 from ingest.inspect.containers import INDEXED, opened
 from ingest.inspect.errors import (
     FileDamaged,
@@ -22,7 +20,7 @@ from ingest.inspect.errors import (
     FrameRateTooHigh,
     VideoUndecodable,
 )
-from ingest.inspect.headers import codec_name, first_frame, judge, seen_stream
+from ingest.inspect.headers import First, codec_name, first_frame, judge, seen_stream
 from ingest.inspect.limits import MediaLimits
 from ingest.inspect.media import AudioStream, MediaInfo, Rational, VideoStream
 from ingest.inspect.rates import frame_rate
@@ -35,12 +33,6 @@ QUARTER_TURN: Final = 90
 
 FRAMES_TO_SPARE: Final = 1000
 """Frames over the most that any taken video has, after which counting ends."""
-
-LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8}){0,4}")
-"""ISO 639 or a tag of RFC 5646 §2.1."""
-
-UNDETERMINED: Final = "und"
-"""ISO 639-2's code for a language that is not known."""
 
 
 class _Timeline:
@@ -93,11 +85,11 @@ def read(path: Path, limits: MediaLimits) -> MediaInfo:
         container = opened(path)
     with container:
         judge(container, limits)
-        frame = first_frame(container, limits)
+        first = first_frame(container, limits)
     # Opened anew, with decoders: they tell times that containers do not, and where streams begin.
     with opened(path, decoders=_decoders(limits), most_pixels=limits.max_side**2) as container:
         judge(container, limits)
-        media = _describe(container, path, frame, limits)
+        media = _describe(container, path, first, limits)
     rules.validate(media, limits)
     return media
 
@@ -115,7 +107,7 @@ def _decoders(limits: MediaLimits) -> set[str]:
 
 
 def _describe(
-    container: InputContainer, path: Path, frame: VideoFrame, limits: MediaLimits
+    container: InputContainer, path: Path, first: First, limits: MediaLimits
 ) -> MediaInfo:
     video = seen_stream(container)
     audio = [
@@ -129,7 +121,7 @@ def _describe(
     _require_undamaged(timeline)
     if not timeline.times or not timeline.time_base:
         raise VideoUndecodable(reason="no frame of it has a time")
-    video_stream = _video(video, frame, timeline)
+    video_stream = _video(video, first, timeline)
     audio_streams = tuple(
         _audio(stream, timelines[stream.index]) for stream in audio if timelines[stream.index].times
     )
@@ -143,6 +135,7 @@ def _describe(
         seekable=container.format.name in INDEXED,
         video=video_stream,
         audio=audio_streams,
+        subtitles=tracks.subtitles(container),
     )
 
 
@@ -180,7 +173,8 @@ def _require_undamaged(timeline: _Timeline) -> None:
         )
 
 
-def _video(stream: DemuxedVideo, frame: VideoFrame, timeline: _Timeline) -> VideoStream:
+def _video(stream: DemuxedVideo, first: First, timeline: _Timeline) -> VideoStream:
+    frame = first.frame
     times = sorted(timeline.times)
     claims = (stream.average_rate, stream.base_rate, stream.guessed_rate)
     rate, constant = frame_rate(times, timeline.time_base, claims)
@@ -204,6 +198,9 @@ def _video(stream: DemuxedVideo, frame: VideoFrame, timeline: _Timeline) -> Vide
         frame_count=len(times),
         first_timestamp=timeline.seconds(times[0]),
         end_timestamp=float(times[-1] * timeline.time_base + last_frame),
+        interlaced=first.interlaced,
+        mastering_display=pictures.mastering_display(frame),
+        content_light=pictures.content_light(frame),
     )
 
 
@@ -221,14 +218,10 @@ def _audio(stream: DemuxedAudio, timeline: _Timeline) -> AudioStream:
         sample_rate=stream.codec_context.sample_rate,
         first_timestamp=timeline.seconds(timeline.times[0]),
         end_timestamp=timeline.seconds(timeline.times[-1] + timeline.last_duration),
-        language=_language(stream.language),
+        language=tracks.language(stream.language),
+        title=tracks.title(stream),
+        default=tracks.prefers(stream),
     )
-
-
-def _language(told: str | None) -> str | None:
-    """``told``, where it is a language; a file may say anything, at any length."""
-    known = told is not None and told != UNDETERMINED and LANGUAGE.fullmatch(told)
-    return told if known else None
 
 
 def _require_promised_end(container: InputContainer, end: float) -> None:
@@ -236,7 +229,8 @@ def _require_promised_end(container: InputContainer, end: float) -> None:
         return
     start = (container.start_time or 0) / av.time_base
     promised = container.duration / av.time_base
-    missing = promised - (end - start)
+    # Matroska counts from 0, the others from the start.
+    missing = promised - max(end, end - start)
     if missing > max(MISSING_SECONDS, MISSING_SHARE * promised):
         raise FileTruncated(
             reason=f"its header promises {promised:.1f} seconds, and {missing:.1f} are missing"

@@ -1,7 +1,9 @@
 """What a file's headers claim, judged before any of it is decoded, and its first frame."""
 
+import itertools
 import re
-from typing import Final
+from collections.abc import Iterator
+from typing import Final, NamedTuple
 
 import av
 import av.error
@@ -20,6 +22,7 @@ from ingest.inspect.errors import (
     VideoUndecodable,
 )
 from ingest.inspect.limits import MediaLimits
+from ingest.inspect.pictures import TELLS_FIELDS
 
 TIMED: Final = frozenset({ISO_MEDIA, "matroska,webm", "avi", "flv", "asf", "mxf"})
 """Demuxers of files that say how long they last; of others FFmpeg guesses it from the bit rate."""
@@ -29,7 +32,23 @@ WORDS_READ: Final = 1000
 
 UNNAMED: Final = "unknown"
 
+FRAMES_FOR_FIELDS: Final = 50
+"""Frames in which a video that claims to be interlaced must once be it: where none is, it was
+recorded in two fields of one moment."""
+
+MIXING: Final = "mpeg2video"
+"""The codec of DVDs, which go from progressive to interlaced and back, and claim what comes first.
+"""
+
 TOO_MANY_PIXELS: Final = re.compile(r"size (\d+)x(\d+) exceeds specified max pixel count")
+
+
+class First(NamedTuple):
+    """What the first frames of a video show."""
+
+    frame: VideoFrame
+    """The first that can be decoded."""
+    interlaced: bool
 
 
 def judge(container: InputContainer, limits: MediaLimits) -> None:
@@ -71,8 +90,8 @@ def codec_name(stream: Stream) -> str:
     return context.codec.canonical_name if context is not None else UNNAMED
 
 
-def first_frame(container: InputContainer, limits: MediaLimits) -> VideoFrame:
-    """The first frame of the video that can be decoded.
+def first_frame(container: InputContainer, limits: MediaLimits) -> First:
+    """The first frame of the video that can be decoded, and whether the video is interlaced.
 
     Raises:
         PictureTooLarge, PictureTooSmall: the frame is not what the headers claim.
@@ -86,25 +105,35 @@ def first_frame(container: InputContainer, limits: MediaLimits) -> VideoFrame:
     av.logging.set_level(av.logging.ERROR)
     with av.logging.Capture(local=False) as complaints:
         try:
-            frame = _decoded(container, video)
+            frames = container.decode(video)
+            frame = _first(frames)
         except VideoUndecodable:
             _require_pixels(complaints[:WORDS_READ], limits)
             raise
         finally:
             av.logging.set_level(None)
     rules.require_picture(frame.width, frame.height, limits)
-    return frame
+    doubtful = context.field_order in TELLS_FIELDS or codec_name(video) == MIXING
+    return First(frame, frame.interlaced_frame or (doubtful and _shows_fields(frames)))
 
 
-def _decoded(container: InputContainer, video: VideoStream) -> VideoFrame:
+def _first(frames: Iterator[VideoFrame]) -> VideoFrame:
     try:
-        for frame in container.decode(video):
+        for frame in frames:
             return frame
     except (av.error.MemoryError, MemoryError) as error:
         raise InspectionTooCostly(what="memory") from error
     except (av.error.FFmpegError, RuntimeError) as error:
         raise VideoUndecodable(reason=_reason(error)) from error
     raise VideoUndecodable(reason="it has no frames")
+
+
+def _shows_fields(frames: Iterator[VideoFrame]) -> bool:
+    try:
+        return any(frame.interlaced_frame for frame in itertools.islice(frames, FRAMES_FOR_FIELDS))
+    except (av.error.FFmpegError, RuntimeError, MemoryError):
+        # Whether the rest can be decoded is for the encode to find out.
+        return False
 
 
 def _reason(error: Exception) -> str:

@@ -52,7 +52,7 @@ class MediaLimits(msgspec.Struct, frozen=True):
     min_seconds: Annotated[
         float,
         Meta(ge=0, description="The shortest video taken.", extra={"unit": "seconds"}),
-    ] = 0.1
+    ] = 0.0
     max_side: Annotated[
         int,
         Meta(
@@ -69,7 +69,7 @@ class MediaLimits(msgspec.Struct, frozen=True):
             description="The shortest side of a picture taken.",
             extra={"unit": "pixels"},
         ),
-    ] = 2
+    ] = 1
     max_frame_rate: Annotated[
         float,
         Meta(

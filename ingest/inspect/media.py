@@ -23,7 +23,7 @@ class Rational(msgspec.Struct, frozen=True):
 
 
 class MasteringDisplay(msgspec.Struct, frozen=True):
-    """The display a picture was mastered on (SMPTE ST 2086), in the units of ITU-T H.265 §D.3.28."""
+    """The display of the mastering (SMPTE ST 2086), in the units of ITU-T H.265 §D.3.28."""
 
     red: tuple[int, int]
     """Chromaticity x and y, in steps of 0.00002."""

@@ -37,6 +37,10 @@ OFF_GRID: Final = Fraction(1, 4)
 NEAR: Final = Fraction(1, 20)
 """How far a measured rate may lie from a standard one and still mean it."""
 
+SAME: Final = Fraction(1, 5000)
+"""How far a rate that a container names may lie from a standard one and be it: some work it out
+of rounded times. 24 is five times as far from 24000/1001."""
+
 LARGEST_DENOMINATOR: Final = 1001
 """Of a rate in small numbers, as television's own."""
 
@@ -52,23 +56,25 @@ def frame_rate(
     ``times`` are the presentation times of all frames in ascending order, in units of
     ``time_base`` seconds; ``claims`` are rates that the container names, the most trusted first.
     """
-    named = [claim for claim in claims if claim]
+    named = [rate for claim in claims if claim for rate in (_standard(claim, SAME), claim)]
     steps = sorted(after - before for before, after in pairwise(times) if after > before)
     if not steps:
         return (named[0] if named else FALLBACK), True
     average = (len(times) - 1) / ((times[-1] - times[0]) * time_base)
     # Where a clip is short, several rates fit: the container's word decides among them.
-    for rate in [*named, _standard(average), _small(average)]:
+    for rate in [*named, _standard(average, NEAR), _small(average)]:
         if _on_grid(times, time_base, rate):
             return rate, True
     # The most usual step, not the average: a pause must not make the motion around it jerk.
-    return _standard(1 / (steps[len(steps) // 2] * time_base)), False
+    return _standard(1 / (steps[len(steps) // 2] * time_base), NEAR), False
 
 
-def _standard(rate: Fraction) -> Fraction:
-    """The standard rate that ``rate`` means, or else ``rate`` in small numbers."""
+def _standard(rate: Fraction, near: Fraction) -> Fraction:
+    """The standard rate that ``rate`` means, at most ``near`` of it away, or else ``rate`` in small
+    numbers.
+    """
     nearest = min(STANDARD_RATES, key=lambda standard: abs(standard - rate))
-    return nearest if abs(nearest - rate) <= NEAR * rate else _small(rate)
+    return nearest if abs(nearest - rate) <= near * rate else _small(rate)
 
 
 def _small(rate: Fraction) -> Fraction:

@@ -21,6 +21,8 @@ import msgspec
 from common.messages import Decision, JobState, Verdict
 from ingest.jobs import shares
 from ingest.jobs.model import (
+    PACKAGE_FIRST,
+    PUBLISH_FIRST,
     Copied,
     Filtered,
     Inspected,
@@ -34,8 +36,6 @@ from ingest.jobs.model import (
 from ingest.jobs.queues import LIGHT
 from ingest.jobs.view import stages_of
 
-PACKAGE_FIRST = "package-first"
-PUBLISH_FIRST = "publish-first"
 FIRST = ((TaskKind.PACKAGE, PACKAGE_FIRST), (TaskKind.PUBLISH, PUBLISH_FIRST))
 """What is done for the first version, one after the other."""
 
@@ -102,9 +102,7 @@ def _making(job: Job, inspected: Inspected, known: dict[str, Task], now: float) 
     return None if _all_done(inspected.checks, known) else _Step(JobState.PACKAGING)
 
 
-def _first(
-    job: Job, inspected: Inspected, known: dict[str, Task], now: float
-) -> tuple[Task, ...]:
+def _first(job: Job, inspected: Inspected, known: dict[str, Task], now: float) -> tuple[Task, ...]:
     """What publishes enough of the video before the rest of it is encoded, as soon as it can."""
     enough = tuple(part for part in inspected.parts if not part.later)
     if len(enough) == len(inspected.parts) or job.held:

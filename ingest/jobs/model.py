@@ -5,11 +5,16 @@ at a record again although nobody was told to; None is never. Times are POSIX se
 """
 
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
 from common.messages import Decision, JobState, Review, StageView, Verdict
 from ingest.jobs.queues import LIGHT
+
+PACKAGE_FIRST: Final = "package-first"
+PUBLISH_FIRST: Final = "publish-first"
+"""Names of the tasks that publish a first version."""
 
 
 class TaskKind(StrEnum):

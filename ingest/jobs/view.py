@@ -6,13 +6,19 @@ from typing import Final
 import msgspec
 
 from common.messages import JobState, JobView, StageView
-from ingest.jobs.model import Copied, Job, Task, TaskKind, TaskState
+from ingest.jobs.model import PUBLISH_FIRST, Copied, Job, Task, TaskKind, TaskState
 from ingest.jobs.shares import cost
 
 STAGES: Final[dict[str, tuple[TaskKind, ...]]] = {
     "inspect": (TaskKind.INSPECT,),
     "filter": (TaskKind.FILTER,),
-    "encode": (TaskKind.ENCODE, TaskKind.AUDIO, TaskKind.PICTURES, TaskKind.SUBTITLES, TaskKind.COPY),
+    "encode": (
+        TaskKind.ENCODE,
+        TaskKind.AUDIO,
+        TaskKind.PICTURES,
+        TaskKind.SUBTITLES,
+        TaskKind.COPY,
+    ),
     "package": (TaskKind.PACKAGE,),
     "publish": (TaskKind.PUBLISH,),
 }
@@ -64,7 +70,13 @@ def view_of(job: Job, tasks: Sequence[Task]) -> JobView:
         profile=job.profile,
         verdicts=job.verdicts,
         review=job.review,
+        playable=job.state is JobState.DONE or _published_first(tasks),
     )
+
+
+def _published_first(tasks: Iterable[Task]) -> bool:
+    """Whether a first version is out, as far as is known."""
+    return any(task.name == PUBLISH_FIRST and task.state is TaskState.DONE for task in tasks)
 
 
 def _copies(tasks: Iterable[Task]) -> bool:
@@ -90,7 +102,7 @@ def _percent(tasks: Sequence[Task]) -> float:
 
 def _speed(tasks: Sequence[Task]) -> float | None:
     """Seconds of media per second, by all of the job's workers together; of video, not of sound."""
-    measured = [task for task in tasks if task.speed and task.kind is not TaskKind.AUDIO]
+    measured = [task for task in tasks if task.speed and task.kind is TaskKind.ENCODE]
     running = [task.speed or 0.0 for task in measured if task.state is TaskState.RUNNING]
     # Between two chunks nothing is measured: the last one's speed is the best guess.
     last = max(measured, key=lambda task: task.finished_at or 0.0, default=None)
@@ -99,5 +111,5 @@ def _speed(tasks: Sequence[Task]) -> float | None:
 
 
 def _seconds_left(tasks: Iterable[Task], speed: float) -> float:
-    left = sum(t.seconds * (1 - t.progress) for t in tasks if t.kind is not TaskKind.AUDIO)
+    left = sum(t.seconds * (1 - t.progress) for t in tasks if t.kind is TaskKind.ENCODE)
     return round(left / speed, 1)

@@ -29,7 +29,7 @@ def check_video(plan: EncodingPlan, rendition: VideoRendition, parts: Sequence[P
     check.same("units per second", init.timescale, plan.timescale)
     check.same("picture", (init.width, init.height), (rendition.width, rendition.height))
     check.same("range", init.video_range, rendition.video_range)
-    frame = 0
+    frame, ticks = 0, plan.frame_ticks
     for chunk, part in zip(plan.chunks, parts, strict=True):
         counts = plan.segment_frame_counts(chunk)
         check.same(f"segments in {part.name}", len(part.facts.segments), len(counts))
@@ -38,19 +38,13 @@ def check_video(plan: EncodingPlan, rendition: VideoRendition, parts: Sequence[P
             # A last frame may be shown past the end of the grid.
             shown = -(-count // rendition.frame_step)
             check.same(f"frames in {segment.name}", segment.sample_count, shown)
-            check.starts(segment, frame * plan.frame_ticks)
-            check.same(
-                f"duration of {segment.name}",
-                segment.duration,
-                shown * rendition.frame_step * plan.frame_ticks,
-            )
+            check.starts(segment, frame * ticks)
+            lasts = shown * rendition.frame_step * ticks
+            check.same(f"duration of {segment.name}", segment.duration, lasts)
             check.same(
                 f"key frames of {segment.name}",
-                tuple(key.decode_time for key in segment.key_frames),
-                tuple(
-                    (frame + first) * plan.frame_ticks
-                    for first in range(0, count, plan.keyframe_interval)
-                ),
+                [key.decode_time for key in segment.key_frames],
+                [(frame + key) * ticks for key in range(0, count, plan.keyframe_interval)],
             )
             frame += count
     check.same("frames", frame, plan.frame_count)
@@ -115,12 +109,13 @@ def check_subtitles(plan: EncodingPlan, name: str, parts: Sequence[Part]) -> Non
     check.same("parts", len(parts), 1)
     segments = parts[0].facts.segments
     check.same("segments", len(segments), plan.segment_count)
+    ticks = plan.frame_ticks
     for number, segment in enumerate(segments):
         first = number * plan.segment_frames
         frames = min(plan.segment_frames, plan.frame_count - first)
         check.named(segment, SUBTITLE_PATTERN, number)
-        check.starts(segment, first * plan.frame_ticks)
-        check.same(f"duration of {segment.name}", segment.duration, frames * plan.frame_ticks)
+        check.starts(segment, first * ticks)
+        check.same(f"duration of {segment.name}", segment.duration, frames * ticks)
 
 
 class _Checker:

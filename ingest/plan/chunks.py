@@ -1,5 +1,7 @@
 """Cuts the frames of a video into chunks of whole segments."""
 
+import math
+from fractions import Fraction
 from itertools import pairwise
 from typing import Final
 
@@ -8,6 +10,13 @@ from ingest.plan.model import Chunk
 
 NEAR_ZERO: Final = 0.5
 """Seconds; a source that starts later has clocks that seeking may read another way."""
+
+SHORTEST: Final = 10
+LONGEST: Final = 60
+"""Seconds of a chunk: shorter ones decode too much twice, longer ones let workers wait."""
+
+SHARES: Final = 8
+"""Chunks that a video of some minutes becomes, so that several workers end at about one time."""
 
 
 def safe_to_chunk(media: MediaInfo) -> bool:
@@ -22,16 +31,31 @@ def safe_to_chunk(media: MediaInfo) -> bool:
     )
 
 
+def chunk_count(
+    frame_count: int, segment_frames: int, rate: Fraction, wanted_seconds: float | None
+) -> int:
+    """How many chunks there should be: of about ``wanted_seconds``, or by the video's length."""
+    segments = -(-frame_count // segment_frames)
+    segment = segment_frames / rate
+    if wanted_seconds is not None:
+        return max(1, round(segments / max(1, round(wanted_seconds / segment))))
+    length = min(max(frame_count / rate / SHARES, Fraction(SHORTEST)), Fraction(LONGEST))
+    # Whole segments, so that none of the chunks gets shorter or longer than is allowed.
+    most = segments // math.ceil(SHORTEST / segment)
+    least = -(-segments // max(1, math.floor(LONGEST / segment)))
+    return max(1, least, min(most, round(segments * segment / length)))
+
+
 def cut(
-    frame_count: int, *, segment_frames: int, chunk_segments: int, keyframe_interval: int
+    frame_count: int, *, segment_frames: int, count: int, keyframe_interval: int
 ) -> tuple[Chunk, ...]:
-    """Chunks of about ``chunk_segments`` segments that differ by one segment at most.
+    """``count`` chunks that differ by one segment at most, or fewer where there are not as many.
 
     A last chunk shorter than ``keyframe_interval`` frames is joined to the one before: an encoder
     that sees fewer frames than it delays writes another init segment.
     """
     segments = -(-frame_count // segment_frames)
-    count = max(1, round(segments / chunk_segments))
+    count = min(count, segments)
     bounds = [segments * number // count for number in range(count + 1)]
     if count > 1 and frame_count - bounds[-2] * segment_frames < keyframe_interval:
         del bounds[-2]

@@ -1,37 +1,17 @@
-"""The ladder of H.264 renditions for a source.
+"""The ladders of a source: which sizes, at which rates, in each codec."""
 
-Sizes and rates are those of the table of recommended variants in Apple's "HLS Authoring
-Specification for Apple Devices", read by the picture's short side so that portrait video fares the
-same; where it has two rates for a size, the higher one. They cap a constant quality: plain pictures
-stay far below.
-"""
-
+import math
 from fractions import Fraction
-from typing import Final, NamedTuple
+from typing import Final
 
+from common.hls import VideoRange
 from ingest.inspect.media import VideoStream
-from ingest.plan.model import VideoRendition
-
-
-class Rung(NamedTuple):
-    """A size and its rate, at 16:9."""
-
-    short_side: int
-    """Pixels."""
-    bitrate: int
-    """bit/s."""
-
-
-RUNGS: Final = (
-    Rung(1080, 7_800_000),
-    Rung(720, 4_500_000),
-    Rung(540, 2_000_000),
-    Rung(432, 1_100_000),
-    Rung(360, 730_000),
-    Rung(234, 145_000),
-)
+from ingest.plan.model import VideoCodec, VideoRendition
+from ingest.plan.rungs import LEVELS, SLOW_RATE, SLOW_SIDE, Level, Rung, rungs_of
 
 FEWEST: Final = 3
+"""Renditions of H.264, which is there for everybody."""
+
 FRACTIONS: Final = (Fraction(1), Fraction(3, 4), Fraction(1, 2))
 """Of the source's size, where the table has too few sizes that fit."""
 
@@ -44,8 +24,12 @@ BUFFER_SECONDS: Final = 2
 
 QUARTER_TURNS: Final = {90, 270}
 
+HALF: Final = 2
 
-def display_size(video: VideoStream) -> tuple[int, int]:
+Size = tuple[int, int]
+
+
+def display_size(video: VideoStream) -> Size:
     """Width and height in square pixels as a viewer sees the picture, at least 1 each.
 
     Samples that are not square shrink one side, so that no side is larger than it was coded.
@@ -60,23 +44,120 @@ def display_size(video: VideoStream) -> tuple[int, int]:
     return size[::-1] if video.rotation in QUARTER_TURNS else size
 
 
-def ladder(width: int, height: int) -> tuple[VideoRendition, ...]:
-    """The renditions for a picture of ``width`` by ``height`` square pixels, best first.
+def ladder(
+    size: Size,
+    codec: VideoCodec = VideoCodec.H264,
+    *,
+    video_range: VideoRange = VideoRange.SDR,
+    rate: Fraction = Fraction(30),
+) -> tuple[VideoRendition, ...]:
+    """The renditions in ``codec`` for a picture of ``size`` in square pixels, best first.
 
-    None is larger than the picture, save that H.264 in 4:2:0 needs even sides of at least 2.
+    None is larger than the picture, save that 4:2:0 needs even sides of at least 2. Above 30
+    frames per second, ``rate`` is halved where the table or the codec's level asks for it; the best
+    one keeps it where the level does not. Of a picture too small for ``codec`` there are none;
+    in H.264 there always are three or more.
     """
-    short = min(width, height)
-    sides = [Fraction(rung.short_side) for rung in RUNGS if rung.short_side <= short]
-    if len(sides) < FEWEST:
-        sides = [short * fraction for fraction in FRACTIONS]
-    elif sides[0] < RUNGS[0].short_side and short >= sides[0] * WORTH_A_RUNG:
-        sides.insert(0, Fraction(short))
+    level = LEVELS[codec]
+    rungs = rungs_of(codec, hdr=video_range is not VideoRange.SDR)
+    picture = _within(size, level)
     renditions: list[VideoRendition] = []
-    for side in sides:
-        size = _even(width * side / short, width), _even(height * side / short, height)
+    for rung in _chosen(picture, rungs, fewest=FEWEST if codec is VideoCodec.H264 else 1):
+        width, height = scaled(picture, rung.short_side)
+        if min(width, height) < level.shortest:
+            continue
         taken = {rendition.name for rendition in renditions}
-        renditions.append(_rendition(*size, taken))
+        slow = bool(renditions) and rung.slow
+        renditions.append(
+            VideoRendition(
+                name=_name(codec, min(width, height), video_range, taken),
+                width=width,
+                height=height,
+                max_bitrate=rung.bitrate,
+                buffer_size=rung.bitrate * BUFFER_SECONDS,
+                codec=codec,
+                video_range=video_range,
+                frame_step=_step((width, height), rate, level, slow=slow),
+            )
+        )
     return tuple(renditions)
+
+
+def scaled(size: Size, short_side: Fraction | int) -> Size:
+    """``size`` with its short side brought to ``short_side``: even, at least 2, and not larger than
+    it is where it can be.
+    """
+    width, height = size
+    share = Fraction(short_side) / min(size)
+    return _even(width * share, width), _even(height * share, height)
+
+
+def bitrate(short_side: int, rungs: tuple[Rung, ...]) -> int:
+    """bit/s for a picture of this size: on the line, by area, between its neighbours in ``rungs``.
+
+    Below the table it falls with the area, down to a least one.
+    """
+    area = short_side**2
+    low = Rung(0, 0)
+    # Of two rates for a size, only the higher one.
+    best = {rung.short_side: rung for rung in reversed(rungs)}
+    for high in best.values():
+        if area <= high.short_side**2:
+            break
+        low = high
+    span = high.short_side**2 - low.short_side**2
+    share = Fraction(area - low.short_side**2, span) if span else Fraction(1)
+    return max(LEAST_BITRATE, low.bitrate + round((high.bitrate - low.bitrate) * share))
+
+
+def _chosen(size: Size, rungs: tuple[Rung, ...], *, fewest: int) -> list[Rung]:
+    short = min(size)
+    chosen = [rung for rung in rungs if rung.short_side <= short]
+    if len(chosen) < fewest:
+        fractions = FRACTIONS[:fewest]
+        return [_own(round(short * fraction), rungs) for fraction in fractions]
+    if chosen[0] is not rungs[0] and short >= chosen[0].short_side * WORTH_A_RUNG:
+        chosen.insert(0, _own(short, rungs))
+    return chosen
+
+
+def _own(short_side: int, rungs: tuple[Rung, ...]) -> Rung:
+    """A rung for a size that the table does not have."""
+    side = max(1, short_side)
+    return Rung(side, bitrate(side, rungs), slow=side <= SLOW_SIDE)
+
+
+def _within(size: Size, level: Level) -> Size:
+    """``size``, or the largest of its shape that ``level`` takes."""
+    short, long = sorted(size)
+    most = min(
+        Fraction(short),
+        Fraction(level.longest * short, long),
+        Fraction(math.isqrt(level.area * short // long)),
+    )
+    if most >= short:
+        most = Fraction(short)
+    shrunk = _shrunk(size, most)
+    while _blocks(shrunk, level.block) > level.area:
+        most -= 1
+        shrunk = _shrunk(size, most)
+    return shrunk
+
+
+def _shrunk(size: Size, short_side: Fraction) -> Size:
+    share = short_side / min(size)
+    return max(1, math.floor(size[0] * share)), max(1, math.floor(size[1] * share))
+
+
+def _blocks(size: Size, block: int) -> int:
+    """Pixels of a picture of ``size``, its sides filled up to whole blocks."""
+    width, height = (-(-side // block) * block for side in size)
+    return width * height
+
+
+def _step(size: Size, rate: Fraction, level: Level, *, slow: bool) -> int:
+    too_fast = _blocks(size, level.block) * rate > level.rate
+    return HALF if rate > SLOW_RATE and (slow or too_fast) else 1
 
 
 def _even(length: Fraction, limit: int) -> int:
@@ -84,34 +165,11 @@ def _even(length: Fraction, limit: int) -> int:
     return max(2, min(round(length / 2), limit // 2) * 2)
 
 
-def _rendition(width: int, height: int, taken: set[str]) -> VideoRendition:
-    rate = bitrate(width, height)
-    name = f"h264-{min(width, height)}p"
-    # Tiny sources round to one size more than once.
-    number = 2
+def _name(codec: VideoCodec, side: int, video_range: VideoRange, taken: set[str]) -> str:
+    hdr = "" if video_range is VideoRange.SDR else "-hdr"
+    name, number = f"{codec}-{side}p{hdr}", 2
+    # Tiny sources round to one size more than once, and some sizes have two rates.
     while name in taken:
-        name = f"h264-{min(width, height)}p-{number}"
+        name = f"{codec}-{side}p-{number}{hdr}"
         number += 1
-    return VideoRendition(
-        name=name,
-        width=width,
-        height=height,
-        max_bitrate=rate,
-        buffer_size=rate * BUFFER_SECONDS,
-    )
-
-
-def bitrate(width: int, height: int) -> int:
-    """bit/s for a picture of this size: on the line, by area, between its neighbours in the table.
-
-    Below the table it falls with the area, down to a least one.
-    """
-    area = min(width, height) ** 2
-    low = Rung(0, 0)
-    for high in reversed(RUNGS):
-        if area <= high.short_side**2:
-            break
-        low = high
-    span = high.short_side**2 - low.short_side**2
-    share = Fraction(area - low.short_side**2, span) if span else Fraction(1)
-    return max(LEAST_BITRATE, low.bitrate + round((high.bitrate - low.bitrate) * share))
+    return name

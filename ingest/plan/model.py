@@ -43,6 +43,8 @@ class SourceInput(msgspec.Struct, frozen=True):
     most_pixels: int = 0
     """The most that a picture may have; frames that have more are not decoded."""
     interlaced: bool = False
+    """Whether a frame is two fields; each becomes one where the grid has twice the source's frames.
+    """
     video_range: VideoRange = VideoRange.SDR
     color_primaries: int = 2
     """Code point of ITU-T H.273 §8.1; 2 is unspecified."""

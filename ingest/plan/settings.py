@@ -48,20 +48,18 @@ class PlanSettings(msgspec.Struct, frozen=True):
         ),
     ] = 2.0
     chunk_seconds: Annotated[
-        float | None,
+        Annotated[float, Meta(ge=2)] | None,
         Meta(
-            ge=2,
             description="Length of what one encode task takes, to the nearest whole segment. "
             "Without it, 10 to 60 by the length of the video.",
             extra={"unit": "seconds"},
         ),
     ] = None
     first_seconds: Annotated[
-        float | None,
+        Annotated[float, Meta(ge=0)] | None,
         Meta(
-            ge=0,
             description="Videos of at least this length are published in their lowest useful "
-            "renditions first, and in all of them later; never, without it.",
+            "renditions first, and in all of them later; `inf` switches it off.",
             extra={"unit": "seconds"},
         ),
     ] = 60.0
@@ -75,11 +73,9 @@ class PlanSettings(msgspec.Struct, frozen=True):
         ),
     ] = (128_000, 64_000)
     loudness: Annotated[
-        float | None,
+        Annotated[float, Meta(ge=-50, le=0)] | None,
         Meta(
-            ge=-50,
-            le=-5,
-            description="Loudness that sound is brought to (EBU R 128); left as it is, without it.",
+            description="Loudness that sound is brought to (EBU R 128); 0 leaves it as it is.",
             extra={"unit": "LUFS"},
         ),
     ] = -23.0

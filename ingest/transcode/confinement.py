@@ -12,7 +12,12 @@ from ingest.transcode import launcher
 
 LAUNCHER: Final = Path(launcher.__file__)
 
-ENVIRONMENT: Final = {"LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/bin"}
+ENVIRONMENT: Final = {
+    "LC_ALL": "C.UTF-8",
+    "PATH": "/usr/bin:/bin",
+    # SVT-AV1 speaks of errors only: whatever is said is taken for the cause of a failure.
+    "SVT_LOG": "1",
+}
 """All that such a program learns of the service's environment, where credentials may be."""
 
 CRASHES: Final = frozenset(

@@ -11,7 +11,7 @@ from ingest.transcode.confinement import Confinement
 
 
 class Preset(StrEnum):
-    """x264's trade of time against size."""
+    """x264's and x265's trade of time against size."""
 
     ULTRAFAST = "ultrafast"
     SUPERFAST = "superfast"
@@ -39,6 +39,22 @@ class TranscodeSettings(msgspec.Struct, frozen=True):
             description="x264's quality aim; lower is better and larger. Bit rates stay capped.",
         ),
     ] = 22
+    hevc_preset: Annotated[
+        Preset,
+        Meta(description="x265's preset: slower ones make smaller files."),
+    ] = Preset.FAST
+    hevc_rate_factor: Annotated[
+        int,
+        Meta(ge=10, le=40, description="x265's quality aim; lower is better and larger."),
+    ] = 24
+    av1_preset: Annotated[
+        int,
+        Meta(ge=0, le=11, description="SVT-AV1's preset: lower ones make smaller files, slowly."),
+    ] = 8
+    av1_rate_factor: Annotated[
+        int,
+        Meta(ge=10, le=60, description="SVT-AV1's quality aim; lower is better and larger."),
+    ] = 32
     threads: Annotated[
         int,
         Meta(

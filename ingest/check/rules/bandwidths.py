@@ -41,7 +41,11 @@ def _together(
 ) -> Rate | None:
     """The largest sum that the variant ``entry`` and its groups can come to."""
     own = rate_of(package.of(entry))
-    sound = _largest(package, listing.group("AUDIO", entry.attributes.get("AUDIO")), rate_of)
+    group = listing.group("AUDIO", entry.attributes.get("AUDIO"))
+    sound = _largest(package, group, rate_of)
+    if own is not None and any(one.place == entry.place for one in group):
+        # Sound alone is one of its own group: no other plays beside it.
+        own = 0
     text = _largest(package, listing.group("SUBTITLES", entry.attributes.get("SUBTITLES")), rate_of)
     if own is None or sound is None:
         return None

@@ -4,8 +4,7 @@ import contextlib
 
 from common.messages import PackageManifest, decode
 from common.messages.packages import manifest_key, version_prefix
-from ingest.jobs.graph import PUBLISH_FIRST
-from ingest.jobs.model import Job, TaskState
+from ingest.jobs.model import PUBLISH_FIRST, Job, TaskState
 from ingest.jobs.tasks.publishing import withdraw
 from ingest.jobs.tasks.tools import Tools
 from ingest.jobs.worker import Assignment

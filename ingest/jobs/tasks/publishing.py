@@ -8,8 +8,7 @@ import msgspec
 
 from common.errors import NearcastError, Unavailable
 from common.messages import PackageAnnouncement, encode
-from ingest.jobs.graph import PACKAGE_FIRST, PUBLISH_FIRST
-from ingest.jobs.model import Job, TaskKind, TaskState
+from ingest.jobs.model import PACKAGE_FIRST, PUBLISH_FIRST, Job, TaskKind, TaskState
 from ingest.jobs.tasks.copying import CopyResult
 from ingest.jobs.tasks.tools import Packaged, Tools
 from ingest.jobs.worker import Assignment

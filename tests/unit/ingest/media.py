@@ -1,6 +1,9 @@
 """Descriptions of sources, for tests of what is decided from them."""
 
+from collections.abc import Sequence
+
 from ingest.inspect import AudioStream, MediaInfo, Rational, VideoStream
+from ingest.inspect.media import ContentLight, SubtitleStream
 
 
 def media_info(
@@ -17,20 +20,33 @@ def media_info(
     seekable: bool = True,
     audio_start: float | None = 0.0,
     byte_size: int = 10_000_000,
+    interlaced: bool = False,
+    transfer: int = 1,
+    light: ContentLight | None = None,
+    tracks: Sequence[tuple[str | None, str | None, bool]] = (),
+    subtitles: Sequence[SubtitleStream] = (),
 ) -> MediaInfo:
-    """A source of `seconds`; without sound where `audio_start` is None."""
+    """A source of `seconds`; without sound where `audio_start` is None.
+
+    `tracks` are sounds after the first: language, title, and whether the file prefers it.
+    """
     audio: tuple[AudioStream, ...] = ()
     if audio_start is not None:
-        audio = (
+        audio = tuple(
             AudioStream(
-                index=1,
+                index=index,
                 codec="aac",
                 channels=2,
                 sample_rate=44_100,
                 first_timestamp=audio_start,
                 end_timestamp=start + seconds,
-                language=None,
-            ),
+                language=language,
+                title=title,
+                default=default,
+            )
+            for index, (language, title, default) in enumerate(
+                ((None, None, False), *tracks), start=1
+            )
         )
     return MediaInfo(
         container="mov,mp4,m4a,3gp,3g2,mj2",
@@ -46,7 +62,7 @@ def media_info(
             rotation=rotation,
             pixel_format="yuv420p",
             color_primaries=1,
-            color_transfer=1,
+            color_transfer=transfer,
             color_matrix=1,
             full_range=False,
             frame_rate=rate,
@@ -55,6 +71,9 @@ def media_info(
             frame_count=round(seconds * rate.numerator / rate.denominator),
             first_timestamp=start,
             end_timestamp=start + seconds,
+            interlaced=interlaced,
+            content_light=light,
         ),
         audio=audio,
+        subtitles=tuple(subtitles),
     )

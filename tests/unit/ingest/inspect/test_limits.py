@@ -40,7 +40,14 @@ SOUND = AudioStream(
     end_timestamp=1.0,
     language=None,
 )
-LIMITS = MediaLimits(max_bytes=ByteSize(1000), max_seconds=60, max_side=1920, max_frame_rate=120)
+LIMITS = MediaLimits(
+    max_bytes=ByteSize(1000),
+    max_seconds=60,
+    min_seconds=0.1,
+    max_side=1920,
+    min_side=2,
+    max_frame_rate=120,
+)
 
 
 def sounding(**changes: int) -> MediaInfo:

@@ -19,7 +19,7 @@ PARTS = (
     Part(TaskKind.ENCODE, "c0000", 30.0, "encode.h264", 2),
     Part(TaskKind.ENCODE, "c0001", 10.0, "encode.h264", 2),
     Part(TaskKind.AUDIO, "audio", 40.0, "audio"),
-    Part(TaskKind.POSTER, "poster", 0.0),
+    Part(TaskKind.PICTURES, "pictures", 0.0),
 )
 INSPECTED = msgspec.json.encode(Inspected(PARTS, msgspec.Raw(b"{}")))
 

@@ -69,7 +69,7 @@ def test_an_inspected_job_gets_every_part_at_once() -> None:
 def test_a_crash_between_two_parts_is_made_good() -> None:
     job, tasks = _encoding()
     decision = decide(job, tasks[:3], NOW)
-    assert [task.name for task in decision.create] == ["audio", "poster"]
+    assert [task.name for task in decision.create] == ["audio", "pictures"]
 
 
 @pytest.mark.parametrize("missing", range(1, 5))
@@ -115,7 +115,7 @@ def test_one_failed_part_stops_the_others() -> None:
     job, tasks = _encoding()
     failed = t.failed(t.claimed(tasks[1], "w", NOW), "Broken picture.", NOW)
     decision = decide(job, [tasks[0], failed, *tasks[2:]], NOW)
-    assert {task.name for task in decision.stop} == {"c0001", "audio", "poster"}
+    assert {task.name for task in decision.stop} == {"c0001", "audio", "pictures"}
     assert decision.job.error == "Broken picture."
     assert not decision.job.state.final
 
@@ -189,7 +189,7 @@ def test_filters_are_asked_while_the_video_is_encoded() -> None:
         "c0000",
         "c0001",
         "audio",
-        "poster",
+        "pictures",
         "filter",
     ]
 
@@ -307,9 +307,9 @@ def test_films_stand_behind_shorts_and_little_work_before_both() -> None:
     film = Inspected(PARTS, msgspec.Raw(b"{}"), short=False)
     inspect = done(a_task(TaskKind.INSPECT, "inspect"), msgspec.json.encode(film))
     films = {task.name: task.priority for task in decide(a_job(), [inspect], NOW).create}
-    assert films == {"c0000": FILMS, "c0001": FILMS, "audio": FILMS, "poster": LITTLE}
+    assert films == {"c0000": FILMS, "c0001": FILMS, "audio": FILMS, "pictures": LITTLE}
     shorts = {task.name: task.priority for task in _encoding()[1]}
-    assert (shorts["inspect"], shorts["c0000"], shorts["poster"]) == (LITTLE, SHORTS, LITTLE)
+    assert (shorts["inspect"], shorts["c0000"], shorts["pictures"]) == (LITTLE, SHORTS, LITTLE)
 
 
 @given(

@@ -25,7 +25,7 @@ def test_tasks_stand_in_a_row_each_after_what_the_one_before_costs() -> None:
 
 
 def test_even_a_task_without_a_length_moves_the_clock() -> None:
-    poster = a_task(TaskKind.POSTER, "poster")
+    poster = msgspec.structs.replace(a_task(TaskKind.PICTURES, "pictures"), seconds=0.0)
     assert shares.length([poster]) == shares.LEAST
 
 

@@ -55,7 +55,7 @@ async def test_a_job_goes_all_the_way_and_every_task_runs_once(bench: Bench) -> 
         "cleana1",
         "inspecta1",
         "packagea1",
-        "postera1",
+        "picturesa1",
         "publisha1",
     ]
 
@@ -121,7 +121,7 @@ async def test_a_fault_of_ours_is_tried_again_and_told_without_its_inner_words(
     async def fault(_: Assignment) -> None:
         raise KeyError("secret")
 
-    bench.work.script["poster"] = fault
+    bench.work.script["pictures"] = fault
     await bench.begin()
     with structlog.testing.capture_logs() as logged:
         for _ in range(transitions.MAXIMUM_FAILURES + 2):
@@ -129,7 +129,7 @@ async def test_a_fault_of_ours_is_tried_again_and_told_without_its_inner_words(
             bench.clock.time += 60
     assert "task failed unexpectedly" in {entry["event"] for entry in logged}
     _, error = await state(bench)
-    assert error == "Something unexpected went wrong in poster (KeyError)."
+    assert error == "Something unexpected went wrong in pictures (KeyError)."
 
 
 async def test_publishing_is_tried_until_it_works(bench: Bench) -> None:
@@ -318,7 +318,7 @@ async def test_a_worker_takes_nothing_that_needs_more_memory_than_it_has(bench: 
     bench.work.begun.clear()
     await bench.worker("w1", Capacity(queues_of(KINDS, CODECS), memory=1.0)).look()
     # The encodes need 2 GiB each.
-    assert sorted(bench.work.begun) == ["audioa1", "postera1"]
+    assert sorted(bench.work.begun) == ["audioa1", "picturesa1"]
 
 
 async def test_tasks_side_by_side_share_the_memory_of_their_worker(bench: Bench) -> None:
@@ -381,14 +381,14 @@ async def test_a_task_that_waits_for_another_job_is_put_off_and_has_not_failed(
             raise TaskPostponed(reason="the job other encodes the same file")
 
     await encoding(bench)
-    bench.work.script["poster"] = not_yet
-    await bench.look("poster")
-    task = await bench.task("poster")
+    bench.work.script["pictures"] = not_yet
+    await bench.look("pictures")
+    task = await bench.task("pictures")
     assert (task.state, task.failures, task.claimable) == (TaskState.READY, 0, False)
     bench.clock.time += 1.0
     await bench.sweeper.sweep()
-    await bench.look("poster")
-    assert (await bench.task("poster")).state is TaskState.DONE
+    await bench.look("pictures")
+    assert (await bench.task("pictures")).state is TaskState.DONE
 
 
 async def test_cancelling_stops_what_runs_and_cleans_once_it_has_let_go(bench: Bench) -> None:

@@ -1,110 +1,475 @@
 """From measured parts to playlists, and the refusal of parts that are not as planned."""
 
 from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
 
 import m3u8
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.inspect import Rational
-from ingest.package import PackageInvalid, Part, PartFacts, package
-from ingest.plan import EncodingPlan, PlanSettings, plan
-from tests.unit.ingest.media import media_info
+from common.hls import PlaylistInvalid, VideoRange
+from ingest.inspect.media import Rational
+from ingest.package import Package, PackageInvalid, Part, PartFacts, package
+from ingest.plan.model import EncodingPlan, VideoCodec
 from tests.unit.ingest.package.parts import all_parts, with_init, with_segment
+from tests.unit.ingest.package.plans import a_plan, ladder, subtitles, track
 
-PLAN = plan(media_info(seconds=62.0), PlanSettings())
-SILENT = plan(media_info(seconds=62.0, audio_start=None), PlanSettings())
+PLAN = a_plan()
+SILENT = a_plan(audio=())
 PARTS = all_parts(PLAN)
-BEST = "h264-720p"
+BEST = "h264-1080p"
+HDR = ladder(VideoCodec.HEVC, VideoRange.PQ)
+RICH = a_plan(
+    video=ladder(half=True) + HDR + ladder(VideoCodec.AV1),
+    audio=(
+        track(opus=(96_000,)),
+        track(1, language="de", label="Deutsch", default=False, opus=(96_000,)),
+        track(2, language="de", label='"Audio" {$d}', default=False, opus=(96_000,)),
+    ),
+    texts=(
+        subtitles(default=True),
+        subtitles("subtitles-en-2", label="English (SDH)", hearing_impaired=True),
+        subtitles("subtitles-de", language="de", label="Deutsch", forced=True),
+    ),
+    transport_stream=True,
+)
+RICH_PARTS = all_parts(RICH)
 
 
-def texts(planned: EncodingPlan) -> dict[str, str]:
-    packaged = package(planned, all_parts(planned))
+def texts(packaged: Package) -> dict[str, str]:
     return {playlist.key: playlist.text for playlist in packaged.playlists}
 
 
-def test_every_rendition_has_its_playlist_and_the_multivariant_comes_last() -> None:
-    assert list(texts(PLAN)) == [
+def read(packaged: Package, key: str = "main.m3u8") -> Any:
+    return m3u8.loads(texts(packaged)[key])
+
+
+def uris(packaged: Package, key: str = "main.m3u8") -> list[str]:
+    return [one.uri.partition("/")[0] for one in read(packaged, key).playlists]
+
+
+def test_every_rendition_has_its_playlists_and_the_main_one_comes_last() -> None:
+    assert list(texts(package(PLAN, PARTS))) == [
         *(f"{rendition.name}/playlist.m3u8" for rendition in PLAN.video),
         "aac-128k/playlist.m3u8",
+        "aac-64k/playlist.m3u8",
+        *(f"{rendition.name}/iframes.m3u8" for rendition in PLAN.video),
+        "audio-only.m3u8",
+        "data-saver.m3u8",
+        "up-to-720p.m3u8",
+        "no-hevc-av1.m3u8",
         "main.m3u8",
     ]
 
 
 def test_a_media_playlist_joins_the_parts_under_one_init_segment() -> None:
-    read = m3u8.loads(texts(PLAN)[f"{BEST}/playlist.m3u8"])
+    found = read(package(PLAN, PARTS), f"{BEST}/playlist.m3u8")
 
-    assert [segment.uri for segment in read.segments] == [
+    assert [segment.uri for segment in found.segments] == [
         *(f"c0000a1/{number:05d}.m4s" for number in range(5)),
         *(f"c0001a1/{number:05d}.m4s" for number in range(5, 11)),
     ]
-    assert {segment.init_section.uri for segment in read.segments} == {"c0000a1/init.mp4"}
-    assert sum(segment.duration for segment in read.segments) == pytest.approx(62.0)
-    assert read.target_duration == 6
-    assert not any(segment.discontinuity for segment in read.segments)
+    assert {segment.init_section.uri for segment in found.segments} == {"c0000a1/init.mp4"}
+    assert sum(segment.duration for segment in found.segments) == pytest.approx(62.0)
+    assert found.target_duration == 6
+    assert not any(segment.discontinuity for segment in found.segments)
 
 
-def test_the_multivariant_playlist_tells_what_was_measured() -> None:
-    read = m3u8.loads(texts(PLAN)["main.m3u8"])
+def test_a_playlist_of_key_frames_names_a_piece_of_a_segment_for_each() -> None:
+    found = read(package(PLAN, PARTS), f"{BEST}/iframes.m3u8")
 
-    assert read.is_independent_segments
-    best = next(one for one in read.playlists if one.uri == f"{BEST}/playlist.m3u8").stream_info
-    assert best.resolution == (1280, 720)
+    assert found.is_i_frames_only
+    assert found.target_duration == 2
+    keys = [
+        (f"{part.name}/{segment.name}", f"{key.size}@{key.offset}")
+        for part in PARTS[BEST]
+        for segment in part.facts.segments
+        for key in segment.key_frames
+    ]
+    assert [(one.uri, one.byterange) for one in found.segments] == keys
+    assert [one.duration for one in found.segments] == [2.0] * 31
+    assert {one.init_section.uri for one in found.segments} == {"c0000a1/init.mp4"}
+
+
+def test_the_main_playlist_tells_what_was_measured() -> None:
+    found = read(package(PLAN, PARTS))
+
+    assert found.is_independent_segments
+    best = next(one for one in found.playlists if one.uri == f"{BEST}/playlist.m3u8").stream_info
+    assert best.resolution == (1920, 1080)
     assert best.codecs == "avc1.64001f,mp4a.40.2"
     assert best.frame_rate == 30
     assert best.video_range == "SDR"
-    assert best.audio == "aac"
-    # 720,000 bytes a segment of picture, 96,000 of sound; a last segment of two seconds joins
-    # the one before in the peak.
-    assert best.bandwidth == pytest.approx((2 * 720_000 + 2 * 96_000) * 8 / 8, rel=0.01)
-    assert best.average_bandwidth == pytest.approx(11 * (720_000 + 96_000) * 8 / 62, rel=0.01)
-    [sound] = read.media
-    assert (sound.uri, sound.channels, sound.default) == ("aac-128k/playlist.m3u8", "2", "YES")
+    assert best.audio == "aac-128k"
+    assert best.closed_captions == "NONE"
+    assert best.average_bandwidth == pytest.approx(7_800_000 * 0.7 + 128_000, rel=0.02)
+    assert best.average_bandwidth <= best.bandwidth <= best.average_bandwidth * 1.05
+    assert [(one.group_id, one.uri, one.channels, one.default) for one in found.media] == [
+        ("aac-128k", "aac-128k/playlist.m3u8", "2", "YES"),
+        ("aac-64k", "aac-64k/playlist.m3u8", "2", "YES"),
+    ]
+    assert {one.language for one in found.media} == {"en"}
+    assert [one.uri for one in found.iframe_playlists] == [
+        f"{one.name}/iframes.m3u8" for one in PLAN.video
+    ]
+    frames = found.iframe_playlists[0].iframe_stream_info
+    assert (frames.codecs, frames.resolution) == ("avc1.64001f", (1920, 1080))
+    assert frames.bandwidth == pytest.approx(3 * 7_800_000 * 0.07, rel=0.02)
 
 
-def test_players_start_near_two_megabits() -> None:
-    read = m3u8.loads(texts(PLAN)["main.m3u8"])
+def test_a_denser_segment_raises_the_peak_and_the_average() -> None:
+    segment = PARTS[BEST][0].facts.segments[2]
+    denser = with_segment(PARTS[BEST], 0, 2, size=2 * segment.size)
+    info = read(package(PLAN, PARTS | {BEST: denser})).playlists[1].stream_info
 
-    first, *others = [one.stream_info.average_bandwidth for one in read.playlists]
-    assert all(abs(first - 2_000_000) <= abs(other - 2_000_000) for other in others)
-    assert others == sorted(others, reverse=True)
-
-
-def test_silent_films_have_no_audio_group() -> None:
-    read = m3u8.loads(texts(SILENT)["main.m3u8"])
-
-    assert read.media == []
-    assert {one.stream_info.codecs for one in read.playlists} == {"avc1.64001f"}
-    assert {one.stream_info.audio for one in read.playlists} == {None}
+    sound = 128_000
+    assert info.bandwidth == pytest.approx(2 * 7_800_000 * 0.7 + sound, rel=0.02)
+    assert info.average_bandwidth == pytest.approx(7_800_000 * 0.7 * 68 / 62 + sound, rel=0.02)
 
 
-def test_all_uris_are_relative_and_name_listed_objects() -> None:
-    packaged = package(PLAN, PARTS)
-    listed = {item.key for item in packaged.objects}
-    named = set()
-    for playlist in packaged.playlists[:-1]:
-        folder = playlist.key.rpartition("/")[0]
-        for segment in m3u8.loads(playlist.text).segments:
-            named |= {f"{folder}/{segment.uri}", f"{folder}/{segment.init_section.uri}"}
+def test_high_renditions_go_with_the_high_rate_and_low_ones_with_a_low_one() -> None:
+    chosen = {
+        one.uri.partition("/")[0]: one.stream_info.audio
+        for one in read(package(PLAN, PARTS)).playlists
+    }
 
-    assert named == listed
-    assert not any(key.startswith("/") or "://" in key for key in listed)
-    assert {item.content_type for item in packaged.objects} == {"video/mp4"}
+    assert chosen == {
+        "h264-1080p": "aac-128k",
+        "h264-720p": "aac-128k",
+        "h264-540p": "aac-128k",
+        "h264-360p": "aac-64k",
+        "h264-234p": "aac-64k",
+    }
 
 
-def test_renditions_are_named_best_first() -> None:
-    assert package(PLAN, PARTS).renditions == (
-        *("h264-720p", "h264-540p", "h264-432p", "h264-360p", "h264-234p"),
-        "aac-128k",
+def test_the_best_picture_has_the_best_sound_however_small_it_is() -> None:
+    small = a_plan(video=ladder()[-1:])
+
+    assert read(package(small, all_parts(small))).playlists[0].stream_info.audio == "aac-128k"
+
+
+@pytest.mark.parametrize("plan", [PLAN, RICH], ids=["plain", "rich"])
+def test_players_start_near_two_megabits_with_what_all_of_them_play(plan: EncodingPlan) -> None:
+    first, *others = read(package(plan, all_parts(plan))).playlists
+
+    assert first.stream_info.codecs == "avc1.64001f,mp4a.40.2"
+    rates = [
+        one.stream_info.average_bandwidth for one in others if "avc1" in one.stream_info.codecs
+    ]
+    start = abs(first.stream_info.average_bandwidth - 2_000_000)
+    assert all(start <= abs(rate - 2_000_000) for rate in rates)
+
+
+def test_variants_rank_by_picture_then_range_then_codec_then_sound() -> None:
+    text = texts(package(RICH, RICH_PARTS))["main.m3u8"]
+    scores = {}
+    lines = text.splitlines()
+    for tag, uri in pairwise(lines):
+        if tag.startswith("#EXT-X-STREAM-INF:"):
+            score = float(tag.partition("SCORE=")[2].partition(",")[0])
+            codec = "opus" if "opus" in tag else "aac"
+            scores[uri.partition("/")[0], codec] = score
+
+    ranked = sorted(scores, key=scores.__getitem__, reverse=True)
+    assert len(set(scores.values())) == len(scores) == 30
+    assert ranked[:6] == [
+        ("hevc-1080p-hdr", "opus"),
+        ("hevc-1080p-hdr", "aac"),
+        ("av1-1080p", "opus"),
+        ("av1-1080p", "aac"),
+        ("h264-1080p", "opus"),
+        ("h264-1080p", "aac"),
+    ]
+    assert ranked[-1] == ("h264-234p", "aac")
+
+
+def test_of_one_size_the_better_codec_ranks_higher_and_then_the_higher_rate() -> None:
+    hevc, h264 = ladder(VideoCodec.HEVC)[2], ladder()[2]
+    low = msgspec.structs.replace(hevc, name="hevc-540p-2", max_bitrate=600_000)
+    plan = a_plan(video=(h264, low, hevc))
+
+    # What all players have comes first, whatever its rank; the others follow in their order.
+    assert uris(package(plan, all_parts(plan))) == ["h264-540p", "hevc-540p", "hevc-540p-2"]
+
+
+def test_a_halved_frame_rate_is_told() -> None:
+    rates = {
+        one.uri.partition("/")[0]: one.stream_info.frame_rate
+        for one in read(package(RICH, RICH_PARTS)).playlists
+    }
+
+    assert rates["h264-540p"] == 30
+    assert rates["h264-360p"] == 15
+
+
+def test_the_range_of_a_picture_is_told() -> None:
+    found = read(package(RICH, RICH_PARTS))
+
+    ranges = {one.uri.partition("/")[0]: one.stream_info.video_range for one in found.playlists}
+    assert ranges["hevc-720p-hdr"] == "PQ"
+    assert ranges["h264-720p"] == "SDR"
+    assert (
+        'RESOLUTION=1280x720,VIDEO-RANGE=PQ,URI="hevc-720p-hdr/iframes.m3u8"'
+        in texts(package(RICH, RICH_PARTS))["main.m3u8"]
     )
 
 
-def test_facts_travel_as_json() -> None:
-    facts = PARTS[BEST][0].facts
+def test_every_group_of_sound_holds_every_track_in_one_codec() -> None:
+    found = read(package(RICH, RICH_PARTS))
 
-    assert msgspec.json.decode(msgspec.json.encode(facts), type=PartFacts) == facts
+    groups: dict[str, list[tuple[Any, ...]]] = {}
+    for one in found.media:
+        if one.type == "AUDIO":
+            groups.setdefault(one.group_id, []).append(
+                (one.name, one.language, one.default, one.autoselect)
+            )
+    tracks = [
+        ("English", "en", "YES", "YES"),
+        ("Deutsch", "de", "NO", "YES"),
+        ("'Audio' { $d}", "de", "NO", "NO"),
+    ]
+    assert groups == {"aac-128k": tracks, "aac-64k": tracks, "opus-96k": tracks}
+    for one in found.playlists:
+        codec = one.stream_info.codecs.partition(",")[2]
+        assert codec == ("opus" if one.stream_info.audio == "opus-96k" else "mp4a.40.2")
+
+
+def test_sound_in_no_known_language_says_so() -> None:
+    plan = a_plan(audio=(track(language=None),))
+
+    assert {one.language for one in read(package(plan, all_parts(plan))).media} == {"und"}
+
+
+def test_subtitles_are_a_group_of_their_own() -> None:
+    packaged = package(RICH, RICH_PARTS)
+    found = read(packaged)
+
+    texts = [one for one in found.media if one.type == "SUBTITLES"]
+    assert {one.group_id for one in texts} == {"subtitles"}
+    assert {one.stream_info.subtitles for one in found.playlists} == {"subtitles"}
+    assert [(one.name, one.language, one.default, one.forced) for one in texts] == [
+        ("English", "en", "YES", "NO"),
+        ("English (SDH)", "en", "NO", "NO"),
+        ("Deutsch", "de", "NO", "YES"),
+    ]
+    assert [bool(one.characteristics) for one in texts] == [False, True, False]
+    media = read(packaged, "subtitles-en/playlist.m3u8")
+    assert [one.uri for one in media.segments] == [f"c0000a1/{n:05d}.vtt" for n in range(11)]
+    assert media.version == 3
+    assert not media.segment_map
+
+
+def test_sidecars_join_the_subtitles_under_names_of_their_own() -> None:
+    sidecars = (
+        subtitles("subtitles-side-1", label="Deutsch", language="de"),
+        subtitles("subtitles-side-2", label="\n", language="fr"),
+        subtitles("subtitles-side-3", label=" ", language="fr"),
+    )
+    packaged = package(RICH, all_parts(RICH, sidecars), sidecars=sidecars)
+
+    names = {one.uri: one.name for one in read(packaged).media if one.type == "SUBTITLES"}
+    assert names["subtitles-side-1/playlist.m3u8"] == "Deutsch (2)"
+    assert names["subtitles-side-2/playlist.m3u8"] == "Unnamed"
+    assert names["subtitles-side-3/playlist.m3u8"] == "Unnamed (2)"
+    assert packaged.renditions[-1] == "subtitles-side-3"
+
+
+def test_subtitles_of_the_source_that_could_not_be_read_are_left_out() -> None:
+    parts = {name: found for name, found in RICH_PARTS.items() if name != "subtitles-de"}
+    packaged = package(RICH, parts)
+
+    assert [one.name for one in read(packaged).media if one.type == "SUBTITLES"] == [
+        "English",
+        "English (SDH)",
+    ]
+    with pytest.raises(PackageInvalid, match="subtitles-side cannot be packaged: none of it"):
+        package(RICH, parts, sidecars=[subtitles("subtitles-side")])
+
+
+def test_silent_films_have_no_audio_group_and_no_profile_of_sound_alone() -> None:
+    packaged = package(SILENT, all_parts(SILENT))
+    found = read(packaged)
+
+    assert found.media == []
+    assert {one.stream_info.codecs for one in found.playlists} == {"avc1.64001f"}
+    assert {one.stream_info.audio for one in found.playlists} == {None}
+    assert packaged.profiles == ("data-saver", "up-to-720p", "no-hevc-av1", "main")
+
+
+def test_profiles_offer_what_they_are_for() -> None:
+    packaged = package(RICH, RICH_PARTS)
+
+    assert packaged.profiles == (
+        "audio-only",
+        "ts",
+        "data-saver",
+        "up-to-720p",
+        "no-hevc-av1",
+        "main",
+    )
+    assert set(uris(packaged)) == {one.name for one in RICH.video}
+    assert set(uris(packaged, "no-hevc-av1.m3u8")) == {one.name for one in ladder()}
+    small = {one.name for one in RICH.video if one.height <= 720}
+    assert set(uris(packaged, "up-to-720p.m3u8")) == small
+    saving = read(packaged, "data-saver.m3u8")
+    assert {one.stream_info.resolution[1] for one in saving.playlists} == {360, 234}
+    assert {one.stream_info.audio for one in saving.playlists} == {"aac-64k", "opus-96k"}
+    assert {one.group_id for one in saving.media} == {"aac-64k", "opus-96k", "subtitles"}
+
+
+def test_upright_video_is_measured_by_its_short_side() -> None:
+    upright = tuple(
+        msgspec.structs.replace(one, width=one.height, height=one.width) for one in ladder()
+    )
+    plan = a_plan(video=upright)
+
+    assert "h264-720p" in uris(package(plan, all_parts(plan)), "up-to-720p.m3u8")
+
+
+def test_where_nothing_is_small_enough_the_smallest_is_offered() -> None:
+    plan = a_plan(video=ladder()[:2])
+    packaged = package(plan, all_parts(plan))
+
+    assert uris(packaged, "data-saver.m3u8") == ["h264-720p"]
+
+
+def test_sound_alone_is_offered_at_every_rate_and_in_every_language() -> None:
+    text = texts(package(RICH, RICH_PARTS))["audio-only.m3u8"]
+    found = m3u8.loads(text)
+
+    assert [(one.uri, one.stream_info.codecs) for one in found.playlists] == [
+        ("aac-128k/playlist.m3u8", "mp4a.40.2"),
+        ("opus-96k/playlist.m3u8", "opus"),
+        ("aac-64k/playlist.m3u8", "mp4a.40.2"),
+    ]
+    assert {one.stream_info.resolution for one in found.playlists} == {None}
+    assert len(found.media) == 9
+    assert found.iframe_playlists == []
+    assert "VIDEO-RANGE" not in text
+    assert "FRAME-RATE" not in text
+    assert found.playlists[0].stream_info.bandwidth == pytest.approx(128_000, rel=0.01)
+
+
+def test_transport_streams_are_twins_of_plain_renditions() -> None:
+    packaged = package(RICH, RICH_PARTS)
+    found = read(packaged, "ts.m3u8")
+
+    assert set(uris(packaged, "ts.m3u8")) == {f"ts-{one.name}" for one in ladder()}
+    assert {one.stream_info.codecs for one in found.playlists} == {"avc1.64001f,mp4a.40.2"}
+    assert {one.uri for one in found.media if one.type == "AUDIO"} == {
+        f"ts-aac-{rate}k{tail}/playlist.m3u8" for rate in (128, 64) for tail in ("", "-2", "-3")
+    }
+    assert {one.uri for one in found.iframe_playlists} == {
+        f"ts-{one.name}/iframes.m3u8" for one in ladder()
+    }
+    media = read(packaged, "ts-h264-720p/playlist.m3u8")
+    assert media.segment_map == []
+    assert media.version == 3
+    assert [one.uri for one in media.segments][:2] == ["c0000a1/00000.ts", "c0000a1/00001.ts"]
+    assert [one.duration for one in media.segments] == [
+        one.duration for one in read(packaged, "h264-720p/playlist.m3u8").segments
+    ]
+    frames = read(packaged, "ts-h264-720p/iframes.m3u8")
+    assert (frames.version, frames.segment_map) == (4, [])
+    assert not any("ts-" in name for name in packaged.renditions)
+
+
+def test_subtitles_go_with_transport_streams_where_they_are_timed_by_their_clock() -> None:
+    packaged = package(RICH, RICH_PARTS)
+    names = ("subtitles-en", "subtitles-en-2", "subtitles-de")
+    for key, prefix in (("ts.m3u8", "ts-"), ("main.m3u8", "")):
+        texts = [one.uri for one in read(packaged, key).media if one.type == "SUBTITLES"]
+        assert texts == [f"{prefix}{name}/playlist.m3u8" for name in names]
+
+    untimed = {
+        name: found for name, found in RICH_PARTS.items() if not name.startswith("ts-subtitles")
+    }
+    found = read(package(RICH, untimed), "ts.m3u8")
+    assert {one.type for one in found.media} == {"AUDIO"}
+    assert {one.stream_info.subtitles for one in found.playlists} == {None}
+
+
+@pytest.mark.parametrize("plan", [PLAN, SILENT, RICH], ids=["plain", "silent", "rich"])
+def test_playlists_name_the_listed_objects_and_no_others(plan: EncodingPlan) -> None:
+    packaged = package(plan, all_parts(plan))
+    listed = {item.key: item for item in packaged.objects}
+    named, playlists, led = set(), set(), set()
+    for key, text in texts(packaged).items():
+        found = m3u8.loads(text)
+        if found.is_variant:
+            led |= {one.uri for one in (*found.playlists, *found.media, *found.iframe_playlists)}
+            continue
+        playlists.add(key)
+        folder = key.rpartition("/")[0]
+        for segment in found.segments:
+            named.add(f"{folder}/{segment.uri}")
+            if segment.init_section:
+                named.add(f"{folder}/{segment.init_section.uri}")
+
+    assert named == set(listed)
+    assert len(listed) == len(packaged.objects)
+    assert led == playlists
+    kinds = {"m4s": "video/mp4", "mp4": "video/mp4", "ts": "video/mp2t", "vtt": "text/vtt"}
+    for key, item in listed.items():
+        assert item.content_type == kinds[key.rpartition(".")[2]]
+
+
+def test_a_first_version_offers_some_renditions_from_where_they_lie() -> None:
+    names = {"h264-360p", "h264-234p", "aac-128k", "aac-64k"}
+    whole = all_parts(PLAN)
+    parts = {name: whole[name] for name in names}
+    packaged = package(PLAN, parts, only=names, base="../V2/")
+
+    assert set(uris(packaged)) == {"h264-360p", "h264-234p"}
+    assert packaged.renditions == ("h264-360p", "h264-234p", "aac-128k", "aac-64k")
+    media = texts(packaged)["h264-360p/playlist.m3u8"]
+    assert '#EXT-X-MAP:URI="../../V2/h264-360p/c0000a1/init.mp4"' in media
+    assert "\n../../V2/h264-360p/c0001a1/00005.m4s\n" in media
+    assert "../../V2/h264-360p/c0000a1/00000.m4s" in texts(packaged)["h264-360p/iframes.m3u8"]
+    assert "h264-360p/c0000a1/00000.m4s" in {item.key for item in packaged.objects}
+    # The groups of sound stay as they will be, though no variant has the high rate yet.
+    assert {one.stream_info.audio for one in read(packaged).playlists} == {"aac-64k"}
+    assert {one.group_id for one in read(packaged).media} == {"aac-64k"}
+
+
+def test_with_nothing_to_offer_there_is_no_package() -> None:
+    with pytest.raises(PackageInvalid, match="none is to be offered"):
+        package(PLAN, PARTS, only={"aac-128k"})
+
+
+def test_where_h264_is_not_there_yet_its_profile_is_not() -> None:
+    packaged = package(RICH, RICH_PARTS, only={"hevc-234p-hdr", "aac-128k"})
+
+    assert packaged.profiles == ("audio-only", "data-saver", "up-to-720p", "main")
+
+
+def test_the_title_is_told_to_players() -> None:
+    for key, text in texts(package(PLAN, PARTS, title='A "film"\n#EXT-X-ENDLIST')).items():
+        data = '#EXT-X-SESSION-DATA:DATA-ID="com.apple.hls.title",VALUE="A \'film\' #EXT-X-ENDLIST"'
+        assert (data in text.splitlines()) == ("/" not in key)
+    assert "SESSION-DATA" not in texts(package(PLAN, PARTS, title="\n"))["main.m3u8"]
+
+
+def test_players_are_told_where_to_ask_for_their_pathway() -> None:
+    packaged = package(PLAN, PARTS, steering="/v1/steering?asset=a")
+
+    for key in packaged.profiles:
+        found = read(packaged, f"{key}.m3u8")
+        assert found.content_steering.uri == "/v1/steering?asset=a"
+        assert found.content_steering.pathway_id == "here"
+        assert {one.stream_info.pathway_id for one in found.playlists} == {"here"}
+    assert "PATHWAY" not in texts(package(PLAN, PARTS))["main.m3u8"]
+    with pytest.raises(PlaylistInvalid, match="no URI"):
+        package(PLAN, PARTS, steering='"')
+
+
+def test_facts_travel_as_json() -> None:
+    for parts in RICH_PARTS.values():
+        facts = parts[0].facts
+        assert msgspec.json.decode(msgspec.json.encode(facts), type=PartFacts) == facts
 
 
 def test_parts_of_later_attempts_are_listed_under_their_names() -> None:
@@ -112,7 +477,7 @@ def test_parts_of_later_attempts_are_listed_under_their_names() -> None:
     second = msgspec.structs.replace(parts[BEST][1], name="c0001a7")
     parts[BEST] = (parts[BEST][0], second)
 
-    text = next(one.text for one in package(PLAN, parts).playlists if one.key.startswith(BEST))
+    text = texts(package(PLAN, parts))[f"{BEST}/playlist.m3u8"]
 
     assert "c0001a7/00005.m4s" in text
     assert "c0001a1" not in text
@@ -130,6 +495,14 @@ def test_parts_of_later_attempts_are_listed_under_their_names() -> None:
         (lambda parts: with_segment(parts, 0, 0, duration=1), "duration of 00000.m4s: 1"),
         (lambda parts: with_segment(parts, 0, 0, name="00009.m4s"), "name: 00009.m4s"),
         (lambda parts: with_segment(parts, 0, 0, starts_with_sync=False), "with a key frame"),
+        (lambda parts: with_segment(parts, 0, 0, key_frames=()), "key frames of 00000.m4s"),
+        (
+            lambda parts: [
+                msgspec.structs.replace(one, facts=msgspec.structs.replace(one.facts, init=None))
+                for one in parts
+            ],
+            "different init segments",
+        ),
     ],
 )
 def test_video_that_is_not_as_planned_is_refused(
@@ -138,11 +511,15 @@ def test_video_that_is_not_as_planned_is_refused(
     with pytest.raises(PackageInvalid, match=reason) as refused:
         package(PLAN, PARTS | {BEST: change(PARTS[BEST])})
 
-    assert str(refused.value).startswith("The rendition h264-720p cannot be packaged: ")
+    assert str(refused.value).startswith("The rendition h264-1080p cannot be packaged: ")
 
 
-@pytest.mark.parametrize("changes", [{"timescale": 1000}, {"width": 640}, {"height": 722}], ids=str)
-def test_another_picture_or_clock_is_refused(changes: dict[str, int]) -> None:
+@pytest.mark.parametrize(
+    "changes",
+    [{"timescale": 1000}, {"width": 640}, {"height": 722}, {"video_range": VideoRange.PQ}],
+    ids=str,
+)
+def test_another_picture_or_clock_is_refused(changes: dict[str, object]) -> None:
     parts = tuple(PARTS[BEST])
     for number in range(len(parts)):
         parts = tuple(with_init(parts, number, **changes))
@@ -158,8 +535,14 @@ def test_another_picture_or_clock_is_refused(changes: dict[str, int]) -> None:
         (lambda parts: parts * 2, "parts: 2, planned 1"),
         (lambda parts: with_segment(parts, 0, 1, decode_time=7), "decode time of 00001.m4s"),
         (lambda parts: with_segment(parts, 0, 0, duration=400_000), "00000.m4s is too long"),
-        (lambda parts: with_segment(parts, 0, 10, duration=1024), "samples, not"),
+        (lambda parts: with_segment(parts, 0, 10, duration=1024), "seconds, not 62.000 as"),
         (lambda parts: with_init(parts, 0, channels=1), "channels: 1, planned 2"),
+        (
+            lambda parts: with_segment(
+                with_segment(parts, 0, 0, duration=240_000), 0, 1, decode_time=240_000
+            ),
+            "00001.m4s starts -1.000 seconds late",
+        ),
     ],
 )
 def test_audio_that_is_not_as_planned_is_refused(
@@ -169,18 +552,51 @@ def test_audio_that_is_not_as_planned_is_refused(
         package(PLAN, PARTS | {"aac-128k": change(PARTS["aac-128k"])})
 
 
+@pytest.mark.parametrize(
+    ("name", "change", "reason"),
+    [
+        ("subtitles-en", lambda parts: (), "none of it was encoded"),
+        ("subtitles-en", lambda parts: parts * 2, "parts: 2, planned 1"),
+        ("subtitles-en", lambda parts: with_segment(parts, 0, 1, duration=1), "duration of 00001"),
+        ("subtitles-en", lambda parts: with_segment(parts, 0, 1, decode_time=1), "decode time"),
+        ("subtitles-en", lambda parts: with_segment(parts, 0, 1, name="x.vtt"), "name: x.vtt"),
+        ("ts-aac-64k", lambda parts: (), "none of it was encoded"),
+        ("ts-h264-720p", lambda parts: parts[:1], "parts: "),
+        ("ts-h264-720p", lambda parts: with_segment(parts, 0, 1, duration=1), "duration of 00001"),
+        ("ts-h264-720p", lambda parts: with_segment(parts, 0, 1, name="1.ts"), "name: 1.ts"),
+    ],
+)
+def test_subtitles_and_twins_that_are_not_as_planned_are_refused(
+    name: str, change: Callable[[tuple[Part, ...]], tuple[Part, ...]], reason: str
+) -> None:
+    with pytest.raises(PackageInvalid, match=reason):
+        package(RICH, RICH_PARTS | {name: change(RICH_PARTS[name])})
+
+
+@settings(max_examples=60, deadline=None)
 @given(
     seconds=st.floats(min_value=0.05, max_value=400),
     rate=st.sampled_from([Rational(24_000, 1001), Rational(25), Rational(60), Rational(100, 7)]),
     sound=st.booleans(),
+    half=st.booleans(),
+    title=st.text(max_size=30),
 )
-def test_any_faultless_encode_is_packaged(seconds: float, rate: Rational, sound: bool) -> None:
-    media = media_info(seconds=seconds, rate=rate, audio_start=0.0 if sound else None)
-    planned = plan(media, PlanSettings(chunk_seconds=12))
+def test_any_faultless_encode_is_packaged(
+    seconds: float, rate: Rational, sound: bool, half: bool, title: str
+) -> None:
+    plan = a_plan(
+        seconds=seconds,
+        rate=rate,
+        video=ladder(half=half) + ladder(VideoCodec.AV1),
+        audio=None if sound else (),
+        texts=(subtitles(),),
+        chunk_segments=2,
+        transport_stream=True,
+    )
 
-    for key, text in texts(planned).items():
-        read = m3u8.loads(text)
-        assert read.is_variant == (key == "main.m3u8")
-        assert read.is_variant or all(
-            round(segment.duration) <= read.target_duration for segment in read.segments
+    for key, text in texts(package(plan, all_parts(plan), title=title)).items():
+        found = m3u8.loads(text)
+        assert found.is_variant == ("/" not in key)
+        assert found.is_variant or all(
+            round(segment.duration) <= found.target_duration for segment in found.segments
         )

@@ -3,14 +3,16 @@
 import pytest
 
 from ingest.jobs.queues import memory_class
-from ingest.plan import PlanSettings, plan
+from ingest.plan import PlanSettings, VideoCodec, plan
 from ingest.plan.memory import encode_memory
 from tests.unit.ingest.media import media_info
 
 
-def needed(width: int, height: int) -> float:
+def needed(width: int, height: int, codec: VideoCodec = VideoCodec.H264) -> float:
     found = media_info(width=width, height=height)
-    return encode_memory(found.video, plan(found, PlanSettings()))
+    planned = plan(found, PlanSettings(codecs=(codec,), first_seconds=None), short=False)
+    group = next(group for group in planned.groups if group.codec is codec)
+    return encode_memory(found.video, planned, group)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,131 @@
+"""Subtitles out of a source: one pass of ffmpeg for all tracks, then cut into segments."""
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Final
+
+import ffmpeg
+
+from common import logs
+from ingest.package.facts import PartFacts, SegmentFacts
+from ingest.package.layout import SUBTITLE_PATTERN
+from ingest.plan.model import EncodingPlan, SubtitleTrack
+from ingest.subtitles.cues import Cue, shifted
+from ingest.subtitles.errors import SubtitlesInvalid, SubtitlesTooLarge
+from ingest.subtitles.parse import parse_subtitles
+from ingest.subtitles.segments import segment_texts
+from ingest.transcode.command import Command
+from ingest.transcode.settings import TranscodeSettings
+
+DECODERS: Final = ("subrip", "srt", "ass", "ssa", "mov_text", "webvtt", "text")
+"""Of subtitles that are text: all that run here."""
+
+MOST_BYTES: Final = 32 * 1024 * 1024
+"""Of a track as WebVTT. Subtitles in ASS may draw, and what is not text of that is long."""
+
+_log = logs.get(__name__)
+
+
+async def extract_subtitles(
+    run: Callable[[Command], Awaitable[None]],
+    plan: EncodingPlan,
+    source: Path,
+    folder: Path,
+    settings: TranscodeSettings,
+) -> dict[str, PartFacts]:
+    """The segments of the plan's subtitles, each track in a folder of its name in ``folder``.
+
+    A track that is no good is left out, with a word in the log: the video is worth more than that.
+
+    Raises:
+        EncodeFailed: the source cannot be read; so does whatever ``run`` raises.
+    """
+    if not plan.subtitles:
+        return {}
+    await run(command(plan, source, folder, settings))
+    return await asyncio.to_thread(_cut, plan, folder)
+
+
+def command(plan: EncodingPlan, source: Path, folder: Path, settings: TranscodeSettings) -> Command:
+    """What writes each track of ``plan`` as WebVTT, in the source's own times."""
+    opened = ffmpeg.input(
+        f"file:{source.absolute()}",
+        f=plan.source.container.partition(",")[0],
+        protocol_whitelist="file",
+        format_whitelist=plan.source.container,
+        codec_whitelist=",".join(DECODERS),
+        threads=settings.threads,
+    )
+    outputs: list[Any] = [
+        opened[str(track.index)].output(_file(track), f="webvtt", **{"c:s": "webvtt"})
+        for track in plan.subtitles
+    ]
+    # Subtitles may be silent for an hour; how far the reading is, the sound tells.
+    heard = plan.audio[0].index if plan.audio else plan.source.video_index
+    outputs.append(opened[str(heard)].output("-", f="null", c="copy"))
+    stream = ffmpeg.merge_outputs(*outputs).global_args(
+        *("-nostdin", "-hide_banner", "-y"),
+        *("-loglevel", "error"),
+        *("-progress", "pipe:1", "-nostats"),
+        "-copyts",
+    )
+    return Command(
+        arguments=tuple(stream.compile()[1:]),
+        folder=folder,
+        subfolders=(),
+        seconds=plan.duration,
+        reads=(source,),
+        makes=tuple(_file(track) for track in plan.subtitles),
+    )
+
+
+def write_segments(cues: tuple[Cue, ...], plan: EncodingPlan, folder: Path) -> PartFacts:
+    """Writes the segments of one track into ``folder``, which it makes.
+
+    Raises:
+        SubtitlesTooDense: they would be too many bytes together.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    facts = []
+    for number, text in enumerate(segment_texts(cues, plan)):
+        body = text.encode()
+        name = SUBTITLE_PATTERN % number
+        (folder / name).write_bytes(body)
+        first = number * plan.segment_frames
+        frames = min(plan.segment_frames, plan.frame_count - first)
+        facts.append(
+            SegmentFacts(
+                name=name,
+                size=len(body),
+                sha256=hashlib.sha256(body).hexdigest(),
+                decode_time=first * plan.frame_ticks,
+                duration=frames * plan.frame_ticks,
+                sample_count=0,
+                starts_with_sync=True,
+            )
+        )
+    return PartFacts(init=None, segments=tuple(facts))
+
+
+def _cut(plan: EncodingPlan, folder: Path) -> dict[str, PartFacts]:
+    made = {}
+    for track in plan.subtitles:
+        file = folder / _file(track)
+        try:
+            if file.stat().st_size > MOST_BYTES:
+                raise SubtitlesTooLarge(limit=MOST_BYTES)
+            cues = parse_subtitles(file.read_bytes(), most_bytes=MOST_BYTES)
+            made[track.name] = write_segments(
+                shifted(cues, round(-plan.source.origin * 1000)), plan, folder / track.name
+            )
+        except SubtitlesInvalid as error:
+            _log.warning("subtitles are left out", track=track.name, because=str(error))
+        finally:
+            file.unlink()
+    return made
+
+
+def _file(track: SubtitleTrack) -> str:
+    return f"{track.name}.vtt"

@@ -1,0 +1,106 @@
+"""What ffmpeg is told of a source: how it is opened, and how its frames come onto the plan's grid.
+
+A chunk's frames are cut on the grid, counted in frames, so that all chunks follow each other as if
+one encoder had made them.
+"""
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Final
+
+import ffmpeg
+
+from ingest.plan.model import Chunk, EncodingPlan
+from ingest.transcode.settings import TranscodeSettings
+
+SEEK_MARGIN: Final = 2
+"""Seconds decoded ahead of a chunk, so that its first frame has all that it refers to."""
+
+LAST_FRAMES: Final = 1
+"""Seconds by which the last frame may be held, where a source's own durations are a bit short."""
+
+Options = dict[str, Any]
+"""Options of ffmpeg by their names, without the dash."""
+
+
+def opened(
+    plan: EncodingPlan,
+    source: Path,
+    settings: TranscodeSettings,
+    seek: float = 0.0,
+    **more: str,
+) -> Any:
+    """The source as an input, read from ``seek`` seconds on the file's own clock.
+
+    ``more`` are other options of the input.
+    """
+    options: Options = {
+        # The upload was inspected as this; let no second guess open it as something else.
+        "f": plan.source.container.partition(",")[0],
+        # An upload must not make the encoder read another file's protocol or the network.
+        "protocol_whitelist": "file",
+        # Nor may what is embedded be opened as a playlist, or by a decoder that was not inspected.
+        "format_whitelist": plan.source.container,
+        "threads": settings.threads,
+    }
+    if plan.source.decoders:
+        options["codec_whitelist"] = ",".join(plan.source.decoders)
+    if plan.source.most_pixels:
+        options["max_pixels"] = plan.source.most_pixels
+    if seek > 0:
+        options["ss"] = seconds(seek)
+    return ffmpeg.input(f"file:{source.absolute()}", **options, **more)
+
+
+def frames(
+    plan: EncodingPlan,
+    chunk: Chunk,
+    source: Path,
+    settings: TranscodeSettings,
+    margin: float = SEEK_MARGIN,
+) -> Any:
+    """The chunk's frames, exactly, with times counted in frames from the start of the video.
+
+    Those before the first chunk's are decoded, of others ``margin`` seconds.
+    """
+    rate = plan.frame_rate.fraction
+    seek = plan.source.origin + float(chunk.first_frame / rate) - margin
+    picture = opened(plan, source, settings, seek if chunk.index else 0.0)[
+        str(plan.source.video_index)
+    ]
+    if plan.source.origin:
+        picture = picture.filter("setpts", f"PTS-{seconds(plan.source.origin)}/TB")
+    if plan.source.interlaced:
+        # A frame for each field; the grid takes as many of them as it has room for.
+        picture = picture.filter("bwdif", mode="send_field", deint="interlaced")
+    rate_options: Options = {"fps": f"{rate.numerator}/{rate.denominator}"}
+    if chunk.index == 0:
+        # A picture that starts after the sound is held from the start.
+        rate_options["start_time"] = 0
+    picture = picture.filter("fps", **rate_options)
+    end = chunk.first_frame + chunk.frame_count
+    if end == plan.frame_count:
+        picture = picture.filter("tpad", stop_mode="clone", stop_duration=LAST_FRAMES)
+    return picture.filter("trim", start_pts=chunk.first_frame, end_pts=end)
+
+
+def arguments(*outputs: Any) -> tuple[str, ...]:
+    """The words of a call of ffmpeg that writes ``outputs``, without the program's name."""
+    stream = ffmpeg.merge_outputs(*outputs).global_args(
+        "-nostdin",
+        "-hide_banner",
+        "-y",
+        *("-loglevel", "error"),
+        *("-progress", "pipe:1"),
+        "-nostats",
+        # Times stay those of the source, so that every chunk counts on the same clock.
+        "-copyts",
+        # What cannot be read or decoded ends the encode; half a video must not pass as whole.
+        "-xerror",
+    )
+    return tuple(stream.compile()[1:])
+
+
+def seconds(value: float | Fraction) -> str:
+    """``value`` as ffmpeg reads a time, to the microsecond."""
+    return f"{float(value):.6f}"

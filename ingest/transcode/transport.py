@@ -1,0 +1,105 @@
+"""The same pictures and sound in MPEG-2 transport streams: copied, never encoded again.
+
+Each segment stands alone: its tables in front, and its counters marked as beginning anew, so that
+no segment needs to know how many packets another had (ISO/IEC 13818-1 §2.4.3.5).
+"""
+
+import re
+from pathlib import Path
+from typing import Final
+
+import ffmpeg
+
+from common.hls import VideoRange
+from ingest.package.layout import INIT_NAME, segment_name
+from ingest.plan.model import EncodingPlan, VideoCodec, VideoRendition
+from ingest.transcode.command import Command
+from ingest.transcode.inputs import arguments
+from ingest.transcode.outputs import cut_at
+
+PREFIX: Final = "ts-"
+"""Before the name of a rendition: its twin in transport streams."""
+
+SEGMENT_PATTERN: Final = "%05d.ts"
+
+START: Final = 10
+"""Seconds that the clock of transport streams shows when that of MP4 shows 0, so that no decode
+time is below 0."""
+
+AAC_FRAME: Final = 1024
+"""Samples."""
+
+MUXER_OPTIONS: Final = {
+    "mpegts_flags": "+initial_discontinuity",
+    # Times are right as they are.
+    "mpegts_copyts": 1,
+    # Seconds; in front of every segment is enough.
+    "pat_period": 3600,
+    "sdt_period": 3600,
+}
+
+DURATION: Final = re.compile(r"^#EXTINF:([\d.]+)", re.MULTILINE)
+
+
+def twin(name: str) -> str:
+    """The folder of the twin of the rendition ``name``."""
+    return f"{PREFIX}{name}"
+
+
+def has_twin(plan: EncodingPlan, rendition: VideoRendition) -> bool:
+    """Whether ``rendition`` is there as transport streams too."""
+    sdr = rendition.video_range is VideoRange.SDR
+    return plan.transport_stream and rendition.codec is VideoCodec.H264 and sdr
+
+
+def sound_cuts(playlist: str, sample_rate: int) -> list[int]:
+    """Numbers of the AAC frames before which the segments of the muxer's ``playlist`` end."""
+    durations = [float(text) for text in DURATION.findall(playlist)]
+    counts = [round(seconds * sample_rate / AAC_FRAME) for seconds in durations]
+    return [sum(counts[:number]) for number in range(1, len(counts))]
+
+
+def write_list(folder: Path, name: str, segments: range) -> None:
+    """Name the files of the rendition ``name`` in ``folder``, in order, for ``copy`` to read."""
+    files = [INIT_NAME, *(segment_name(number) for number in segments)]
+    _list(folder, name).write_text("".join(f"{name}/{file}\n" for file in files))
+
+
+def copy(folder: Path, cuts: dict[str, list[int]], first_segment: int, seconds: float) -> Command:
+    """Copy the renditions in ``folder`` that ``cuts`` names, each cut before these of its frames.
+
+    ``seconds`` is how long they are.
+    """
+    options = ":".join(f"{key}={value}" for key, value in MUXER_OPTIONS.items())
+    outputs = [
+        ffmpeg.input(
+            f"concatf:{_list(folder, name).name}",
+            f="mov",
+            protocol_whitelist="file,concat,concatf",
+        ).output(
+            f"{twin(name)}/{SEGMENT_PATTERN}",
+            c="copy",
+            **cut_at(frames, first_segment),
+            segment_format="mpegts",
+            segment_format_options=options,
+            # The clock in the stream is not to run ahead of what it times.
+            muxdelay=0,
+            muxpreload=0,
+            output_ts_offset=START,
+        )
+        for name, frames in cuts.items()
+    ]
+    return Command(
+        arguments=arguments(*outputs),
+        folder=folder,
+        subfolders=tuple(twin(name) for name in cuts),
+        seconds=seconds,
+        makes=tuple(
+            f"{twin(name)}/{SEGMENT_PATTERN % (first_segment + len(frames))}"
+            for name, frames in cuts.items()
+        ),
+    )
+
+
+def _list(folder: Path, name: str) -> Path:
+    return folder / f"{name}.txt"
