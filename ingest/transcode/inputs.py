@@ -28,7 +28,7 @@ def opened(
     source: Path,
     settings: TranscodeSettings,
     seek: float = 0.0,
-    **more: str,
+    **more: Any,
 ) -> Any:
     """The source as an input, read from ``seek`` seconds on the file's own clock.
 
@@ -58,14 +58,16 @@ def frames(
     source: Path,
     settings: TranscodeSettings,
     margin: float = SEEK_MARGIN,
+    **more: Any,
 ) -> Any:
     """The chunk's frames, exactly, with times counted in frames from the start of the video.
 
-    Those before the first chunk's are decoded, of others ``margin`` seconds.
+    Before those of a chunk that is not the first, ``margin`` seconds are decoded. ``more`` are
+    other options of the input.
     """
     rate = plan.frame_rate.fraction
     seek = plan.source.origin + float(chunk.first_frame / rate) - margin
-    picture = opened(plan, source, settings, seek if chunk.index else 0.0)[
+    picture = opened(plan, source, settings, seek if chunk.index else 0.0, **more)[
         str(plan.source.video_index)
     ]
     if plan.source.origin:
