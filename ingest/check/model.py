@@ -54,7 +54,7 @@ class Problem:
     """The end of a sentence whose beginning is the place."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ByteRange:
     """A part of a resource (rfc8216bis §4.4.4.2)."""
 
@@ -67,7 +67,7 @@ class ByteRange:
         return self.offset + self.length
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Resource:
     """What a URI names, or a part of it."""
 
@@ -78,7 +78,7 @@ class Resource:
     part: ByteRange | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ListedSegment:
     """A segment as its playlist lists it."""
 
@@ -178,7 +178,7 @@ class MultivariantListing:
 Listing = MediaListing | MultivariantListing
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Measured:
     """What the bytes of a listed segment say."""
 

@@ -5,10 +5,12 @@ import contextlib
 import gzip
 import json
 import random
+import ssl
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import trustme
 from aiohttp import web
 from aiohttp.test_utils import BaseTestServer, TestServer
 
@@ -22,10 +24,14 @@ from ingest.check import (
     Report,
     Severity,
     check,
+    check_parts,
     load,
 )
 from ingest.check.model import Container, Role
+from ingest.package import Part, measure, package, part_name
+from ingest.plan import PlanSettings, VideoCodec
 from tests.integration import hls_package
+from tests.integration.encoding import encode
 from tests.integration.hls_package import H264, HLS, INPUTS, copy, ffmpeg
 
 HIGH = "640x360"
@@ -199,6 +205,45 @@ async def test_real_footage_cut_by_ffmpeg_alone_is_not_up_to_the_rules(
     assert {"frame-rate-present", "iframes-present"} <= report.broken(Severity.MUST)
 
 
+async def test_what_the_pipeline_makes_keeps_every_rule_that_must_be_kept(
+    tmp_path: Path, footage: Path
+) -> None:
+    """What is said before publishing, of what was measured, is what the bytes say afterwards."""
+    settings = PlanSettings(
+        codecs=(VideoCodec.H264, VideoCodec.HEVC),
+        transport_stream=True,
+        segment_seconds=2,
+        chunk_seconds=4,
+    )
+    encoded = await encode(footage / "bikes.mp4", tmp_path / "work", settings)
+    folder = tmp_path / "package"
+    parts = await asyncio.to_thread(laid_out, tmp_path / "work", folder)
+    made = package(encoded.plan, parts, title="Bikes", steering="https://example.org/steering")
+    playlists = {one.key: one.text for one in made.playlists}
+    for key, text in playlists.items():
+        (folder / key).write_text(text)
+    before, after = check_parts(playlists, parts), await report_of(folder)
+    before.require()
+    after.require()
+    assert before.broken(Severity.SHOULD) == after.broken(Severity.SHOULD)
+    tracks = (await loaded(folder)).tracks.values()
+    assert {one.container for one in tracks} == {Container.FMP4, Container.TS}
+
+
+def laid_out(work: Path, folder: Path) -> dict[str, list[Part]]:
+    """The parts that tasks made in folders of ``work``, put where playlists look for them."""
+    parts: dict[str, list[Part]] = {}
+    for task in sorted(work.iterdir()):
+        number = int(task.name[1:]) if task.name.startswith("c") else 0
+        name = part_name(number, 1)
+        renditions = sorted(path.name for path in task.iterdir() if path.is_dir())
+        for rendition, facts in measure(task, renditions).items():
+            parts.setdefault(rendition, []).append(Part(name, facts))
+            (folder / rendition).mkdir(parents=True, exist_ok=True)
+            (task / rendition).rename(folder / rendition / name)
+    return parts
+
+
 # Folders that mean harm.
 
 
@@ -340,7 +385,7 @@ async def test_a_playlist_that_grows_out_of_gzip_is_refused(good: Path) -> None:
         return web.Response(body=bomb, headers={"Content-Encoding": "gzip"})
 
     told = await answered(good, f"{HIGH}/playlist.m3u8", handler)
-    assert told["bounds"] == f"{HIGH}/playlist.m3u8 is larger than 8388608 bytes."
+    assert told["bounds"] == f"{HIGH}/playlist.m3u8 is larger than 4194304 bytes."
 
 
 async def test_a_segment_without_end_is_left(good: Path) -> None:
@@ -381,6 +426,25 @@ async def test_other_servers_are_not_asked(good: Path, broken: Path) -> None:
     away = [one.sentence for one in report.findings if one.rule == "inside-package"]
     assert len(away) == 2
     assert all(one.endswith("which is not in the package.") for one in away)
+
+
+async def test_a_server_with_a_certificate_of_its_own_is_trusted_by_its_authority(
+    good: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    trusted = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(trusted)
+    server = TestServer(site(good), scheme="https")
+    await server.start_server(ssl=context)
+    try:
+        url = str(server.make_url("/play/asset"))
+        assert await check_command(url, as_json=False, ca=trusted) == 0
+        assert await check_command(url, as_json=False, ca=None) == 2
+    finally:
+        await server.close()
+    assert "certificate" in capsys.readouterr().err
 
 
 # The command.
