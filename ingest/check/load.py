@@ -151,9 +151,14 @@ class _Loader:
             except PartInvalid as error:
                 self._not_understood(key, error)
             else:
-                self.found.inits[key] = facts
-                self.found.codecs[key] = codecs_beside_first(data)
-                self.defaults[key] = defaults, facts.codec
+                beside = codecs_beside_first(data)
+                if beside and not facts.width:
+                    reason = "has its pictures behind another track, and is not looked into"
+                    self._trouble(key[0], Trouble.STRANGE, reason)
+                else:
+                    self.found.inits[key] = facts
+                    self.found.codecs[key] = beside
+                    self.defaults[key] = defaults, facts.codec
         self._one_done()
 
     async def _segment(self, work: _Work) -> None:

@@ -237,13 +237,20 @@ class Track:
 
     @cached_property
     def sizes(self) -> list[Rated]:
-        """Segments as rates are made of them; none where one could not be measured."""
-        sizes = [
-            Rated(one.facts.size, segment.duration)
-            for segment, one in zip(self.listing.segments, self.segments, strict=True)
-            if one is not None and segment.duration > 0
-        ]
-        return sizes if len(sizes) == len(self.listing.segments) else []
+        """Segments as rates are made of them; none where one could not be measured.
+
+        Durations are those of samples where they are known, for EXTINF are rounded, and a segment
+        more or less in a row of them makes another peak.
+        """
+        exact = self.role in {Role.VIDEO, Role.AUDIO}
+        sizes = []
+        for segment, one in zip(self.listing.segments, self.segments, strict=True):
+            if one is None or segment.duration <= 0:
+                return []
+            known = exact and one.facts.duration > 0
+            duration = self.seconds(one.facts.duration) if known else segment.duration
+            sizes.append(Rated(one.facts.size, duration))
+        return sizes
 
     @cached_property
     def peak(self) -> int | None:

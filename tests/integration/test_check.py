@@ -195,6 +195,61 @@ async def test_a_transport_stream_of_sound_alone_is_counted(tmp_path: Path) -> N
     assert 16 <= float(track.duration) < 16.1
 
 
+def add_subtitles(folder: Path, *, mapped: bool) -> None:
+    """A rendition of subtitles beside those of ``folder``."""
+    header = "WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:0,LOCAL:00:00:00.000\n\n" if mapped else "WEBVTT\n\n"
+    text = folder / "text"
+    text.mkdir()
+    lines = ["#EXTM3U", "#EXT-X-VERSION:3", "#EXT-X-TARGETDURATION:6", "#EXT-X-PLAYLIST-TYPE:VOD"]
+    for number, seconds in enumerate((6, 6, 4)):
+        cue = f"00:00:{6 * number + 1:02d}.000 --> 00:00:{6 * number + 3:02d}.000\nWords\n"
+        (text / f"{number}.vtt").write_text(header + cue)
+        lines += [f"#EXTINF:{seconds}.000,", f"{number}.vtt"]
+    (text / "playlist.m3u8").write_text("\n".join([*lines, "#EXT-X-ENDLIST", ""]))
+    tag = (
+        '#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID="text",NAME="English",LANGUAGE="en",'
+        'URI="text/playlist.m3u8"\n#EXT-X-STREAM-INF'
+    )
+    path = folder / "main.m3u8"
+    path.write_text(path.read_text().replace("#EXT-X-STREAM-INF", tag, 1))
+    rewrite(path, ',AUDIO="aac"', ',AUDIO="aac",SUBTITLES="text"')
+
+
+async def test_subtitles_need_a_map_to_the_clock_of_the_video(good: Path, tmp_path: Path) -> None:
+    add_subtitles(copy(good, tmp_path / "with"), mapped=True)
+    add_subtitles(copy(good, tmp_path / "without"), mapped=False)
+    assert await found(tmp_path / "with") == {}
+    assert await found(tmp_path / "without") == {
+        "webvtt": "text/playlist.m3u8: 0.vtt has no X-TIMESTAMP-MAP."
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (
+            ("-map", "1:a", "-map", "0:v", *H264, "-c:a", "aac"),
+            "has its pictures behind another track",
+        ),
+        (("-map", "0:v", "-c:v", "mpeg4"), "its codec 'mp4v' is not one made here"),
+    ],
+)
+async def test_what_is_not_understood_is_said(
+    tmp_path: Path, options: tuple[str, ...], told: str
+) -> None:
+    ffmpeg(tmp_path, *INPUTS, *options, *hls_package.FMP4, "playlist.m3u8")
+    assert told in (await found(tmp_path))["understood"]
+
+
+async def test_what_is_encrypted_is_not_looked_into(broken: Path) -> None:
+    key = '#EXT-X-KEY:METHOD=AES-128,URI="key"\n#EXTINF'
+    path = broken / HIGH / "playlist.m3u8"
+    path.write_text(path.read_text().replace("#EXTINF", key, 1))
+    assert (await found(broken))["understood"] == (
+        f"{HIGH}/00.m4s is encrypted and not looked into."
+    )
+
+
 async def test_real_footage_cut_by_ffmpeg_alone_is_not_up_to_the_rules(
     tmp_path: Path, footage: Path
 ) -> None:
