@@ -13,8 +13,10 @@ import pytest
 import trustme
 from aiohttp import web
 from aiohttp.test_utils import BaseTestServer, TestServer
+from click.testing import CliRunner
 
 from deploy.check import ENTRIES, check_command
+from deploy.command_line import main
 from ingest.check import (
     RULES,
     FolderReader,
@@ -538,6 +540,12 @@ async def test_the_command_prints_json(good: Path, capsys: pytest.CaptureFixture
     assert await check_command(str(good), as_json=True, ca=None) == 0
     document = json.loads(capsys.readouterr().out)
     assert document == {"target": str(good), "rules": len(RULES), "findings": []}
+
+
+def test_the_command_is_one_of_nearcast(good: Path) -> None:
+    result = CliRunner().invoke(main, ["check", str(good)])
+    assert result.exit_code == 0
+    assert result.output.endswith(f"{len(RULES)} rules checked, 0 broken\n")
 
 
 @pytest.mark.parametrize("target", ["nowhere", "http://127.0.0.1:1/main.m3u8"])
