@@ -66,7 +66,7 @@ def copy(folder: Path, cuts: dict[str, list[int]], first_segment: int, seconds: 
             f"concatf:{_list(folder, name).name}",
             f="mov",
             protocol_whitelist="file,concat,concatf",
-        ).output(
+        )["0"].output(
             f"{transport_name(name)}/{TRANSPORT_PATTERN}",
             c="copy",
             **cut_at(frames, first_segment),
