@@ -18,7 +18,9 @@ def lines(key: str, *values: str) -> str:
 def test_the_last_word_counts() -> None:
     measured = read(lines("I", "-70.000", "-30.1", "-25.0"), lines("true_peak", "0.1", "0.5"))
 
-    assert measured == Loudness(-25.0, pytest.approx(20 * math.log10(0.5)))
+    assert measured is not None
+    assert measured.integrated == -25
+    assert measured.peak == pytest.approx(20 * math.log10(0.5))
 
 
 @pytest.mark.parametrize("words", ["", "lavfi.r128.I=", "lavfi.r128.I=nan", "lavfi.r128.I=-inf"])
