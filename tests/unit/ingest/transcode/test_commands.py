@@ -113,9 +113,10 @@ def test_no_encoder_sets_key_frames_of_its_own() -> None:
         "repeat-headers": "0",
         "info": "0",
         "log-level": "error",
+        "pools": "2",
     }
     assert hevc["-tag:v"] == "hvc1"
-    assert pairs(av1["-svtav1-params"]) == {"scd": "0"}
+    assert pairs(av1["-svtav1-params"]) == {"scd": "0", "lp": "2"}
 
 
 def test_each_codec_has_its_preset_and_quality() -> None:
