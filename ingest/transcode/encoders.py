@@ -24,6 +24,9 @@ CHROMATICITY: Final = 50_000
 LUMINANCE: Final = 10_000
 """Steps of a unit in which ``MasteringDisplay`` counts."""
 
+MOST_PARALLEL: Final = 6
+"""SVT-AV1's highest level of parallelism."""
+
 
 def video_encoder(
     plan: EncodingPlan, rendition: VideoRendition, settings: TranscodeSettings
@@ -72,6 +75,9 @@ def _x265(plan: EncodingPlan, rendition: VideoRendition, settings: TranscodeSett
         "info": 0,
         "log-level": "error",
     }
+    if settings.threads:
+        # Else it takes all cores, whatever it is told of threads.
+        parameters["pools"] = settings.threads
     if rendition.video_range is VideoRange.PQ:
         parameters |= {"hdr10": 1, **_x265_light(plan.source)}
     return {
@@ -79,6 +85,7 @@ def _x265(plan: EncodingPlan, rendition: VideoRendition, settings: TranscodeSett
         "preset": settings.hevc_preset.value,
         "crf": settings.hevc_rate_factor,
         "x265-params": _joined(parameters),
+        "dolbyvision": 0,
         # Apple's players take no other (authoring specification, §1.10).
         "tag:v": "hvc1",
     }
@@ -86,6 +93,9 @@ def _x265(plan: EncodingPlan, rendition: VideoRendition, settings: TranscodeSett
 
 def _svt_av1(plan: EncodingPlan, rendition: VideoRendition, settings: TranscodeSettings) -> Options:
     parameters: Options = {"scd": 0}
+    if settings.threads:
+        # Its levels of parallelism are about the cores that it keeps busy.
+        parameters["lp"] = min(settings.threads, MOST_PARALLEL)
     if rendition.video_range is VideoRange.PQ:
         parameters |= _svt_light(plan.source)
     return {
@@ -93,6 +103,7 @@ def _svt_av1(plan: EncodingPlan, rendition: VideoRendition, settings: TranscodeS
         "preset": settings.av1_preset,
         "crf": settings.av1_rate_factor,
         "svtav1-params": _joined(parameters),
+        "dolbyvision": 0,
     }
 
 

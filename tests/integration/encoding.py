@@ -11,6 +11,7 @@ import av
 import imageio_ffmpeg
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from ingest.inspect import InspectionLimits, MediaInfo, MediaLimits
 from ingest.inspect.probe import inspect
@@ -36,7 +37,7 @@ class Shown:
 
     time: Fraction
     """Seconds."""
-    pixels: np.ndarray[tuple[int, int, int], np.dtype[np.uint8]]
+    pixels: npt.NDArray[np.uint8]
     """Red, green and blue, by rows."""
 
     @property
@@ -109,12 +110,12 @@ class Sound:
 
     start: float
     """Seconds of the first sample."""
-    levels: np.ndarray[tuple[int, int], np.dtype[np.float32]]
+    levels: npt.NDArray[np.float32]
     """A row for each channel, from -1 to 1."""
 
     @property
     def end(self) -> float:
-        return self.start + self.levels.shape[1] / 48_000
+        return self.start + int(self.levels.shape[1]) / 48_000
 
     def loud(self, threshold: float = 0.02) -> list[tuple[float, float]]:
         """Start and end of all that is louder than ``threshold``, in seconds, to 5 ms."""
@@ -128,7 +129,7 @@ class Sound:
     def pitch(self) -> float:
         """Hertz of the loudest tone."""
         spectrum = np.abs(np.fft.rfft(self.levels.mean(axis=0)))
-        return float(np.argmax(spectrum) * 48_000 / self.levels.shape[1])
+        return int(np.argmax(spectrum)) * 48_000 / int(self.levels.shape[1])
 
 
 async def encode(source: Path, folder: Path, settings: PlanSettings = SHORT) -> Encoded:
@@ -189,7 +190,8 @@ def frames(path: Path) -> Iterator[Shown]:
         assert stream.time_base is not None
         for frame in container.decode(stream):
             assert frame.pts is not None
-            pixels = frame.reformat(format="rgb24", src_colorspace="ITU709").to_ndarray()
+            shown = frame.reformat(format="rgb24", src_colorspace="ITU709")
+            pixels = np.asarray(shown.to_ndarray(), dtype=np.uint8)
             yield Shown(frame.pts * stream.time_base, pixels)
 
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from ingest.plan import PlanSettings
 from tests.integration.encoding import SHORT, encode, loudness_of
 from tests.integration.scenes import FLASH, scene
 from tests.unit.ingest.clips import FOLDER, ffmpeg
@@ -114,7 +113,7 @@ async def test_what_is_quiet_beside_what_is_loud_stays_so(tmp_path: Path) -> Non
 
 async def test_peaks_stay_below_the_ceiling(tmp_path: Path) -> None:
     # Clicks over quiet noise: raised as it is, every click would be far too loud.
-    clicks = f"{NOISE},volume='if(lt(mod(t,1),0.002),1,0.004)':eval=frame,aresample=48000,asetnsamples=64"
+    clicks = f"{NOISE},asetnsamples=64,volume='if(lt(mod(t,1),0.002),1,0.004)':eval=frame"
     source = made("clicks.mkv", clicks)
 
     encoded = await encode(source, tmp_path, LOUD)

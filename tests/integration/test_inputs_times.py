@@ -1,12 +1,14 @@
 """When pictures and sound begin and end in uploads of every container, through the real encoder."""
 
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
-from ingest.plan import PlanSettings
-from tests.integration.encoding import Encoded, encode
+from ingest.plan import PlanSettings, VideoCodec
+from tests.integration.encoding import SHORT, Encoded, encode
 from tests.integration.scenes import FLASH, scene
 from tests.unit.ingest.clips import FOLDER, ffmpeg
 
@@ -70,7 +72,7 @@ def cut_by_an_edit_list() -> Path:
     return FOLDER / "edited.mp4"
 
 
-CONTAINERS = {
+CONTAINERS: dict[str, Callable[[], Path]] = {
     "MP4": lambda: copied("plain.mp4"),
     "fragmented MP4": lambda: copied("pieces.mp4", "-movflags", "frag_keyframe+empty_moov"),
     "MOV": lambda: scene("film.mov", "-c:a", "pcm_s16le"),
@@ -183,9 +185,11 @@ async def test_sound_lasts_as_long_as_the_picture(length: float, tmp_path: Path)
 async def test_a_moment_is_enough(frames: int, rate: str, tmp_path: Path) -> None:
     source = scene(f"moment-{frames}.mp4", *("-frames:v", str(frames)), rate=rate, sound=None)
 
-    encoded = await encode(source, tmp_path)
+    encoded = await encode(source, tmp_path, replace(SHORT, codecs=tuple(VideoCodec)))
 
-    assert encoded.times() == [number / Fraction(rate) for number in range(frames)]
+    assert {one.codec for one in encoded.plan.video} == set(VideoCodec)
+    for one in encoded.plan.video:
+        assert encoded.times(one.name) == [number / Fraction(rate) for number in range(frames)]
 
 
 async def test_two_hours_are_cut_into_chunks_and_come_out_whole(tmp_path: Path) -> None:
