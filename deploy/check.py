@@ -1,5 +1,6 @@
 """``nearcast check``: looks at a finished HLS package and tells which rules it breaks."""
 
+import asyncio
 import sys
 from itertools import groupby
 from pathlib import Path
@@ -12,6 +13,7 @@ from common.messages import Profile
 from deploy.progress import ProgressDisplay
 from ingest.check import FolderReader, HttpReader, Package, Reader, Report, Severity, check, load
 from ingest.check.model import Role
+from ingest.check.rule import printable
 
 FINE: Final = 0
 BROKEN: Final = 1
@@ -44,7 +46,8 @@ async def _loaded(target: str, ca: Path | None, *, quiet: bool) -> Package:
     if target.startswith(("http://", "https://")):
         async with HttpReader(target, ca) as reader:
             return await _read(reader, quiet=quiet)
-    return await _read(FolderReader(Path(target), ENTRIES), quiet=quiet)
+    folder = await asyncio.to_thread(FolderReader, Path(target), ENTRIES)
+    return await _read(folder, quiet=quiet)
 
 
 async def _read(reader: Reader, *, quiet: bool) -> Package:
@@ -87,4 +90,4 @@ def _looked_at(package: Package) -> list[str]:
             f"{float(track.listing.duration):.3f} s",
         ]
         lines.append(f"  {package.name(place)}: {', '.join(part for part in parts if part)}")
-    return lines
+    return [printable(line) for line in lines]

@@ -8,6 +8,8 @@ from functools import cached_property
 
 from ingest.check.places import shown
 from ingest.check.text import Attributes, Tag
+from ingest.package.bandwidth import Measured as Rated
+from ingest.package.bandwidth import average, peak
 from ingest.package.facts import InitFacts, SegmentFacts
 
 CLOCK = 90_000
@@ -116,7 +118,7 @@ class MediaListing:
         """Whether it lists single pictures."""
         return "EXT-X-I-FRAMES-ONLY" in self.named
 
-    @property
+    @cached_property
     def duration(self) -> Fraction:
         """Seconds that it lists."""
         return sum((one.duration for one in self.segments), Fraction())
@@ -226,14 +228,34 @@ class Track:
         """``units`` of its time, in seconds."""
         return Fraction(units, self.timescale)
 
-    @property
+    @cached_property
     def duration(self) -> Fraction:
         """Seconds that its samples last, or that it lists where they are not known."""
         if not self.measured:
             return self.listing.duration
         return self.seconds(sum(one.facts.duration for one in self.measured))
 
-    @property
+    @cached_property
+    def sizes(self) -> list[Rated]:
+        """Segments as rates are made of them; none where one could not be measured."""
+        sizes = [
+            Rated(one.facts.size, segment.duration)
+            for segment, one in zip(self.listing.segments, self.segments, strict=True)
+            if one is not None and segment.duration > 0
+        ]
+        return sizes if len(sizes) == len(self.listing.segments) else []
+
+    @cached_property
+    def peak(self) -> int | None:
+        """bit/s of its peak segment bit rate, None where that is not known."""
+        return peak(self.sizes, self.listing.target or 1) if self.sizes else None
+
+    @cached_property
+    def average(self) -> int | None:
+        """bit/s over all of it, None where that is not known."""
+        return average(self.sizes) if self.sizes else None
+
+    @cached_property
     def frame(self) -> Fraction:
         """Seconds of a sample, as most of it has them; 0 where that is not known."""
         known = [one for one in self.measured if one.facts.sample_count]

@@ -11,6 +11,9 @@ import msgspec
 from ingest.check.errors import PackageBroken
 from ingest.check.model import Package
 
+MOST_CHARACTERS: Final = 500
+"""Of a sentence, which may quote what a hostile playlist holds."""
+
 MOST_FINDINGS: Final = 20
 """Of one rule; a package that is wrong everywhere is not worth a line for every segment."""
 
@@ -84,7 +87,13 @@ class Rule:
             yield self._finding(f"{more} more of these are not listed.")
 
     def _finding(self, sentence: str) -> Finding:
-        return Finding(self.id, self.clause, self.severity, sentence)
+        return Finding(self.id, self.clause, self.severity, printable(sentence))
+
+
+def printable(text: str) -> str:
+    """``text`` as a terminal may show it: nothing in it moves the cursor or turns letters round."""
+    shown = "".join(sign if sign.isprintable() else "\ufffd" for sign in text[:MOST_CHARACTERS])
+    return shown if len(text) <= MOST_CHARACTERS else f"{shown}…"
 
 
 def rule(identifier: str, clause: str, severity: Severity) -> Callable[[Find], Rule]:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import Final
 
 ATTRIBUTE: Final = re.compile(r'([A-Z0-9-]+)=("[^"]*"|[^",\s]+)(?:,|\Z)')
@@ -134,6 +135,7 @@ def integer(text: str) -> int | None:
     return int(text) if INTEGER.match(text) else None
 
 
+@lru_cache(maxsize=1024)
 def decimal(text: str) -> Fraction | None:
     """A signed decimal-floating-point, None where ``text`` is none."""
     return Fraction(text) if DECIMAL.match(text) else None

@@ -61,8 +61,11 @@ class Assembly:
                     rendition = self._rendition(one.name)
                     check_audio(self._plan, track, one, rendition.parts)
 
-    def subtitles(self, tracks: Sequence[SubtitleTrack]) -> tuple[SubtitleMedia, ...]:
-        """The tags of those ``tracks`` that are to be offered.
+    def subtitles(
+        self, tracks: Sequence[SubtitleTrack], *, prefix: str = ""
+    ) -> tuple[SubtitleMedia, ...]:
+        """The tags of those ``tracks`` that are to be offered, each of what is named so after
+        ``prefix``.
 
         Raises:
             PackageInvalid: a part is not as planned.
@@ -70,14 +73,14 @@ class Assembly:
         wanted = [track for track in tracks if self._wanted(track.name)]
         media = []
         alike = set()
-        for track, name in zip(wanted, distinct([one.label for one in wanted]), strict=True):
-            rendition = self._rendition(track.name)
-            check_subtitles(self._plan, track.name, rendition.parts)
+        for track, label in zip(wanted, distinct([one.label for one in wanted]), strict=True):
+            rendition = self._rendition(prefix + track.name)
+            check_subtitles(self._plan, rendition.name, rendition.parts)
             kind = (track.language, track.forced, track.hearing_impaired)
             media.append(
                 SubtitleMedia(
                     group=SUBTITLES_GROUP,
-                    name=name,
+                    name=label,
                     uri=rendition.playlist_key,
                     language=track.language,
                     default=track.default,

@@ -33,12 +33,13 @@ class InitFacts(msgspec.Struct, frozen=True):
 
 
 class KeyFrame(msgspec.Struct, frozen=True):
-    """A fragment of a video segment that begins with a key frame (rfc8216bis §4.4.3.6)."""
+    """A picture of a video segment that a decoder can start with (rfc8216bis §4.4.3.6)."""
 
     offset: int
-    """Bytes from the start of the segment to the fragment's ``moof`` box."""
+    """Bytes from the start of the segment to its fragment's ``moof`` box, or to the tables before
+    it in a transport stream."""
     size: int
-    """Bytes from there to the end of the key frame."""
+    """Bytes from there to the end of the picture."""
     decode_time: int
     """Units of the timescale."""
 
@@ -58,7 +59,7 @@ class SegmentFacts(msgspec.Struct, frozen=True):
     starts_with_sync: bool
     """Whether a decoder can start with its first sample."""
     key_frames: tuple[KeyFrame, ...] = ()
-    """Of video in fragments: one for each fragment, in order, which is one group of pictures."""
+    """Of video: the first picture of each group of pictures, which is a fragment of its own."""
 
 
 class PartFacts(msgspec.Struct, frozen=True):

@@ -20,7 +20,8 @@ TRANSPORT_PATTERN: Final = "%05d.ts"
 SUBTITLE_PATTERN: Final = "%05d.vtt"
 
 TRANSPORT_PREFIX: Final = "ts-"
-"""Before the name of the rendition that a transport stream is the twin of."""
+"""Before the name of the rendition that a transport stream is the twin of, or of subtitles that
+are timed by the clock of transport streams."""
 
 PICTURES_FOLDER: Final = "pictures"
 POSTER_NAME: Final = "poster.jpg"
@@ -57,7 +58,7 @@ def segment_name(number: int) -> str:
 
 
 def transport_name(rendition: str) -> str:
-    """The name of the transport stream that is the twin of ``rendition``."""
+    """The name of the twin of ``rendition`` that goes with transport streams."""
     return TRANSPORT_PREFIX + rendition
 
 

@@ -10,15 +10,11 @@ from msgspec.structs import replace
 from ingest.package.errors import PartInvalid
 from ingest.package.facts import PartFacts, SegmentFacts
 from ingest.package.layout import INIT_NAME, TRANSPORT_PREFIX
+from ingest.package.packets import key_pieces, require_packets
 from ingest.package.segments import read_init, read_segment
 
 SEGMENTS: Final = "*.m4s"
 TRANSPORT_STREAMS: Final = "*.ts"
-
-PACKET: Final = 188
-"""Bytes of a packet of a transport stream (ISO/IEC 13818-1 §2.4.3)."""
-SYNC: Final = b"\x47"
-"""Its first byte."""
 
 
 def measure(folder: Path, names: Sequence[str]) -> dict[str, PartFacts]:
@@ -68,7 +64,17 @@ def _transport_stream(folder: Path, twin: PartFacts) -> PartFacts:
 
 def _of_packets(path: Path, twin: SegmentFacts) -> SegmentFacts:
     data = path.read_bytes()
-    if not data or len(data) % PACKET or data[::PACKET].strip(SYNC):
-        raise PartInvalid(name=path.name, reason="it is no transport stream")
-    sha256 = hashlib.sha256(data).hexdigest()
-    return replace(twin, name=path.name, size=len(data), sha256=sha256, key_frames=())
+    require_packets(path.name, data)
+    pieces = key_pieces(data) if twin.key_frames else []
+    if len(pieces) != len(twin.key_frames):
+        raise PartInvalid(name=path.name, reason="it has not the key frames of its twin")
+    return replace(
+        twin,
+        name=path.name,
+        size=len(data),
+        sha256=hashlib.sha256(data).hexdigest(),
+        key_frames=tuple(
+            replace(key, offset=piece.offset, size=piece.size)
+            for key, piece in zip(twin.key_frames, pieces, strict=True)
+        ),
+    )

@@ -9,7 +9,7 @@ from common.hls import ContentSteering, quotable
 from ingest.package.assembly import Assembly, distinct
 from ingest.package.bandwidth import Rates, rates
 from ingest.package.facts import Part
-from ingest.package.layout import TRANSPORT_PREFIX
+from ingest.package.layout import TRANSPORT_PREFIX, transport_name
 from ingest.package.profiles import Offer, multivariants
 from ingest.package.rendition import ListedObject, Playlist, Rendition
 from ingest.package.sound import audio_groups
@@ -49,8 +49,9 @@ def package(
     ``title`` is any text of a user. ``only`` names the renditions to offer, of video, sound and
     subtitles, where not all are there yet. ``base`` leads from the version's prefix to that of the
     version that the parts were written for, such as ``../01hx/``, where it is another one.
-    ``sidecars`` are subtitles beyond the source's, of which those without parts are left out.
-    ``steering`` is the URI at which players ask for their pathway.
+    ``sidecars`` are subtitles beyond the source's, of which those without parts are left out; with
+    transport streams go those subtitles that have twins, timed by their clock. ``steering`` is the
+    URI at which players ask for their pathway.
 
     Raises:
         PackageInvalid: a part is missing or is not what was planned.
@@ -59,10 +60,12 @@ def package(
     assembly = Assembly(plan, parts, only=only, base=base)
     video = assembly.video()
     assembly.sound()
-    readable = (track for track in plan.subtitles if track.name in parts)
-    subtitles = assembly.subtitles((*readable, *sidecars))
+    tracks = (*(track for track in plan.subtitles if track.name in parts), *sidecars)
+    subtitles = assembly.subtitles(tracks)
     names = tuple(assembly.renditions)
     transport_video = assembly.transport(video)
+    timed = [one for one in tracks if transport_video and transport_name(one.name) in parts]
+    transport_subtitles = assembly.subtitles(timed, prefix=TRANSPORT_PREFIX)
     renditions = assembly.renditions
     target = max(one.target for one in renditions.values())
     labels = [track.label for track in plan.audio]
@@ -74,6 +77,7 @@ def package(
         transport_video=transport_video,
         transport_sound=audio_groups(plan, renditions, prefix=TRANSPORT_PREFIX),
         subtitles=subtitles,
+        transport_subtitles=transport_subtitles,
         names=dict(zip(labels, distinct(labels), strict=True)),
         rates=_rates(renditions.values(), target),
         steering=None if steering is None else ContentSteering(steering, PATHWAY),

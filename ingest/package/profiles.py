@@ -1,7 +1,7 @@
 """The multivariant playlists of a version: which variants each profile names, and how they rank."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Final
 
@@ -68,6 +68,8 @@ class Offer:
     transport_sound: tuple[AudioGroup, ...]
     subtitles: tuple[SubtitleMedia, ...]
     """One group."""
+    transport_subtitles: tuple[SubtitleMedia, ...]
+    """The same, timed by the clock of transport streams."""
     names: Mapping[str, str]
     """What is shown of tracks of sound, by their labels."""
     rates: Mapping[str, Rates]
@@ -98,8 +100,9 @@ def multivariants(offer: Offer) -> Iterator[tuple[Profile, MultivariantPlaylist]
     if sound:
         yield Profile.AUDIO_ONLY, _playlist(offer, [_Pair(None, group) for group in sound])
     if offer.transport_video:
-        pairs = _pairs(offer, offer.transport_video, offer.transport_sound)
-        yield Profile.TRANSPORT_STREAM, _playlist(offer, pairs)
+        offered = replace(offer, subtitles=offer.transport_subtitles)
+        pairs = _pairs(offered, offer.transport_video, offer.transport_sound)
+        yield Profile.TRANSPORT_STREAM, _playlist(offered, pairs)
     saving = _pairs(offer, _up_to(DATA_SAVER, video), lowest(sound))
     yield Profile.DATA_SAVER, _playlist(offer, saving)
     smaller = _pairs(offer, _up_to(UP_TO_720P, video), sound)
@@ -151,7 +154,8 @@ def _quality(plan: EncodingPlan, pair: _Pair) -> tuple[Fraction | int, ...]:
 
     Renditions are encoded to look alike but for their size, so the larger picture is the better,
     then the smoother, then the one with more range. Of pictures alike the codec that takes fewer
-    bits is the better choice, and last comes the sound.
+    bits is the better choice: players that compare codecs do so to take the best that they have.
+    Then come the rate, where a codec has several, and the sound.
     """
     sound = () if pair.group is None else (pair.group.codec is AudioCodec.OPUS, pair.group.bitrate)
     if pair.shown is None:
@@ -162,6 +166,7 @@ def _quality(plan: EncodingPlan, pair: _Pair) -> tuple[Fraction | int, ...]:
         plan.rate_of(planned),
         planned.video_range is not VideoRange.SDR,
         EFFICIENCY.index(planned.codec),
+        planned.max_bitrate,
         *sound,
     )
 

@@ -16,6 +16,9 @@ from common.hls import AudioMedia
 from ingest.package.rendition import Rendition
 from ingest.plan.model import AudioCodec, AudioTrack, EncodingPlan, VideoRendition
 
+UNDETERMINED: Final = "und"
+"""The tag of a language that is not known (RFC 5646 §4.1): Apple's specification asks for one."""
+
 LARGEST_SHARE: Final = Fraction(1, 8)
 """Of the picture's highest rate that sound may take where there is sound at a lower rate."""
 
@@ -57,7 +60,7 @@ class AudioGroup:
                 uri=rendition.playlist_key,
                 channels=rendition.init.channels,
                 default=track.default,
-                language=track.language,
+                language=track.language or UNDETERMINED,
                 autoselect=chosen[track.language] is track,
             )
             for track, rendition in self.members

@@ -16,7 +16,7 @@ from ingest.package.storyboard import sheet_count, sheet_name, storyboard_vtt
 from ingest.plan.model import Chunk, EncodingPlan, VideoRendition
 from ingest.transcode.command import Command
 from ingest.transcode.errors import EncodeFailed
-from ingest.transcode.inputs import SEEK_MARGIN, Options, arguments, frames, opened, seconds
+from ingest.transcode.inputs import Options, arguments, frames, opened, seconds
 from ingest.transcode.picture import rendered, stem
 from ingest.transcode.settings import TranscodeSettings
 
@@ -30,9 +30,6 @@ key frame, and the next one may be far."""
 DECODED_WHOLE: Final = 10.0
 """Seconds up to which every frame is looked at for the storyboard. Of longer videos key frames are
 enough, and one for each tile is decoded: of a film that is a hundredth of the work."""
-
-BY_CLOCK: Final[Options] = {"seek_timestamp": 1, "noaccurate_seek": None}
-"""Seeks by the file's own clock, which may start anywhere; frames are dropped on the grid."""
 
 Run = Callable[[Command], Awaitable[None]]
 
@@ -151,8 +148,8 @@ def _span(
     first = min(int(start * rate), plan.frame_count - 1)
     count = min(max(1, round(length * rate)), plan.frame_count - first)
     chunk = Chunk(int(seek and first > 0), first, count, 0, 1)
-    margin = SEEK_MARGIN if plan.source.seekable else LONG_MARGIN
-    return frames(plan, chunk, source, settings, margin, **(BY_CLOCK if chunk.index else {}))
+    margin = plan.source.seek_margin if plan.source.seekable else LONG_MARGIN
+    return frames(plan, chunk, source, settings, margin)
 
 
 def _key_frames(plan: EncodingPlan, step: Fraction) -> Options:

@@ -1,12 +1,14 @@
 """Encodes a source as a job does, and looks at what came out with PyAV."""
 
 import asyncio
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import av
+import imageio_ffmpeg
 import msgspec
 import numpy as np
 
@@ -69,12 +71,18 @@ class Encoded:
         return {path.read_bytes() for path in self.folder.glob(f"*/{rendition}/init.mp4")}
 
     def segments(self, rendition: str) -> list[Path]:
-        paths = [*self.folder.glob(f"*/{rendition}/*.m4s"), *self.folder.glob(f"*/{rendition}/*.ts")]
+        paths = [
+            *self.folder.glob(f"*/{rendition}/*.m4s"),
+            *self.folder.glob(f"*/{rendition}/*.ts"),
+        ]
         return sorted(paths, key=lambda path: path.name)
 
     def joined(self, rendition: str) -> Path:
         """All that a player's buffer would have, in a row."""
-        parts = [*sorted(self.inits(rendition)), *(p.read_bytes() for p in self.segments(rendition))]
+        parts = [
+            *sorted(self.inits(rendition)),
+            *(p.read_bytes() for p in self.segments(rendition)),
+        ]
         target = self.folder / f"{rendition}{self.segments(rendition)[0].suffix}"
         target.write_bytes(b"".join(parts))
         return target
@@ -117,10 +125,17 @@ class Sound:
         seconds = [self.start + edge * size / 48_000 for edge in edges]
         return list(zip(seconds[::2], seconds[1::2], strict=True))
 
+    def pitch(self) -> float:
+        """Hertz of the loudest tone."""
+        spectrum = np.abs(np.fft.rfft(self.levels.mean(axis=0)))
+        return float(np.argmax(spectrum) * 48_000 / self.levels.shape[1])
+
 
 async def encode(source: Path, folder: Path, settings: PlanSettings = SHORT) -> Encoded:
     """Do what a job does with ``source`` up to packaging, in any order."""
-    media = await inspect(source, InspectionLimits(), MediaLimits(min_seconds=0, max_seconds=10_000))
+    media = await inspect(
+        source, InspectionLimits(), MediaLimits(min_seconds=0, max_seconds=10_000)
+    )
     planned = plan(media, settings, short=False)
     await carry_out(planned, source, folder)
     return Encoded(folder, media, planned)
@@ -183,9 +198,7 @@ def samples(path: Path) -> Sound:
     with av.open(str(path)) as container:
         decoded = list(container.decode(container.streams.audio[0]))
     resampler = av.AudioResampler(format="fltp", rate=48_000)
-    parts = [
-        part.to_ndarray() for frame in [*decoded, None] for part in resampler.resample(frame)
-    ]
+    parts = [part.to_ndarray() for frame in [*decoded, None] for part in resampler.resample(frame)]
     first = decoded[0]
     assert first.time is not None
     return Sound(first.time, np.concatenate(parts, axis=1))
@@ -196,3 +209,18 @@ def tags(path: Path) -> tuple[int, int, int, int]:
     with av.open(str(path)) as container:
         frame = next(container.decode(container.streams.video[0]))
         return frame.color_primaries, frame.color_trc, frame.colorspace, frame.color_range
+
+
+def loudness_of(path: Path) -> float:
+    """LUFS of a file's sound, as ffmpeg's meter tells it at the end."""
+    done = subprocess.run(
+        [
+            *(imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-nostats", "-i", str(path)),
+            *("-af", "ebur128=framelog=quiet", "-f", "null", "-"),
+        ],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    words = done.stderr.split()
+    return float(words[len(words) - 1 - words[::-1].index("I:") + 1])

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-import msgspec
+from msgspec import structs
 
 from common.hls import VideoRange
 from ingest.check.model import Package
@@ -65,33 +65,28 @@ class Example:
 
     def init(self, rendition: str, **changes: object) -> None:
         """Change the init segment of all parts of ``rendition``."""
-        self.parts[rendition] = [
-            msgspec.structs.replace(
-                part,
-                facts=msgspec.structs.replace(
-                    part.facts, init=msgspec.structs.replace(part.facts.init, **changes)
-                ),
-            )
-            for part in self.parts[rendition]
-        ]
+
+        def change(facts: PartFacts) -> PartFacts:
+            assert facts.init is not None
+            return structs.replace(facts, init=structs.replace(facts.init, **changes))
+
+        self._change(rendition, change)
 
     def segment(self, rendition: str, number: int, **changes: object) -> None:
         """Change segment ``number`` of ``rendition``."""
-        name = f"{number:05d}."
-        self.parts[rendition] = [
-            msgspec.structs.replace(
-                part,
-                facts=msgspec.structs.replace(
-                    part.facts,
-                    segments=tuple(
-                        msgspec.structs.replace(one, **changes)
-                        if one.name.startswith(name)
-                        else one
-                        for one in part.facts.segments
-                    ),
-                ),
+
+        def change(facts: PartFacts) -> PartFacts:
+            segments = tuple(
+                structs.replace(one, **changes) if one.name.startswith(f"{number:05d}.") else one
+                for one in facts.segments
             )
-            for part in self.parts[rendition]
+            return structs.replace(facts, segments=segments)
+
+        self._change(rendition, change)
+
+    def _change(self, rendition: str, change: Callable[[PartFacts], PartFacts]) -> None:
+        self.parts[rendition] = [
+            Part(part.name, change(part.facts)) for part in self.parts[rendition]
         ]
 
 
@@ -152,20 +147,24 @@ def multivariant(renditions: tuple[Rendition, ...]) -> str:
         *("#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS"),
         '#EXT-X-CONTENT-STEERING:SERVER-URI="https://control.example/s",PATHWAY-ID="a"',
         '#EXT-X-SESSION-DATA:DATA-ID="com.apple.hls.title",VALUE="A title"',
-        '#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="aac",NAME="English",LANGUAGE="en",DEFAULT=YES,'
-        'AUTOSELECT=YES,CHANNELS="2",URI="aac-64k/playlist.m3u8"',
-        '#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID="text",NAME="English",LANGUAGE="en",DEFAULT=NO,'
-        'AUTOSELECT=YES,URI="subtitles-en/playlist.m3u8"',
+        (
+            '#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="aac",NAME="English",LANGUAGE="en",DEFAULT=YES,'
+            'AUTOSELECT=YES,CHANNELS="2",URI="aac-64k/playlist.m3u8"'
+        ),
+        (
+            '#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID="text",NAME="English",LANGUAGE="en",DEFAULT=NO,'
+            'AUTOSELECT=YES,URI="subtitles-en/playlist.m3u8"'
+        ),
     ]
     for one in renditions:
         shape = f"RESOLUTION={one.width}x{one.height}"
-        lines += [
+        lines.append(
             f"#EXT-X-STREAM-INF:BANDWIDTH={one.bandwidth},AVERAGE-BANDWIDTH={one.bandwidth},"
             f'SCORE=1.0,CODECS="{one.codec},mp4a.40.2",{shape},FRAME-RATE={25 / one.step:.3f},'
             f'VIDEO-RANGE={one.video_range},AUDIO="aac",SUBTITLES="text",PATHWAY-ID="a",'
-            "CLOSED-CAPTIONS=NONE",
-            f"{one.name}/playlist.m3u8",
-        ]
+            "CLOSED-CAPTIONS=NONE"
+        )
+        lines.append(f"{one.name}/playlist.m3u8")
         lines.append(
             f'#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH={KEY_FRAME * 4},CODECS="{one.codec}",{shape},'
             f'VIDEO-RANGE={one.video_range},URI="{one.name}/iframes.m3u8"'

@@ -153,7 +153,6 @@ def transport_parts(twins: Sequence[Part]) -> tuple[Part, ...]:
                 name=one.name.replace(".m4s", ".ts"),
                 size=one.size + 188,
                 sha256=digest("ts" + one.sha256),
-                key_frames=(),
             )
             for one in twin.facts.segments
         )
@@ -178,8 +177,11 @@ def all_parts(
                 if (one.codec, one.video_range) == (VideoCodec.H264, VideoRange.SDR)
             ),
             *(name for name in sounds if name.startswith("aac")),
+            *texts,
         ]
-        twins = {transport_name(name): transport_parts((parts | sounds)[name]) for name in plain}
+        twins = {
+            transport_name(name): transport_parts((parts | sounds | texts)[name]) for name in plain
+        }
     return parts | sounds | texts | twins
 
 

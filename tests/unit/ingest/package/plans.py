@@ -128,7 +128,7 @@ def a_plan(
         chunks=cut(
             frame_count,
             segment_frames=segment_frames,
-            chunk_segments=chunk_segments,
+            count=max(1, round(-(-frame_count // segment_frames) / chunk_segments)),
             keyframe_interval=keyframe_interval,
         ),
         pictures=Pictures(0.0, 64, 36, 0.0, 1.0, 64, 36, 1.0, 1, 16, 8, 1, 1),

@@ -1,8 +1,11 @@
 """Names of codecs: from known configurations, and from what the real encoders write."""
 
+import contextlib
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from common.hls import VideoRange
 from ingest.package import InitFacts, PartInvalid
@@ -154,6 +157,30 @@ def test_sound_of_the_real_encoders(
 
     assert (init.codec, init.channels, init.sample_rate) == (codec, channels, 48_000)
     assert (init.width, init.height, init.timescale) == (0, 0, 48_000)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("damaged-hevc.mp4", (*PICTURE, *HEVC, *PQ)),
+        ("damaged-av1.mp4", (*PICTURE, *AV1, *PQ)),
+        ("damaged-opus.mp4", (*SOUND, "-c:a", "libopus")),
+    ],
+)
+@settings(max_examples=200, deadline=None)
+@given(data=st.data())
+def test_damage_is_never_anything_but_a_refusal(
+    name: str, arguments: tuple[str, ...], data: st.DataObject
+) -> None:
+    if not (FOLDER / name).exists():
+        init_of(name, *arguments)
+    whole = (FOLDER / name).read_bytes()
+    init = bytearray(whole[: whole.index(b"moof")])
+    for _ in range(data.draw(st.integers(1, 4))):
+        init[data.draw(st.integers(0, len(init) - 1))] = data.draw(st.integers(0, 255))
+
+    with contextlib.suppress(PartInvalid):
+        read_init("init.mp4", bytes(init))
 
 
 def test_a_clock_that_stands_still_is_refused(tmp_path: Path) -> None:

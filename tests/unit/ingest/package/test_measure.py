@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from ingest.package import InitFacts, PartFacts, PartInvalid, measure
 from ingest.package.boxes import whole
+from ingest.package.packets import key_pieces
 from ingest.package.segments import read_init, read_segment
 from tests.unit.ingest.clips import FOLDER, ffmpeg
 
@@ -158,31 +159,87 @@ def test_a_key_frame_that_ends_outside_of_its_segment_is_refused(groups: Path) -
         read_segment("00000.m4s", nowhere, defaults)
 
 
-def test_a_transport_stream_has_the_times_of_its_twin(video: Path) -> None:
-    twin = FOLDER / "ts-video"
-    twin.mkdir(exist_ok=True)
-    for path in video.glob("*.m4s"):
-        whole_segment = twin / "whole.mp4"
-        whole_segment.write_bytes((video / "init.mp4").read_bytes() + path.read_bytes())
-        ffmpeg("-i", str(whole_segment), "-c", "copy", f"ts-video/{path.stem}.ts")
-    facts = measure(FOLDER, ["ts-video", "video"])
+@pytest.fixture
+def twins(groups: Path, tmp_path: Path) -> Path:
+    """A folder with the groups of pictures and their twin."""
+    (tmp_path / "groups").mkdir()
+    (tmp_path / "ts-groups").mkdir()
+    for name in ("init.mp4", "00000.m4s"):
+        (tmp_path / "groups" / name).write_bytes((groups / name).read_bytes())
+    # As it is told to write them, tables stand before key frames alone.
+    muxer = ("-f", "mpegts", "-mpegts_flags", "+initial_discontinuity", "-pat_period", "3600")
+    target = str(tmp_path / "ts-groups" / "00000.ts")
+    ffmpeg("-i", str(groups / "whole.mp4"), "-c", "copy", *muxer, target)
+    return tmp_path
 
-    assert list(facts) == ["video", "ts-video"]
-    assert facts["ts-video"].init is None
-    for one, other in zip(facts["ts-video"].segments, facts["video"].segments, strict=True):
-        data = (twin / one.name).read_bytes()
-        assert one.name == other.name.replace(".m4s", ".ts")
-        assert (one.size, one.sha256) == (len(data), hashlib.sha256(data).hexdigest())
-        assert (one.decode_time, one.duration) == (other.decode_time, other.duration)
-        assert one.sample_count == other.sample_count
-        assert one.key_frames == ()
 
-    (twin / "00001.ts").write_bytes(b"G" + bytes(187) + b"H" + bytes(187))
-    with pytest.raises(PartInvalid, match="no transport stream"):
-        measure(FOLDER, ["video", "ts-video"])
-    (twin / "00001.ts").unlink()
+def test_a_transport_stream_has_the_times_of_its_twin(twins: Path) -> None:
+    facts = measure(twins, ["ts-groups", "groups"])
+
+    assert list(facts) == ["groups", "ts-groups"]
+    assert facts["ts-groups"].init is None
+    [other] = facts["groups"].segments
+    [one] = facts["ts-groups"].segments
+    data = (twins / "ts-groups" / one.name).read_bytes()
+    assert one.name == "00000.ts"
+    assert (one.size, one.sha256) == (len(data), hashlib.sha256(data).hexdigest())
+    assert (one.decode_time, one.duration) == (other.decode_time, other.duration)
+    assert one.sample_count == other.sample_count
+    assert [key.decode_time for key in one.key_frames] == [0, 25 * 512, 50 * 512]
+    for key in one.key_frames:
+        piece = twins / f"{key.offset}.ts"
+        piece.write_bytes(data[key.offset : key.offset + key.size])
+        assert frames_in(piece) == 1
+        assert key.size < one.size / 3
+
+
+def test_a_transport_stream_of_sound_has_no_key_frames(audio: Path, tmp_path: Path) -> None:
+    for name in ("audio", "ts-audio"):
+        (tmp_path / name).mkdir()
+    for path in audio.iterdir():
+        (tmp_path / "audio" / path.name).write_bytes(path.read_bytes())
+    for path in sorted(audio.glob("*.m4s")):
+        whole_segment = tmp_path / "whole.mp4"
+        whole_segment.write_bytes((audio / "init.mp4").read_bytes() + path.read_bytes())
+        target = str(tmp_path / "ts-audio" / f"{path.stem}.ts")
+        ffmpeg("-i", str(whole_segment), "-c", "copy", target)
+
+    facts = measure(tmp_path, ["audio", "ts-audio"])
+
+    assert {one.key_frames for one in facts["ts-audio"].segments} == {()}
+    assert len(facts["ts-audio"].segments) == len(facts["audio"].segments)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "no transport stream"),
+        (b"G" + bytes(188), "no transport stream"),
+        (b"G" + bytes(187) + b"H" + bytes(187), "no transport stream"),
+        (b"G" + bytes(187), "not the key frames of its twin"),
+    ],
+)
+def test_what_is_no_twin_is_refused(twins: Path, content: bytes, reason: str) -> None:
+    (twins / "ts-groups" / "00000.ts").write_bytes(content)
+
+    with pytest.raises(PartInvalid, match=reason):
+        measure(twins, ["groups", "ts-groups"])
+
+
+def test_a_twin_with_other_segments_is_refused(twins: Path) -> None:
+    (twins / "ts-groups" / "00000.ts").rename(twins / "ts-groups" / "00001.ts")
+
     with pytest.raises(PartInvalid, match="other segments than its twin"):
-        measure(FOLDER, ["video", "ts-video"])
+        measure(twins, ["groups", "ts-groups"])
+
+
+@given(packets=st.lists(st.binary(min_size=187, max_size=187), max_size=8))
+def test_any_packets_are_looked_through(packets: list[bytes]) -> None:
+    data = b"".join(b"G" + packet for packet in packets)
+
+    for piece in key_pieces(data):
+        assert 0 <= piece.offset < piece.offset + piece.size <= len(data)
+        assert piece.offset % 188 == piece.size % 188 == 0
 
 
 def test_an_encode_that_wrote_nothing_is_refused(tmp_path: Path) -> None:

@@ -186,6 +186,15 @@ def test_variants_rank_by_picture_then_range_then_codec_then_sound() -> None:
     assert ranked[-1] == ("h264-234p", "aac")
 
 
+def test_of_one_size_the_better_codec_ranks_higher_and_then_the_higher_rate() -> None:
+    hevc, h264 = ladder(VideoCodec.HEVC)[2], ladder()[2]
+    low = msgspec.structs.replace(hevc, name="hevc-540p-2", max_bitrate=600_000)
+    plan = a_plan(video=(h264, low, hevc))
+
+    # What all players have comes first, whatever its rank; the others follow in their order.
+    assert uris(package(plan, all_parts(plan))) == ["h264-540p", "hevc-540p", "hevc-540p-2"]
+
+
 def test_a_halved_frame_rate_is_told() -> None:
     rates = {
         one.uri.partition("/")[0]: one.stream_info.frame_rate
@@ -226,6 +235,12 @@ def test_every_group_of_sound_holds_every_track_in_one_codec() -> None:
     for one in found.playlists:
         codec = one.stream_info.codecs.partition(",")[2]
         assert codec == ("opus" if one.stream_info.audio == "opus-96k" else "mp4a.40.2")
+
+
+def test_sound_in_no_known_language_says_so() -> None:
+    plan = a_plan(audio=(track(language=None),))
+
+    assert {one.language for one in read(package(plan, all_parts(plan))).media} == {"und"}
 
 
 def test_subtitles_are_a_group_of_their_own() -> None:
@@ -347,7 +362,9 @@ def test_transport_streams_are_twins_of_plain_renditions() -> None:
     assert {one.uri for one in found.media if one.type == "AUDIO"} == {
         f"ts-aac-{rate}k{tail}/playlist.m3u8" for rate in (128, 64) for tail in ("", "-2", "-3")
     }
-    assert found.iframe_playlists == []
+    assert {one.uri for one in found.iframe_playlists} == {
+        f"ts-{one.name}/iframes.m3u8" for one in ladder()
+    }
     media = read(packaged, "ts-h264-720p/playlist.m3u8")
     assert media.segment_map == []
     assert media.version == 3
@@ -355,6 +372,24 @@ def test_transport_streams_are_twins_of_plain_renditions() -> None:
     assert [one.duration for one in media.segments] == [
         one.duration for one in read(packaged, "h264-720p/playlist.m3u8").segments
     ]
+    frames = read(packaged, "ts-h264-720p/iframes.m3u8")
+    assert (frames.version, frames.segment_map) == (4, [])
+    assert not any("ts-" in name for name in packaged.renditions)
+
+
+def test_subtitles_go_with_transport_streams_where_they_are_timed_by_their_clock() -> None:
+    packaged = package(RICH, RICH_PARTS)
+    names = ("subtitles-en", "subtitles-en-2", "subtitles-de")
+    for key, prefix in (("ts.m3u8", "ts-"), ("main.m3u8", "")):
+        texts = [one.uri for one in read(packaged, key).media if one.type == "SUBTITLES"]
+        assert texts == [f"{prefix}{name}/playlist.m3u8" for name in names]
+
+    untimed = {
+        name: found for name, found in RICH_PARTS.items() if not name.startswith("ts-subtitles")
+    }
+    found = read(package(RICH, untimed), "ts.m3u8")
+    assert {one.type for one in found.media} == {"AUDIO"}
+    assert {one.stream_info.subtitles for one in found.playlists} == {None}
 
 
 @pytest.mark.parametrize("plan", [PLAN, SILENT, RICH], ids=["plain", "silent", "rich"])

@@ -1,0 +1,433 @@
+"""The checker over real packages: those that are good, those that are broken, and hostile ones."""
+
+import asyncio
+import contextlib
+import gzip
+import json
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import BaseTestServer, TestServer
+
+from deploy.check import ENTRIES, check_command
+from ingest.check import (
+    RULES,
+    FolderReader,
+    HttpReader,
+    NotReadable,
+    Package,
+    Report,
+    Severity,
+    check,
+    load,
+)
+from ingest.check.model import Container, Role
+from tests.integration import hls_package
+from tests.integration.hls_package import H264, HLS, INPUTS, copy, ffmpeg
+
+HIGH = "640x360"
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return hls_package.make(tmp_path_factory.mktemp("hls") / "good")
+
+
+@pytest.fixture
+def broken(good: Path, tmp_path: Path) -> Path:
+    return copy(good, tmp_path / "broken")
+
+
+async def loaded(folder: Path) -> Package:
+    reader = await asyncio.to_thread(FolderReader, folder, ENTRIES)
+    return await load(reader, lambda _done, _total: None)
+
+
+async def report_of(folder: Path) -> Report:
+    return check(await loaded(folder))
+
+
+async def found(folder: Path) -> dict[str, str]:
+    """The first sentence of each broken rule."""
+    report = await report_of(folder)
+    return {one.rule: one.sentence for one in reversed(report.findings)}
+
+
+def rewrite(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+async def test_a_good_package_breaks_no_rule(good: Path) -> None:
+    package = await loaded(good)
+    assert check(package).findings == ()
+    roles = [track.role for track in package.tracks.values()]
+    assert roles == [Role.VIDEO, Role.VIDEO, Role.AUDIO, Role.IFRAMES, Role.IFRAMES]
+    assert all(None not in track.segments for track in package.tracks.values())
+
+
+async def test_a_package_of_byte_ranges_is_read_by_them(broken: Path) -> None:
+    for name in ("640x360", "416x234", "sound"):
+        hls_package.join(broken / name)
+    assert await found(broken) == {}
+
+
+async def test_one_media_playlist_is_checked_on_its_own(good: Path) -> None:
+    report = await report_of(good / HIGH / "playlist.m3u8")
+    assert report.broken(Severity.MUST) == {"independent-segments"}
+
+
+async def test_a_segment_that_is_not_there_is_missed(broken: Path) -> None:
+    (broken / HIGH / "01.m4s").unlink()
+    assert (await found(broken))["uris-resolve"] == f"{HIGH}/01.m4s is not in the folder."
+
+
+async def test_a_segment_that_is_not_listed_is_missed(broken: Path) -> None:
+    rewrite(broken / HIGH / "playlist.m3u8", "#EXTINF:6.000000,\n01.m4s\n", "")
+    told = await found(broken)
+    assert told["decode-times"] == (
+        f"{HIGH}/playlist.m3u8: 02.m4s begins with a gap of 6.0000 s behind the segment before it."
+    )
+    assert {"frame-counts", "aligned-video", "same-duration", "same-range"} <= told.keys()
+
+
+@pytest.mark.parametrize("keep", [0, 7, 500, -1])
+async def test_a_truncated_segment_is_not_whole(broken: Path, keep: int) -> None:
+    path = broken / HIGH / "01.m4s"
+    path.write_bytes(path.read_bytes()[:keep])
+    assert (await found(broken))["whole"].startswith(f"{HIGH}/01.m4s is not understood: ")
+
+
+async def test_a_shifted_decode_time_is_a_gap(broken: Path) -> None:
+    path = broken / HIGH / "02.m4s"
+    data = bytearray(path.read_bytes())
+    place = data.index(b"tfdt") + 8
+    size = 8 if data[place - 4] else 4
+    time = int.from_bytes(data[place : place + size], "big") + 512
+    data[place : place + size] = time.to_bytes(size, "big")
+    path.write_bytes(data)
+    told = await found(broken)
+    assert told.keys() == {"decode-times"}
+    assert "02.m4s begins with a gap of 0.0400 s" in told["decode-times"]
+
+
+async def test_a_wrong_bandwidth_is_measured(broken: Path) -> None:
+    path = broken / "main.m3u8"
+    stated = path.read_text().partition("STREAM-INF:BANDWIDTH=")[2].partition(",")[0]
+    rewrite(path, f"INF:BANDWIDTH={stated}", f"INF:BANDWIDTH={int(stated) * 12 // 10}")
+    told = await found(broken)
+    assert told.keys() == {"bandwidth"}
+    assert "+20.0% from the measured" in told["bandwidth"]
+    assert stated in told["bandwidth"]
+
+
+async def test_a_discontinuity_is_told(broken: Path) -> None:
+    rewrite(broken / HIGH / "playlist.m3u8", "#EXTINF:4", "#EXT-X-DISCONTINUITY\n#EXTINF:4")
+    assert (await found(broken)).keys() == {"no-discontinuity"}
+
+
+async def test_a_segment_that_only_claims_to_start_with_an_idr_is_seen_through(
+    broken: Path,
+) -> None:
+    path = broken / HIGH / "01.m4s"
+    data = bytearray(path.read_bytes())
+    # The first slice stands behind the mdat box's header, in a NAL unit with a length of 4 bytes.
+    place = data.index(b"mdat") + 4
+    while data[place + 4] & 0x1F != 5:
+        place += 4 + int.from_bytes(data[place : place + 4], "big")
+    data[place + 4] = data[place + 4] & ~0x1F | 1
+    path.write_bytes(data)
+    assert (await found(broken))["starts-with-idr"] == (
+        f"{HIGH}/playlist.m3u8: 01.m4s does not start with an IDR frame."
+    )
+
+
+async def test_segments_that_were_cut_anywhere_do_not_start_with_an_idr(tmp_path: Path) -> None:
+    encode = (*INPUTS, "-map", "0:v", *H264, "-g", "400", *hls_package.FMP4)
+    ffmpeg(tmp_path, *encode, "-hls_flags", "split_by_time", "playlist.m3u8")
+    told = await found(tmp_path)
+    assert "01.m4s does not start with an IDR frame" in told["starts-with-idr"]
+    assert "key-frames" in told
+
+
+async def test_an_i_frame_range_must_begin_at_a_moof_box(broken: Path) -> None:
+    path = broken / HIGH / "iframes.m3u8"
+    lines = path.read_text().split("\n")
+    place = next(number for number, line in enumerate(lines) if "BYTERANGE" in line)
+    size, _, offset = lines[place].partition(":")[2].partition("@")
+    lines[place] = f"#EXT-X-BYTERANGE:{size}@{int(offset) + 1}"
+    path.write_text("\n".join(lines))
+    assert (await found(broken))["whole"].endswith("the range does not begin at a 'moof' box.")
+
+
+async def test_transport_streams_are_looked_into(tmp_path: Path) -> None:
+    encode = (*INPUTS, *H264, "-c:a", "aac", *HLS, "-hls_segment_filename", "%02d.ts")
+    ffmpeg(tmp_path, *encode, "-master_pl_name", "main.m3u8", "playlist.m3u8")
+    package = await loaded(tmp_path)
+    (track,) = package.tracks.values()
+    assert (track.role, track.container) == (Role.VIDEO, Container.TS)
+    assert track.codecs == {"avc1", "mp4a"}
+    assert [one.facts.sample_count for one in track.measured] == [150, 150, 100]
+    assert float(track.duration) == 16
+    assert not {"decode-times", "extinf", "whole", "starts-with-idr", "codecs"} & {
+        one.rule for one in check(package).findings
+    }
+    (tmp_path / "01.ts").write_bytes((tmp_path / "01.ts").read_bytes()[:-100])
+    told = await found(tmp_path)
+    assert told["whole"].endswith("its size is no multiple of 188 bytes.")
+
+
+async def test_a_transport_stream_of_sound_alone_is_counted(tmp_path: Path) -> None:
+    encode = (*INPUTS, "-map", "1:a", "-c:a", "aac", *HLS, "-hls_segment_filename", "%02d.ts")
+    ffmpeg(tmp_path, *encode, "playlist.m3u8")
+    (track,) = (await loaded(tmp_path)).tracks.values()
+    assert track.role is Role.AUDIO
+    assert 16 <= float(track.duration) < 16.1
+
+
+async def test_real_footage_cut_by_ffmpeg_alone_is_not_up_to_the_rules(
+    tmp_path: Path, footage: Path
+) -> None:
+    """Key frames where the encoder likes, no word on frame rates, and no I-frame playlists."""
+    encode = ("-i", str(footage / "bigbuckbunny.mp4"), "-c", "copy", *HLS)
+    ffmpeg(tmp_path, *encode, "-master_pl_name", "main.m3u8", "playlist.m3u8")
+    report = await report_of(tmp_path)
+    assert {"frame-rate-present", "iframes-present"} <= report.broken(Severity.MUST)
+
+
+# Folders that mean harm.
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "file:///etc/passwd",
+        "../../../../../../../../../../etc/passwd",
+        "%2e%2e/%2e%2e/%2e%2e/secret.m4s",
+        "/etc/passwd",
+        "data:video/mp4;base64,AAAA",
+        "http://127.0.0.1:1/segment.m4s",
+        "a\x01b.m4s",
+        "http://[",
+    ],
+)
+async def test_nothing_outside_of_the_folder_is_read(broken: Path, uri: str) -> None:
+    (broken.parent / "secret.m4s").write_bytes((broken / HIGH / "01.m4s").read_bytes())
+    rewrite(broken / HIGH / "playlist.m3u8", "01.m4s", uri)
+    package = await loaded(broken)
+    track = next(
+        one for place, one in package.tracks.items() if place.endswith("640x360/playlist.m3u8")
+    )
+    assert [one is None for one in track.segments] == [False, True, False]
+    assert {"inside-package", "uris-resolve"} & check(package).broken(Severity.MUST)
+
+
+async def test_a_link_out_of_the_folder_is_not_followed(broken: Path) -> None:
+    outside = broken.parent / "outside.m4s"
+    (broken / HIGH / "01.m4s").rename(outside)
+    (broken / HIGH / "01.m4s").symlink_to(outside)
+    assert (await found(broken))["uris-resolve"] == f"{HIGH}/01.m4s is not in the folder."
+
+
+async def test_a_link_to_itself_is_no_segment(broken: Path) -> None:
+    path = broken / HIGH / "01.m4s"
+    path.unlink()
+    path.symlink_to(path)
+    assert (await found(broken))["uris-resolve"].startswith(f"{HIGH}/01.m4s ")
+
+
+async def test_playlists_that_lead_in_a_circle_end(broken: Path) -> None:
+    rewrite(broken / "main.m3u8", f"{HIGH}/playlist.m3u8", "main.m3u8")
+    assert "main.m3u8 is a multivariant playlist where" in (await found(broken))["whole"]
+
+
+async def test_a_playlist_that_is_too_large_is_refused(broken: Path) -> None:
+    with (broken / HIGH / "playlist.m3u8").open("ab") as file:
+        file.truncate(9 << 20)
+    assert "is larger than" in (await found(broken))["bounds"]
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 1000, b"<html>"])
+async def test_what_is_no_playlist_cannot_be_checked(broken: Path, content: bytes) -> None:
+    (broken / "main.m3u8").write_bytes(content)
+    with pytest.raises(NotReadable, match=r"main\.m3u8 cannot be checked: it is no playlist"):
+        await loaded(broken)
+
+
+async def test_a_package_with_bytes_of_chance_in_it_ends_in_findings(broken: Path) -> None:
+    """Whatever a file holds, a check ends with a report or one sentence."""
+    files = sorted(path for path in broken.rglob("*") if path.is_file())
+    reports = 0
+    for seed in range(300):
+        chance = random.Random(seed)
+        path = chance.choice(files)
+        before = path.read_bytes()
+        data = bytearray(before)
+        for _ in range(chance.randrange(1, 12)):
+            place = chance.randrange(min(len(data), 2000))
+            data[place : place + chance.randrange(4)] = chance.randbytes(chance.randrange(5))
+        path.write_bytes(data)
+        with contextlib.suppress(NotReadable):
+            reports += (await report_of(broken)).rules == len(RULES)
+        path.write_bytes(before)
+    assert reports > 200
+
+
+# Servers, good and hostile.
+
+Handler = Callable[[web.Request], object]
+
+
+def site(folder: Path) -> web.Application:
+    """A server of ``folder`` below /v/asset/version/, and a redirect to it."""
+    application = web.Application()
+
+    async def play(_request: web.Request) -> web.Response:
+        raise web.HTTPFound("/v/asset/version/main.m3u8")
+
+    application.router.add_get("/play/asset", play)
+    application.router.add_static("/v/asset/version", folder)
+    return application
+
+
+async def over_http(server: BaseTestServer, path: str = "/play/asset") -> Package:
+    async with HttpReader(str(server.make_url(path)), None) as reader:
+        return await load(reader, lambda _done, _total: None)
+
+
+async def test_a_server_is_checked_like_a_folder(good: Path, broken: Path) -> None:
+    path = broken / HIGH / "01.m4s"
+    path.write_bytes(path.read_bytes()[:-1])
+    for folder in (good, broken):
+        async with TestServer(site(folder)) as server:
+            package = await over_http(server)
+        assert check(package) == await report_of(folder)
+
+
+async def test_byte_ranges_are_asked_of_a_server(broken: Path) -> None:
+    for name in ("640x360", "416x234", "sound"):
+        hls_package.join(broken / name)
+    async with TestServer(site(broken)) as server:
+        assert check(await over_http(server)).findings == ()
+
+
+async def answered(good: Path, path: str, handler: Handler) -> dict[str, str]:
+    """What is found where a server of a good package answers one path with ``handler``."""
+    application = web.Application()
+    application.router.add_get(f"/v/asset/version/{path}", handler)  # type: ignore[arg-type]
+    application.router.add_static("/v/asset/version", good)
+    async with TestServer(application) as server:
+        package = await over_http(server, "/v/asset/version/main.m3u8")
+    return {one.rule: one.sentence for one in reversed(check(package).findings)}
+
+
+async def test_compressed_playlists_are_read(good: Path) -> None:
+    async def handler(_request: web.Request) -> web.Response:
+        body = gzip.compress((good / HIGH / "playlist.m3u8").read_bytes())
+        return web.Response(body=body, headers={"Content-Encoding": "gzip"})
+
+    assert await answered(good, f"{HIGH}/playlist.m3u8", handler) == {}
+
+
+async def test_a_playlist_that_grows_out_of_gzip_is_refused(good: Path) -> None:
+    bomb = gzip.compress(b"#EXTM3U\n" + b"\n" * (100 << 20))
+
+    async def handler(_request: web.Request) -> web.Response:
+        return web.Response(body=bomb, headers={"Content-Encoding": "gzip"})
+
+    told = await answered(good, f"{HIGH}/playlist.m3u8", handler)
+    assert told["bounds"] == f"{HIGH}/playlist.m3u8 is larger than 8388608 bytes."
+
+
+async def test_a_segment_without_end_is_left(good: Path) -> None:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        while True:
+            await response.write(bytes(1 << 20))
+
+    told = await answered(good, f"{HIGH}/01.m4s", handler)
+    assert told["bounds"] == f"{HIGH}/01.m4s is larger than 67108864 bytes."
+
+
+async def test_redirects_of_segments_are_not_followed(good: Path) -> None:
+    async def handler(_request: web.Request) -> web.Response:
+        raise web.HTTPFound("http://127.0.0.1:1/secret")
+
+    told = await answered(good, f"{HIGH}/01.m4s", handler)
+    assert told["uris-resolve"] == (
+        f"{HIGH}/01.m4s answers 302, and redirects of media are not followed."
+    )
+
+
+async def test_other_servers_are_not_asked(good: Path, broken: Path) -> None:
+    asked = []
+
+    async def other(request: web.Request) -> web.Response:
+        asked.append(request.path)
+        return web.Response()
+
+    stranger = web.Application()
+    stranger.router.add_get("/{path:.*}", other)
+    async with TestServer(stranger) as elsewhere, TestServer(site(broken)) as server:
+        rewrite(broken / "main.m3u8", "sound/playlist", f"{elsewhere.make_url('/')}playlist")
+        rewrite(broken / HIGH / "playlist.m3u8", "01.m4s", f"{elsewhere.make_url('/')}01.m4s")
+        report = check(await over_http(server))
+    assert asked == []
+    away = [one.sentence for one in report.findings if one.rule == "inside-package"]
+    assert len(away) == 2
+    assert all(one.endswith("which is not in the package.") for one in away)
+
+
+# The command.
+
+
+async def test_the_command_tells_what_it_looked_at(
+    good: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert await check_command(str(good), as_json=False, ca=None) == 0
+    lines = capsys.readouterr().out.split("\n")
+    assert lines[0] == "main.m3u8: 2 variants"
+    assert lines[1].startswith("  640x360/playlist.m3u8: video, avc1.64")
+    assert lines[1].endswith("640x360, 3 segments, 16.000 s")
+    assert lines[-2] == f"{len(RULES)} rules checked, 0 broken"
+
+
+async def test_the_command_groups_findings_and_its_status_tells_them(
+    broken: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rewrite(broken / HIGH / "playlist.m3u8", "#EXT-X-ENDLIST", "")
+    rewrite(
+        broken / "main.m3u8",
+        "#EXT-X-MEDIA",
+        '#EXT-X-CONTENT-STEERING:SERVER-URI="/s"\n#EXT-X-MEDIA',
+    )
+    assert await check_command(str(broken), as_json=False, ca=None) == 1
+    output = capsys.readouterr().out
+    must, _, should = output.partition("Should be mended:\n")
+    assert "Must be mended:\n" in must
+    assert f"  {HIGH}/playlist.m3u8 has no EXT-X-ENDLIST. [endlist: rfc8216bis §4.4.3.4]\n" in must
+    assert "[steering-start: authoring specification 9.18]" in should
+    assert should.endswith(f"{len(RULES)} rules checked, 3 broken\n")
+
+
+async def test_the_command_prints_json(good: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert await check_command(str(good), as_json=True, ca=None) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document == {"target": str(good), "rules": len(RULES), "findings": []}
+
+
+@pytest.mark.parametrize("target", ["nowhere", "http://127.0.0.1:1/main.m3u8"])
+async def test_the_command_says_in_one_sentence_that_there_is_nothing(
+    target: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = target if "://" in target else str(tmp_path / target)
+    assert await check_command(name, as_json=False, ca=None) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith(f"Error: {name} cannot be checked: ")
+    assert captured.err.count("\n") == 1
