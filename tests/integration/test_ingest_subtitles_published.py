@@ -154,3 +154,30 @@ def settled(service: Service, job_id: str) -> bool:
     finally:
         database.close()
     return bool(json.loads(body)["settled"])
+
+
+def test_a_first_version_has_what_was_sent_by_then(
+    tmp_path: Path, ear: ControlEar, film: bytes
+) -> None:
+    plan = {"segment_seconds": 2.0, "chunk_seconds": 4.0, "first_seconds": 0.0, "codecs": ["hevc"]}
+    # Slow enough for the rest to be sent while the second codec is made.
+    encoding = {"preset": "ultrafast", "threads": 1, "hevc_preset": "veryslow"}
+    service = Service(tmp_path / "service", ear, plan=plan, encoding=encoding)
+    with running(service):
+        job_id = upload(service, film)
+        assert put(service, job_id, "de", "?label=Deutsch") == 201
+        service.until(lambda: bool(service.job(job_id)["playable"]), "viewers have it")
+        assert put(service, job_id, "fr") == 201
+        assert put(service, job_id, "de", "?label=Neu", SRT.replace(b"Hello", b"Hallo")) == 201
+        objects = published(service, job_id)
+        assert offered(objects) == {"Neu": "NO", "French": "NO"}
+        first, last = (one["entry"] for one in ear.heard)
+        assert first != last
+        store = service.folder / "objects"
+        assert offered({"main.m3u8": (store / first).read_bytes()}) == {"Deutsch": "NO"}
+        # Who plays the first version goes on with what it names.
+        playlist = (store / first).parent / "subtitles-sent-de" / "playlist.m3u8"
+        named = [line for line in playlist.read_text().splitlines() if line.endswith(".vtt")]
+        assert len(named) == 2
+        for line in named:
+            assert b"Hello" in (playlist.parent / line).read_bytes()
