@@ -25,7 +25,7 @@ def opened(
     source: Path,
     settings: TranscodeSettings,
     seek: float = 0.0,
-    **more: Any,
+    **more: str,
 ) -> Any:
     """The source as an input, read from the key frame before ``seek`` seconds on the file's clock.
 
