@@ -7,7 +7,9 @@ Over HTTP an error is a problem document (RFC 9457).
 
 import inspect
 import re
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
+
+Error = TypeVar("Error", bound=Exception)
 
 
 class NearcastError(Exception):
@@ -97,3 +99,9 @@ class Unavailable(NearcastError):
 
     status = 503
     headers: ClassVar[dict[str, str]] = {"Retry-After": "2"}
+
+
+def first_of(errors: BaseExceptionGroup[Error]) -> Error:
+    """The first error of a group, which may hold groups."""
+    found = errors.exceptions[0]
+    return first_of(found) if isinstance(found, BaseExceptionGroup) else found

@@ -210,6 +210,60 @@ def check(*, target: str, as_json: bool, ca: Path | None) -> None:
     sys.exit(asyncio.run(check_command(target, as_json=as_json, ca=ca)))
 
 
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option(
+    "--out",
+    "folder",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the package; must be empty where it is there.",
+)
+@click.option("--title", help="Title of the video.  [default: the file's name]")
+@click.option(
+    "--codecs",
+    default="h264",
+    show_default=True,
+    metavar="LIST",
+    help="Of h264, hevc and av1, with commas; h264 is always made.",
+)
+@click.option(
+    "--profile",
+    type=click.Choice(["film", "shorts"]),
+    default="film",
+    show_default=True,
+    help="shorts: 10 seconds at most, in segments of 2; film: any length, in segments of 6.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 256),
+    metavar="N",
+    help="Encodes at the same time.  [default: one per core]",
+)
+@click.option(
+    "--preset", help="x264's and x265's preset, from ultrafast to veryslow.  [default: fast]"
+)
+@click.option("--ts", is_flag=True, help="Adds MPEG-2 transport streams for old players.")
+def transcode(
+    *,
+    file: Path,
+    folder: Path,
+    title: str | None,
+    codecs: str,
+    profile: str,
+    jobs: int | None,
+    preset: str | None,
+    ts: bool,
+) -> None:
+    """Makes an HLS package of FILE in a folder, with no service running."""
+    from deploy.transcode import chosen, transcode_command  # noqa: PLC0415 - roles start faster
+
+    wanted = chosen(
+        title=title, codecs=codecs, profile=profile, jobs=jobs, preset=preset, transport_stream=ts
+    )
+    sys.exit(asyncio.run(transcode_command(file, folder, wanted)))
+
+
 @main.group("filter")
 def filters() -> None:
     """Helps with content filters."""

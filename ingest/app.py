@@ -31,6 +31,7 @@ from common.service import (
 from ingest.api.cors import CrossOrigin
 from ingest.api.jobs import JobsApi
 from ingest.api.multipart import MultipartApi
+from ingest.api.subtitles import SubtitlesApi
 from ingest.api.uploads import UploadsApi
 from ingest.api.videos import VideosApi
 from ingest.api.watch import WatchApi
@@ -189,6 +190,13 @@ def _ingest_application(settings: Settings, engine: _Engine, uploads: Uploads) -
         engine.clock,
         advance=engine.conductor.advance,
     ).add_routes(application)
+    SubtitlesApi(
+        gatekeeper,
+        engine.jobs,
+        engine.objects,
+        engine.clock,
+        stall_timeout=settings.upload.stall_seconds,
+    ).add_routes(application)
     WatchApi(gatekeeper, engine.jobs, engine.objects, engine.clock).add_routes(application)
     add_health_routes(application, engine.registry, engine.unready)
     return application
@@ -216,6 +224,7 @@ async def _working(settings: WorkSettings, engine: _Engine) -> AsyncIterator[Non
             scratch=scratch,
             session=session,
             control=settings.control.url,
+            steering=settings.steering,
             clock=engine.clock,
             outside=outside,
             webhooks={hook.name: hook for hook in settings.webhooks},

@@ -89,6 +89,14 @@ class WorkSettings(msgspec.Struct, frozen=True, kw_only=True):
     control: Annotated[
         PeerSettings, msgspec.Meta(description="Where finished versions are announced.")
     ]
+    steering: Annotated[
+        Annotated[str, msgspec.Meta(pattern=r"^https?://[!-~]{1,512}\Z")] | None,
+        msgspec.Meta(
+            description="URL below which players ask, by asset, from which edge to go on; packages "
+            "tell them of none without it.",
+            extra={"example": "https://play.example.org/v1/steering"},
+        ),
+    ] = None
     work_folder: Annotated[
         Path,
         msgspec.Meta(

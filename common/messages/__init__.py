@@ -22,6 +22,7 @@ from common.messages.jobs import (
     Review,
     ReviewRequest,
     StageView,
+    SubtitlesView,
     Verdict,
 )
 from common.messages.packages import (
@@ -69,6 +70,7 @@ __all__ = [
     "ReviewRequest",
     "RouteView",
     "StageView",
+    "SubtitlesView",
     "Verdict",
     "decode",
     "encode",

@@ -90,6 +90,20 @@ class ReviewRequest(msgspec.Struct, frozen=True):
     note: Annotated[str, msgspec.Meta(max_length=1000)] = ""
 
 
+class SubtitlesView(msgspec.Struct, frozen=True):
+    """Subtitles that were sent for a job, as its URL shows them."""
+
+    language: str
+    """A tag of RFC 5646."""
+    label: str
+    default: bool
+    forced: bool
+    """Whether they only translate what the film's own language does not say."""
+    hearing_impaired: bool
+    """Whether they tell sounds too."""
+    cue_count: int
+
+
 class JobView(msgspec.Struct, frozen=True):
     """A job, as its URL shows it."""
 
@@ -117,6 +131,8 @@ class JobView(msgspec.Struct, frozen=True):
     review: Review | None = None
     playable: bool = False
     """Whether viewers have the video already, perhaps not in all of its renditions."""
+    subtitles: tuple[SubtitlesView, ...] = ()
+    """Those that were sent for it; the file's own are not among them."""
 
 
 class JobProgress(msgspec.Struct, frozen=True):

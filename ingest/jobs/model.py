@@ -75,6 +75,21 @@ class Source(msgspec.Struct, frozen=True):
     """The name that the client gave; only ever shown."""
 
 
+class Sidecar(msgspec.Struct, frozen=True):
+    """Subtitles that came beside the uploaded file; see ``ingest.subtitles.sidecars``."""
+
+    part: str
+    """Names their object, and the folder of their segments; every upload has another."""
+    language: str
+    """A tag of RFC 5646; a job has one for each language."""
+    label: str
+    """For people."""
+    default: bool
+    forced: bool
+    hearing_impaired: bool
+    cue_count: int
+
+
 class Job(msgspec.Struct, frozen=True):
     """One upload on its way to being a published version."""
 
@@ -101,6 +116,10 @@ class Job(msgspec.Struct, frozen=True):
     """What the content filters said."""
     review: Review | None = None
     """What an operator decided on it."""
+    sidecars: tuple[Sidecar, ...] = ()
+    """By language."""
+    settled: bool = False
+    """Whether it is packaged, for the last time, as this record says: no more subtitles come."""
     revision: int = 0
 
     @property

@@ -1,10 +1,15 @@
-"""What people may ask of a job: to cancel it, and to decide on what the filters held. Pure."""
+"""What people may ask of a job: to cancel it, to decide on what the filters held, and to add
+subtitles to it. Pure."""
+
+from typing import Final
 
 import msgspec
 
 from common.errors import NearcastError
 from common.messages import JobState, Review
-from ingest.jobs.model import Job
+from ingest.jobs.model import Job, Sidecar
+
+MOST_SIDECARS: Final = 32
 
 
 class JobEnded(NearcastError):
@@ -29,6 +34,24 @@ class JobDecided(NearcastError):
     """{by} has decided already: the video is {decision}."""
 
     status = 409
+
+
+class JobSettled(NearcastError):
+    """The job takes no more subtitles: its video is packaged already."""
+
+    status = 409
+
+
+class SubtitlesTooMany(NearcastError):
+    """The job has subtitles in {limit} languages, and may have no more."""
+
+    status = 409
+
+
+class SubtitlesUnknown(NearcastError):
+    """The job has no subtitles in {language!r}."""
+
+    status = 404
 
 
 def cancelled(job: Job, now: float) -> Job:
@@ -64,6 +87,63 @@ def reviewed(job: Job, review: Review) -> Job:
     if not job.held:
         raise JobNotHeld
     return _changed(job, review.at, review=review)
+
+
+def with_sidecar(job: Job, sidecar: Sidecar, now: float) -> Job:
+    """``job`` with subtitles, in place of those that it has in the same language.
+
+    Raises:
+        JobEnded, JobSettled: it is too late.
+        SubtitlesTooMany: it has as many as it may have.
+    """
+    require_unsettled(job)
+    others = [one for one in job.sidecars if one.language != sidecar.language]
+    if len(others) >= MOST_SIDECARS:
+        raise SubtitlesTooMany(limit=MOST_SIDECARS)
+    if sidecar.default:
+        others = [msgspec.structs.replace(one, default=False) for one in others]
+    return _with_sidecars(job, [*others, sidecar], now)
+
+
+def without_sidecar(job: Job, language: str, now: float) -> Job:
+    """``job`` without the subtitles that it has in ``language``.
+
+    Raises:
+        JobEnded, JobSettled: it is too late.
+        SubtitlesUnknown: there are none.
+    """
+    require_unsettled(job)
+    others = [one for one in job.sidecars if one.language != language]
+    if len(others) == len(job.sidecars):
+        raise SubtitlesUnknown(language=language)
+    return _with_sidecars(job, others, now)
+
+
+def require_unsettled(job: Job) -> None:
+    """See that ``job`` still takes subtitles.
+
+    Raises:
+        JobEnded, JobSettled: it does not.
+    """
+    if job.state.final or job.ending:
+        raise JobEnded(state=job.state.value if job.state.final else "ending")
+    if job.settled:
+        raise JobSettled
+
+
+def settled(job: Job) -> Job:
+    """``job`` as it is packaged for the last time; the one given when it is that already.
+
+    Whoever packages it writes this first, so that subtitles are in the package or are refused.
+    """
+    if job.settled:
+        return job
+    return msgspec.structs.replace(job, settled=True, revision=job.revision + 1)
+
+
+def _with_sidecars(job: Job, sidecars: list[Sidecar], now: float) -> Job:
+    ordered = tuple(sorted(sidecars, key=lambda one: one.language))
+    return msgspec.structs.replace(job, sidecars=ordered, updated_at=now, revision=job.revision + 1)
 
 
 def _changed(job: Job, now: float, **changes: object) -> Job:

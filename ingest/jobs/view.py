@@ -5,8 +5,8 @@ from typing import Final
 
 import msgspec
 
-from common.messages import JobState, JobView, StageView
-from ingest.jobs.model import PUBLISH_FIRST, Copied, Job, Task, TaskKind, TaskState
+from common.messages import JobState, JobView, StageView, SubtitlesView
+from ingest.jobs.model import PUBLISH_FIRST, Copied, Job, Sidecar, Task, TaskKind, TaskState
 from ingest.jobs.shares import cost
 
 STAGES: Final[dict[str, tuple[TaskKind, ...]]] = {
@@ -70,6 +70,7 @@ def view_of(job: Job, tasks: Sequence[Task]) -> JobView:
         profile=job.profile,
         verdicts=job.verdicts,
         review=job.review,
+        subtitles=tuple(map(subtitles_view, job.sidecars)),
         playable=job.state is JobState.DONE or _published_first(tasks),
     )
 
@@ -77,6 +78,18 @@ def view_of(job: Job, tasks: Sequence[Task]) -> JobView:
 def _published_first(tasks: Iterable[Task]) -> bool:
     """Whether a first version is out, as far as is known."""
     return any(task.name == PUBLISH_FIRST and task.state is TaskState.DONE for task in tasks)
+
+
+def subtitles_view(sidecar: Sidecar) -> SubtitlesView:
+    """``sidecar`` as clients see it."""
+    return SubtitlesView(
+        language=sidecar.language,
+        label=sidecar.label,
+        default=sidecar.default,
+        forced=sidecar.forced,
+        hearing_impaired=sidecar.hearing_impaired,
+        cue_count=sidecar.cue_count,
+    )
 
 
 def _copies(tasks: Iterable[Task]) -> bool:

@@ -1,6 +1,6 @@
 """Subtitles: read from SRT, WebVTT and sources, and cut into segments of WebVTT."""
 
-from ingest.subtitles.extract import extract_subtitles, write_segments
+from ingest.subtitles.extract import extract_subtitles
 from ingest.subtitles.parse import parse_subtitles
 
-__all__ = ["extract_subtitles", "parse_subtitles", "write_segments"]
+__all__ = ["extract_subtitles", "parse_subtitles"]

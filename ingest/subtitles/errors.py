@@ -49,3 +49,7 @@ class SubtitlesTooDense(SubtitlesInvalid):
 
 class SubtitlesEmpty(SubtitlesInvalid):
     """The subtitles have no cue with a text that is ever shown."""
+
+
+class LanguageUnknown(SubtitlesInvalid):
+    """{language!r} is no language: it takes a tag such as en, pt-BR or zh-Hant."""

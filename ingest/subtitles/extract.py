@@ -1,7 +1,6 @@
 """Subtitles out of a source: one pass of ffmpeg for all tracks, then cut into segments."""
 
 import asyncio
-import hashlib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
@@ -9,13 +8,12 @@ from typing import Any, Final
 import ffmpeg
 
 from common import logs
-from ingest.package.facts import PartFacts, SegmentFacts
-from ingest.package.layout import SUBTITLE_PATTERN
+from ingest.package.facts import PartFacts
 from ingest.plan.model import EncodingPlan, SubtitleTrack
 from ingest.subtitles.cues import Cue, shifted
 from ingest.subtitles.errors import SubtitlesInvalid, SubtitlesTooLarge
 from ingest.subtitles.parse import parse_subtitles
-from ingest.subtitles.segments import segment_texts
+from ingest.subtitles.segments import cut
 from ingest.transcode.command import Command
 from ingest.transcode.settings import TranscodeSettings
 
@@ -81,34 +79,6 @@ def command(plan: EncodingPlan, source: Path, folder: Path, settings: TranscodeS
     )
 
 
-def write_segments(cues: tuple[Cue, ...], plan: EncodingPlan, folder: Path) -> PartFacts:
-    """Writes the segments of one track into ``folder``, which it makes.
-
-    Raises:
-        SubtitlesTooDense: they would be too many bytes together.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    facts = []
-    for number, text in enumerate(segment_texts(cues, plan)):
-        body = text.encode()
-        name = SUBTITLE_PATTERN % number
-        (folder / name).write_bytes(body)
-        first = number * plan.segment_frames
-        frames = min(plan.segment_frames, plan.frame_count - first)
-        facts.append(
-            SegmentFacts(
-                name=name,
-                size=len(body),
-                sha256=hashlib.sha256(body).hexdigest(),
-                decode_time=first * plan.frame_ticks,
-                duration=frames * plan.frame_ticks,
-                sample_count=0,
-                starts_with_sync=True,
-            )
-        )
-    return PartFacts(init=None, segments=tuple(facts))
-
-
 def _cut(plan: EncodingPlan, folder: Path) -> dict[str, PartFacts]:
     made = {}
     for track in plan.subtitles:
@@ -117,14 +87,23 @@ def _cut(plan: EncodingPlan, folder: Path) -> dict[str, PartFacts]:
             if file.stat().st_size > MOST_BYTES:
                 raise SubtitlesTooLarge(limit=MOST_BYTES)
             cues = parse_subtitles(file.read_bytes(), most_bytes=MOST_BYTES)
-            made[track.name] = write_segments(
-                shifted(cues, round(-plan.source.origin * 1000)), plan, folder / track.name
-            )
+            # What is said on the source's clock, on that of the video.
+            cues = shifted(cues, round(-plan.source.origin * 1000))
+            made[track.name] = _written(cues, plan, folder / track.name)
         except SubtitlesInvalid as error:
             _log.warning("subtitles are left out", track=track.name, because=str(error))
         finally:
             file.unlink()
     return made
+
+
+def _written(cues: tuple[Cue, ...], plan: EncodingPlan, folder: Path) -> PartFacts:
+    folder.mkdir()
+    segments = []
+    for facts, body in cut(cues, plan):
+        (folder / facts.name).write_bytes(body)
+        segments.append(facts)
+    return PartFacts(init=None, segments=tuple(segments))
 
 
 def _file(track: SubtitleTrack) -> str:

@@ -4,9 +4,12 @@ A cue is in each segment in which it is shown, with the times that it has (RFC 8
 that begin anywhere show it, and know it when they meet it again.
 """
 
+import hashlib
 from collections.abc import Iterator
 from typing import Final
 
+from ingest.package.facts import SegmentFacts
+from ingest.package.layout import SUBTITLE_PATTERN
 from ingest.plan.model import EncodingPlan
 from ingest.subtitles.cues import Cue, written
 from ingest.subtitles.parse import require_room
@@ -36,3 +39,21 @@ def segment_texts(cues: tuple[Cue, ...], plan: EncodingPlan, *, start: int = 0) 
             shown.append(following)
             following = next(waiting, None)
         yield "\n".join([HEADER.format(start=start), *map(written, shown)])
+
+
+def cut(cues: tuple[Cue, ...], plan: EncodingPlan) -> Iterator[tuple[SegmentFacts, bytes]]:
+    """Each segment of ``plan`` with what packaging needs to know of it; raises as above."""
+    for number, text in enumerate(segment_texts(cues, plan)):
+        body = text.encode()
+        first = number * plan.segment_frames
+        frames = min(plan.segment_frames, plan.frame_count - first)
+        facts = SegmentFacts(
+            name=SUBTITLE_PATTERN % number,
+            size=len(body),
+            sha256=hashlib.sha256(body).hexdigest(),
+            decode_time=first * plan.frame_ticks,
+            duration=frames * plan.frame_ticks,
+            sample_count=0,
+            starts_with_sync=True,
+        )
+        yield facts, body

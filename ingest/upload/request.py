@@ -37,11 +37,11 @@ def check_request(
     """
     filename = query.get("filename")
     if filename is not None:
-        filename = _text(filename, "filename", FILENAME_LENGTH)
-    title = _text(query.get("title") or filename or "", "title", TITLE_LENGTH)
+        filename = plain_text(filename, "filename", FILENAME_LENGTH)
+    title = plain_text(query.get("title") or filename or "", "title", TITLE_LENGTH)
     profile = query.get("profile")
     if profile is not None:
-        profile = _text(profile, "profile", PROFILE_LENGTH)
+        profile = plain_text(profile, "profile", PROFILE_LENGTH)
     return UploadRequest(title, filename, profile, content_type, limit_of(profile))
 
 
@@ -63,7 +63,12 @@ def check_length(content_length: str | None, limit: int) -> None:
         raise UploadTooLarge(limit=limit)
 
 
-def _text(value: str, parameter: str, limit: int) -> str:
+def plain_text(value: str, parameter: str, limit: int) -> str:
+    """``value``, tidied, where it is fit to be shown.
+
+    Raises:
+        TitleInvalid: ``parameter`` is empty, has more than ``limit`` characters or hostile ones.
+    """
     text = unicodedata.normalize("NFC", value).strip()
     # Cc: controls, Cf: invisible marks that reorder text, Cs: halves of characters, Zl/Zp: breaks.
     hostile = any(unicodedata.category(letter) in {"Cc", "Cf", "Cs", "Zl", "Zp"} for letter in text)

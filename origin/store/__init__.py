@@ -1,6 +1,6 @@
 """Where packages live: one port, a folder and S3 behind it."""
 
-from origin.store.files import fetch_file, put_file
+from origin.store.files import fetch_file, put_bytes, put_file
 from origin.store.opening import direct_uploads, open_store
 from origin.store.port import (
     SLICE,
@@ -38,5 +38,6 @@ __all__ = [
     "direct_uploads",
     "fetch_file",
     "open_store",
+    "put_bytes",
     "put_file",
 ]

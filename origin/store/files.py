@@ -1,4 +1,4 @@
-"""Objects to and from files: functions over the port, the same for every store."""
+"""Objects to and from files and memory: functions over the port, the same for every store."""
 
 import asyncio
 import contextlib
@@ -24,6 +24,17 @@ async def put_file(
     """
     async with contextlib.aclosing(_chunks_of(path)) as chunks:
         return await store.put(key, chunks, content_type=content_type, sha256=sha256)
+
+
+async def put_bytes(
+    store: ObjectStore, key: str, body: bytes, *, content_type: str, sha256: str | None = None
+) -> ObjectInfo:
+    """Writes ``body`` as an object; see ``ObjectStore.put``."""
+
+    async def once() -> AsyncGenerator[bytes, None]:
+        yield body
+
+    return await store.put(key, once(), content_type=content_type, sha256=sha256)
 
 
 async def fetch_file(store: ObjectStore, keys: Sequence[str], path: Path) -> None:

@@ -3,8 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
+from playwright.async_api import expect
 
 from tests.e2e.system import System, running
+
+# Pages are looked at while the other half of the tests wants the same two cores.
+expect.set_options(timeout=20_000)
 
 
 @pytest.fixture(scope="session")

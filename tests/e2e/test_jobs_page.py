@@ -88,7 +88,7 @@ async def held(
     job_id = await send(system, file, title)
     await doubt(system, job_id, verdicts)
     await comes_to(system, job_id, "review")
-    await expect(page.get_by_role("heading", name=title)).to_be_visible(timeout=10_000)
+    await expect(page.get_by_role("heading", name=title)).to_be_visible()
     return job_id
 
 
@@ -135,7 +135,7 @@ async def test_an_operator_watches_a_held_video_before_deciding(
     file = make_video(tmp_path / "watched.mp4", seconds=16, seed=8)
     job_id = await held(system, page, file, "Watched first", LATE)
     shown = page.get_by_role("article", name="Watched first")
-    await expect(shown.locator(".poster img")).to_be_visible(timeout=10_000)
+    await expect(shown.locator(".poster img")).to_be_visible()
 
     await shown.get_by_role("button", name="▶ Watch").click()
     dialog = page.get_by_role("dialog", name="Watched first")
@@ -161,7 +161,7 @@ async def test_a_copy_of_a_held_video_is_watched_too(
     await held(system, page, file, "First of two")
     await held(system, page, file, "Second of two")
     shown = page.get_by_role("article", name="Second of two")
-    await expect(shown.locator(".poster img")).to_be_visible(timeout=10_000)
+    await expect(shown.locator(".poster img")).to_be_visible()
 
     await shown.get_by_role("button", name="▶ Watch").click()
     await plays(page, 0.5)
@@ -202,14 +202,14 @@ async def test_a_note_in_the_making_outlives_that_the_page_refreshes(
     await note.fill("Nobody asked")
     # Something new on the page beneath, so that it is drawn anew.
     await send(system, make_video(tmp_path / "c.mp4", seed=3), "Drawn beneath")
-    await expect(page.get_by_text("Drawn beneath").first).to_be_attached(timeout=10_000)
+    await expect(page.get_by_text("Drawn beneath").first).to_be_attached()
     await expect(note).to_be_focused()
     await expect(note).to_have_value("Nobody asked")
     await page.get_by_role("button", name="Refuse it").click()
 
     failed = await comes_to(system, job_id, "failed")
     assert failed["error"] == "An operator refused to publish the video: Nobody asked."
-    await expect(page.get_by_text(failed["error"])).to_be_visible(timeout=10_000)
+    await expect(page.get_by_text(failed["error"])).to_be_visible()
 
 
 async def test_who_is_no_operator_is_told_so_and_decides_nothing(
@@ -258,7 +258,7 @@ async def test_a_job_shows_its_stages_and_is_cancelled(
     await page.get_by_role("button", name="Cancel the job").click()
 
     await comes_to(system, job_id, "cancelled")
-    await expect(row.locator(".state")).to_have_text("cancelled", timeout=10_000)
+    await expect(row.locator(".state")).to_have_text("cancelled")
 
 
 async def test_the_token_is_asked_for_when_it_is_needed(

@@ -8,12 +8,13 @@ import contextlib
 
 import msgspec
 
-from common.errors import NearcastError
+from common.errors import NearcastError, first_of
 from common.messages import ManifestObject, PackageAnnouncement, PackageManifest, decode, encode
 from common.messages.packages import manifest_key, version_prefix
 from ingest.jobs.model import Inspected, Job, TaskKind, TaskState
 from ingest.jobs.tasks.packaging import write_object
-from ingest.jobs.tasks.tools import Packaged, Tools, first_of
+from ingest.jobs.tasks.sidecars import settle_bare
+from ingest.jobs.tasks.tools import Packaged, Tools
 from ingest.jobs.worker import Assignment, TaskPostponed
 from origin.store import ObjectUnknown
 
@@ -40,11 +41,17 @@ async def copy_package(tools: Tools, assignment: Assignment) -> CopyResult:
     maker = await tools.jobs.hold_content(content, job.job_id, instead_of=None)
     if maker == job.job_id:
         return CopyResult(copied=False)
-    other = await tools.jobs.job(maker)
     packaged = await tools.jobs.task(f"{maker}-{TaskKind.PACKAGE}")
+    # Read later: when it is packaged, no more subtitles come to it.
+    other = await tools.jobs.job(maker)
+    if other is not None and other.sidecars:
+        # They were sent for that job, and not for all that have the same file.
+        return CopyResult(copied=False)
     if other is not None and not other.ending:
         if packaged is None or packaged.state is not TaskState.DONE:
             raise TaskPostponed(reason=f"the job {maker} encodes the same file")
+        if not await settle_bare(tools, job.job_id):
+            return CopyResult(copied=False)
         made = msgspec.json.decode(packaged.result, type=Packaged).announcement
         # What it made may have been deleted since, and is then made anew.
         with contextlib.suppress(ObjectUnknown):

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from common.errors import NearcastError, StorageFull
+from common.errors import NearcastError, StorageFull, first_of
 from common.messages import ManifestObject
 from common.messages.packages import version_prefix
 from ingest.jobs.tasks.tools import (
@@ -17,7 +17,6 @@ from ingest.jobs.tasks.tools import (
     Pictured,
     Tools,
     chunk_task_name,
-    first_of,
     track_task_name,
 )
 from ingest.jobs.worker import Assignment

@@ -80,7 +80,8 @@ def _chunks(planned: EncodingPlan, video: VideoStream) -> Iterator[Part]:
 
 def content_name(sha256: str, planned: EncodingPlan, tools: Tools) -> str:
     """What the file of that digest becomes, encoded as planned and set: the same name, the same."""
-    told = (sha256.encode(), encode(tools.encoding), encode(planned))
+    settings = msgspec.json.encode(tools.encoding, enc_hook=int)
+    told = (sha256.encode(), settings, encode(planned))
     return hashlib.sha256(b"\n".join(told)).hexdigest()
 
 

@@ -2,13 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
 
 import aiohttp
 import msgspec
 
 from common.clock import Clock
-from common.errors import NearcastError
 from common.messages import ManifestObject, PackageAnnouncement
 from ingest.filter import FilterSettings
 from ingest.inspect import InspectionLimits, MediaLimits
@@ -21,8 +19,6 @@ from ingest.package import PartFacts
 from ingest.plan import Chunk, EncodeGroup, EncodingPlan, PlanSettings
 from ingest.transcode.settings import TranscodeSettings
 from origin.store import ObjectStore
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -38,6 +34,8 @@ class Tools:
     """Sends the credential that the control plane knows."""
     control: str
     """URL of the control plane."""
+    steering: str | None
+    """URL below which players ask for their pathway, by asset; they are told of none without it."""
     outside: aiohttp.ClientSession
     """Sends no credential."""
     webhooks: Mapping[str, WebhookSettings]
@@ -93,9 +91,3 @@ def chunk_task_name(chunk: Chunk, group: EncodeGroup) -> str:
 def track_task_name(number: int) -> str:
     """The name of the task that encodes track ``number`` of the plan's sound, from 0."""
     return f"audio-{number}"
-
-
-def first_of(errors: BaseExceptionGroup[NearcastError]) -> NearcastError:
-    """The first error of a group, which may hold groups."""
-    found = errors.exceptions[0]
-    return first_of(found) if isinstance(found, BaseExceptionGroup) else found
