@@ -156,6 +156,12 @@ def up(*, home: Path, port_base: int, no_sample: bool, video: Path | None) -> No
 @main.command()
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--title", help="Title of the video.  [default: the file's name]")
+@click.option(
+    "--subtitles",
+    multiple=True,
+    metavar="LANGUAGE=FILE",
+    help="SRT or WebVTT file of subtitles, such as en=film.srt; for several languages repeatedly.",
+)
 @click.option("--wait", is_flag=True, help="Waits until the video is published, with progress.")
 @_home_option
 @click.option("--ingest", "url", envvar="NEARCAST_INGEST", help="URL of ingest.")
@@ -170,6 +176,7 @@ def upload(
     *,
     file: Path,
     title: str | None,
+    subtitles: tuple[str, ...],
     wait: bool,
     home: Path,
     url: str | None,
@@ -184,7 +191,16 @@ def upload(
 
     sys.exit(
         asyncio.run(
-            upload_command(file, title=title, wait=wait, home=home, url=url, token=token, ca=ca)
+            upload_command(
+                file,
+                title=title,
+                wait=wait,
+                home=home,
+                url=url,
+                token=token,
+                ca=ca,
+                subtitles=subtitles,
+            )
         )
     )
 

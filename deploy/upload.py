@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from common.errors import NearcastError
@@ -10,6 +11,7 @@ from common.service import os_sentence
 from deploy.client import Api, NotReached, Refused
 from deploy.progress import ProgressDisplay
 from deploy.stages import held_sentence, show_stages
+from deploy.subtitles import read_subtitles, send_subtitles
 from deploy.tus import send_file
 from deploy.up.home import Home
 
@@ -34,13 +36,20 @@ async def upload_command(
     url: str | None,
     token: str | None,
     ca: Path | None,
+    subtitles: Sequence[str] = (),
 ) -> int:
-    """Uploads ``file`` and prints job and asset; the exit status tells whether it went well."""
+    """Uploads ``file`` and prints job and asset; the exit status tells whether it went well.
+
+    ``subtitles`` follow it, each told as ``LANGUAGE=FILE``.
+    """
     try:
+        read = await read_subtitles(subtitles)
         api = await _open(home, url=url, token=token, ca=ca)
         try:
             with ProgressDisplay() as display:
                 job = await send(api, file, title or file.stem, display)
+                # At once: a job takes no more of them when it is packaged.
+                await send_subtitles(api, job.job_id, read)
                 display.say(f"Uploaded: job {job.job_id}, asset {job.asset_id}.")
                 if wait:
                     await follow_encode(api, job.job_id, display)

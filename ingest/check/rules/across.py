@@ -7,6 +7,7 @@ from typing import Final
 
 from ingest.check.model import Container, MultivariantListing, Package, Role, Track
 from ingest.check.rule import Rule, Severity, rule
+from ingest.package.layout import TRANSPORT_PREFIX
 
 START_SLACK: Final = Fraction(1, 10)
 """Seconds by which first decode times may differ: codecs delay pictures and sound differently."""
@@ -150,6 +151,9 @@ def profiles(package: Package) -> Iterator[str]:
             if one.place is None or (
                 track is not None and (track.container is Container.TS or track.role is Role.AUDIO)
             ):
+                continue
+            if package.name(one.place).startswith(TRANSPORT_PREFIX):
+                # Subtitles that are timed by the clock of transport streams.
                 continue
             if one.place not in offered:
                 yield f"{name} offers {one.label}, which {package.name(entry.place)} does not."
