@@ -16,9 +16,13 @@ from ingest.inspect.containers import CONTAINERS
 from ingest.inspect.errors import ContainerForbidden, FileNotVideo
 from ingest.inspect.probe import inspect
 from ingest.plan import PlanSettings, plan
+from ingest.subtitles import extract
+from ingest.transcode import sound
 from ingest.transcode.command import Command
-from ingest.transcode.commands import audio, poster, video_chunk
+from ingest.transcode.commands import video_chunk
 from ingest.transcode.errors import EncodeFailed
+from ingest.transcode.loudness import Correction
+from ingest.transcode.pictures import poster, preview, storyboard
 from ingest.transcode.runner import run
 from ingest.transcode.settings import Preset, TranscodeSettings
 from tests.integration.canary import Canary
@@ -29,6 +33,7 @@ from tests.unit.ingest.media import media_info
 
 COST = InspectionLimits(wall_seconds=30)
 QUICK = TranscodeSettings(preset=Preset.ULTRAFAST, threads=1, stall_seconds=20)
+AS_IT_IS = Correction(gain=0.0, limited=False)
 ANY_PROTOCOL = ("-protocol_whitelist", "file,crypto,data,http,https,tcp,tls,udp,rtp,concat,subfile")
 UNCONFINED = """
 import sys
@@ -58,13 +63,24 @@ def uploaded(canary: Canary, content: bytes) -> Path:
 
 def commands(media: MediaInfo, source: Path, folder: Path) -> list[Command]:
     """All that ffmpeg is told for a source."""
-    planned = plan(media, PlanSettings())
+    planned = plan(media, PlanSettings(), short=False)
     made = [
-        poster(planned, source, folder / "poster", QUICK),
-        *(video_chunk(planned, one, source, folder / "video", QUICK) for one in planned.chunks),
+        poster(planned, source, folder / "pictures", QUICK, seek=True),
+        preview(planned, source, folder / "pictures", QUICK, seek=False),
+        storyboard(planned, source, folder / "pictures", QUICK),
+        *(
+            video_chunk(planned, group, chunk, source, folder / "video", QUICK)
+            for group in planned.groups
+            for chunk in planned.chunks
+        ),
     ]
-    if planned.audio is not None:
-        made.append(audio(planned, planned.audio, source, folder / "audio", QUICK))
+    for track in planned.audio:
+        made += [
+            sound.measurement(planned, track, source, folder / "sound", QUICK),
+            sound.encode(planned, track, AS_IT_IS, source, folder / "sound", QUICK),
+        ]
+    if planned.subtitles:
+        made.append(extract.command(planned, source, folder / "subtitles", QUICK))
     return made
 
 
@@ -141,7 +157,8 @@ def test_not_one_text_is_followed_without_confinement_either(
 def test_ffmpeg_follows_no_text_whatever_it_was_taken_for(
     container: str, canary: Canary, tmp_path: Path
 ) -> None:
-    command = poster(plan(forced(container), PlanSettings()), tmp_path / "upload", tmp_path, QUICK)
+    planned = plan(forced(container), PlanSettings(), short=False)
+    command = poster(planned, tmp_path / "upload", tmp_path, QUICK, seek=True)
     for name, content in texts(canary.secret, canary.port):
         uploaded(canary, content)
         assert bare(command.arguments, tmp_path), name
@@ -204,7 +221,8 @@ async def test_attachments_and_chapters_are_left_alone(canary: Canary, tmp_path:
     media = await refused_or_encoded(source, tmp_path)
 
     assert isinstance(media, MediaInfo), media
-    assert {path.name for path in set(tmp_path.iterdir()) - before} == {"poster", "video", "audio"}
+    made = {path.name for path in set(tmp_path.iterdir()) - before}
+    assert made == {"pictures", "video", "sound", "subtitles"}
     assert canary.heard() == set()
 
 
