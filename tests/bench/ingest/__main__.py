@@ -152,15 +152,15 @@ def uploading(results: dict[str, Any]) -> report.Row:
 def tell(rows: list[report.Row], results: dict[str, Any], folder: Path | None) -> None:
     """Prints what was found, and writes it into ``folder``."""
     steps = [msgspec.convert(one, dict[str, Cost]) for one in results["steps"]]
-    text = f"{report.table(rows)}\n{report.steps_table(steps)}"
     load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
     told = f"{results['source']}, {results['plan']}. On {results['machine']}; load average {load}."
-    print(f"{text}\n{told}")
+    text = report.page(rows, steps, told)
+    print(text)
     if folder is None:
         return
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "encode.json").write_text(json.dumps(results, indent=1) + "\n")
-    (folder / "encode.md").write_text(f"{text}\n{told}\n")
+    (folder / "encode.md").write_text(text)
     heading = "How much of what is allowed is used, beside one plain ffmpeg"
     foot = f"Orange: a requirement is missed. {told}"
     (folder / "encode.svg").write_text(report.picture(rows, heading, foot))

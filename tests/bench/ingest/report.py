@@ -134,6 +134,28 @@ def _ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
     return median(mine / other for mine, other in zip(ours, theirs, strict=True))
 
 
+INTRODUCTION: Final = """\
+# Encoding, measured
+
+`make bench-ingest`: real footage in Full HD becomes HLS, beside one plain ffmpeg that makes the
+same renditions with the same settings of encoders, on the same two cores in turn. Medians of all
+rounds, with their spread; a ratio is the median of those of each round. "Encodes alone" is what the
+plain ffmpeg does, pictures and sound; `nearcast transcode` also inspects, makes poster, preview and
+storyboard, measures, hashes and checks. VMAF and sizes are those of `nearcast transcode`, which cuts
+into chunks, beside the plain ffmpeg's, which does not. The two workers are real ones, of one core
+and one thread each, with Redis and MongoDB on the same cores.
+
+![How much of what is allowed is used](encode.svg)
+"""
+
+STEPS: Final = "What each step takes, one after another; encodes run side by side as ever:\n"
+
+
+def page(rows: Sequence[Row], rounds: Sequence[Mapping[str, Cost]], foot: str) -> str:
+    """All of it in Markdown; ``foot`` says of what and where."""
+    return "\n".join([INTRODUCTION, table(rows), STEPS, steps_table(rounds), foot]) + "\n"
+
+
 BAR, GAP, LEFT, WIDTH, FULL = 18, 8, 330, 900, 1.5
 """Pixels of a bar's height, between bars, of the names, of the picture; what its end stands for."""
 

@@ -21,6 +21,7 @@ from tests.bench.ingest.report import (
     as_good,
     as_many,
     as_small,
+    page,
     picture,
     seconds,
     steps_table,
@@ -142,6 +143,16 @@ def test_steps_are_told_with_their_share_of_all_cpu_time() -> None:
 
     assert cells(lines, 2) == ["inspect", "1.00 s", "1.00 s", "10.0%"]
     assert cells(lines, 3) == ["encode", "5.00 s", "9.00 s", "90.0%"]
+
+
+def test_the_page_has_the_rows_the_steps_and_where_it_was() -> None:
+    rounds = [{"inspect": Cost(1.0, 1.0)}]
+
+    text = page([ROW], rounds, "On a machine.")
+
+    assert table([ROW]) in text
+    assert steps_table(rounds) in text
+    assert text.endswith("\nOn a machine.\n")
 
 
 def test_the_middle_of_costs_is_that_of_each_kind() -> None:
