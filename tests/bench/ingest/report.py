@@ -141,8 +141,8 @@ INTRODUCTION: Final = """\
 same renditions with the same settings of encoders, on the same two cores in turn. Medians of all
 rounds, with their spread; a ratio is the median of those of each round. "Encodes alone" is what the
 plain ffmpeg does, pictures and sound; `nearcast transcode` also inspects, makes poster, preview and
-storyboard, measures, hashes and checks. VMAF and sizes are those of `nearcast transcode`, which cuts
-into chunks, beside the plain ffmpeg's, which does not. The two workers are real ones, of one core
+storyboard, measures, hashes and checks. VMAF and sizes are those of `nearcast transcode`, which is
+cut into chunks, beside the plain ffmpeg's, which is not. The two workers are real ones, of one core
 and one thread each, with Redis and MongoDB on the same cores.
 
 ![How much of what is allowed is used](encode.svg)
