@@ -7,7 +7,7 @@ DASHBOARD := control_plane/dashboard
 VENDOR := $(DASHBOARD)/static/vendor
 PAGES := $(VENDOR)/hls.min.js $(VENDOR)/tus.min.js
 
-.PHONY: up install test test-parts fuzz fuzz-uploads storm bench-edge bench-upload bench-jobs lint lock clean
+.PHONY: up install test test-parts fuzz fuzz-uploads storm bench-edge bench-ingest bench-upload bench-jobs lint lock clean
 .DELETE_ON_ERROR:
 
 ## Runs everything; VIDEO=path plays a file of your own, ARGS="…" adds flags of `nearcast up`.
@@ -71,6 +71,11 @@ bench-jobs: $(VENV)/.tested
 	@$(BIN)/python -m tests.servers.install
 	@$(BIN)/python -m tests.bench.claims $(ARGS)
 	@$(BIN)/python -m tests.bench.dispatch
+
+## Measures encoding beside one plain ffmpeg; ARGS="--quick" is a look, "--upload" adds memory.
+bench-ingest: $(VENV)/.tested
+	@$(BIN)/python -m tests.servers.install
+	@$(BIN)/python -m tests.bench.ingest $(ARGS)
 
 ## Measures the edge beside nginx and Varnish; ARGS="--quick" is a look at the main cases.
 bench-edge: $(VENV)/.tested
