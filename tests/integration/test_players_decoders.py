@@ -5,6 +5,7 @@ import re
 import subprocess
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import imageio_ffmpeg
@@ -133,7 +134,7 @@ def test_ffmpeg_hears_all_sound_without_a_hole(
     for name, starts in zip(sounds(plan), heard, strict=True):
         frame = 1024 if name.startswith("aac") else 960
         length = CLOCK * frame // SAMPLES
-        steps = {after - before for before, after in zip(starts[1:], starts[2:], strict=False)}
+        steps = {after - before for before, after in pairwise(starts[1:])}
         assert steps == {length}, name
         assert abs(starts[-1] + length - plan.duration * CLOCK) <= 2 * length, name
 
