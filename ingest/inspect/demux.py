@@ -9,6 +9,7 @@ import av
 import av.error
 from av.audio.stream import AudioStream as DemuxedAudio
 from av.container import InputContainer
+from av.subtitles.stream import SubtitleStream as DemuxedSubtitles
 from av.video.stream import VideoStream as DemuxedVideo
 
 from ingest.inspect import allowance, pictures, rules, tracks, wholeness
@@ -64,6 +65,11 @@ class _Timeline:
         if not self.times or time > self.times[-1]:
             self.last_duration = packet.duration or 0
         self.times.append(time)
+
+    @property
+    def end(self) -> float:
+        """When the last of what is shown ends."""
+        return self.seconds(self.times[-1] + self.last_duration)
 
     def seconds(self, time: int) -> float:
         return float(time * self.time_base)
@@ -122,7 +128,8 @@ def _describe(
         # Streams without parameters are announced by a header and never come.
         if codec_name(stream) in limits.audio_codecs and stream.codec_context.sample_rate
     ]
-    timelines = _demux(container, [video, *audio], limits)
+    texts = list(container.streams.subtitles)
+    timelines = _demux(container, [video, *audio, *texts], limits)
     timeline = timelines[video.index]
     _require_undamaged(timeline)
     if not timeline.times or not timeline.time_base:
@@ -133,7 +140,9 @@ def _describe(
     )
     starts = [video_stream.first_timestamp] + [one.first_timestamp for one in audio_streams]
     ends = [video_stream.end_timestamp] + [one.end_timestamp for one in audio_streams]
-    _require_promised_end(container, max(ends))
+    # Words may stand longer than the picture; nothing else comes of that.
+    last_words = [timelines[one.index].end for one in texts if timelines[one.index].times]
+    _require_promised_end(container, max([*ends, *last_words]))
     return MediaInfo(
         container=container.format.name,
         byte_size=path.stat().st_size,
@@ -146,7 +155,9 @@ def _describe(
 
 
 def _demux(
-    container: InputContainer, streams: list[DemuxedVideo | DemuxedAudio], limits: MediaLimits
+    container: InputContainer,
+    streams: list[DemuxedVideo | DemuxedAudio | DemuxedSubtitles],
+    limits: MediaLimits,
 ) -> dict[int, _Timeline]:
     timelines = {stream.index: _Timeline(Fraction(stream.time_base or 0)) for stream in streams}
     video = timelines[streams[0].index]
@@ -224,7 +235,7 @@ def _audio(stream: DemuxedAudio, timeline: _Timeline) -> AudioStream:
         channels=stream.codec_context.channels,
         sample_rate=stream.codec_context.sample_rate,
         first_timestamp=timeline.seconds(timeline.times[0]),
-        end_timestamp=timeline.seconds(timeline.times[-1] + timeline.last_duration),
+        end_timestamp=timeline.end,
         language=tracks.language(stream.language),
         title=tracks.title(stream),
         default=tracks.prefers(stream),

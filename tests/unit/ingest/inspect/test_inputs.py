@@ -353,3 +353,13 @@ async def test_sound_may_be_longer_or_shorter_than_the_picture(sound: str, longe
     assert media.video.end_timestamp == pytest.approx(2.0, abs=0.01)
     assert media.audio[0].end_timestamp == pytest.approx(float(sound), abs=0.1)
     assert media.duration == pytest.approx(longest, abs=0.1)
+
+
+@pytest.mark.parametrize("name", ["late.mkv", "late.mp4"])
+async def test_words_may_stand_longer_than_the_picture(name: str) -> None:
+    (FOLDER / "late.srt").write_text("1\n00:00:01,000 --> 00:00:30,000\nThe end\n")
+    plain = clip("plain-for-words.mp4")
+    codec = "srt" if name.endswith("mkv") else "mov_text"
+    ffmpeg("-i", plain.name, "-i", "late.srt", "-c", "copy", "-c:s", codec, name)
+    media = await found(FOLDER / name)
+    assert 1.9 < media.duration < 2.2
