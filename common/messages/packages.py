@@ -60,6 +60,9 @@ class PackageAnnouncement(msgspec.Struct, frozen=True):
     """Seconds of the longest track."""
     renditions: tuple[Annotated[str, msgspec.Meta(max_length=128)], ...]
     """Names of the renditions, best first, for people to read."""
+    objects_of: Identifier | None = None
+    """The version under whose prefix its objects lie, where that is another one: it cannot outlive
+    that, which may not be announced yet."""
 
 
 def version_prefix(asset_id: str, version: str) -> str:
