@@ -48,12 +48,18 @@ class Origin:
             await running
 
     async def package(
-        self, version: str, *, asset: str = "a", objects_of: str | None = None
+        self,
+        version: str,
+        *,
+        asset: str = "a",
+        objects_of: str | None = None,
+        segments: int = 4,
     ) -> PackageAnnouncement:
         """Writes a package; its announcement. With ``objects_of``, its own are but playlists."""
         prefix = version_prefix(asset, version)
         own = [f"{prefix}main.m3u8"]
-        others = [f"{version_prefix(asset, objects_of or version)}{n:05}.m4s" for n in range(4)]
+        theirs = version_prefix(asset, objects_of or version)
+        others = [f"{theirs}{number:05}.m4s" for number in range(segments)]
         listed = [await self._put(key) for key in (*own, *others)]
         manifest = encode(PackageManifest(asset, version, own[0], None, tuple(listed)))
         await self._put(manifest_key(asset, version), manifest)
