@@ -79,6 +79,7 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
         page = await asyncio.to_thread(
             Page,
             fleet,
+            desk,
             jobs,
             gatekeeper,
             clock,

@@ -73,7 +73,8 @@ class VersionsApi:
     async def removals(self, request: web.Request) -> web.Response:
         """The newest removals."""
         self._gatekeeper.require(request, Role.OPERATOR)
-        return json_answer(await self._desk.removals(limit=MOST_REMOVALS))
+        found = await self._desk.recent(limit=MOST_REMOVALS)
+        return json_answer([self._desk.view(removal) for removal in found])
 
     async def removal(self, request: web.Request) -> web.Response:
         """How far a removal is."""

@@ -130,9 +130,9 @@ class Desk:
             raise RemovalUnknown(removal_id=removal_id[:64])
         return self.view(removal)
 
-    async def removals(self, *, limit: int) -> list[RemovalView]:
-        """The newest removals."""
-        return [self.view(removal) for removal in await self._catalog.removals(limit=limit)]
+    async def recent(self, *, limit: int) -> tuple[Removal, ...]:
+        """The newest removals, the newest first."""
+        return await self._catalog.removals(limit=limit)
 
     def view(self, removal: Removal) -> RemovalView:
         """A removal as people see it."""
