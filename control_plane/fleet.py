@@ -375,10 +375,12 @@ def _desired(
     placed: Mapping[tuple[str, str], placement.Wanted],
     known: Mapping[str, DesiredState],
 ) -> dict[str, DesiredState]:
-    """What each edge should hold; only edges that get something that is not in ``placed`` are
-    asked anew."""
+    """What each edge should hold; only edges that get something that is not in ``placed``, or lose
+    something that is, are asked anew."""
     shares: dict[str, list[placement.Wanted]] = {each.edge_id: [] for each in candidates}
     changed: set[str] = set() if placed else set(shares)
+    for name in placed.keys() - wanted.keys():
+        changed.update(*placed[name].edges.values())
     for name, package in wanted.items():
         for edge_id in itertools.chain.from_iterable(package.edges.values()):
             shares[edge_id].append(package)

@@ -56,7 +56,7 @@ def view_of(
         trouble: why the origin does not come on with it.
     """
     done = removal.done_at is not None
-    names = removal.edges if done else sorted({*edges, *removal.edges})
+    names = sorted(removal.edges if done else {*edges, *removal.edges})
     return RemovalView(
         removal_id=removal.removal_id,
         asset_id=removal.asset_id,

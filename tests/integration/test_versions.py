@@ -176,6 +176,22 @@ async def test_a_removed_version_is_gone_for_viewers_at_once_and_from_the_origin
     assert await operator.roll_back("2") == 410
 
 
+async def test_edges_are_not_to_hold_what_is_removed(operator: Operator, origin: Origin) -> None:
+    for version in ("1", "2"):
+        await operator.announce(await origin.package(version))
+
+    async def wanted() -> list[str]:
+        _, desired, _ = await operator.talk.call("GET", "/v1/edges/eu-1/desired", "eu-1")
+        assert (await operator.talk.beat("eu-1"))["desired_revision"] == desired["revision"]
+        return [package["version"] for package in desired["packages"]]
+
+    assert await wanted() == ["1", "2"]
+    await operator.remove("2")
+    assert await wanted() == ["1"]
+    await operator.remove()
+    assert await wanted() == []
+
+
 async def test_an_asset_is_gone_with_its_last_version(operator: Operator, origin: Origin) -> None:
     await operator.announce(await origin.package("1"))
     _, removal = await operator.remove("1")

@@ -68,7 +68,7 @@ function decide(data) {
   form.reset();
   failure.textContent = "";
   document.getElementById("decision-title").textContent = decision.title;
-  document.getElementById("decision-job").textContent = data.title;
+  document.getElementById("decision-job").textContent = data.version ? `${data.title} · ${data.version}` : data.title;
   document.getElementById("decision-means").textContent = decision.means;
   document.getElementById("decision-note").hidden = !decision.noted;
   form.querySelector("button.main").textContent = decision.button;

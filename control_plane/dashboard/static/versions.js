@@ -57,7 +57,7 @@ export async function refresh() {
 function row(version) {
   const element = document.getElementById("version").content.firstElementChild.cloneNode(true);
   const find = (selector) => element.querySelector(selector);
-  find("strong").textContent = new Date(version.announced_at * 1000).toLocaleString("en-GB");
+  find("strong").textContent = new Date(version.announced_at * 1000).toLocaleString();
   find("small").textContent = version.version;
   find("[data-label=Size]").textContent = `${size(version.bytes)}, ${version.objects} objects`;
   find("[data-label=Edges]").textContent = version.edges;
