@@ -30,6 +30,8 @@ class Deletion:
         self._store = store
         self._gatekeeper = gatekeeper
         self._clock = clock
+        # One at a time, so that of two control planes each is told what it has had deleted.
+        self._turn = asyncio.Lock()
 
     def add_routes(self, application: web.Application) -> None:
         """Adds it to ``application``."""
@@ -39,7 +41,8 @@ class Deletion:
     async def _delete(self, request: web.Request) -> web.Response:
         credential = self._gatekeeper.require(request, Role.CONTROL)
         asset, version = request.match_info["asset"], request.match_info["version"]
-        told = await self._delete_version(asset, version)
+        async with self._turn:
+            told = await self._delete_version(asset, version)
         if told.deleted:
             _log.info("deleted", prefix=told.prefix, objects=told.deleted, by=credential.name)
         return web.Response(body=encode(told), content_type="application/json")

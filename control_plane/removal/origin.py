@@ -59,6 +59,8 @@ class Remover:
         self._woken = asyncio.Event()
         self._pause = FIRST_PAUSE
         self._not_before = 0.0
+        self._failed: dict[str, float] = {}
+        """When the origin last failed at each removal."""
         self.trouble: str | None = None
         """Why the origin does not come on; None while it does."""
 
@@ -95,13 +97,20 @@ class Remover:
         if not self._fleet.removals:
             return
         await self._fleet.refresh_removals()
-        for removal in self._fleet.removals:
+        removals = self._fleet.removals
+        self._failed = {each.removal_id: self._failed.get(each.removal_id, 0) for each in removals}
+        # One at which it always fails does not hold up the others.
+        for removal in sorted(removals, key=lambda each: self._failed[each.removal_id]):
             if removal.emptied_at is None:
                 await self._empty(removal)
-            elif is_done(removal, (record.edge_id for record in self._fleet.edges())):
+            # Edges that could not be read yet have confirmed nothing.
+            elif self._fleet.away is None and is_done(removal, self._edges()):
                 await self._catalog.finish_removal(removal.removal_id, self._clock.now())
                 _log.info("removed everywhere", removal=removal.removal_id, asset=removal.asset_id)
                 self.wake()
+
+    def _edges(self) -> list[str]:
+        return [record.edge_id for record in self._fleet.edges()]
 
     async def _empty(self, removal: Removal) -> None:
         """Has the origin delete what ``removal`` names, unless it has just failed."""
@@ -117,6 +126,7 @@ class Remover:
             if self.trouble is None:
                 _log.warning("removals wait for the origin", reason=str(error))
             self.trouble = str(error)
+            self._failed[removal.removal_id] = self._clock.monotonic()
             self._not_before = self._clock.monotonic() + self._pause
             self._pause = min(self._pause * 2, LONGEST_PAUSE)
             return

@@ -98,6 +98,7 @@ class Removals:
         if not waiting:
             return
         left = await self._cache.purges.left_behind_bars()
+        await self._cache.purges.outlast_power()
         for removal_id, prefixes in waiting.items():
             if prefixes.isdisjoint(left):
                 self._done.add(removal_id)

@@ -102,6 +102,13 @@ class PurgeNotes:
             left |= {bar.value for bar in bars if bar is not None}
         return left
 
+    async def outlast_power(self) -> None:
+        """Has all that was written so far outlast the machine's power: what a commit does not wait
+        for, its own last page, the next one does."""
+        for bar in self.current().barred.values():
+            await self._index.write(self._index.change_purge(bar))
+            return
+
     async def lift(self, prefixes: Iterable[str], *, now: float) -> None:
         """Has what is under ``prefixes`` asked for and stored again; what was asked for before is
         not.

@@ -147,6 +147,7 @@ async def test_two_that_delete_at_once_do_not_disturb_each_other(origin: Origin)
 
     answers = await asyncio.gather(origin.delete(), origin.delete())
     assert [(status, told["empty"]) for status, told in answers] == [(200, True)] * 2
+    assert sum(told["deleted"] for _, told in answers) == 100
     assert await origin.keys() == set(OTHERS)
 
 

@@ -5,11 +5,21 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
-from common.messages import encode
+from common.messages import PrefixDeletion, encode
+from common.service import PeerSettings
 from control_plane.settings import Settings
+from tests.integration.edge_service import serving
 from tests.integration.test_control_plane import control_plane, control_settings
-from tests.integration.versions_service import Operator, Origin, origin_of, with_origin
+from tests.integration.versions_service import (
+    CONTROL_TOKEN,
+    Operator,
+    Origin,
+    origin_of,
+    with_origin,
+)
+from tests.servers.processes import free_ports
 from tests.unit.control_plane.records import announcement
 
 
@@ -373,3 +383,53 @@ async def test_a_removal_waits_for_an_origin_that_is_away(tmp_path: Path) -> Non
             removal = await Operator(talk).until_done(removal["removal_id"])
             assert removal["origin"]["trouble"] is None
             assert await origin.keys() == set()
+
+
+async def test_a_version_at_which_the_origin_fails_does_not_hold_up_others(tmp_path: Path) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        if request.path == "/v/a/1/":
+            return web.Response(status=500)
+        return web.Response(body=encode(PrefixDeletion(request.path, 1, empty=True)))
+
+    (port,) = free_ports(1)
+    peer = PeerSettings(url=f"http://127.0.0.1:{port}", token=CONTROL_TOKEN)
+    settings = control_settings(tmp_path, geoip=None, origin=peer)
+    async with serving(answer, port), control_plane(settings) as talk:
+        operator, names = Operator(talk), []
+        for asset in ("a", "b", "c"):
+            await operator.announce(announcement(asset))
+            _, removal = await operator.remove(asset=asset)
+            names.append(removal["removal_id"])
+
+        for name in names[1:]:
+            await operator.until_done(name)
+        assert (await operator.removal(names[0]))["state"] == "removing"
+
+
+LIES = {
+    "no-json": b"<html>",
+    "of-another-shape": b'{"deleted": -1}',
+    "endless": b" " * 1_000_000,
+}
+
+
+@pytest.mark.parametrize("body", LIES.values(), ids=LIES)
+async def test_an_origin_that_answers_nonsense_has_proven_nothing(
+    tmp_path: Path, body: bytes
+) -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(body=body)
+
+    (port,) = free_ports(1)
+    peer = PeerSettings(url=f"http://127.0.0.1:{port}", token=CONTROL_TOKEN)
+    settings = control_settings(tmp_path, geoip=None, origin=peer)
+    async with serving(answer, port), control_plane(settings) as talk:
+        operator = Operator(talk)
+        await operator.announce(announcement())
+        _, removal = await operator.remove()
+        removal = await operator.until(
+            removal["removal_id"], lambda told: told["origin"]["trouble"]
+        )
+
+    assert "The origin does not delete what is removed" in removal["origin"]["trouble"]
+    assert removal["origin"]["confirmed_at"] is None
