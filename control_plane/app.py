@@ -20,12 +20,15 @@ from common.service import (
 )
 from control_plane.api.fleet import FleetApi
 from control_plane.api.play import PlayApi
+from control_plane.api.versions import VersionsApi
 from control_plane.catalog import open_catalog
 from control_plane.dashboard.jobs import IngestJobs
 from control_plane.dashboard.page import Page
 from control_plane.fleet import Fleet, Rules
 from control_plane.geoip import GeoDatabase
 from control_plane.metrics import ControlMetrics
+from control_plane.removal.desk import Desk
+from control_plane.removal.origin import Remover
 from control_plane.routing import Network, Region, parse_networks
 from control_plane.settings import Settings
 
@@ -65,10 +68,18 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
             session = await new_client_session(settings.ca, token=settings.ingest.token)
             stack.push_async_callback(session.close)
             jobs = IngestJobs(session, settings.ingest.url, clock)
+        origin = None
+        if settings.origin is not None:
+            session = await new_client_session(settings.ca, token=settings.origin.token)
+            stack.push_async_callback(session.close)
+            origin = (session, settings.origin.url)
+        remover = Remover(catalog, fleet, clock, origin)
+        desk = Desk(catalog, fleet, remover, clock)
         gatekeeper = Gatekeeper(settings.credentials)
         page = await asyncio.to_thread(
             Page,
             fleet,
+            desk,
             jobs,
             gatekeeper,
             clock,
@@ -79,7 +90,8 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
         metrics = ControlMetrics(registry, fleet)
         play = PlayApi(fleet, geography, trusted, metrics)
         application = web.Application(middlewares=[problem_middleware])
-        application.router.add_routes(FleetApi(fleet, gatekeeper, metrics).routes())
+        application.router.add_routes(FleetApi(fleet, desk, gatekeeper, metrics).routes())
+        application.router.add_routes(VersionsApi(fleet, desk, gatekeeper).routes())
         application.router.add_routes(play.routes())
         application.router.add_routes(page.routes())
         application.on_response_prepare.append(play.allow_any_origin)
@@ -89,6 +101,7 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
 
         add_health_routes(application, registry, ready)
         await stack.enter_async_context(_kept_fresh(fleet))
+        await stack.enter_async_context(_removing(remover))
         async with listening([Listener(application, settings.listen)]):
             await stop.wait()
 
@@ -106,6 +119,18 @@ async def _kept_fresh(fleet: Fleet) -> AsyncIterator[None]:
         with suppress(TimeoutError):
             async with asyncio.timeout(LAST_WRITES_WITHIN):
                 await fleet.save()
+
+
+@asynccontextmanager
+async def _removing(remover: Remover) -> AsyncIterator[None]:
+    """Carries removals out while the block runs."""
+    removing = asyncio.create_task(remover.run())
+    try:
+        yield
+    finally:
+        removing.cancel()
+        with suppress(asyncio.CancelledError):
+            await removing
 
 
 async def _keep_fresh(fleet: Fleet) -> None:

@@ -18,11 +18,12 @@ from common.messages import (
     Heartbeat,
     HeartbeatAnswer,
     Holdings,
+    OrderedRemovals,
     PackageAnnouncement,
 )
 from control_plane import health, placement
-from control_plane.catalog import Asset, Catalog, EdgeRecord, Package
-from control_plane.catalog.records import group_by_asset
+from control_plane.catalog import Asset, Catalog, EdgeRecord, History, Package, Pin, Removal
+from control_plane.removal.orders import ordered
 from control_plane.routing.rank import EdgeFacts, Region
 
 _log = logs.get(__name__)
@@ -60,6 +61,10 @@ class Rules:
 
 @dataclass(frozen=True)
 class _Picture:
+    history: History = field(default_factory=History)
+    removals: tuple[Removal, ...] = ()
+    """Those that are not done, the oldest first."""
+    orders: OrderedRemovals = field(default_factory=lambda: ordered(()))
     assets: Mapping[str, Asset] = field(default_factory=dict)
     edges: Mapping[str, EdgeRecord] = field(default_factory=dict)
     candidates: tuple[placement.Candidate, ...] = ()
@@ -112,9 +117,15 @@ class Fleet:
         try:
             read = await self._catalog.edges()
             told = await self._catalog.holdings(self._with_other_holdings(read))
-            packages: tuple[Package, ...] | None = None
-            if await self._catalog.package_count() != len(self._packages()):
-                packages = await self._catalog.packages()
+            before = self._picture
+            removals = await self._catalog.open_removals()
+            history: History | None = None
+            if await self._catalog.counts() != before.history.counts:
+                history = History.of(
+                    await self._catalog.packages(),
+                    await self._catalog.pins(),
+                    await self._catalog.tombstones(),
+                )
         except NearcastError as error:
             # Unreachable, or with a record in it that this release cannot read.
             if self._unread is None:
@@ -125,11 +136,9 @@ class Fleet:
             _log.info("the catalog answers")
         self._unread = None
         edges = self._merged(read, {holdings.edge_id: holdings for holdings in told})
-        if packages is None:
-            self._draw(edges)
-        else:
-            # What was published here while the catalog was read stays in the picture.
-            self._draw(edges, group_by_asset([*packages, *self._packages()]))
+        self._order(before, removals)
+        # What was done here while the catalog was read stays in the picture.
+        self._draw(edges, history and self._picture.history.joined(history))
 
     def _with_other_holdings(self, read: Iterable[EdgeRecord]) -> list[str]:
         """The edges whose holdings are not the ones that their heartbeat names: holdings are long,
@@ -156,9 +165,19 @@ class Fleet:
             edges[edge_id] = replace(edges[edge_id], holdings=holdings)
         return edges
 
-    def _draw(
-        self, edges: Mapping[str, EdgeRecord], assets: Mapping[str, Asset] | None = None
-    ) -> None:
+    def _order(self, before: _Picture, read: Iterable[Removal]) -> None:
+        """Makes what was read the removals that are not done, and what came in here since."""
+        known = {removal.removal_id for removal in before.removals}
+        removals = {removal.removal_id: removal for removal in read}
+        for removal in self._picture.removals:
+            if removal.removal_id not in known:
+                removals.setdefault(removal.removal_id, removal)
+        orders = self._picture.orders
+        if [*removals] != [each.removal_id for each in orders.removals]:
+            orders = ordered(removals.values())
+        self._picture = replace(self._picture, removals=tuple(removals.values()), orders=orders)
+
+    def _draw(self, edges: Mapping[str, EdgeRecord], changed: History | None = None) -> None:
         """Replaces the picture; places only what came, or all when edges came or went."""
         old = self._picture
         now = self._clock.now()
@@ -168,10 +187,11 @@ class Fleet:
             for _, record in sorted(edges.items())
             if now - record.heard_at < self.rules.patience and record.region in regions
         )
-        if assets is None and candidates == old.candidates:
+        if changed is None and candidates == old.candidates:
             self._picture = replace(old, edges=edges)
             return
-        current = old.assets if assets is None else assets
+        history = old.history if changed is None else changed
+        current = old.assets if changed is None else history.assets()
         placed = old.wanted if candidates == old.candidates else {}
         wanted = {
             name: placed.get(name)
@@ -185,7 +205,15 @@ class Fleet:
             if (name := (package.announcement.asset_id, package.announcement.version))
         }
         desired = _desired(candidates, wanted, placed, old.desired)
-        self._picture = _Picture(current, edges, candidates, wanted, desired)
+        self._picture = replace(
+            old,
+            history=history,
+            assets=current,
+            edges=edges,
+            candidates=candidates,
+            wanted=wanted,
+            desired=desired,
+        )
 
     async def publish(self, announcement: PackageAnnouncement) -> Package:
         """Takes a package into the catalog; durable when this returns.
@@ -195,12 +223,48 @@ class Fleet:
             Unavailable: the database does not answer.
         """
         package = await self._catalog.publish(announcement, self._clock.now())
-        if package not in self._packages():
-            self._draw(self._picture.edges, group_by_asset([*self._packages(), package]))
+        self._take_in(History.of([package]))
         return package
 
-    def _packages(self) -> list[Package]:
-        return [package for asset in self._picture.assets.values() for package in asset.packages]
+    async def pin(self, pin: Pin) -> None:
+        """Has viewers of an asset get another version; raises as ``publish``."""
+        self._take_in(History.of(pins=[await self._catalog.pin(pin)]))
+
+    async def remove(self, removal: Removal) -> None:
+        """Has nobody get what ``removal`` names, from the moment this returns; raises as
+        ``publish``."""
+        await self._catalog.add_removal(removal)
+        self._order(_Picture(), (*self._picture.removals, removal))
+        self._take_in(History.of(tombstones=[removal.tombstone]))
+
+    def _take_in(self, told: History) -> None:
+        history = self._picture.history.joined(told)
+        if history != self._picture.history:
+            self._draw(self._picture.edges, history)
+
+    async def refresh_removals(self) -> None:
+        """Sees how far removals are, without waiting for the next refresh.
+
+        Raises:
+            Unavailable: the database does not answer.
+        """
+        before = self._picture
+        self._order(before, await self._catalog.open_removals())
+
+    @property
+    def history(self) -> History:
+        """All that was ever announced, pinned and removed."""
+        return self._picture.history
+
+    @property
+    def removals(self) -> tuple[Removal, ...]:
+        """Those that are not done, the oldest first."""
+        return self._picture.removals
+
+    @property
+    def orders(self) -> OrderedRemovals:
+        """What edges are told of them."""
+        return self._picture.orders
 
     def hear(self, heartbeat: Heartbeat) -> HeartbeatAnswer:
         """Takes a heartbeat and answers what the edge should do.
@@ -224,6 +288,7 @@ class Fleet:
             # A replay from an edge that was given up asks for nothing.
             desired_revision=desired.revision if desired else heartbeat.desired_revision,
             send_holdings=holdings is None or holdings.revision != heartbeat.holdings_revision,
+            removals_revision=self._picture.orders.revision,
         )
 
     def take_holdings(self, holdings: Holdings) -> None:
@@ -310,10 +375,12 @@ def _desired(
     placed: Mapping[tuple[str, str], placement.Wanted],
     known: Mapping[str, DesiredState],
 ) -> dict[str, DesiredState]:
-    """What each edge should hold; only edges that get something that is not in ``placed`` are
-    asked anew."""
+    """What each edge should hold; only edges that get something that is not in ``placed``, or lose
+    something that is, are asked anew."""
     shares: dict[str, list[placement.Wanted]] = {each.edge_id: [] for each in candidates}
     changed: set[str] = set() if placed else set(shares)
+    for name in placed.keys() - wanted.keys():
+        changed.update(*placed[name].edges.values())
     for name, package in wanted.items():
         for edge_id in itertools.chain.from_iterable(package.edges.values()):
             shares[edge_id].append(package)

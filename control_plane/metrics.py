@@ -36,3 +36,8 @@ class _FleetCollector(Collector):
         yield GaugeMetricFamily(
             "nearcast_assets", "Assets in the catalog.", value=len(list(self._fleet.assets()))
         )
+        yield GaugeMetricFamily(
+            "nearcast_removals_open",
+            "Removals that are not confirmed by the origin and every edge.",
+            value=len(self._fleet.removals),
+        )

@@ -118,6 +118,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             extra={"unit": "seconds"},
         ),
     ] = 600.0
+    origin: Annotated[
+        PeerSettings | None,
+        msgspec.Meta(
+            description="The origin, which deletes what is removed; the token's credential there "
+            "has the role control. Without it nothing can be removed."
+        ),
+    ] = None
     ingest: Annotated[
         PeerSettings | None,
         msgspec.Meta(description="Ingest, for the jobs on the page; without it none are shown."),

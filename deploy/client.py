@@ -6,12 +6,14 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import quote
 
 import aiohttp
 
 from common.errors import NearcastError
-from common.messages import AssetView, JobView, decode
+from common.messages import AssetView, JobView, RemovalView, VersionView, decode
 from common.service import new_client_session
+from deploy.up.home import Home
 
 T = TypeVar("T")
 
@@ -21,6 +23,10 @@ PATIENCE = 30.0
 
 class Refused(NearcastError):
     """{detail}"""
+
+
+class NowhereToAsk(NearcastError):
+    """No system is at {home}: run `nearcast up` first, or name one with {option} and --token."""
 
 
 class NotReached(NearcastError):
@@ -79,7 +85,29 @@ class Api:
             Refused: there is none.
             NotReached: the control plane does not answer.
         """
-        return await self._call("GET", f"{self._control}/v1/assets/{asset_id}", AssetView)
+        return await self._call("GET", self._asset(asset_id), AssetView)
+
+    async def versions(self, asset_id: str) -> list[VersionView]:
+        """The versions of an asset, the newest first; raises as ``asset``."""
+        return await self._call("GET", f"{self._asset(asset_id)}/versions", list[VersionView])
+
+    async def roll_back(self, asset_id: str, version: str) -> AssetView:
+        """Has viewers get ``version``; raises as ``asset``."""
+        return await self._call(
+            "POST", f"{self._asset(asset_id)}/rollback", AssetView, json={"version": version}
+        )
+
+    async def remove(self, asset_id: str, version: str | None) -> RemovalView:
+        """Removes a version, or all of an asset; raises as ``asset``."""
+        path = f"/versions/{quote(version, safe='')}" if version is not None else ""
+        return await self._call("DELETE", self._asset(asset_id) + path, RemovalView)
+
+    async def removal(self, removal_id: str) -> RemovalView:
+        """How far a removal is; raises as ``asset``."""
+        return await self._call("GET", f"{self._control}/v1/removals/{removal_id}", RemovalView)
+
+    def _asset(self, asset_id: str) -> str:
+        return f"{self._control}/v1/assets/{quote(asset_id, safe='')}"
 
     async def follow(self, job_id: str, *, every: float = 0.25) -> AsyncIterator[JobView]:
         """The job each time it is asked for, until it is final; short absences are bridged.
@@ -111,8 +139,8 @@ class Api:
         """
         return await self._exchange(method, f"{self.ingest}{path}", **options)
 
-    async def _call(self, method: str, url: str, kind: type[T]) -> T:
-        answer = await self._exchange(method, url)
+    async def _call(self, method: str, url: str, kind: type[T], **options: object) -> T:
+        answer = await self._exchange(method, url, **options)
         answer.check()
         return decode(answer.body, kind)
 
@@ -122,6 +150,34 @@ class Api:
                 return Answer(response.status, response.headers, await response.read())
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise NotReached(url=url, reason=str(error) or type(error).__name__) from error
+
+
+async def open_api(
+    home: Path, *, url: str | None, token: str | None, ca: Path | None, option: str
+) -> Api:
+    """A client of the service at ``url``, or of the system that runs in ``home``.
+
+    Args:
+        home: the home of `nearcast up`, where there is no URL.
+        url: of ingest or the control plane, whichever is asked.
+        token: where it is not that of the home.
+        ca: where it is not that of the home.
+        option: which takes the URL.
+
+    Raises:
+        NowhereToAsk: there is neither a URL nor a system.
+    """
+    if url is not None:
+        return await Api.open(ingest=url, control=url, token=token or "", ca=ca)
+    known = await asyncio.to_thread(Home(home).client)
+    if known is None:
+        raise NowhereToAsk(home=home, option=option)
+    return await Api.open(
+        ingest=known.ingest,
+        control=known.control,
+        token=token or known.token,
+        ca=ca or Path(known.ca),
+    )
 
 
 def _detail(body: bytes, status: int) -> str:

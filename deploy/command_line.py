@@ -5,7 +5,9 @@ import ctypes
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -153,6 +155,14 @@ def up(*, home: Path, port_base: int, no_sample: bool, video: Path | None) -> No
     sys.exit(run_up(home, port_base=port_base, sample=not no_sample, video=video))
 
 
+_ca_option = click.option(
+    "--ca",
+    envvar="NEARCAST_CA",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="File of CA certificates to trust besides the system's.",
+)
+
+
 @main.command()
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--title", help="Title of the video.  [default: the file's name]")
@@ -166,12 +176,7 @@ def up(*, home: Path, port_base: int, no_sample: bool, video: Path | None) -> No
 @_home_option
 @click.option("--ingest", "url", envvar="NEARCAST_INGEST", help="URL of ingest.")
 @click.option("--token", envvar="NEARCAST_TOKEN", help="A publisher's token.")
-@click.option(
-    "--ca",
-    envvar="NEARCAST_CA",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="File of CA certificates to trust besides the system's.",
-)
+@_ca_option
 def upload(
     *,
     file: Path,
@@ -278,6 +283,64 @@ def transcode(
         title=title, codecs=codecs, profile=profile, jobs=jobs, preset=preset, transport_stream=ts
     )
     sys.exit(asyncio.run(transcode_command(file, folder, wanted)))
+
+
+def _at_control(command: Callable[..., None]) -> Callable[..., None]:
+    """Options of a command that asks the control plane as an operator."""
+    options = (
+        _home_option,
+        click.option(
+            "--control", "url", envvar="NEARCAST_CONTROL", help="URL of the control plane."
+        ),
+        click.option("--token", envvar="NEARCAST_TOKEN", help="An operator's token."),
+        _ca_option,
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@main.command("versions")
+@click.argument("asset")
+@_at_control
+def show_versions(*, asset: str, **where: Any) -> None:
+    """Lists the versions of ASSET, the newest first.
+
+    Without --control, it asks the system that `nearcast up` runs on the same --home.
+    """
+    from deploy import versions  # noqa: PLC0415 - roles start faster without it
+
+    sys.exit(asyncio.run(versions.with_api(versions.listing(asset), **where)))
+
+
+@main.command()
+@click.argument("asset")
+@click.argument("version")
+@_at_control
+def rollback(*, asset: str, version: str, **where: Any) -> None:
+    """Has viewers of ASSET get VERSION until a newer one is published.
+
+    Without --control, it asks the system that `nearcast up` runs on the same --home.
+    """
+    from deploy import versions  # noqa: PLC0415 - roles start faster without it
+
+    sys.exit(asyncio.run(versions.with_api(versions.rolling_back(asset, version), **where)))
+
+
+@main.command()
+@click.argument("asset")
+@click.argument("version", required=False)
+@click.option("--wait", is_flag=True, help="Waits until origin and edges have proven it.")
+@_at_control
+def remove(*, asset: str, version: str | None, wait: bool, **where: Any) -> None:
+    """Removes VERSION of ASSET, or all of ASSET, from the origin and every edge, for good.
+
+    Without --control, it asks the system that `nearcast up` runs on the same --home.
+    """
+    from deploy import versions  # noqa: PLC0415 - roles start faster without it
+
+    work = versions.removing(asset, version, wait=wait)
+    sys.exit(asyncio.run(versions.with_api(work, **where)))
 
 
 @main.group("filter")

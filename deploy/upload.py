@@ -8,19 +8,14 @@ from pathlib import Path
 from common.errors import NearcastError
 from common.messages import AssetView, JobState, JobView
 from common.service import os_sentence
-from deploy.client import Api, NotReached, Refused
+from deploy.client import Api, NotReached, Refused, open_api
 from deploy.progress import ProgressDisplay
 from deploy.stages import held_sentence, show_stages
 from deploy.subtitles import read_subtitles, send_subtitles
 from deploy.tus import send_file
-from deploy.up.home import Home
 
 FILL_PATIENCE = 600.0
 """Seconds without any more bytes on the edges after which waiting for them ends."""
-
-
-class NowhereToUpload(NearcastError):
-    """No system is at {home}: run `nearcast up` first, or name one with --ingest and --token."""
 
 
 class JobFailed(NearcastError):
@@ -44,7 +39,7 @@ async def upload_command(
     """
     try:
         read = await read_subtitles(subtitles)
-        api = await _open(home, url=url, token=token, ca=ca)
+        api = await open_api(home, url=url, token=token, ca=ca, option="--ingest")
         try:
             with ProgressDisplay() as display:
                 job = await send(api, file, title or file.stem, display)
@@ -63,20 +58,6 @@ async def upload_command(
         print(f"Error: {os_sentence(error)}", file=sys.stderr)
         return 1
     return 0
-
-
-async def _open(home: Path, *, url: str | None, token: str | None, ca: Path | None) -> Api:
-    known = await asyncio.to_thread(Home(home).client)
-    if url is None:
-        if known is None:
-            raise NowhereToUpload(home=home)
-        return await Api.open(
-            ingest=known.ingest,
-            control=known.control,
-            token=token or known.token,
-            ca=ca or Path(known.ca),
-        )
-    return await Api.open(ingest=url, control=url, token=token or "", ca=ca)
 
 
 async def send(api: Api, file: Path, title: str, display: ProgressDisplay) -> JobView:

@@ -39,7 +39,7 @@ from edge.configured import (
 from edge.fetch.connection import Timeouts
 from edge.fetch.fetches import Fetches
 from edge.fetch.pool import Pool
-from edge.fill import FillAgent
+from edge.fill import FillAgent, Removals
 from edge.fill.obtain import Obtain
 from edge.readings import readings
 from edge.report import ControlRefused, Reporter
@@ -238,10 +238,10 @@ class _Worker:
             stack.push_async_callback(self._duties.end)
             drain = self._settings.drain_seconds
             tickets = await asyncio.to_thread((self._spec.runtime / TICKETS).read_bytes)
+            if self._spec.number == 0:
+                await self._lead(stack)
             async with listening(self._listeners(tickets), shutdown_timeout=drain):
                 self._ready = True
-                if self._spec.number == 0:
-                    await self._lead(stack)
                 self._duties.begin(stop)
                 if line is not None:
                     tasks.append(asyncio.create_task(self._duties.obey(line, stop)))
@@ -299,6 +299,7 @@ class _Worker:
             self._duties.add(self._watch_others)
         session = await new_client_session(settings.ca, token=settings.control.token)
         stack.push_async_callback(session.close)
+        removals = Removals(self._cache, self._clock)
         self._reporter = Reporter(
             session,
             settings.control.url,
@@ -306,7 +307,10 @@ class _Worker:
             interval=settings.heartbeat_interval,
             compose=self._heartbeat,
             agent=self._agent,
+            removals=removals,
         )
+        await self._reporter.learn_removals()
+        self._duties.add(removals.run)
         self._duties.add(self._reporter.run)
 
     async def _tidy(self) -> None:

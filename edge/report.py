@@ -1,4 +1,4 @@
-"""The edge's side of the talk with the control plane: heartbeats, desired state, holdings."""
+"""The edge's side of the talk with the control plane: heartbeats, and what comes of the answers."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,19 +8,25 @@ import aiohttp
 from common import logs
 from common.errors import NearcastError
 from common.messages import (
+    CarriedOut,
     DesiredState,
     Heartbeat,
     HeartbeatAnswer,
     MessageInvalid,
+    OrderedRemovals,
     decode,
     encode,
 )
-from edge.fill import FillAgent
+from edge.fill import FillAgent, Removals
 
 ANSWER_WITHIN = aiohttp.ClientTimeout(total=5)
 """Seconds that the control plane gets for one answer."""
 LONGEST_ANSWER = 64 * 1024 * 1024
 """Bytes of a desired state."""
+FIRST_ANSWER_WITHIN = 2.0
+"""Seconds that an edge that starts waits for what was removed while it was away."""
+TOLD_AT_ONCE = 1000
+"""Removals in one message."""
 
 _log = logs.get(__name__)
 
@@ -45,6 +51,7 @@ class Reporter:
         interval: float,
         compose: Callable[[int], Heartbeat],
         agent: FillAgent,
+        removals: Removals,
     ) -> None:
         """``compose`` makes the heartbeat with the sequence number that it is given."""
         self._session = session
@@ -52,9 +59,22 @@ class Reporter:
         self._interval = interval
         self._compose = compose
         self._agent = agent
+        self._removals = removals
+        self._told: frozenset[str] = frozenset()
+        """The removals that the control plane knows to be carried out here."""
+        self._edge_id = edge_id
         self._sequence = 0
         self.trouble: NearcastError | None = None
         """Why the control plane does not listen; None while it does."""
+
+    async def learn_removals(self) -> None:
+        """Learns what was removed while the edge was away, before it serves; but where the control
+        plane is away, it serves what it has."""
+        try:
+            async with asyncio.timeout(FIRST_ANSWER_WITHIN):
+                await self._learn_removals()
+        except (NearcastError, TimeoutError) as error:
+            _log.info("removals are not known yet", reason=str(error) or "no answer")
 
     async def run(self) -> None:
         """Reports for ever."""
@@ -79,10 +99,27 @@ class Reporter:
         self._sequence += 1
         heartbeat = self._compose(self._sequence)
         answer = decode(await self._call("POST", "heartbeat", encode(heartbeat)), HeartbeatAnswer)
+        if answer.removals_revision == 0:
+            await self._removals.apply(OrderedRemovals(0, ()))
+        elif answer.removals_revision != self._removals.revision:
+            await self._learn_removals()
+        await self._tell_removals()
         if answer.desired_revision != self._agent.revision:
             await self._agent.apply(decode(await self._call("GET", "desired"), DesiredState))
         if answer.send_holdings:
             await self._call("PUT", "holdings", encode(self._agent.holdings()))
+
+    async def _learn_removals(self) -> None:
+        await self._removals.apply(decode(await self._call("GET", "removals"), OrderedRemovals))
+
+    async def _tell_removals(self) -> None:
+        """Tells which removals were carried out since the last time."""
+        done = frozenset(self._removals.done)
+        fresh = sorted(done - self._told)[:TOLD_AT_ONCE]
+        if fresh:
+            told = CarriedOut(self._edge_id, tuple(fresh))
+            await self._call("PUT", "removals", encode(told))
+        self._told = (self._told & done).union(fresh)
 
     async def _call(self, method: str, name: str, body: bytes | None = None) -> bytes:
         """The body of a good answer.

@@ -20,6 +20,7 @@ from common.service import (
     problem_middleware,
 )
 from origin.deliver import Delivery
+from origin.remove import Deletion
 from origin.store import ObjectStore, ObjectUnknown, StoreSettings, open_store
 
 _PROBE = "readyz"
@@ -44,7 +45,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     credentials: Annotated[
         tuple[CredentialSettings, ...],
         msgspec.Meta(
-            description="Who may read objects: one credential with the role edge for each edge.",
+            description="Who may read objects: one credential with the role edge for each edge; "
+            "and who may delete versions: the control plane's, with the role control.",
             min_length=1,
         ),
     ]
@@ -80,6 +82,8 @@ def build(settings: Settings, store: ObjectStore) -> web.Application:
 
     application = web.Application(middlewares=[problem_middleware])
     gatekeeper = Gatekeeper(settings.credentials)
-    Delivery(store, gatekeeper, SystemClock(), registry).add_routes(application)
+    clock = SystemClock()
+    Delivery(store, gatekeeper, clock, registry).add_routes(application)
+    Deletion(store, gatekeeper, clock).add_routes(application)
     add_health_routes(application, registry, ready)
     return application

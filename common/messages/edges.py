@@ -45,6 +45,8 @@ class HeartbeatAnswer(msgspec.Struct, frozen=True):
     """When it differs from the edge's, the edge asks for its desired state."""
     send_holdings: bool
     """True when the control plane does not know the edge's holdings at this revision."""
+    removals_revision: Count = 0
+    """When it differs from the edge's, the edge asks for the removals; 0 for none."""
 
 
 class DesiredPackage(msgspec.Struct, frozen=True):

@@ -99,6 +99,9 @@ class PackageAnnouncement(msgspec.Struct, frozen=True):
     """An animated picture of the video."""
     storyboard: ObjectKey | None = None
     """WebVTT that names a small picture for each stretch of the video."""
+    objects_of: Identifier | None = None
+    """The version under whose prefix its objects lie, where that is another one: it cannot outlive
+    that, which may not be announced yet."""
 
 
 def version_prefix(asset_id: str, version: str) -> str:

@@ -25,7 +25,7 @@ class Role(StrEnum):
     INGEST = "ingest"
     """Announcing packages to the control plane."""
     CONTROL = "control"
-    """Reading jobs for the control plane's page."""
+    """Reading jobs for the control plane's page, and deleting removed versions at the origin."""
 
 
 class CredentialSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ from common.service import Gatekeeper, Role
 from control_plane.api.bodies import KIBIBYTE, read_message
 from control_plane.fleet import Fleet
 from control_plane.metrics import ControlMetrics
+from control_plane.removal.desk import Desk
 from control_plane.views import asset_view, edge_view
 
 MOST_ASSETS = 1000
@@ -25,8 +26,11 @@ class EdgeMisnamed(NearcastError):
 class FleetApi:
     """Handlers for packages, edges and the catalog."""
 
-    def __init__(self, fleet: Fleet, gatekeeper: Gatekeeper, metrics: ControlMetrics) -> None:
+    def __init__(
+        self, fleet: Fleet, desk: Desk, gatekeeper: Gatekeeper, metrics: ControlMetrics
+    ) -> None:
         self._fleet = fleet
+        self._desk = desk
         self._gatekeeper = gatekeeper
         self._metrics = metrics
 
@@ -47,26 +51,26 @@ class FleetApi:
         """Ingest announces a package."""
         self._gatekeeper.require(request, Role.INGEST)
         announcement = await read_message(request, PackageAnnouncement, limit=64 * KIBIBYTE)
-        package = await self._fleet.publish(announcement)
-        return _json(package, status=201)
+        package = await self._desk.publish(announcement)
+        return json_answer(package, status=201)
 
     async def heartbeat(self, request: web.Request) -> web.Response:
         """An edge tells how it is."""
-        edge_id = self._as_edge(request)
+        edge_id = as_edge(self._gatekeeper, request)
         heartbeat = await read_message(request, Heartbeat, limit=64 * KIBIBYTE)
-        _check_name(heartbeat.edge_id, edge_id)
+        check_name(heartbeat.edge_id, edge_id)
         self._metrics.heartbeats.inc()
-        return _json(self._fleet.hear(heartbeat))
+        return json_answer(self._fleet.hear(heartbeat))
 
     async def desired(self, request: web.Request) -> web.Response:
         """An edge asks what it should hold."""
-        return _json(self._fleet.desired(self._as_edge(request)))
+        return json_answer(self._fleet.desired(as_edge(self._gatekeeper, request)))
 
     async def holdings(self, request: web.Request) -> web.Response:
         """An edge tells what it holds."""
-        edge_id = self._as_edge(request)
+        edge_id = as_edge(self._gatekeeper, request)
         holdings = await read_message(request, Holdings, limit=16 * KIBIBYTE * KIBIBYTE)
-        _check_name(holdings.edge_id, edge_id)
+        check_name(holdings.edge_id, edge_id)
         self._fleet.take_holdings(holdings)
         return web.Response(status=204)
 
@@ -74,39 +78,50 @@ class FleetApi:
         """The newest assets."""
         self._gatekeeper.require(request, Role.PUBLISHER)
         assets = list(self._fleet.assets())[:MOST_ASSETS]
-        return _json([asset_view(self._fleet, asset) for asset in assets])
+        return json_answer([asset_view(self._fleet, asset) for asset in assets])
 
     async def asset(self, request: web.Request) -> web.Response:
         """One asset."""
         self._gatekeeper.require(request, Role.PUBLISHER)
         asset = self._fleet.asset(request.match_info["asset_id"])
-        return _json(asset_view(self._fleet, asset))
+        return json_answer(asset_view(self._fleet, asset))
 
     async def edges(self, request: web.Request) -> web.Response:
         """Every edge."""
         self._gatekeeper.require(request, Role.OPERATOR)
-        return _json([edge_view(self._fleet, record) for record in self._fleet.edges()])
+        return json_answer([edge_view(self._fleet, record) for record in self._fleet.edges()])
 
     async def regions(self, request: web.Request) -> web.Response:
         """Every region."""
         self._gatekeeper.require(request, Role.OPERATOR)
-        return _json(self._fleet.rules.regions)
-
-    def _as_edge(self, request: web.Request) -> str:
-        """The edge that asks: its credential has its name, so none can speak for another."""
-        credential = self._gatekeeper.require(request, Role.EDGE)
-        edge_id = request.match_info["edge_id"]
-        if credential.name != edge_id and not credential.may(Role.OPERATOR):
-            raise CredentialForbidden(name=credential.name, needed=f"edge {edge_id[:64]}")
-        return edge_id
+        return json_answer(self._fleet.rules.regions)
 
 
-def _check_name(told: str, expected: str) -> None:
+def as_edge(gatekeeper: Gatekeeper, request: web.Request) -> str:
+    """The edge that asks: its credential has its name, so none can speak for another.
+
+    Raises:
+        CredentialForbidden: it is another edge's, or none's.
+    """
+    credential = gatekeeper.require(request, Role.EDGE)
+    edge_id = request.match_info["edge_id"]
+    if credential.name != edge_id and not credential.may(Role.OPERATOR):
+        raise CredentialForbidden(name=credential.name, needed=f"edge {edge_id[:64]}")
+    return edge_id
+
+
+def check_name(told: str, expected: str) -> None:
+    """Does nothing when a body is of the edge that it was sent as.
+
+    Raises:
+        EdgeMisnamed: it is not.
+    """
     if told != expected:
         raise EdgeMisnamed(told=told, expected=expected)
 
 
-def _json(message: Any, *, status: int = 200) -> web.Response:
+def json_answer(message: Any, *, status: int = 200) -> web.Response:
+    """``message`` as an answer that nobody keeps."""
     return web.Response(
         status=status,
         body=encode(message),

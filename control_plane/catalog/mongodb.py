@@ -4,11 +4,13 @@ Every write touches one document, so a single server serves as well as a replica
 kept as documents, not as text, so that an operator can query them.
 """
 
+import contextlib
+import functools
 from collections.abc import Awaitable, Callable, Collection
 from typing import TypeVar
 
 import msgspec
-from pymongo import AsyncMongoClient
+from pymongo import AsyncMongoClient, ReturnDocument
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import DuplicateKeyError
 from pymongo.write_concern import WriteConcern
@@ -16,7 +18,14 @@ from pymongo.write_concern import WriteConcern
 from common.messages import Heartbeat, Holdings, MessageInvalid, PackageAnnouncement
 from common.service.mongodb import Document, client_of, durable, translating
 from control_plane.catalog.port import PackageConflict
-from control_plane.catalog.records import EdgeRecord, Package
+from control_plane.catalog.records import (
+    Counts,
+    EdgeRecord,
+    Package,
+    Pin,
+    Removal,
+    Tombstone,
+)
 
 T = TypeVar("T")
 
@@ -28,7 +37,10 @@ class MongoCatalog:
         self._client = client
         # A heartbeat is repeated within a second: no need to wait for other servers' disks.
         passing = client.get_database(name, write_concern=WriteConcern(w=1))
-        self._packages: AsyncCollection[Document] = durable(client, name)["packages"]
+        kept = durable(client, name)
+        self._packages: AsyncCollection[Document] = kept["packages"]
+        self._pins: AsyncCollection[Document] = kept["pins"]
+        self._removals: AsyncCollection[Document] = kept["removals"]
         self._edges: AsyncCollection[Document] = passing["edges"]
         self._holdings: AsyncCollection[Document] = passing["holdings"]
 
@@ -43,10 +55,13 @@ class MongoCatalog:
         try:
             async with translating():
                 await client.admin.command("ping")
+            catalog = cls(client, name)
+            for keys in (["done_at"], ["at"], ["asset_id", "at"]):
+                await _asked(functools.partial(catalog._removals.create_index, keys))
         except BaseException:
             await client.close()
             raise
-        return cls(client, name)
+        return catalog
 
     async def publish(self, announcement: PackageAnnouncement, now: float) -> Package:
         """See the port."""
@@ -72,9 +87,95 @@ class MongoCatalog:
         found = await _asked(lambda: self._packages.find().to_list())
         return tuple(_record(document, Package) for document in found)
 
-    async def package_count(self) -> int:
+    async def counts(self) -> Counts:
         """See the port."""
-        return await _asked(lambda: self._packages.count_documents({}))
+        summed = {"$group": {"_id": None, "pins": {"$sum": "$number"}}}
+
+        async def pins() -> int:
+            found = await (await self._pins.aggregate([summed])).to_list()
+            return int(found[0]["pins"]) if found else 0
+
+        return Counts(
+            await _asked(lambda: self._packages.count_documents({})),
+            await _asked(pins),
+            await _asked(lambda: self._removals.count_documents({})),
+        )
+
+    async def pin(self, pin: Pin) -> Pin:
+        """See the port."""
+        record = msgspec.to_builtins(pin)
+        del record["number"]
+        change = {"$set": record, "$inc": {"number": 1}}
+        found = await _asked(
+            lambda: self._pins.find_one_and_update(
+                {"_id": pin.asset_id},
+                change,
+                upsert=True,
+                return_document=ReturnDocument.AFTER,
+            )
+        )
+        return _record(found, Pin)
+
+    async def pins(self) -> tuple[Pin, ...]:
+        """See the port."""
+        found = await _asked(lambda: self._pins.find().to_list())
+        return tuple(_record(document, Pin) for document in found)
+
+    async def add_removal(self, removal: Removal) -> None:
+        """See the port."""
+        document = {"_id": removal.removal_id, **msgspec.to_builtins(removal)}
+
+        async def insert() -> None:
+            with contextlib.suppress(DuplicateKeyError):
+                await self._removals.insert_one(document)
+
+        await _asked(insert)
+
+    async def tombstones(self) -> tuple[Tombstone, ...]:
+        """See the port."""
+        shown = ["removal_id", "asset_id", "versions"]
+        found = await _asked(lambda: self._removals.find({}, shown).to_list())
+        return tuple(_record(document, Tombstone) for document in found)
+
+    async def open_removals(self) -> tuple[Removal, ...]:
+        """See the port."""
+        return await self._found({"done_at": None}, 1)
+
+    async def removals(self, *, limit: int) -> tuple[Removal, ...]:
+        """See the port."""
+        return await self._found({}, -1, limit)
+
+    async def removal(self, removal_id: str) -> Removal | None:
+        """See the port."""
+        return next(iter(await self._found({"_id": removal_id}, 1)), None)
+
+    async def removal_of(self, asset_id: str, versions: Collection[str]) -> Removal | None:
+        """See the port."""
+        wanted = {"asset_id": asset_id, "versions": {"$in": list(versions)}}
+        return next(iter(await self._found(wanted, -1, 1)), None)
+
+    async def _found(self, wanted: Document, order: int, limit: int = 0) -> tuple[Removal, ...]:
+        cursor = self._removals.find(wanted).sort("at", order).limit(limit)
+        found = await _asked(cursor.to_list)
+        return tuple(_record(document, Removal) for document in found)
+
+    async def confirm_edge(self, removal_id: str, edge_id: str, now: float) -> None:
+        """See the port."""
+        name = f"edges.{edge_id}"
+        await self._change({"_id": removal_id, name: {"$exists": False}}, {"$set": {name: now}})
+
+    async def confirm_origin(self, removal_id: str, deleted: int, emptied_at: float | None) -> None:
+        """See the port."""
+        first = {"$ifNull": ["$emptied_at", emptied_at]}
+        total = {"$add": ["$deleted", deleted]}
+        await self._change({"_id": removal_id}, [{"$set": {"deleted": total, "emptied_at": first}}])
+
+    async def finish_removal(self, removal_id: str, now: float) -> None:
+        """See the port."""
+        await self._change({"_id": removal_id, "done_at": None}, {"$set": {"done_at": now}})
+
+    async def _change(self, which: Document, change: Document | list[Document]) -> None:
+        await _asked(lambda: self._removals.update_one(which, change))
 
     async def record_heartbeat(self, heartbeat: Heartbeat, now: float) -> None:
         """See the port."""

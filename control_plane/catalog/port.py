@@ -5,7 +5,14 @@ from typing import Protocol
 
 from common.errors import NearcastError
 from common.messages import Heartbeat, Holdings, PackageAnnouncement
-from control_plane.catalog.records import EdgeRecord, Package
+from control_plane.catalog.records import (
+    Counts,
+    EdgeRecord,
+    Package,
+    Pin,
+    Removal,
+    Tombstone,
+)
 
 
 class PackageConflict(NearcastError):
@@ -15,7 +22,7 @@ class PackageConflict(NearcastError):
 
 
 class Catalog(Protocol):
-    """Packages and edges.
+    """Packages, what operators did to them, and edges.
 
     Every method raises ``Unavailable`` when the database does not answer.
     """
@@ -33,8 +40,55 @@ class Catalog(Protocol):
         """Every package, in no order."""
         ...
 
-    async def package_count(self) -> int:
-        """How many packages there are. Packages are only ever added, so a count tells a change."""
+    async def counts(self) -> Counts:
+        """How many packages, pins and removals there are, which tells whether there are new ones.
+        A package stays when it is removed, so that it never comes back."""
+        ...
+
+    async def pin(self, pin: Pin) -> Pin:
+        """Remembers ``pin`` in place of the asset's last, with the next number; durable when this
+        returns."""
+        ...
+
+    async def pins(self) -> tuple[Pin, ...]:
+        """The last pin of each asset, in no order."""
+        ...
+
+    async def add_removal(self, removal: Removal) -> None:
+        """Remembers a removal; durable when this returns. The same again changes nothing."""
+        ...
+
+    async def tombstones(self) -> tuple[Tombstone, ...]:
+        """Every removal, in no order, without how far it is."""
+        ...
+
+    async def open_removals(self) -> tuple[Removal, ...]:
+        """Those that are not done, the oldest first."""
+        ...
+
+    async def removals(self, *, limit: int) -> tuple[Removal, ...]:
+        """The newest ``limit`` removals, the newest first."""
+        ...
+
+    async def removal(self, removal_id: str) -> Removal | None:
+        """A removal; None when there is none of that name."""
+        ...
+
+    async def removal_of(self, asset_id: str, versions: Collection[str]) -> Removal | None:
+        """The newest removal that names one of ``versions`` of the asset."""
+        ...
+
+    async def confirm_edge(self, removal_id: str, edge_id: str, now: float) -> None:
+        """Remembers that an edge has nothing left of a removal, durable when this returns; the
+        first time counts."""
+        ...
+
+    async def confirm_origin(self, removal_id: str, deleted: int, emptied_at: float | None) -> None:
+        """Remembers that the origin has deleted so many objects more, and when it was empty."""
+        ...
+
+    async def finish_removal(self, removal_id: str, now: float) -> None:
+        """Remembers that a removal is done; the first time counts."""
         ...
 
     async def record_heartbeat(self, heartbeat: Heartbeat, now: float) -> None:

@@ -1,7 +1,5 @@
 """The records of the catalog. Times are POSIX seconds by the control plane's own clock."""
 
-import itertools
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,18 +15,56 @@ class Package(msgspec.Struct, frozen=True):
     published_at: float
 
 
-class Asset(msgspec.Struct, frozen=True):
-    """All versions of one video."""
+class Pin(msgspec.Struct, frozen=True):
+    """An operator's word that viewers of an asset get a certain version."""
 
     asset_id: str
-    packages: tuple[Package, ...]
-    """Oldest version first. Names of versions sort by the time they were made, so one that is
-    announced late does not take the place of a newer one."""
+    version: str
+    newest: str
+    """The newest version that was known or expected then: one that is newer ends the pin."""
+    by: str
+    at: float
+    number: int = 0
+    """How many pins this asset had; the catalog counts."""
+
+
+class Tombstone(msgspec.Struct, frozen=True):
+    """What never comes back: the part of a removal that does not change."""
+
+    removal_id: str
+    asset_id: str
+    versions: tuple[str, ...]
+
+
+class Removal(msgspec.Struct, frozen=True):
+    """Versions that are removed everywhere, and who has confirmed it."""
+
+    removal_id: str
+    asset_id: str
+    versions: tuple[str, ...]
+    by: str
+    at: float
+    deleted: int = 0
+    """Objects that the origin has deleted so far."""
+    emptied_at: float | None = None
+    """When the origin found nothing left."""
+    edges: dict[str, float] = msgspec.field(default_factory=dict)
+    """When each edge confirmed it."""
+    done_at: float | None = None
 
     @property
-    def current(self) -> Package:
-        """The version that viewers get."""
-        return self.packages[-1]
+    def tombstone(self) -> Tombstone:
+        """What of it does not change."""
+        return Tombstone(self.removal_id, self.asset_id, self.versions)
+
+
+class Counts(msgspec.Struct, frozen=True):
+    """How much the catalog has; nothing is ever taken out of it, so counts tell a change."""
+
+    packages: int
+    pins: int
+    """All that were ever set."""
+    removals: int
 
 
 @dataclass(frozen=True)
@@ -63,18 +99,3 @@ class EdgeRecord:
         """Whether it holds the whole version."""
         package = self.held(asset_id, version)
         return package is not None and package.complete
-
-
-def group_by_asset(packages: Iterable[Package]) -> dict[str, Asset]:
-    """The assets that ``packages`` are of, by name; a package that is named twice counts once."""
-    distinct = {
-        (package.announcement.asset_id, package.announcement.version): package
-        for package in packages
-    }
-    ordered = [distinct[name] for name in sorted(distinct)]
-    return {
-        asset_id: Asset(asset_id, tuple(versions))
-        for asset_id, versions in itertools.groupby(
-            ordered, key=lambda package: package.announcement.asset_id
-        )
-    }

@@ -7,10 +7,19 @@ is atomic without a transaction that a cancelled request could leave open.
 from collections.abc import Collection
 from pathlib import Path
 
+import msgspec
+
 from common.messages import Heartbeat, Holdings, PackageAnnouncement, decode, encode_text
 from common.service.sqlite import SqliteFile
 from control_plane.catalog.port import PackageConflict
-from control_plane.catalog.records import EdgeRecord, Package
+from control_plane.catalog.records import (
+    Counts,
+    EdgeRecord,
+    Package,
+    Pin,
+    Removal,
+    Tombstone,
+)
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS packages (
@@ -19,6 +28,21 @@ CREATE TABLE IF NOT EXISTS packages (
     record TEXT NOT NULL,
     PRIMARY KEY (asset_id, version)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS pins (
+    asset_id TEXT PRIMARY KEY,
+    number INTEGER NOT NULL,
+    record TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS removals (
+    removal_id TEXT PRIMARY KEY,
+    asset_id TEXT NOT NULL,
+    at REAL NOT NULL,
+    done INTEGER NOT NULL,
+    record TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS removals_of_assets ON removals (asset_id, at);
+CREATE INDEX IF NOT EXISTS removals_by_age ON removals (at);
+CREATE INDEX IF NOT EXISTS open_removals ON removals (at) WHERE done = 0;
 CREATE TABLE IF NOT EXISTS edges (
     edge_id TEXT PRIMARY KEY,
     heard_at REAL NOT NULL,
@@ -75,10 +99,96 @@ class SqliteCatalog:
         rows = await self._file.read("SELECT record FROM packages")
         return tuple(decode(row[0], Package) for row in rows)
 
-    async def package_count(self) -> int:
+    async def counts(self) -> Counts:
         """See the port."""
-        ((count,),) = await self._file.read("SELECT count(*) FROM packages")
-        return int(count)
+        ((packages, pins, removals),) = await self._file.read(
+            "SELECT (SELECT count(*) FROM packages), (SELECT coalesce(sum(number), 0) FROM pins),"
+            " (SELECT count(*) FROM removals)"
+        )
+        return Counts(packages, pins, removals)
+
+    async def pin(self, pin: Pin) -> Pin:
+        """See the port."""
+        await self._durable.write(
+            "INSERT INTO pins VALUES (?, 1, ?) ON CONFLICT (asset_id)"
+            " DO UPDATE SET number = number + 1, record = excluded.record",
+            (pin.asset_id, encode_text(pin)),
+        )
+        rows = await self._durable.read(
+            "SELECT number, record FROM pins WHERE asset_id = ?", (pin.asset_id,)
+        )
+        return _pin(*rows[0])
+
+    async def pins(self) -> tuple[Pin, ...]:
+        """See the port."""
+        rows = await self._file.read("SELECT number, record FROM pins")
+        return tuple(_pin(*row) for row in rows)
+
+    async def add_removal(self, removal: Removal) -> None:
+        """See the port."""
+        await self._durable.write(
+            "INSERT OR IGNORE INTO removals VALUES (?, ?, ?, 0, ?)",
+            (removal.removal_id, removal.asset_id, removal.at, encode_text(removal)),
+        )
+
+    async def tombstones(self) -> tuple[Tombstone, ...]:
+        """See the port."""
+        rows = await self._file.read("SELECT record FROM removals")
+        return tuple(decode(row[0], Tombstone) for row in rows)
+
+    async def open_removals(self) -> tuple[Removal, ...]:
+        """See the port."""
+        return await self._removals("SELECT record FROM removals WHERE done = 0 ORDER BY at")
+
+    async def removals(self, *, limit: int) -> tuple[Removal, ...]:
+        """See the port."""
+        return await self._removals("SELECT record FROM removals ORDER BY at DESC LIMIT ?", limit)
+
+    async def removal(self, removal_id: str) -> Removal | None:
+        """See the port."""
+        found = await self._removals("SELECT record FROM removals WHERE removal_id = ?", removal_id)
+        return next(iter(found), None)
+
+    async def removal_of(self, asset_id: str, versions: Collection[str]) -> Removal | None:
+        """See the port."""
+        found = await self._removals(
+            "SELECT record FROM removals WHERE asset_id = ? AND EXISTS"
+            " (SELECT 1 FROM json_each(record, '$.versions') AS named"
+            " WHERE named.value IN (SELECT value FROM json_each(?))) ORDER BY at DESC LIMIT 1",
+            asset_id,
+            encode_text(list(versions)),
+        )
+        return next(iter(found), None)
+
+    async def _removals(self, select: str, *values: str | int) -> tuple[Removal, ...]:
+        rows = await self._file.read(select, values)
+        return tuple(decode(row[0], Removal) for row in rows)
+
+    async def confirm_edge(self, removal_id: str, edge_id: str, now: float) -> None:
+        """See the port."""
+        # json_insert leaves what is there.
+        await self._durable.write(
+            "UPDATE removals SET record = json_insert(record, ?, ?) WHERE removal_id = ?",
+            (f'$.edges."{edge_id}"', now, removal_id),
+        )
+
+    async def confirm_origin(self, removal_id: str, deleted: int, emptied_at: float | None) -> None:
+        """See the port."""
+        await self._durable.write(
+            "UPDATE removals SET record = json_set(record,"
+            " '$.deleted', json_extract(record, '$.deleted') + ?,"
+            " '$.emptied_at', coalesce(json_extract(record, '$.emptied_at'), ?))"
+            " WHERE removal_id = ?",
+            (deleted, emptied_at, removal_id),
+        )
+
+    async def finish_removal(self, removal_id: str, now: float) -> None:
+        """See the port."""
+        await self._durable.write(
+            "UPDATE removals SET done = 1, record = json_set(record, '$.done_at', ?)"
+            " WHERE removal_id = ? AND done = 0",
+            (now, removal_id),
+        )
 
     async def record_heartbeat(self, heartbeat: Heartbeat, now: float) -> None:
         """See the port."""
@@ -113,3 +223,7 @@ class SqliteCatalog:
         """See the port."""
         await self._file.close()
         await self._durable.close()
+
+
+def _pin(number: int, record: str) -> Pin:
+    return msgspec.structs.replace(decode(record, Pin), number=number)

@@ -24,10 +24,12 @@ OWN = (
     "page.js",
     "player.js",
     "posters.js",
+    "service.js",
     "token.js",
     "transfer.js",
     "unfinished.js",
     "upload.js",
+    "versions.js",
 )
 PLAYER = "vendor/hls.min.js"
 UPLOADER = "vendor/tus.min.js"

@@ -1,5 +1,6 @@
 """``GET /`` and ``GET /upload``: pages that are rendered here and do their work in the browser."""
 
+import contextlib
 import re
 from typing import Any
 
@@ -8,15 +9,20 @@ from aiohttp import hdrs, web
 
 from common.clock import Clock
 from common.errors import CredentialMissing, CredentialUnknown, NearcastError
+from common.messages import RemovalView
 from common.service import Gatekeeper, Role
 from control_plane.catalog import Asset
 from control_plane.dashboard.files import Files
 from control_plane.dashboard.jobs import IngestJobs, JobsNotRead, ShownJobs, shown
 from control_plane.dashboard.texts import readable_duration, readable_passage, readable_size
 from control_plane.fleet import Fleet
+from control_plane.removal.desk import Desk
 from control_plane.views import asset_view, edge_view
 
 SHOWN_ASSETS = 100
+SHOWN_REMOVALS = 20
+DONE_SHOWN_FOR = 3600.0
+"""Seconds that a removal that is done stays on the page."""
 CHALLENGE = 'Basic realm="Nearcast: any name, and an operator\'s token as password"'
 
 
@@ -32,6 +38,7 @@ class Page:
     def __init__(
         self,
         fleet: Fleet,
+        desk: Desk,
         jobs: IngestJobs | None,
         gatekeeper: Gatekeeper,
         clock: Clock,
@@ -41,6 +48,7 @@ class Page:
     ) -> None:
         """``uploads_url`` is where browsers reach ingest."""
         self._fleet = fleet
+        self._desk = desk
         self._jobs = jobs
         self._gatekeeper = gatekeeper
         self._clock = clock
@@ -107,11 +115,24 @@ class Page:
                 for asset in assets[:SHOWN_ASSETS]
             ],
             asset_count=len(assets),
+            removals=await self._removals(),
             jobs=jobs,
             jobs_error=jobs_error,
             away=self._fleet.away,
             now=self._clock.now(),
         )
+
+    async def _removals(self) -> list[RemovalView]:
+        """Those that are not done, and those that were done lately; the newest first."""
+        found = {removal.removal_id: removal for removal in self._fleet.removals[:SHOWN_REMOVALS]}
+        since = self._clock.now() - DONE_SHOWN_FOR
+        # Without the catalog's database, those that are not done are known all the same.
+        with contextlib.suppress(NearcastError):
+            for removal in await self._desk.recent(limit=SHOWN_REMOVALS):
+                if removal.done_at is None or removal.done_at > since:
+                    found[removal.removal_id] = removal
+        newest = sorted(found.values(), key=lambda removal: removal.at, reverse=True)
+        return [self._desk.view(removal) for removal in newest]
 
     def _answer(self, template: jinja2.Template, **values: Any) -> web.Response:
         text = template.render(

@@ -95,6 +95,10 @@ class _Shared:
         return {"name": "operator", "token": self.secrets.operator, "roles": ["operator"]}
 
     @property
+    def control(self) -> dict[str, Any]:
+        return {"name": "control", "token": self.secrets.control, "roles": ["control"]}
+
+    @property
     def edges(self) -> list[dict[str, Any]]:
         return [
             {"name": name, "token": token, "roles": ["edge"]}
@@ -110,7 +114,7 @@ def _origin(shared: _Shared) -> dict[str, Any]:
     return {
         "listen": shared.listen(shared.ports.origin),
         "store": shared.store,
-        "credentials": [shared.operator, *shared.edges],
+        "credentials": [shared.operator, shared.control, *shared.edges],
     }
 
 
@@ -122,6 +126,7 @@ def _control(shared: _Shared) -> dict[str, Any]:
         "geoip": str(shared.home.geoip),
         "trusted_proxies": ["127.0.0.0/8", "::1/128"],
         "dashboard_open": True,
+        "origin": {"url": url(shared.ports.origin), "token": shared.secrets.control},
         "ingest": {"url": url(shared.ports.ingest), "token": shared.secrets.control},
         "uploads_url": url(shared.ports.ingest),
         "regions": [
@@ -151,7 +156,7 @@ def _ingest(shared: _Shared) -> dict[str, Any]:
         "control": {"url": url(shared.ports.control), "token": shared.secrets.ingest},
         "credentials": [
             shared.operator,
-            {"name": "control", "token": shared.secrets.control, "roles": ["control"]},
+            shared.control,
         ],
     }
 

@@ -80,7 +80,7 @@ class Begun:
             key: its cache key, under which nothing is stored, on its way or asked for.
             plain: what is remembered of requests with the same fields, host and scheme.
         """
-        if fetches.memory.is_unshared(key):
+        if fetches.memory.is_unshared(key) or fetches.cache.purges.barred(key):
             return None
         begun = cls(fetches, request, key)
         sent = fetches.upstream.send_now(request, key, plain, begun.hear)

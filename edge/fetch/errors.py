@@ -9,6 +9,12 @@ class UpstreamUnknown(NearcastError):
     status = 404
 
 
+class ObjectRemoved(NearcastError):
+    """The object {key!r} was removed."""
+
+    status = 410
+
+
 class UpstreamUnreachable(NearcastError):
     """The origin cannot be reached: {reason}."""
 

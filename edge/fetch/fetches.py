@@ -18,18 +18,11 @@ from common.http.digests import repr_sha256
 from common.http.fields import Fields
 from edge.fetch.arriving import Arriving
 from edge.fetch.begun import Begun
-from edge.fetch.errors import UpstreamBroke
+from edge.fetch.errors import ObjectRemoved, UpstreamBroke
 from edge.fetch.filling import Resumed, fill
 from edge.fetch.flights import FlightKey, Flights, Shared
 from edge.fetch.memory import Memory
-from edge.fetch.outcomes import (
-    Ask,
-    Coming,
-    Outcome,
-    Passing,
-    Settled,
-    Validated,
-)
+from edge.fetch.outcomes import Ask, Coming, Outcome, Passing, Settled, Validated
 from edge.fetch.pool import Exchange
 from edge.fetch.upstream import Upstream, response_of
 from edge.policy.messages import Request, Response
@@ -107,11 +100,13 @@ class Fetches:
             begun: a request for just that, if the asker's own has been sent already.
 
         Raises:
-            NearcastError: it cannot be had.
+            NearcastError: it cannot be had, or was removed, whoever still has it.
         """
         if begun is not None and not ask.alone and begun.resume():
             sending = self._ask_upstream(ask, begun)
             return await self.flights.lead(ask, begun.flight, sending)
+        if self.cache.purges.barred(ask.key):
+            raise ObjectRemoved(key=ask.key)
         outcome = None if ask.alone else await self._with_others(ask)
         return outcome or await self._ask_upstream(ask)
 

@@ -1,5 +1,6 @@
-"""Filling an edge with what placement asks for, ahead of demand."""
+"""Filling an edge with what placement asks for, and emptying it of what is removed."""
 
 from edge.fill.agent import FillAgent
+from edge.fill.removals import Removals
 
-__all__ = ["FillAgent"]
+__all__ = ["FillAgent", "Removals"]

@@ -4,6 +4,9 @@ A purge is a note with a number, not a walk: every response remembers the number
 when it was asked for, and is taken by each later purge that it matches. So a purge of any number of
 objects holds for all worker processes the moment its note is written, and what is on its way
 upstream meanwhile is not stored as if it were new. A sweep deletes at leisure what notes took.
+
+What was removed for good is barred: until the bar is lifted, nothing under its prefix is stored or
+asked for either, as others may still have it.
 """
 
 from collections.abc import Iterable
@@ -35,6 +38,8 @@ class Purge(msgspec.Struct, frozen=True, array_like=True):
     """Whether what it takes is made stale instead of being forgotten."""
     at: float
     """POSIX seconds."""
+    bars: bool = False
+    """Whether it takes what comes later too; its value is whole segments, without a last slash."""
 
 
 class Purges:
@@ -43,11 +48,17 @@ class Purges:
     def __init__(self, purges: Iterable[Purge] = ()) -> None:
         self._exact: dict[tuple[Scope, str], list[Purge]] = {}
         self._wide: list[Purge] = []
+        self._bars: dict[str, Purge] = {}
+        self._depths: set[int] = set()
+        """How many segments the barred prefixes have."""
         self.last = 0
         """The highest number."""
         for purge in purges:
             self.last = max(self.last, purge.sequence)
-            if purge.scope in {Scope.URL, Scope.TAG}:
+            if purge.bars:
+                self._bars[purge.value] = purge
+                self._depths.add(purge.value.count("/") + 1)
+            elif purge.scope in {Scope.URL, Scope.TAG}:
                 self._exact.setdefault((purge.scope, purge.value), []).append(purge)
             else:
                 self._wide.append(purge)
@@ -55,10 +66,27 @@ class Purges:
     def __bool__(self) -> bool:
         return self.last > 0
 
+    def bar(self, key: str) -> Purge | None:
+        """What bars ``key``, whenever it was asked for."""
+        if not self._bars:
+            return None
+        segments = key.split("/")
+        for depth in self._depths:
+            found = self._bars.get("/".join(segments[:depth])) if depth < len(segments) else None
+            if found is not None:
+                return found
+        return None
+
+    @property
+    def barred(self) -> dict[str, Purge]:
+        """What bars, by prefix."""
+        return self._bars
+
     def taking(self, key: str, stored: Stored) -> Purge | None:
         """The purge that takes ``stored``, kept under ``key``: a hard one before a soft one."""
-        if stored.sequence >= self.last:
-            return None
+        bar = self.bar(key)
+        if bar is not None or stored.sequence >= self.last:
+            return bar
         found = [
             *(purge for purge in self._wide if key.startswith(purge.value)),
             *self._exact.get((Scope.URL, key), ()),

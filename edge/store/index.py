@@ -353,13 +353,20 @@ class Index:
 
         return work
 
+    def change_purge(self, purge: Purge) -> Write[bool]:
+        """Has the note with the number of ``purge`` say what that says."""
+        number, note = _NUMBER.pack(purge.sequence), _encode(purge)
+        return lambda transaction: transaction.put(number, note, db=self._purges)
+
     def forget_purges(self, upto: int) -> Write[None]:
-        """Forgets the purges up to number ``upto``: nothing that they could take is stored."""
+        """Forgets the purges up to number ``upto``, which could take nothing now, but what bars."""
 
         def work(transaction: lmdb.Transaction) -> None:
-            for number in range(_int(transaction.get(b"purge-floor", db=self._meta)), upto):
-                transaction.delete(_NUMBER.pack(number + 1), db=self._purges)
-            transaction.put(b"purge-floor", _NUMBER.pack(upto), db=self._meta)
+            for number, note in list(transaction.cursor(db=self._purges)):
+                if _int(number) <= upto and not _decode_purge(note).bars:
+                    transaction.delete(number, db=self._purges)
+            floor = max(upto, _int(transaction.get(b"purge-floor", db=self._meta)))
+            transaction.put(b"purge-floor", _NUMBER.pack(floor), db=self._meta)
 
         return work
 

@@ -1,6 +1,9 @@
 """The notes of purges, shared by all worker processes: asked on every hit, read on change."""
 
 import asyncio
+from collections.abc import Iterable
+
+import msgspec
 
 from edge.policy.purging import Purge, Purges, Scope, after_purges
 from edge.policy.stored import Stored
@@ -9,6 +12,9 @@ from edge.store.shared import Shared
 
 KEPT = 3600.0
 """Seconds that a note is kept for the sake of what is on its way upstream."""
+
+LOOKED_AT_AT_ONCE = 2000
+"""Records that are looked at before others get their turn."""
 
 
 class PurgeNotes:
@@ -55,11 +61,67 @@ class PurgeNotes:
         Raises:
             StorageFull: no space is left to write that down.
         """
-        purge = await self._index.write(
-            self._index.add_purge(lambda number: Purge(number, scope, value, soft, now))
+        return await self._note(Purge(0, scope, value, soft, now))
+
+    async def _note(self, purge: Purge) -> Purge:
+        """Notes ``purge`` with the next number."""
+        write = self._index.add_purge(
+            lambda number: msgspec.structs.replace(purge, sequence=number)
         )
+        noted = await self._index.write(write)
         self._shared.changed()
-        return purge
+        return noted
+
+    def barred(self, key: str) -> bool:
+        """Whether ``key`` was removed for good."""
+        return self.current().bar(key) is not None
+
+    async def bar(self, prefixes: Iterable[str], *, now: float) -> None:
+        """Bars what is under ``prefixes``, whole segments each, without the slash at the end; it
+        holds for all processes from the moment this answers.
+
+        Raises:
+            StorageFull: no space is left to write that down.
+        """
+        for prefix in prefixes:
+            if prefix not in self.current().barred:
+                bar = Purge(0, Scope.PREFIX, prefix, soft=False, at=now, bars=True)
+                await self._note(bar)
+
+    async def left_behind_bars(self) -> set[str]:
+        """The barred prefixes under which something is still stored, by whichever process.
+
+        Raises:
+            Unavailable: the index cannot be read.
+        """
+        left: set[str] = set()
+        after = b""
+        while found := await asyncio.to_thread(self._index.records, after, LOOKED_AT_AT_ONCE):
+            after = found[-1][0]
+            bars = (self.current().bar(record.key) for _, record in found if record is not None)
+            left |= {bar.value for bar in bars if bar is not None}
+        return left
+
+    async def outlast_power(self) -> None:
+        """Has all that was written so far outlast the machine's power: what a commit does not wait
+        for, its own last page, the next one does."""
+        for bar in self.current().barred.values():
+            await self._index.write(self._index.change_purge(bar))
+            return
+
+    async def lift(self, prefixes: Iterable[str], *, now: float) -> None:
+        """Has what is under ``prefixes`` asked for and stored again; what was asked for before is
+        not.
+
+        Raises:
+            StorageFull: no space is left to write that down.
+        """
+        for prefix in prefixes:
+            bar = self.current().barred.get(prefix)
+            if bar is not None:
+                plain = msgspec.structs.replace(bar, value=f"{prefix}/", at=now, bars=False)
+                await self._index.write(self._index.change_purge(plain))
+                self._shared.changed()
 
     async def forget_old(self, now: float) -> None:
         """Forgets old notes, whose takings every worker has swept up by now.
@@ -67,7 +129,7 @@ class PurgeNotes:
         What was asked for before them, and is still on its way, is not stored when it comes.
         """
         purges, _ = await asyncio.to_thread(self._index.purges)
-        old = [purge.sequence for purge in purges if purge.at < now - KEPT]
+        old = [purge.sequence for purge in purges if purge.at < now - KEPT and not purge.bars]
         if old:
             await self._index.write(self._index.forget_purges(max(old)))
             self._shared.changed()

@@ -65,9 +65,7 @@ def _samples(seconds: Fraction) -> int:
     return max(AAC_FRAME, math.ceil(seconds * SAMPLE_RATE) - AAC_FRAME)
 
 
-def _renditions(
-    number: int, settings: PlanSettings, names: set[str]
-) -> Iterator[AudioRendition]:
+def _renditions(number: int, settings: PlanSettings, names: set[str]) -> Iterator[AudioRendition]:
     """What track ``number`` is encoded to; ``names`` are those that others have."""
     rates = sorted(set(settings.audio_bitrates), reverse=True)
     kinds = [(AudioCodec.AAC, rate) for rate in rates]

@@ -210,17 +210,24 @@ def remove(root: Path, segments: tuple[str, ...]) -> bool:
     existed = False
     try:
         with opened_folder(root, tuple(folders)) as folder:
+            # First, so that a crash between leaves an object, which is listed; and once more, for
+            # who has learnt it anew meanwhile.
+            _unlink_record(folder, name)
             with contextlib.suppress(FileNotFoundError):
                 os.close(open_file(folder, name))
                 os.unlink(name, dir_fd=folder)
                 existed = True
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(record_name(name), dir_fd=folder)
+            _unlink_record(folder, name)
             os.fsync(folder)
     except (FileNotFoundError, NotADirectoryError):
         return False
     remove_empty(root, tuple(folders))
     return existed
+
+
+def _unlink_record(folder: int, name: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(record_name(name), dir_fd=folder)
 
 
 def remove_empty(root: Path, folders: tuple[str, ...]) -> None:

@@ -16,12 +16,15 @@ from common.errors import NearcastError, SettingsInvalid, Unavailable
 from common.service import DatabaseSettings
 from control_plane.catalog import (
     Catalog,
+    Counts,
     EdgeRecord,
+    History,
     Package,
     PackageConflict,
+    Pin,
+    Removal,
     open_catalog,
 )
-from control_plane.catalog.records import group_by_asset
 from tests.servers.databases import mongodb
 from tests.unit.control_plane.records import announcement, heartbeat, holdings
 
@@ -43,8 +46,11 @@ async def catalog(settings: DatabaseSettings) -> AsyncIterator[Catalog]:
 
 async def test_a_new_catalog_is_empty(catalog: Catalog) -> None:
     assert await catalog.packages() == ()
-    assert await catalog.package_count() == 0
+    assert await catalog.counts() == Counts(packages=0, pins=0, removals=0)
     assert await catalog.edges() == ()
+    assert await catalog.pins() == ()
+    assert await catalog.tombstones() == ()
+    assert await catalog.open_removals() == ()
 
 
 async def test_a_package_is_read_as_it_was_published(catalog: Catalog) -> None:
@@ -52,14 +58,14 @@ async def test_a_package_is_read_as_it_was_published(catalog: Catalog) -> None:
 
     assert await catalog.publish(told, 5.5) == Package(told, 5.5)
     assert await catalog.packages() == (Package(told, 5.5),)
-    assert await catalog.package_count() == 1
+    assert (await catalog.counts()).packages == 1
 
 
 async def test_publishing_the_same_again_changes_nothing(catalog: Catalog) -> None:
     await catalog.publish(announcement(), 1.0)
 
     assert await catalog.publish(announcement(), 2.0) == Package(announcement(), 1.0)
-    assert await catalog.package_count() == 1
+    assert (await catalog.counts()).packages == 1
 
 
 async def test_the_same_version_with_another_manifest_is_refused(catalog: Catalog) -> None:
@@ -80,9 +86,109 @@ async def test_an_older_version_that_comes_late_does_not_become_current(catalog:
     await catalog.publish(announcement(version="2"), 1.0)
     await catalog.publish(announcement(version="1"), 2.0)
 
-    asset = group_by_asset(await catalog.packages())["a"]
+    asset = History.of(await catalog.packages()).assets()["a"]
     assert asset.current.announcement.version == "2"
     assert len(asset.packages) == 2
+
+
+def pin(version: str = "1", **changes: Any) -> Pin:
+    given: dict[str, Any] = {"asset_id": "a", "newest": "2", "by": "operator", "at": 1.5}
+    return Pin(version=version, **{**given, **changes})
+
+
+def removal(name: str = "r1", at: float = 1.5, **changes: Any) -> Removal:
+    given: dict[str, Any] = {"asset_id": "a", "versions": ("1", "2"), "by": "operator"}
+    return Removal(removal_id=name, at=at, **{**given, **changes})
+
+
+async def test_a_pin_takes_the_place_of_the_last_and_is_counted(catalog: Catalog) -> None:
+    first = await catalog.pin(pin("1"))
+    second = await catalog.pin(pin("2"))
+    other = await catalog.pin(pin("1", asset_id="b"))
+
+    assert (first.number, second.number, other.number) == (1, 2, 1)
+    assert sorted(await catalog.pins(), key=lambda each: each.asset_id) == [second, other]
+    assert (await catalog.counts()).pins == 3
+
+
+async def test_every_one_of_many_pins_at_once_is_counted(catalog: Catalog) -> None:
+    await asyncio.gather(*(catalog.pin(pin(str(number))) for number in range(20)))
+
+    assert (await catalog.counts()).pins == 20
+
+
+async def test_a_removal_is_read_as_it_was_ordered(catalog: Catalog) -> None:
+    await catalog.add_removal(removal())
+    await catalog.add_removal(removal(at=9.0))
+
+    assert await catalog.removal("r1") == removal()
+    assert await catalog.removal("r2") is None
+    assert await catalog.tombstones() == (removal().tombstone,)
+    assert (await catalog.counts()).removals == 1
+
+
+async def test_removals_are_listed_by_age(catalog: Catalog) -> None:
+    for name, at in (("b", 2.0), ("c", 3.0), ("a", 1.0)):
+        await catalog.add_removal(removal(name, at))
+
+    assert [each.removal_id for each in await catalog.open_removals()] == ["a", "b", "c"]
+    assert [each.removal_id for each in await catalog.removals(limit=2)] == ["c", "b"]
+
+
+async def test_the_newest_removal_of_a_version_is_found(catalog: Catalog) -> None:
+    await catalog.add_removal(removal("old", 1.0))
+    await catalog.add_removal(removal("new", 2.0, versions=("2",)))
+    await catalog.add_removal(removal("other", 3.0, asset_id="b"))
+
+    async def found(*versions: str, asset: str = "a") -> str | None:
+        taken = await catalog.removal_of(asset, versions)
+        return taken.removal_id if taken else None
+
+    assert await found("1") == "old"
+    assert await found("1", "2") == "new"
+    assert await found("3") is None
+    assert await found() is None
+    assert await found("1", asset="b") == "other"
+
+
+async def test_what_edges_confirm_first_counts(catalog: Catalog) -> None:
+    await catalog.add_removal(removal())
+    for edge, now in (("eu-1", 2.0), ("us_1", 3.25), ("eu-1", 4.0), ("0", 5.0)):
+        await catalog.confirm_edge("r1", edge, now)
+    await catalog.confirm_edge("unknown", "eu-1", 2.0)
+
+    assert (await catalog.open_removals())[0].edges == {"eu-1": 2.0, "us_1": 3.25, "0": 5.0}
+
+
+async def test_what_the_origin_deletes_adds_up_until_it_is_empty(catalog: Catalog) -> None:
+    await catalog.add_removal(removal())
+    await catalog.confirm_origin("r1", 10, None)
+    await catalog.confirm_origin("r1", 5, 2.5)
+    await catalog.confirm_origin("r1", 0, 3.5)
+
+    assert await catalog.removal("r1") == removal(deleted=15, emptied_at=2.5)
+
+
+async def test_a_removal_that_is_done_stays_known_and_is_not_open(catalog: Catalog) -> None:
+    await catalog.add_removal(removal())
+    await catalog.finish_removal("r1", 4.5)
+    await catalog.finish_removal("r1", 5.5)
+
+    assert await catalog.open_removals() == ()
+    assert await catalog.removal("r1") == removal(done_at=4.5)
+    assert await catalog.removal_of("a", ["2"]) == removal(done_at=4.5)
+
+
+async def test_many_who_confirm_at_once_are_all_remembered(catalog: Catalog) -> None:
+    await catalog.add_removal(removal())
+    await asyncio.gather(
+        *(catalog.confirm_edge("r1", f"e-{number}", 1.0) for number in range(30)),
+        *(catalog.confirm_origin("r1", 1, None) for _ in range(30)),
+    )
+
+    found = await catalog.removal("r1")
+    assert found is not None
+    assert len(found.edges) == found.deleted == 30
 
 
 async def test_an_edge_is_known_from_its_first_heartbeat(catalog: Catalog) -> None:
@@ -128,9 +234,13 @@ async def test_what_was_written_is_there_after_opening_again(
 ) -> None:
     await catalog.publish(announcement(), 1.0)
     await catalog.record_heartbeat(heartbeat(), 2.0)
+    pinned = await catalog.pin(pin())
+    await catalog.add_removal(removal())
     again = await open_catalog(settings)
 
     assert await again.packages() == (Package(announcement(), 1.0),)
+    assert await again.pins() == (pinned,)
+    assert await again.open_removals() == (removal(),)
     assert await again.edges() == (EdgeRecord(heartbeat(), 2.0, None),)
     await again.close()
 
@@ -178,7 +288,7 @@ async def test_a_database_that_is_away_is_told_within_seconds_and_found_again(
         finally:
             os.kill(server.pid, signal.SIGCONT)
         assert await catalog.publish(announcement("b"), 3.0)
-        assert await catalog.package_count() == 2
+        assert (await catalog.counts()).packages == 2
         await catalog.close()
 
 
@@ -207,16 +317,20 @@ async def test_a_locked_file_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 async def everything(catalog: Catalog) -> None:
     await catalog.packages()
+    await catalog.pins()
+    await catalog.open_removals()
     await catalog.edges()
     await catalog.holdings(["eu-1"])
 
 
-@pytest.mark.parametrize("table", ["packages", "edges", "holdings"])
+@pytest.mark.parametrize("table", ["packages", "pins", "removals", "edges", "holdings"])
 async def test_a_record_of_another_release_is_told_in_a_sentence(
     tmp_path: Path, table: str
 ) -> None:
     catalog = await open_catalog(DatabaseSettings(sqlite=tmp_path / "control.sqlite"))
     await catalog.publish(announcement(), 1.0)
+    await catalog.pin(pin())
+    await catalog.add_removal(removal())
     await catalog.record_heartbeat(heartbeat(), 1.0)
     await catalog.record_holdings(holdings("eu-1", ("a", "1")))
     column = "heartbeat" if table == "edges" else "record"
@@ -240,7 +354,7 @@ async def test_a_program_that_reads_the_file_does_not_hold_up_a_publish(tmp_path
             await catalog.publish(announcement("b"), 1.0)
     finally:
         other.close()
-    assert await catalog.package_count() == 2
+    assert (await catalog.counts()).packages == 2
     await catalog.close()
 
 
@@ -258,4 +372,4 @@ async def test_publishes_heartbeats_and_reads_at_the_same_time_do_not_disturb_ea
     work = [part(number) for number in range(150) for part in (publish, beat)]
     await asyncio.gather(*work)
 
-    assert await catalog.package_count() == 150
+    assert (await catalog.counts()).packages == 150

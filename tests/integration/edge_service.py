@@ -13,12 +13,15 @@ import aiohttp
 from aiohttp import web
 
 from common.messages import (
+    CarriedOut,
     DesiredPackage,
     DesiredState,
     Heartbeat,
     HeartbeatAnswer,
     Holdings,
     ManifestObject,
+    OrderedRemoval,
+    OrderedRemovals,
     PackageManifest,
     decode,
     encode,
@@ -89,6 +92,8 @@ class Control:
     status: int = 200
     heartbeats: list[Heartbeat] = field(default_factory=list)
     holdings: Holdings | None = None
+    removals: OrderedRemovals = field(default_factory=lambda: OrderedRemovals(0, ()))
+    carried_out: set[str] = field(default_factory=set)
     port: int = 0
 
     async def answer(self, request: web.Request) -> web.Response:
@@ -100,10 +105,17 @@ class Control:
                 beat = decode(body, Heartbeat)
                 self.heartbeats.append(beat)
                 known = self.holdings.revision if self.holdings else ""
-                told = HeartbeatAnswer(self.revision, known != beat.holdings_revision)
+                told = HeartbeatAnswer(
+                    self.revision, known != beat.holdings_revision, self.removals.revision
+                )
                 return web.Response(body=encode(told))
             case "desired":
                 return web.Response(body=encode(DesiredState("eu-1", self.revision, self.packages)))
+            case "removals" if request.method == "GET":
+                return web.Response(body=encode(self.removals))
+            case "removals":
+                self.carried_out |= {*decode(body, CarriedOut).removal_ids}
+                return web.Response(status=204)
             case _:
                 self.holdings = decode(body, Holdings)
                 return web.Response(status=204)
@@ -111,6 +123,9 @@ class Control:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    def remove(self, *removals: OrderedRemoval) -> None:
+        self.removals = OrderedRemovals(self.removals.revision + 1 if removals else 0, removals)
 
     def want(self, *packages: DesiredPackage) -> None:
         self.packages = packages

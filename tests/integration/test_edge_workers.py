@@ -26,7 +26,7 @@ BODY = bytes(range(256)) * 2000
 class EdgeProcess:
     """An edge as an operator starts it: a supervisor and its workers."""
 
-    def __init__(self, folder: Path, origin: str, **changes: Any) -> None:
+    def __init__(self, folder: Path, origin: str, /, **changes: Any) -> None:
         port, self.admin = free_ports(2)
         self.viewer = Viewer(port)
         self.config = folder / "edge.toml"

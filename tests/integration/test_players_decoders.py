@@ -206,9 +206,9 @@ def test_gstreamer_hears_all_sound_without_a_hole(chunked: Made, server: Served)
         assert said == [], name
         length = Fraction(960 if "opus" in name else 1024, SAMPLES)
         assert abs(len(heard) * length - chunked.plan.duration) <= 2 * length, name
-        assert max(
-            abs(after - before - length) for before, after in pairwise(heard)
-        ) < Fraction(1, 10**6), name
+        assert max(abs(after - before - length) for before, after in pairwise(heard)) < Fraction(
+            1, 10**6
+        ), name
 
 
 @pytest.mark.parametrize("profile", ["main", "ts"])

@@ -1,8 +1,9 @@
-// The operators' page: refreshes itself, plays, and sends decisions to ingest.
+// The operators' page: refreshes itself, plays, and sends decisions to ingest and control plane.
 
-import { call } from "./ingest.js";
+import { ingest } from "./ingest.js";
 import { play, watch } from "./player.js";
 import { pictureAll } from "./posters.js";
+import * as versions from "./versions.js";
 
 const REFRESH_EVERY = 2000;
 const parts = document.getElementById("parts");
@@ -33,23 +34,26 @@ async function refreshForever() {
 }
 
 const DECISIONS = {
+  ...versions.DECISIONS,
   approve: {
     title: "Publish this video?",
     means: "It goes to the edges, and everybody who has its address can watch it.",
     button: "Publish it",
-    send: (job, note) => call("POST", `/v1/jobs/${job}/review`, { approve: true, note }),
+    noted: true,
+    send: ({ job }, note) => ingest.call("POST", `/v1/jobs/${job}/review`, { approve: true, note }),
   },
   refuse: {
     title: "Refuse this video?",
     means: "It is never published, and what was made of it is deleted.",
     button: "Refuse it",
-    send: (job, note) => call("POST", `/v1/jobs/${job}/review`, { approve: false, note }),
+    noted: true,
+    send: ({ job }, note) => ingest.call("POST", `/v1/jobs/${job}/review`, { approve: false, note }),
   },
   cancel: {
     title: "Cancel this job?",
     means: "The video is not published, and what was made of it so far is deleted.",
     button: "Cancel the job",
-    send: (job) => call("POST", `/v1/jobs/${job}/cancel`),
+    send: ({ job }) => ingest.call("POST", `/v1/jobs/${job}/cancel`),
   },
 };
 const dialog = document.getElementById("decision");
@@ -58,15 +62,15 @@ const failure = document.getElementById("decision-error");
 let open = null;
 
 // The dialog stands beside what is refreshed, so that a note in the making outlives it.
-function decide({ does, job, title }) {
-  const decision = DECISIONS[does];
-  open = { decision, job };
+function decide(data) {
+  const decision = DECISIONS[data.does];
+  open = { decision, data: { ...data } };
   form.reset();
   failure.textContent = "";
   document.getElementById("decision-title").textContent = decision.title;
-  document.getElementById("decision-job").textContent = title;
+  document.getElementById("decision-job").textContent = data.version ? `${data.title} · ${data.version}` : data.title;
   document.getElementById("decision-means").textContent = decision.means;
-  document.getElementById("decision-note").hidden = does === "cancel";
+  document.getElementById("decision-note").hidden = !decision.noted;
   form.querySelector("button.main").textContent = decision.button;
   dialog.showModal();
 }
@@ -77,9 +81,9 @@ form.addEventListener("submit", async (event) => {
   button.disabled = true;
   failure.textContent = "";
   try {
-    await open.decision.send(open.job, form.elements.note.value.trim());
+    await open.decision.send(open.data, form.elements.note.value.trim());
     dialog.close();
-    await refresh();
+    await Promise.all([refresh(), versions.refresh()]);
   } catch (error) {
     failure.textContent = error.message;
   } finally {
@@ -92,7 +96,7 @@ form.querySelector("button[type=button]").addEventListener("click", () => dialog
 let opener = null;
 
 // The button that opened a dialog may have been drawn anew since.
-for (const opened of document.querySelectorAll("#decision, #player")) {
+for (const opened of document.querySelectorAll("#decision, #player, #versions")) {
   opened.addEventListener("close", () => document.getElementById(opener)?.focus());
 }
 
@@ -102,6 +106,12 @@ parts.addEventListener("click", (event) => {
   if (button?.matches(".play")) play(button.dataset.asset, button.dataset.title);
   if (button?.matches(".watch")) watch(button.dataset.job, button.dataset.title, Number(button.dataset.at));
   if (button?.matches(".decide")) decide(button.dataset);
+  if (button?.matches(".versions")) versions.open(button.dataset);
+});
+
+document.getElementById("versions").addEventListener("click", (event) => {
+  const button = event.target.closest(".decide");
+  if (button) decide(button.dataset);
 });
 
 pictureAll(parts);

@@ -1,6 +1,6 @@
 // The player in its dialog.
 
-import { address, ask } from "./ingest.js";
+import { address, ingest } from "./ingest.js";
 import * as token from "./token.js";
 
 const dialog = document.getElementById("player");
@@ -52,7 +52,7 @@ async function published(asset) {
 async function held(job, start) {
   const entry = `/v1/jobs/${job}/watch/main.m3u8`;
   // Tells what is wrong in ingest's words, and asks for a token where none is known.
-  await ask("GET", entry, { signal: AbortSignal.timeout(20000) });
+  await ingest.ask("GET", entry, { signal: AbortSignal.timeout(20000) });
   return {
     url: address + entry,
     where: "from ingest, for operators only",

@@ -33,8 +33,8 @@ export function ask(why, wrong = false) {
 }
 
 // Asks only when no token is known.
-export async function needed() {
-  return known() ?? (await ask("Ingest takes videos and decisions only with a token."));
+export async function needed(why) {
+  return known() ?? (await ask(why));
 }
 
 export function refused(token) {

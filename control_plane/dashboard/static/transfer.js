@@ -1,6 +1,7 @@
 // One file on its way to ingest: tus, with pauses, retries, and one tab at a time.
 
-import { address, detailOf, NotReached, Refused, WRONG_TOKEN } from "./ingest.js";
+import { address, ingest } from "./ingest.js";
+import { Refused } from "./service.js";
 import * as token from "./token.js";
 
 export const endpoint = `${address}/v1/uploads`;
@@ -151,8 +152,8 @@ export class Transfer {
   #said(error) {
     const response = error.originalResponse;
     if (error.causingError instanceof Refused) return error.causingError;
-    if (!response) return new NotReached();
-    return new Refused(detailOf(response.getBody(), response.getStatus()), response.getStatus());
+    if (!response) return ingest.away();
+    return new Refused(ingest.detailOf(response.getBody(), response.getStatus()), response.getStatus());
   }
 
   #ended(response) {
@@ -183,9 +184,9 @@ export class Transfer {
 function checkAdmission(request, response) {
   if (response.getStatus() === 401) {
     token.refused(token.known());
-    throw new Refused(WRONG_TOKEN, 401);
+    throw new Refused(ingest.wrongToken, 401);
   }
-  if (response.getStatus() === 403) throw new Refused(detailOf(response.getBody(), 403), 403);
+  if (response.getStatus() === 403) throw new Refused(ingest.detailOf(response.getBody(), 403), 403);
   const away = response.getStatus() === 429 || response.getStatus() >= 500;
   if (request.getMethod() === "HEAD" && away) throw new Error("try again");
 }

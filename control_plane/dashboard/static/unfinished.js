@@ -1,6 +1,7 @@
 // Uploads that broke off, as this browser remembers them.
 
-import { address, ask, Refused } from "./ingest.js";
+import { address, ingest } from "./ingest.js";
+import { Refused } from "./service.js";
 import * as token from "./token.js";
 import { endpoint, taken } from "./transfer.js";
 
@@ -24,7 +25,7 @@ export async function unfinished() {
 export async function safeBytes(upload) {
   if (token.known() === null) return null;
   try {
-    const answer = await ask("HEAD", upload.path, { headers: { "Tus-Resumable": "1.0.0" } });
+    const answer = await ingest.ask("HEAD", upload.path, { headers: { "Tus-Resumable": "1.0.0" } });
     return Number(answer.headers.get("Upload-Offset"));
   } catch (error) {
     if (!(error instanceof Refused) || ![404, 410].includes(error.status)) return null;
@@ -36,7 +37,7 @@ export async function safeBytes(upload) {
 // Gives an upload up, at ingest too.
 export async function discard(upload) {
   try {
-    await ask("DELETE", upload.path, { headers: { "Tus-Resumable": "1.0.0" } });
+    await ingest.ask("DELETE", upload.path, { headers: { "Tus-Resumable": "1.0.0" } });
   } catch (error) {
     if (!(error instanceof Refused) || ![404, 410].includes(error.status)) throw error;
   }

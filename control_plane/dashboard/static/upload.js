@@ -2,7 +2,7 @@
 
 import { Card, draw } from "./card.js";
 import { plain, size, titleOf } from "./format.js";
-import { admitted, call, follow } from "./ingest.js";
+import { admitted, follow, ingest } from "./ingest.js";
 import { play } from "./player.js";
 import { fingerprint, Transfer } from "./transfer.js";
 import { discard, forget, safeBytes, unfinished } from "./unfinished.js";
@@ -136,7 +136,7 @@ class Item {
   async cancel() {
     if (this.job) {
       try {
-        this.see(await call("POST", `/v1/jobs/${this.job.job_id}/cancel`));
+        this.see(await ingest.call("POST", `/v1/jobs/${this.job.job_id}/cancel`));
       } catch (error) {
         this.show(this.job.state, { error: error.message });
       }

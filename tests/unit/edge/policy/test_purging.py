@@ -1,5 +1,6 @@
 """Which stored responses a purge takes."""
 
+import msgspec
 import pytest
 
 from edge.policy.purging import Purge, Purges, Scope, after_purges
@@ -115,3 +116,36 @@ def test_what_has_no_tags_is_not_taken_by_any() -> None:
     purges = Purges([purge(1, Scope.TAG, "")])
 
     assert purges.taking(KEY, stored(tags=())) is None
+
+
+def bar(sequence: int, prefix: str) -> Purge:
+    return Purge(sequence, Scope.PREFIX, prefix, soft=False, at=1000.0, bars=True)
+
+
+BARRED = [
+    ("v/a/1/main.m3u8", True),
+    ("v/a/1/x/00001.m4s?y=/", True),
+    ("v/a/1", False),
+    ("v/a/10/main.m3u8", False),
+    ("v/a/2/main.m3u8", False),
+    ("x/v/a/1/main.m3u8", False),
+    ("", False),
+]
+
+
+@pytest.mark.parametrize(("key", "barred"), BARRED)
+@pytest.mark.parametrize("sequence", [0, 5, 99])
+def test_a_bar_takes_what_is_under_it_whenever_it_was_asked_for(
+    key: str, barred: bool, sequence: int
+) -> None:
+    purges = Purges([bar(5, "v/a/1"), bar(6, "v/b/7"), purge(7, Scope.TAG, "other")])
+
+    left = after_purges(key, stored(sequence), purges)
+
+    assert (purges.bar(key) is not None) is (left is None) is barred
+
+
+def test_a_note_of_an_older_release_does_not_bar() -> None:
+    older = msgspec.msgpack.encode([3, "prefix", "v/a/1/", False, 1000.0])
+
+    assert not msgspec.msgpack.decode(older, type=Purge).bars

@@ -1,0 +1,95 @@
+"""An asset's versions over HTTP: listed, rolled back to, removed; and what edges tell of that."""
+
+from aiohttp import hdrs, web
+
+from common.errors import NearcastError
+from common.messages import CarriedOut, RollbackRequest
+from common.service import Gatekeeper, Role
+from control_plane.api.bodies import KIBIBYTE, read_message
+from control_plane.api.fleet import as_edge, check_name, json_answer
+from control_plane.fleet import Fleet
+from control_plane.removal.desk import Desk
+from control_plane.views import asset_view
+
+MOST_REMOVALS = 1000
+"""Removals in one answer."""
+ASSET = "/v1/assets/{asset_id}"
+
+
+class NotJson(NearcastError):
+    """The body has to be sent as application/json."""
+
+    status = 415
+
+
+class VersionsApi:
+    """Handlers for versions and removals."""
+
+    def __init__(self, fleet: Fleet, desk: Desk, gatekeeper: Gatekeeper) -> None:
+        self._fleet = fleet
+        self._desk = desk
+        self._gatekeeper = gatekeeper
+
+    def routes(self) -> list[web.RouteDef]:
+        """Where the handlers are."""
+        return [
+            web.get(f"{ASSET}/versions", self.versions),
+            web.post(f"{ASSET}/rollback", self.roll_back),
+            web.delete(f"{ASSET}/versions/{{version}}", self.remove),
+            web.delete(ASSET, self.remove),
+            web.get("/v1/removals", self.removals),
+            web.get("/v1/removals/{removal_id}", self.removal),
+            web.get("/v1/edges/{edge_id}/removals", self.orders),
+            web.put("/v1/edges/{edge_id}/removals", self.carried_out),
+        ]
+
+    async def versions(self, request: web.Request) -> web.Response:
+        """All versions of an asset."""
+        self._gatekeeper.require(request, Role.PUBLISHER)
+        return json_answer(self._desk.versions(request.match_info["asset_id"]))
+
+    async def roll_back(self, request: web.Request) -> web.Response:
+        """Viewers get another version."""
+        credential = self._gatekeeper.require(request, Role.OPERATOR)
+        if request.content_type != "application/json":
+            # A form on another site's page, which a browser sends with its password, cannot be.
+            raise NotJson
+        asked = await read_message(request, RollbackRequest, limit=KIBIBYTE)
+        asset = await self._desk.roll_back(
+            request.match_info["asset_id"], asked.version, by=credential.name
+        )
+        return json_answer(asset_view(self._fleet, asset))
+
+    async def remove(self, request: web.Request) -> web.Response:
+        """Removes a version, or all of an asset."""
+        credential = self._gatekeeper.require(request, Role.OPERATOR)
+        removal = await self._desk.remove(
+            request.match_info["asset_id"], request.match_info.get("version"), by=credential.name
+        )
+        answer = json_answer(self._desk.view(removal), status=202)
+        answer.headers[hdrs.LOCATION] = f"/v1/removals/{removal.removal_id}"
+        return answer
+
+    async def removals(self, request: web.Request) -> web.Response:
+        """The newest removals."""
+        self._gatekeeper.require(request, Role.OPERATOR)
+        found = await self._desk.recent(limit=MOST_REMOVALS)
+        return json_answer([self._desk.view(removal) for removal in found])
+
+    async def removal(self, request: web.Request) -> web.Response:
+        """How far a removal is."""
+        self._gatekeeper.require(request, Role.OPERATOR)
+        return json_answer(await self._desk.removal(request.match_info["removal_id"]))
+
+    async def orders(self, request: web.Request) -> web.Response:
+        """An edge asks what it should forget."""
+        as_edge(self._gatekeeper, request)
+        return json_answer(self._fleet.orders)
+
+    async def carried_out(self, request: web.Request) -> web.Response:
+        """An edge tells what it has forgotten."""
+        edge_id = as_edge(self._gatekeeper, request)
+        told = await read_message(request, CarriedOut, limit=128 * KIBIBYTE)
+        check_name(told.edge_id, edge_id)
+        await self._desk.confirm(edge_id, told.removal_ids)
+        return web.Response(status=204)

@@ -1,0 +1,1 @@
+"""Rolling back to versions and removing them everywhere, with proof."""
