@@ -213,12 +213,7 @@ def upload(
 @main.command()
 @click.argument("target", metavar="URL|DIR")
 @click.option("--json", "as_json", is_flag=True, help="Prints the findings as JSON.")
-@click.option(
-    "--ca",
-    envvar="NEARCAST_CA",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="File of CA certificates to trust besides the system's.",
-)
+@_ca_option
 def check(*, target: str, as_json: bool, ca: Path | None) -> None:
     """Tells which rules of HLS a finished package breaks, anyone's.
 

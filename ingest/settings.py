@@ -92,9 +92,9 @@ class WorkSettings(msgspec.Struct, frozen=True, kw_only=True):
     steering: Annotated[
         Annotated[str, msgspec.Meta(pattern=r"^https?://[!-~]{1,512}\Z")] | None,
         msgspec.Meta(
-            description="URL below which players ask, by asset, from which edge to go on; packages "
-            "tell them of none without it.",
-            extra={"example": "https://play.example.org/v1/steering"},
+            description="URL below which players ask, by asset, where to go on when their edge "
+            "fails: `/steer` of the control plane. Packages tell them of none without it.",
+            extra={"example": "https://play.example.org/steer"},
         ),
     ] = None
     work_folder: Annotated[

@@ -9,10 +9,12 @@ from common.hls.multivariant import (
     SessionData,
 )
 from common.hls.renditions import HEARING_IMPAIRED, AudioMedia, SubtitleMedia
+from common.hls.steering import HERE, PathwayClone, steering_manifest
 from common.hls.variants import IFrameVariant, Picture, Resolution, Variant, VideoRange
 
 __all__ = [
     "HEARING_IMPAIRED",
+    "HERE",
     "TITLE",
     "AudioMedia",
     "ByteRange",
@@ -20,6 +22,7 @@ __all__ = [
     "IFrameVariant",
     "MediaPlaylist",
     "MultivariantPlaylist",
+    "PathwayClone",
     "Picture",
     "PlaylistInvalid",
     "Resolution",
@@ -29,5 +32,6 @@ __all__ = [
     "Variant",
     "VideoRange",
     "quotable",
+    "steering_manifest",
     "target_duration",
 ]

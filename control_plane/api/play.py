@@ -1,11 +1,17 @@
-"""``/play/{asset_id}``: sends a viewer to the best edge, or tells which it would be and why."""
+"""``/play/{asset_id}``: sends a viewer to the best edge, or tells which it would be and why.
+
+``/steer/{asset_id}`` tells players where to go on when that edge fails (HLS Content Steering).
+"""
 
 from collections.abc import Sequence
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Final, NamedTuple
+from urllib.parse import urlsplit
 
+import msgspec
 from aiohttp import hdrs, web
 
 from common.errors import NearcastError
+from common.hls import HERE, PathwayClone, steering_manifest
 from common.messages import PackageAnnouncement, RankedEdge, RouteView, encode
 from control_plane.fleet import AssetUnknown, Fleet
 from control_plane.geoip import GeoDatabase
@@ -19,6 +25,9 @@ from control_plane.routing import (
     reasons,
 )
 from control_plane.routing.clients import Address
+
+STEERED_FOR: Final = 30
+"""Seconds after which a player asks again."""
 
 
 class NoEdgeLeft(NearcastError):
@@ -51,6 +60,7 @@ class PlayApi:
         self._trusted = trusted
         self._redirected = metrics.routes.labels("redirected")
         self._explained = metrics.routes.labels("explained")
+        self._steered = metrics.routes.labels("steered")
         self._unknown = metrics.routes.labels("unknown")
         self._no_edge = metrics.routes.labels("no edge")
 
@@ -59,6 +69,7 @@ class PlayApi:
         return [
             web.get("/play/{asset_id:[A-Za-z0-9_-]{1,64}}", self.redirect),
             web.get("/play/{asset_id:[A-Za-z0-9_-]{1,64}}.json", self.explain),
+            web.get("/steer/{asset_id:[A-Za-z0-9_-]{1,64}}", self.steer),
         ]
 
     async def redirect(self, request: web.Request) -> web.Response:
@@ -103,10 +114,28 @@ class PlayApi:
             headers={hdrs.CACHE_CONTROL: "private, no-store"},
         )
 
+    async def steer(self, request: web.Request) -> web.Response:
+        """To which other edges a player goes when the one that it plays from fails, best first."""
+        route = self._route(request)
+        self._steered.inc()
+        manifest = steering_manifest(
+            seconds=STEERED_FOR,
+            reload=request.path,
+            priority=[HERE, *(edge.edge_id for edge in route.edges)],
+            clones=[
+                PathwayClone(edge.edge_id, HERE, urlsplit(edge.url).netloc) for edge in route.edges
+            ],
+        )
+        return web.Response(
+            body=msgspec.json.encode(manifest),
+            content_type="application/json",
+            headers={hdrs.CACHE_CONTROL: "private, no-store"},
+        )
+
     @staticmethod
     async def allow_any_origin(request: web.Request, response: web.StreamResponse) -> None:
         """Lets players on pages of any site read the answers, the failures included."""
-        if request.path.startswith("/play/"):
+        if request.path.startswith(("/play/", "/steer/")):
             response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = "*"
 
     def _route(self, request: web.Request) -> _Route:

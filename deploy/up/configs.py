@@ -154,6 +154,7 @@ def _ingest(shared: _Shared) -> dict[str, Any]:
         "database": {"sqlite": str(shared.home.data / "ingest.sqlite")},
         "work_folder": str(shared.home.data / "work"),
         "control": {"url": url(shared.ports.control), "token": shared.secrets.ingest},
+        "steering": f"{url(shared.ports.control)}/steer",
         "credentials": [
             shared.operator,
             shared.control,

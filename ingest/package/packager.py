@@ -1,11 +1,10 @@
 """From measured parts to playlists. Pure: reads no bytes of any segment."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Final
 
 import msgspec
 
-from common.hls import ContentSteering, quotable
+from common.hls import HERE, ContentSteering, quotable
 from ingest.package.assembly import Assembly, distinct
 from ingest.package.bandwidth import Rates, rates
 from ingest.package.facts import Part
@@ -14,9 +13,6 @@ from ingest.package.profiles import Offer, multivariants
 from ingest.package.rendition import ListedObject, Playlist, Rendition
 from ingest.package.sound import audio_groups
 from ingest.plan.model import EncodingPlan, SubtitleTrack
-
-PATHWAY: Final = "here"
-"""The pathway of what a playlist names: the edge that it came from. Steering adds the others."""
 
 
 class Package(msgspec.Struct, frozen=True):
@@ -80,7 +76,7 @@ def package(
         transport_subtitles=transport_subtitles,
         names=dict(zip(labels, distinct(labels), strict=True)),
         rates=_rates(renditions.values(), target),
-        steering=None if steering is None else ContentSteering(steering, PATHWAY),
+        steering=None if steering is None else ContentSteering(steering, HERE),
     )
     profiles = [(profile, playlist.write()) for profile, playlist in multivariants(offer)]
     return Package(

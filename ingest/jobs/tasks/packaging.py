@@ -134,6 +134,7 @@ def _announcement(
         profiles=tuple(map(Profile, made.profiles)),
         preview=pictures.get(PREVIEW_NAME),
         storyboard=pictures.get(STORYBOARD_NAME),
+        objects_of=None if manifest.version == job.version else job.version,
     )
 
 
