@@ -7,7 +7,7 @@ DASHBOARD := control_plane/dashboard
 VENDOR := $(DASHBOARD)/static/vendor
 PAGES := $(VENDOR)/hls.min.js $(VENDOR)/tus.min.js
 
-.PHONY: up install test test-parts fuzz fuzz-uploads storm bench-edge bench-upload bench-jobs lint lock clean
+.PHONY: up install test test-parts fuzz fuzz-uploads storm bench-edge bench-ingest bench-upload bench-jobs lint lock clean
 .DELETE_ON_ERROR:
 
 ## Runs everything; VIDEO=path plays a file of your own, ARGS="…" adds flags of `nearcast up`.
@@ -50,7 +50,7 @@ test-parts: $(VENV)/.tested
 
 ## Looks for a minute for input that a parser of fields cannot take.
 fuzz: $(VENV)/.tested
-	@for program in fields ranges structured recognising; do $(BIN)/python -m tests.fuzz.$$program || exit 1; done
+	@for program in fields ranges structured recognising subtitles; do $(BIN)/python -m tests.fuzz.$$program || exit 1; done
 
 ## Inspects and encodes 1,000 broken videos; ARGS="--files 100 --seed 2" are others.
 fuzz-uploads: $(VENV)/.tested
@@ -71,6 +71,11 @@ bench-jobs: $(VENV)/.tested
 	@$(BIN)/python -m tests.servers.install
 	@$(BIN)/python -m tests.bench.claims $(ARGS)
 	@$(BIN)/python -m tests.bench.dispatch
+
+## Measures encoding beside one plain ffmpeg; ARGS="--quick" is a look, "--upload" adds memory.
+bench-ingest: $(VENV)/.tested
+	@$(BIN)/python -m tests.servers.install
+	@$(BIN)/python -m tests.bench.ingest $(ARGS)
 
 ## Measures the edge beside nginx and Varnish; ARGS="--quick" is a look at the main cases.
 bench-edge: $(VENV)/.tested

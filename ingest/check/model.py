@@ -54,7 +54,7 @@ class Problem:
     """The end of a sentence whose beginning is the place."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ByteRange:
     """A part of a resource (rfc8216bis §4.4.4.2)."""
 
@@ -67,7 +67,7 @@ class ByteRange:
         return self.offset + self.length
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Resource:
     """What a URI names, or a part of it."""
 
@@ -78,7 +78,7 @@ class Resource:
     part: ByteRange | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ListedSegment:
     """A segment as its playlist lists it."""
 
@@ -178,7 +178,7 @@ class MultivariantListing:
 Listing = MediaListing | MultivariantListing
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Measured:
     """What the bytes of a listed segment say."""
 
@@ -237,13 +237,20 @@ class Track:
 
     @cached_property
     def sizes(self) -> list[Rated]:
-        """Segments as rates are made of them; none where one could not be measured."""
-        sizes = [
-            Rated(one.facts.size, segment.duration)
-            for segment, one in zip(self.listing.segments, self.segments, strict=True)
-            if one is not None and segment.duration > 0
-        ]
-        return sizes if len(sizes) == len(self.listing.segments) else []
+        """Segments as rates are made of them; none where one could not be measured.
+
+        Durations are those of samples where they are known, for EXTINF are rounded, and a segment
+        more or less in a row of them makes another peak.
+        """
+        exact = self.role in {Role.VIDEO, Role.AUDIO}
+        sizes = []
+        for segment, one in zip(self.listing.segments, self.segments, strict=True):
+            if one is None or segment.duration <= 0:
+                return []
+            known = exact and one.facts.duration > 0
+            duration = self.seconds(one.facts.duration) if known else segment.duration
+            sizes.append(Rated(one.facts.size, duration))
+        return sizes
 
     @cached_property
     def peak(self) -> int | None:

@@ -23,10 +23,10 @@ def resolved(place: str, uri: str) -> str | None:
 
     Only http and https lead anywhere, so ``file:`` and ``data:`` do not.
     """
-    if PLAIN.match(uri):
-        return place[: place.rindex("/") + 1] + uri
     if len(uri) > MOST_CHARACTERS or UNFIT.search(uri):
         return None
+    if "?" not in place and PLAIN.match(uri):
+        return place[: place.rindex("/") + 1] + uri
     try:
         target = urljoin(place, uri)
         parts = urlsplit(target)

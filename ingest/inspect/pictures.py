@@ -61,11 +61,14 @@ def content_light(frame: VideoFrame) -> ContentLight | None:
 
 
 def _side_data(frame: VideoFrame, kind: Type, layout: struct.Struct) -> Sequence[int] | None:
-    # PyAV's own types have it that this goes over strings.
-    found: Iterable[Any] = frame.side_data
+    try:
+        # PyAV's own types have it that this goes over strings.
+        found: Iterable[Any] = frame.side_data
+    except ValueError:
+        # PyAV gives none of them where one is of a kind that it has no name for, such as EXIF.
+        return None
     for data in found:
-        raw = bytes(data)
-        if data.type == kind and len(raw) >= layout.size:
+        if data.type == kind and len(raw := bytes(data)) >= layout.size:
             return layout.unpack_from(raw)
     return None
 

@@ -7,7 +7,16 @@ from typing import Final
 from common.hls import VideoRange
 from ingest.inspect.media import VideoStream
 from ingest.plan.model import VideoCodec, VideoRendition
-from ingest.plan.rungs import LEVELS, SLOW_RATE, SLOW_SIDE, Level, Rung, rungs_of
+from ingest.plan.rungs import (
+    ALONE_LEVEL,
+    H264_ALONE,
+    LEVELS,
+    SLOW_RATE,
+    SLOW_SIDE,
+    Level,
+    Rung,
+    rungs_of,
+)
 
 FEWEST: Final = 3
 """Renditions of H.264, which is there for everybody."""
@@ -50,21 +59,26 @@ def ladder(
     *,
     video_range: VideoRange = VideoRange.SDR,
     rate: Fraction = Fraction(30),
+    alone: bool = False,
 ) -> tuple[VideoRendition, ...]:
     """The renditions in ``codec`` for a picture of ``size`` in square pixels, best first.
 
     None is larger than the picture, save that 4:2:0 needs even sides of at least 2. Above 30
     frames per second, ``rate`` is halved where the table or the codec's level asks for it; the best
     one keeps it where the level does not. Of a picture too small for ``codec`` there are none;
-    in H.264 there always are three or more.
+    in H.264 there always are three or more, and one more of a large picture if it is ``alone``.
     """
     level = LEVELS[codec]
     rungs = rungs_of(codec, hdr=video_range is not VideoRange.SDR)
     picture = _within(size, level)
+    chosen = _chosen(picture, rungs, fewest=FEWEST if codec is VideoCodec.H264 else 1)
+    sizes = [(rung, scaled(picture, rung.short_side), level) for rung in chosen]
+    larger = _within(size, ALONE_LEVEL)
+    if alone and min(larger) >= H264_ALONE.short_side:
+        sizes.insert(0, (H264_ALONE, scaled(larger, H264_ALONE.short_side), ALONE_LEVEL))
     renditions: list[VideoRendition] = []
-    for rung in _chosen(picture, rungs, fewest=FEWEST if codec is VideoCodec.H264 else 1):
-        width, height = scaled(picture, rung.short_side)
-        if min(width, height) < level.shortest:
+    for rung, (width, height), most in sizes:
+        if min(width, height) < most.shortest:
             continue
         taken = {rendition.name for rendition in renditions}
         slow = bool(renditions) and rung.slow
@@ -77,7 +91,7 @@ def ladder(
                 buffer_size=rung.bitrate * BUFFER_SECONDS,
                 codec=codec,
                 video_range=video_range,
-                frame_step=_step((width, height), rate, level, slow=slow),
+                frame_step=_step((width, height), rate, most, slow=slow),
             )
         )
     return tuple(renditions)

@@ -17,15 +17,15 @@ from ingest.plan.rungs import SLOW_RATE
 from ingest.plan.settings import PlanSettings
 
 HIGHEST_RATE: Final = 60
-"""Apple's authoring specification, §1.15."""
+"""Apple's authoring specification, 1.19."""
 LOWEST_RATE: Final = 1
 """Frames per second; slower sources repeat frames, so that segments keep their length."""
 
 FIELDS: Final = 2
-"""Of an interlaced frame; each becomes a frame (Apple's authoring specification, §1.11)."""
+"""Of an interlaced frame; each becomes a frame, as Apple's authoring specification asks for."""
 
 KEYFRAME_SECONDS: Final = 2
-"""Apple's authoring specification, §1.9: a key frame every two seconds."""
+"""Apple's authoring specification, 1.13: a key frame every two seconds."""
 
 COMMON_TIMESCALE: Final = 90_000
 """The clock of MPEG-2 systems; frames of most rates last a whole number of its ticks."""
@@ -135,14 +135,14 @@ def _ladders(
 ) -> tuple[VideoRendition, ...]:
     """H.264 in SDR for everybody, and the other codecs in the source's own range.
 
-    They are not there in SDR beside HDR: that Apple asks for SDR at all (§1.24) H.264 answers, and
+    They are not there in SDR beside HDR: that Apple asks for SDR at all (1.24) H.264 answers, and
     each ladder more costs an encode of the whole video.
     """
-    renditions = ladder(size, VideoCodec.H264, rate=rate)
+    others: tuple[VideoRendition, ...] = ()
     for codec in VideoCodec:
         if codec is not VideoCodec.H264 and codec in settings.codecs:
-            renditions += ladder(size, codec, video_range=_range(video), rate=rate)
-    return renditions
+            others += ladder(size, codec, video_range=_range(video), rate=rate)
+    return ladder(size, VideoCodec.H264, rate=rate, alone=not others) + others
 
 
 def _origin(media: MediaInfo, rate: Fraction) -> float:

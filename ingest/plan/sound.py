@@ -39,6 +39,7 @@ def tracks(
     chosen = heard(streams)
     default = next((stream for stream in chosen if stream.default), chosen[0] if chosen else None)
     labels: set[str] = set()
+    names: set[str] = set()
     return tuple(
         AudioTrack(
             index=stream.index,
@@ -47,7 +48,7 @@ def tracks(
             default=stream is default,
             sample_count=_samples(seconds),
             loudness=settings.loudness or None,
-            renditions=tuple(_renditions(number, settings)),
+            renditions=tuple(_renditions(number, settings, names)),
         )
         for number, stream in enumerate(chosen, start=1)
     )
@@ -64,12 +65,14 @@ def _samples(seconds: Fraction) -> int:
     return max(AAC_FRAME, math.ceil(seconds * SAMPLE_RATE) - AAC_FRAME)
 
 
-def _renditions(number: int, settings: PlanSettings) -> Iterator[AudioRendition]:
+def _renditions(
+    number: int, settings: PlanSettings, names: set[str]
+) -> Iterator[AudioRendition]:
+    """What track ``number`` is encoded to; ``names`` are those that others have."""
     rates = sorted(set(settings.audio_bitrates), reverse=True)
     kinds = [(AudioCodec.AAC, rate) for rate in rates]
     if settings.opus:
         kinds += [(AudioCodec.OPUS, int(rate * OPUS_SHARE)) for rate in rates]
-    names: set[str] = set()
     for codec, rate in kinds:
         # Numbers, as languages are neither sure to be told nor to be different.
         suffix = f"-{number}" if number > 1 else ""

@@ -20,6 +20,9 @@ from ingest.plan.model import (
 from ingest.transcode.inputs import Options
 from ingest.transcode.settings import TranscodeSettings
 
+SUPPLEMENTAL: Final = 6
+"""The type of NAL units of supplemental enhancement information (ITU-T H.264 §7.4.1)."""
+
 CHROMATICITY: Final = 50_000
 LUMINANCE: Final = 10_000
 """Steps of a unit in which ``MasteringDisplay`` counts."""
@@ -63,6 +66,9 @@ def _x264(settings: TranscodeSettings) -> Options:
         "profile:v": "high",
         "sc_threshold": 0,
         "flags": "+cgop",
+        # What the encoder says of itself would stand in front of the parameter sets in transport
+        # streams, where GStreamer takes it for broken; closed captions are said to be none.
+        "bsf:v": f"filter_units=remove_types={SUPPLEMENTAL}",
     }
 
 

@@ -25,7 +25,7 @@ def opened(
     source: Path,
     settings: TranscodeSettings,
     seek: float = 0.0,
-    **more: Any,
+    **more: str,
 ) -> Any:
     """The source as an input, read from the key frame before ``seek`` seconds on the file's clock.
 
@@ -59,17 +59,15 @@ def frames(
     source: Path,
     settings: TranscodeSettings,
     margin: float | None = None,
-    **more: Any,
 ) -> Any:
     """The chunk's frames, exactly, with times counted in frames from the start of the video.
 
     Those before the first chunk's are decoded, of others ``margin`` seconds, or else the plan's.
-    ``more`` are other options of the input.
     """
     rate = plan.frame_rate.fraction
     start = float(chunk.first_frame / rate)
     seek = plan.source.origin + start - (plan.source.seek_margin if margin is None else margin)
-    picture = opened(plan, source, settings, seek if chunk.index else 0.0, **more)[
+    picture = opened(plan, source, settings, seek if chunk.index else 0.0)[
         str(plan.source.video_index)
     ]
     if plan.source.origin:

@@ -31,9 +31,6 @@ DECODED_WHOLE: Final = 10.0
 """Seconds up to which every frame is looked at for the storyboard. Of longer videos key frames are
 enough, and one for each tile is decoded: of a film that is a hundredth of the work."""
 
-BY_CLOCK: Final[Options] = {"seek_timestamp": 1, "noaccurate_seek": None}
-"""Seeks by the file's own clock, which may start anywhere; frames are dropped on the grid."""
-
 Run = Callable[[Command], Awaitable[None]]
 
 
@@ -152,7 +149,7 @@ def _span(
     count = min(max(1, round(length * rate)), plan.frame_count - first)
     chunk = Chunk(int(seek and first > 0), first, count, 0, 1)
     margin = plan.source.seek_margin if plan.source.seekable else LONG_MARGIN
-    return frames(plan, chunk, source, settings, margin, **(BY_CLOCK if chunk.index else {}))
+    return frames(plan, chunk, source, settings, margin)
 
 
 def _key_frames(plan: EncodingPlan, step: Fraction) -> Options:

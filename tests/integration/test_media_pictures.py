@@ -28,6 +28,10 @@ MP4 = ("-c:v", "libx264", "-preset", "ultrafast", "-crf", "10")
 REGULAR = ("-sc_threshold", "0", "-g")
 
 
+OPEN = "open-gop=1:keyint=50:min-keyint=50:scenecut=0:crf=10:log-level=none"
+"""Frames that are shown before a key frame need those ahead of it."""
+
+
 @dataclass(frozen=True)
 class Made:
     """The pictures of one source."""
@@ -110,6 +114,11 @@ def time_of(lines: list[list[int]], seconds: float = 40) -> float:
         ("even.flv", (*MP4, *REGULAR, "50")),
         ("even.avi", ("-c:v", "mpeg4", "-q:v", "2", *REGULAR, "50", "-bf", "2")),
         ("even.webm", ("-c:v", "libvpx", "-b:v", "1M", "-g", "50", "-keyint_min", "50")),
+        (
+            "open.mp4",
+            ("-c:v", "libx265", "-preset", "ultrafast", "-tag:v", "hvc1", "-x265-params", OPEN),
+        ),
+        ("av1.mkv", ("-c:v", "libsvtav1", "-preset", "12", "-crf", "20", "-g", "50")),
         ("intra.mov", ("-c:v", "prores", "-profile:v", "0")),
     ],
 )

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import av
 import pytest
 
 from ingest.inspect import InspectionLimits, MediaLimits
@@ -11,6 +12,7 @@ from ingest.plan import EncodingPlan, PlanSettings, plan
 from ingest.subtitles import extract_subtitles, parse_subtitles
 from ingest.subtitles.cues import Cue
 from ingest.transcode.command import Command
+from ingest.transcode.encodes import encode_chunk
 from ingest.transcode.runner import run
 from ingest.transcode.settings import TranscodeSettings
 from tests.unit.ingest.clips import FOLDER, clip, ffmpeg
@@ -68,9 +70,9 @@ class Taken:
         return tuple(sorted(found, key=lambda cue: cue.start))
 
 
-async def take(source: Path, folder: Path) -> Taken:
+async def take(source: Path, folder: Path, settings: PlanSettings | None = None) -> Taken:
     media = await inspect(source, InspectionLimits(), MediaLimits(min_seconds=0))
-    planned = plan(media, PlanSettings(), short=True)
+    planned = plan(media, settings or PlanSettings(), short=True)
 
     async def carry_out(command: Command) -> None:
         assert command.reads == (source,)
@@ -172,3 +174,27 @@ async def test_a_track_that_is_no_good_is_left_out(tmp_path: Path) -> None:
     taken = await take(film("long.mkv", "-c:s", "srt", subtitles=long), tmp_path / "work")
     assert len(taken.plan.subtitles) == 1
     assert taken.facts == {}
+
+
+async def test_transport_streams_have_subtitles_timed_by_their_own_clock(tmp_path: Path) -> None:
+    """What is shown with a picture is told by the picture's own time in the stream."""
+    settings = PlanSettings(transport_stream=True)
+    source = film("srt.mkv", "-c:s", "srt")
+    taken = await take(source, tmp_path / "work", settings)
+    assert set(taken.facts) == {"subtitles-und", "ts-subtitles-und"}
+    plain, twin = ((taken.folder / name / "00001.vtt").read_text() for name in sorted(taken.facts))
+    assert twin == plain.replace("MPEGTS:0,", "MPEGTS:900000,")
+    assert twin != plain
+
+    async def carry_out(command: Command) -> None:
+        await run(command, stall_timeout=60, confinement=SETTINGS.confinement)
+
+    encoded = tmp_path / "encoded"
+    [group], [chunk] = taken.plan.groups, taken.plan.chunks
+    names = await encode_chunk(
+        carry_out, taken.plan, group, chunk, source, encoded, TranscodeSettings(threads=1)
+    )
+    [name, *_] = [one for one in names if one.startswith("ts-")]
+    with av.open(str(encoded / name / "00000.ts")) as container:
+        first = next(container.decode(video=0))
+    assert first.time == 900_000 / 90_000

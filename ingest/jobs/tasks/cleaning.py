@@ -9,6 +9,7 @@ from ingest.jobs.tasks.publishing import withdraw
 from ingest.jobs.tasks.tools import Tools
 from ingest.jobs.worker import Assignment
 from ingest.upload.record import prefix_of, source_prefix
+from origin.store import ObjectUnknown
 
 
 async def clean(tools: Tools, assignment: Assignment) -> None:
@@ -20,7 +21,9 @@ async def clean(tools: Tools, assignment: Assignment) -> None:
     first = await tools.jobs.task(f"{job.job_id}-{PUBLISH_FIRST}")
     published = first is not None and first.state is TaskState.DONE
     if not job.ending:
-        await _delete_others(tools, job, job.version)
+        # Subtitles that were sent anew since are in the first version alone.
+        earlier = (job.first_version,) if published else ()
+        await _delete_others(tools, job, job.version, *earlier)
     elif published and not job.cancelled:
         await _delete_others(tools, job, job.first_version)
     else:
@@ -34,10 +37,14 @@ async def clean(tools: Tools, assignment: Assignment) -> None:
             await tools.objects.delete_prefix(prefix)
 
 
-async def _delete_others(tools: Tools, job: Job, version: str) -> None:
-    """Deletes the job's objects that are not in the package of ``version``."""
-    manifest = manifest_key(job.asset_id, version)
-    kept = {manifest, *await _listed(tools, manifest)}
+async def _delete_others(tools: Tools, job: Job, *versions: str) -> None:
+    """Deletes the job's objects that are in the package of none of ``versions``."""
+    kept: set[str] = set()
+    for version in versions:
+        manifest = manifest_key(job.asset_id, version)
+        # An operator may have removed one.
+        with contextlib.suppress(ObjectUnknown):
+            kept |= {manifest, *await _listed(tools, manifest)}
     prefix = version_prefix(job.asset_id, job.version)
     async with contextlib.aclosing(tools.objects.list(prefix)) as found:
         lost = [one.key async for one in found if one.key not in kept]

@@ -7,7 +7,7 @@ import pytest
 from ingest.inspect import InspectionLimits, MediaInfo, Rational
 from ingest.inspect.media import ContentLight, MasteringDisplay
 from ingest.inspect.probe import inspect
-from tests.unit.ingest.clips import FOLDER, clip, ffmpeg, rewritten
+from tests.unit.ingest.clips import FOLDER, clip, ffmpeg, jpegs, rewritten
 
 LIMITS = InspectionLimits(wall_seconds=60)
 
@@ -97,6 +97,18 @@ async def test_hlg_is_found_without_them() -> None:
 
     assert video.color_transfer == 18
     assert (video.mastering_display, video.content_light) == (None, None)
+
+
+async def test_a_frame_may_have_data_of_a_kind_that_has_no_name() -> None:
+    # What a camera says of each of its pictures: one entry, that this one is upright.
+    exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x01\0\0\0\0\0\0\0"
+    start, rest = jpegs()[0][:2], jpegs()[0][2:]
+    segment = b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif
+    (FOLDER / "exif.jpg").write_bytes(start + segment + rest)
+
+    media = await found(made("exif.mov", "-c:v", "mjpeg", "-i", "exif.jpg", "-c", "copy"))
+
+    assert (media.video.codec, media.video.mastering_display) == ("mjpeg", None)
 
 
 @pytest.mark.parametrize(
@@ -193,6 +205,16 @@ async def test_rates_are_exact_in_every_container(kind: str, rate: str) -> None:
     numerator, _, denominator = rate.partition("/")
     assert video.frame_rate == Rational(int(numerator), int(denominator or 1))
     assert video.constant_frame_rate
+
+
+@pytest.mark.parametrize(("frames", "delay"), [("0", 0.0), ("2", 0.2)])
+async def test_the_delay_of_key_frames_is_told(frames: str, delay: float) -> None:
+    options = ("-bf", frames, "-x264-params", "b-adapt=0:b-pyramid=none", "-preset", "fast")
+
+    video = (await found(clip(f"delay-{frames}.mp4", *options, rate="10"))).video
+
+    assert video.key_frame_delay == pytest.approx(delay, abs=0.101)
+    assert (video.key_frame_delay > 0) == (delay > 0)
 
 
 async def test_sounds_have_their_languages_titles_and_a_preferred_one() -> None:

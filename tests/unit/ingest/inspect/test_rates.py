@@ -53,6 +53,13 @@ def test_a_pause_makes_the_rate_variable_and_does_not_slow_it() -> None:
     assert frame_rate(times, MILLISECONDS, [Fraction(2)]) == (Fraction(30), False)
 
 
+def test_a_claim_that_was_worked_out_of_rounded_times_means_the_standard_rate() -> None:
+    times = rounded_times(Fraction(24_000, 1001), 48, MILLISECONDS)
+
+    assert frame_rate(times, MILLISECONDS, [Fraction(983, 41)]) == (Fraction(24_000, 1001), True)
+    assert frame_rate(times, MILLISECONDS, [Fraction(24)]) == (Fraction(24), True)
+
+
 @pytest.mark.parametrize("times", [[], [5], [7, 7, 7]])
 def test_without_two_times_the_claim_counts(times: list[int]) -> None:
     assert frame_rate(times, MILLISECONDS, [None, Fraction(50)]) == (Fraction(50), True)

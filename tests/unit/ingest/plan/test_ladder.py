@@ -50,6 +50,22 @@ def test_h264_ends_at_full_hd() -> None:
     assert sizes(3840, 2160)[0] == (1920, 1080)
 
 
+@pytest.mark.parametrize(
+    ("size", "best"),
+    [
+        ((3840, 2160), (2560, 1440)),
+        ((1440, 2560), (1440, 2560)),
+        ((1920, 1080), (1920, 1080)),
+        ((8192, 1440), (3548, 624)),
+    ],
+)
+def test_h264_alone_goes_on_to_1440(size: tuple[int, int], best: tuple[int, int]) -> None:
+    first, second, *_ = ladder(size, alone=True)
+
+    assert (first.width, first.height) == best
+    assert first.max_bitrate > second.max_bitrate
+
+
 @pytest.mark.parametrize("codec", [VideoCodec.HEVC, VideoCodec.AV1])
 def test_newer_codecs_go_on_to_what_the_source_has(codec: VideoCodec) -> None:
     assert sizes(3840, 2160, codec)[:3] == [(3840, 2160), (2560, 1440), (1920, 1080)]
@@ -104,8 +120,10 @@ def test_the_best_rendition_keeps_the_rate_of_a_small_source() -> None:
 
 
 def test_what_is_too_fast_for_the_level_is_at_half_the_rate() -> None:
-    assert steps(3840, 2160, VideoCodec.HEVC)["hevc-2160p"] == 2
-    assert steps(3840, 2160, VideoCodec.HEVC)["hevc-1440p"] == 1
+    wide = ladder((5120, 1440), rate=Fraction(60), alone=True)
+
+    assert [(one.width, one.frame_step) for one in wide[:2]] == [(5120, 2), (2560, 1)]
+    assert steps(3840, 2160, VideoCodec.HEVC)["hevc-2160p"] == 1
     assert steps(3840, 2160, VideoCodec.AV1)["av1-2160p"] == 1
 
 

@@ -1,0 +1,1 @@
+"""The ingest pipeline beside one plain ffmpeg."""
