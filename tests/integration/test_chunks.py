@@ -8,7 +8,9 @@ import av
 import pytest
 from msgspec.structs import replace
 
-from ingest.plan import VideoCodec
+from ingest.inspect import InspectionLimits
+from ingest.inspect.probe import inspect
+from ingest.plan import VideoCodec, plan
 from tests.integration.encoding import SHORT, Encoded, carry_out, encode, frames
 from tests.integration.scenes import STEPS, counting, number_of
 from tests.unit.ingest.clips import FOLDER, ffmpeg
@@ -119,16 +121,14 @@ async def test_a_varied_rate_and_a_turned_picture_come_out_on_the_grid(tmp_path:
 
 async def test_half_the_rate_shows_every_second_frame(tmp_path: Path) -> None:
     film = source("50", "fifty.mp4")
-    encoded = await encode(film, tmp_path / "whole", ALL)
-    halved = replace(
-        encoded.plan,
-        video=tuple(replace(one, frame_step=2) for one in encoded.plan.video),
-    )
+    media = await inspect(film, InspectionLimits())
+    planned = plan(media, ALL, short=False)
+    halved = replace(planned, video=tuple(replace(one, frame_step=2) for one in planned.video))
 
-    await carry_out(halved, film, tmp_path / "halved")
+    await carry_out(halved, film, tmp_path)
 
+    made = Encoded(tmp_path, media, halved)
     for one in halved.video:
-        made = Encoded(tmp_path / "halved", encoded.media, halved)
         assert made.times(one.name) == made.grid(2)
         shown = numbers(made.joined(one.name))
         assert shown == [number * 2 % STEPS for number in range(175)]
