@@ -228,7 +228,7 @@ async def test_a_player_is_told_to_which_edges_it_may_go_and_to_stay_until_its_o
         "GET", "/steer/a?_HLS_pathway=here", headers={"X-Forwarded-For": CLIENTS["ap"]}
     )
 
-    assert body["PATHWAY-PRIORITY"] == ["here", "ap-1", "us-1", "eu-1"]
+    assert body["PATHWAY-PRIORITY"] == ["here", "ap-1", "eu-1", "us-1"]
     assert body["RELOAD-URI"] == "/steer/a"
     assert body["PATHWAY-CLONES"][0] == {
         "BASE-ID": "here",
