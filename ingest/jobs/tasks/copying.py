@@ -5,17 +5,26 @@ The copies are objects of their own, so that each asset can go without the other
 
 import asyncio
 import contextlib
+from collections.abc import AsyncIterator
 
 import msgspec
 
 from common.errors import NearcastError, first_of
-from common.messages import ManifestObject, PackageAnnouncement, PackageManifest, decode, encode
+from common.messages import (
+    ManifestObject,
+    PackageAnnouncement,
+    PackageManifest,
+    Profile,
+    decode,
+    encode,
+)
 from common.messages.packages import manifest_key, version_prefix
 from ingest.jobs.model import Inspected, Job, TaskKind, TaskState
 from ingest.jobs.tasks.packaging import write_object
 from ingest.jobs.tasks.sidecars import settle_bare
 from ingest.jobs.tasks.tools import Packaged, Tools
 from ingest.jobs.worker import Assignment, TaskPostponed
+from ingest.package.renaming import renamed
 from origin.store import ObjectUnknown
 
 COPIES_AT_ONCE = 8
@@ -70,13 +79,18 @@ async def _copied(
         manifest = decode(b"".join([piece async for piece in pieces]), PackageManifest)
     room = asyncio.Semaphore(COPIES_AT_ONCE)
     total = len(manifest.objects) + 1
+    theirs = version_prefix(manifest.asset_id, manifest.version)
+    multivariants = {theirs + profile.file_name for profile in Profile}
 
     async def copy(listed: ManifestObject) -> ManifestObject:
         own = msgspec.structs.replace(listed, key=_own(listed.key, manifest, job))
         async with room, contextlib.aclosing(tools.objects.read(listed.key)) as pieces:
-            await tools.objects.put(
-                own.key, pieces, content_type=own.content_type, sha256=own.sha256
-            )
+            if listed.key in multivariants:
+                own = await _rename(tools, own.key, pieces, job)
+            else:
+                await tools.objects.put(
+                    own.key, pieces, content_type=own.content_type, sha256=own.sha256
+                )
         assignment.progress += 1 / total
         return own
 
@@ -102,9 +116,18 @@ async def _copied(
         title=job.title,
         entry=own.entry,
         poster=own.poster,
+        preview=_own(made.preview, manifest, job) if made.preview else None,
+        storyboard=_own(made.storyboard, manifest, job) if made.storyboard else None,
         manifest_key=written.key,
         manifest_sha256=written.sha256,
     )
+
+
+async def _rename(tools: Tools, key: str, pieces: AsyncIterator[bytes], job: Job) -> ManifestObject:
+    """Writes a multivariant playlist that is like the other's but tells nothing of that job."""
+    text = b"".join([piece async for piece in pieces]).decode()
+    mine = renamed(text, title=job.title, steering=tools.steering_of(job))
+    return await write_object(tools, key, mine.encode())
 
 
 def _own(key: str, manifest: PackageManifest, job: Job) -> str:

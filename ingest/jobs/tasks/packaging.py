@@ -73,7 +73,6 @@ def _made(
 ) -> Package:
     """The package, which keeps the rules."""
     base = f"../{job.version}/" if first else ""
-    steering = f"{tools.steering.rstrip('/')}/{job.asset_id}" if tools.steering else None
     try:
         made = package(
             plan,
@@ -81,7 +80,7 @@ def _made(
             title=job.title,
             only=frozenset(parts) if first else None,
             base=base,
-            steering=steering,
+            steering=tools.steering_of(job),
         )
     except PackageInvalid as error:
         raise PackagingFailed(reason=str(error).rstrip(".")) from error

@@ -55,6 +55,10 @@ class Tools:
         assert task is not None
         return task
 
+    def steering_of(self, job: Job) -> str | None:
+        """Where players of the video of ``job`` ask for their pathway."""
+        return None if self.steering is None else f"{self.steering.rstrip('/')}/{job.asset_id}"
+
     async def plan_of(self, job: Job) -> EncodingPlan:
         """The plan that the inspection of ``job`` made."""
         inspect = await self.task_of(job, TaskKind.INSPECT)

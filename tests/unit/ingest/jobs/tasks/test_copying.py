@@ -21,7 +21,14 @@ from origin.store import ObjectStore, StoreSettings, open_store
 from tests.unit.ingest.jobs.records import NOW, a_job, a_task, done
 
 CONTENT = "what both jobs make"
-OBJECTS = {"main.m3u8": b"#EXTM3U\n", "h264/c0000a1/00000.m4s": b"segment" * 1000}
+PLAYLIST = (
+    '#EXTM3U\n#EXT-X-CONTENT-STEERING:SERVER-URI="https://x.org/steer/a1",PATHWAY-ID="here"\n'
+    '#EXT-X-SESSION-DATA:DATA-ID="com.apple.hls.title",VALUE="{}"\n'
+)
+OBJECTS = {
+    "main.m3u8": PLAYLIST.format("A title").encode(),
+    "h264/c0000a1/00000.m4s": b"segment" * 1000,
+}
 
 
 @dataclass
@@ -85,7 +92,9 @@ async def place(tmp_path: Path) -> AsyncIterator[Place]:
             await jobs.add_tasks([done(task, msgspec.json.encode(inspected))])
         await jobs.hold_content(CONTENT, "maker", instead_of=None)
         needed: dict[str, Any] = {field.name: None for field in fields(Tools)}
-        tools = Tools(**needed | {"objects": objects, "jobs": jobs})
+        tools = Tools(
+            **needed | {"objects": objects, "jobs": jobs, "steering": "https://x.org/steer"}
+        )
         yield Place(tools, objects, jobs, maker, copier)
     await jobs.close()
 
@@ -104,8 +113,11 @@ async def test_the_copy_is_a_version_of_its_own(place: Place) -> None:
         await read(place, result.announcement.manifest_key), type=PackageManifest
     )
     assert {one.key for one in manifest.objects} == {f"v/a2/v2/{name}" for name in OBJECTS}
-    for name, body in OBJECTS.items():
+    renamed = PLAYLIST.format("Two").replace("steer/a1", "steer/a2")
+    for name, body in (OBJECTS | {"main.m3u8": renamed.encode()}).items():
         assert await read(place, f"v/a2/v2/{name}") == body
+    for one in manifest.objects:
+        assert hashlib.sha256(await read(place, one.key)).hexdigest() == one.sha256
 
 
 async def test_copying_again_after_a_crash_makes_the_same(place: Place) -> None:
