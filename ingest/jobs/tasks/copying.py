@@ -115,6 +115,7 @@ async def _copied(
         version=job.version,
         title=job.title,
         entry=own.entry,
+        bytes=sum(one.size for one in own.objects),
         poster=own.poster,
         preview=_own(made.preview, manifest, job) if made.preview else None,
         storyboard=_own(made.storyboard, manifest, job) if made.storyboard else None,
