@@ -5,11 +5,11 @@ from typing import Any
 
 from common.hls import VideoRange
 from ingest.package.layout import segment_name
-from ingest.plan.model import Chunk, EncodeGroup, EncodingPlan, VideoRendition
+from ingest.plan.model import Chunk, EncodeGroup, EncodingPlan, VideoCodec, VideoRendition
 from ingest.transcode import picture
 from ingest.transcode.command import Command
 from ingest.transcode.encoders import video_encoder
-from ingest.transcode.inputs import arguments, frames
+from ingest.transcode.inputs import Options, arguments, frames
 from ingest.transcode.outputs import video_segments, video_target
 from ingest.transcode.settings import TranscodeSettings
 
@@ -33,6 +33,7 @@ def video_chunk(
         branch.output(
             video_target(rendition),
             **video_encoder(plan, rendition, settings),
+            **_begun(rendition, chunk),
             **{"frames:v": plan.frames_of(rendition, chunk)},
             # Frames leave the filters on the grid; nobody downstream is to second-guess it.
             fps_mode="passthrough",
@@ -50,6 +51,17 @@ def video_chunk(
         makes=tuple(f"{name}/{last}" for name in group.renditions),
         frames=plan.frames_of(renditions[0], chunk),
     )
+
+
+def _begun(rendition: VideoRendition, chunk: Chunk) -> Options:
+    """Options of x264 for a chunk that goes on: a decoder's buffer is about half full there.
+
+    As at the start of a video x264 would take it to be nearly full, and spend that anew on every
+    chunk: renditions at their cap became 3 % larger, and higher than their cap where chunks meet.
+    """
+    if chunk.index == 0 or rendition.codec is not VideoCodec.H264:
+        return {}
+    return {"rc_init_occupancy": rendition.buffer_size // 2}
 
 
 def _branches(grid: Any, plan: EncodingPlan, renditions: list[VideoRendition]) -> list[Any]:

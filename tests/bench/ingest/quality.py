@@ -15,6 +15,8 @@ EVERY = 3
 """Every how-many-th frame is looked at: no multiple of it is the distance of B-frames' references
 or of key frames alone, so that all kinds of frames are."""
 
+COLOURS = "range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709"
+
 
 class Quality(msgspec.Struct, frozen=True):
     """What a rendition is."""
@@ -43,10 +45,11 @@ def size_of(rendition: Path) -> int:
 def _vmaf(rendition: Path, source: Path) -> float:
     width, height = SIZE
     log = rendition / "vmaf.json"
-    clock = f"settb=1/{RATE},setpts=N"
+    # One says what its colours are and the other does not: unless told, ffmpeg would convert them.
+    alike = f"settb=1/{RATE},setpts=N,setparams={COLOURS}"
     graph = (
-        f"[0:v]{clock},scale={width}:{height}:flags=bicubic,format=yuv420p[made];"
-        f"[1:v]{clock},format=yuv420p[meant];"
+        f"[0:v]{alike},scale={width}:{height}:flags=bicubic,format=yuv420p[made];"
+        f"[1:v]{alike},format=yuv420p[meant];"
         f"[made][meant]libvmaf=n_threads={os.cpu_count()}:n_subsample={EVERY}"
         f":log_fmt=json:log_path={log}"
     )

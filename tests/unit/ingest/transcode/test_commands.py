@@ -139,6 +139,13 @@ def test_rates_are_capped_per_rendition() -> None:
         )
 
 
+def test_a_chunk_that_goes_on_begins_with_half_of_the_buffer() -> None:
+    best = PLAN.rendition(PLAN.groups[0].renditions[0])
+
+    assert options(command(chunk=1))["-rc_init_occupancy"] == str(best.buffer_size // 2)
+    assert "-rc_init_occupancy" not in command(chunk=0).arguments
+
+
 def test_segments_and_fragments_are_numbered_on() -> None:
     made = command(chunk=1)
     told = options(made, output=1)
