@@ -80,7 +80,8 @@ def assemble(
         tracks={
             place: _track(listing, found, hints.get(place)) for place, listing in media.items()
         },
-        problems=tuple(found.problems),
+        # In whichever order they were met: what is told of a package is always the same.
+        problems=tuple(sorted(found.problems, key=lambda one: (one.place, one.reason))),
     )
 
 

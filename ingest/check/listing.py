@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
+from itertools import islice
 from typing import Final
 
 from ingest.check.model import (
@@ -39,6 +40,15 @@ ONCE: Final = frozenset({
 """Tags of which a playlist has no more than one."""
 
 VARIABLE: Final = re.compile(r"\{\$([A-Za-z0-9_-]+)\}")
+MOST_LINES: Final = 400_000
+"""Tags and URIs of one playlist that are read."""
+MOST_SEGMENTS: Final = 100_000
+"""Of one playlist: those of two days."""
+MOST_ENTRIES: Final = 1_000
+"""Variants and renditions of one multivariant playlist."""
+
+TOO_MANY_ENTRIES: Final = f"has more variants or renditions than the {MOST_ENTRIES} that are read"
+
 MOST_OF_VARIABLE: Final = 1024
 """Characters of a variable's value, so that a list of them cannot grow without bound."""
 
@@ -55,7 +65,7 @@ def read_playlist(
     """
     if not text.lstrip("\ufeff").startswith("#EXT") and "#EXTM3U" not in text[:4096]:
         return None
-    items = tuple(lines_of(text.lstrip("\ufeff")))
+    items = tuple(islice(lines_of(text.lstrip("\ufeff")), MOST_LINES))
     reading = _Reading(place, text, items, variables or {})
     return reading.multivariant() if reading.is_multivariant else reading.media()
 
@@ -77,6 +87,8 @@ class _Reading:
             self.faults.append("is not UTF-8")
         if self.is_multivariant and not OF_MEDIA.isdisjoint(names):
             self.faults.append("has tags of media playlists beside those of multivariant ones")
+        if len(items) == MOST_LINES:
+            self.faults.append(f"has more lines than the {MOST_LINES} that are read")
         counts = Counter(tag.name for tag in self.tags if tag.name in ONCE)
         self.faults += [f"has {name} {count} times" for name, count in counts.items() if count > 1]
         self.variables = dict(self._variables(imported))
@@ -113,6 +125,12 @@ class _Reading:
         place = self.resource(uri).place if uri is not None else None
         return Entry(attributes=attributes, uri=uri, place=place)
 
+    def add(self, entries: list[Entry], entry: Entry) -> None:
+        if len(entries) < MOST_ENTRIES:
+            entries.append(entry)
+        elif not self.faults or self.faults[-1] != TOO_MANY_ENTRIES:
+            self.faults.append(TOO_MANY_ENTRIES)
+
     def multivariant(self) -> MultivariantListing:
         found: dict[str, list[Entry]] = {"variant": [], "iframes": [], "media": []}
         session: list[Attributes] = []
@@ -122,7 +140,7 @@ class _Reading:
                 if waiting is None:
                     self.fault(item, "stands behind no EXT-X-STREAM-INF")
                 else:
-                    found["variant"].append(self.entry(waiting, item.uri))
+                    self.add(found["variant"], self.entry(waiting, item.uri))
                 waiting = None
                 continue
             if waiting is not None:
@@ -133,7 +151,7 @@ class _Reading:
                 case "EXT-X-I-FRAME-STREAM-INF" | "EXT-X-MEDIA":
                     kind = "media" if item.name == "EXT-X-MEDIA" else "iframes"
                     attributes = self.attributes(item)
-                    found[kind].append(self.entry(attributes, attributes.get("URI")))
+                    self.add(found[kind], self.entry(attributes, attributes.get("URI")))
                 case "EXT-X-SESSION-DATA":
                     session.append(self.attributes(item))
                 case "EXT-X-CONTENT-STEERING":
@@ -154,7 +172,10 @@ class _Reading:
         )
 
     def media(self) -> MediaListing:
-        segments = tuple(_Segments(self).read())
+        reading = _Segments(self).read()
+        segments = tuple(islice(reading, MOST_SEGMENTS))
+        if next(reading, None) is not None:
+            self.faults.append(f"has more segments than the {MOST_SEGMENTS} that are read")
         return MediaListing(
             place=self.place,
             tags=self.tags,

@@ -1,6 +1,7 @@
 """Reads a whole package: its playlists, then everything that they list, and measures that."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
@@ -26,12 +27,13 @@ from ingest.package.errors import PartInvalid
 from ingest.package.facts import SegmentFacts
 from ingest.package.segments import Defaults, read_init
 
-MOST_PLAYLIST: Final = 8 << 20
-"""Bytes: two hours of pictures, each a byte range, take a tenth of it."""
+MOST_PLAYLIST: Final = 4 << 20
+"""Bytes: the key frames of a day, each a byte range, take as much."""
 MOST_INIT: Final = 1 << 20
 MOST_SEGMENT: Final = 64 << 20
 MOST_PLAYLISTS: Final = 500
-MOST_SEGMENTS: Final = 100_000
+MOST_SEGMENTS: Final = 400_000
+"""Listed in all playlists together."""
 AT_ONCE: Final = 8
 """Resources that are read at the same time."""
 
@@ -68,15 +70,12 @@ class _Loader:
         self.found = Found()
         self.defaults: dict[Key, tuple[Defaults, str]] = {}
         self.done, self.total = 0, 0
+        self.listed = 0
 
     async def load(self) -> Package:
         multivariants, media = await self._playlists()
         work = [one for one in _work(media.values()) if self.reader.may_read(one.key[0])]
         inits = dict.fromkeys(one.init for one in work if one.init is not None)
-        if len(work) > MOST_SEGMENTS:
-            reason = f"lists more than {MOST_SEGMENTS} segments; the rest is not looked at"
-            self._trouble(self.reader.entry, Trouble.LIMIT, reason)
-            del work[MOST_SEGMENTS:]
         self.total = len(inits) + len(work)
         await self._each((self._init(key) for key in inits), len(inits))
         # Pictures last: most of them are in segments that are known by then.
@@ -108,7 +107,12 @@ class _Loader:
         async def one(place: str) -> None:
             listing = await self._playlist(place, wanted[place])
             if isinstance(listing, MediaListing):
-                media[place] = listing
+                self.listed += len(listing.segments)
+                if self.listed <= MOST_SEGMENTS:
+                    media[place] = listing
+                else:
+                    reason = f"is one too many: together they list over {MOST_SEGMENTS} segments"
+                    self._trouble(place, Trouble.LIMIT, reason)
             elif listing is not None:
                 reason = "is a multivariant playlist where a media playlist belongs"
                 self._trouble(place, Trouble.BROKEN, reason)
@@ -147,9 +151,14 @@ class _Loader:
             except PartInvalid as error:
                 self._not_understood(key, error)
             else:
-                self.found.inits[key] = facts
-                self.found.codecs[key] = codecs_beside_first(data)
-                self.defaults[key] = defaults, facts.codec
+                beside = codecs_beside_first(data)
+                if beside and not facts.width:
+                    reason = "has its pictures behind another track, and is not looked into"
+                    self._trouble(key[0], Trouble.STRANGE, reason)
+                else:
+                    self.found.inits[key] = facts
+                    self.found.codecs[key] = beside
+                    self.defaults[key] = defaults, facts.codec
         self._one_done()
 
     async def _segment(self, work: _Work) -> None:
@@ -184,8 +193,7 @@ class _Loader:
             read = measured_picture if work.picture else measured
             self.found.segments[work.key] = read(name, data, defaults, codec)
         elif work.picture:
-            # Of a transport stream: its tables need not be in the range (§4.4.3.6).
-            self.found.segments[work.key] = Measured(_sized(name, data, 1))
+            self.found.segments[work.key] = _transport_picture(name, data)
         elif data[:1] == b"\x47":
             transport = read_transport(name, data)
             self.found.segments[work.key] = transport.measured
@@ -254,6 +262,14 @@ def _text_segment(name: str, data: bytes) -> Measured:
     head = data[:1024].partition(b"\n\n")[0].partition(b"\r\n\r\n")[0]
     facts = _sized(name, data, data.count(b"-->"))
     return Measured(facts, timestamp_map=b"X-TIMESTAMP-MAP=" in head)
+
+
+def _transport_picture(name: str, data: bytes) -> Measured:
+    """A byte range of a transport stream, whose tables need not be in it (§4.4.3.6)."""
+    idr = None
+    with contextlib.suppress(PartInvalid):
+        idr = read_transport(name, data).measured.idr
+    return Measured(_sized(name, data, 1), idr=idr)
 
 
 def _sized(name: str, data: bytes, count: int) -> SegmentFacts:

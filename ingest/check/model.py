@@ -8,6 +8,8 @@ from functools import cached_property
 
 from ingest.check.places import shown
 from ingest.check.text import Attributes, Tag
+from ingest.package.bandwidth import Measured as Rated
+from ingest.package.bandwidth import average, peak
 from ingest.package.facts import InitFacts, SegmentFacts
 
 CLOCK = 90_000
@@ -52,7 +54,7 @@ class Problem:
     """The end of a sentence whose beginning is the place."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ByteRange:
     """A part of a resource (rfc8216bis §4.4.4.2)."""
 
@@ -65,7 +67,7 @@ class ByteRange:
         return self.offset + self.length
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Resource:
     """What a URI names, or a part of it."""
 
@@ -76,7 +78,7 @@ class Resource:
     part: ByteRange | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ListedSegment:
     """A segment as its playlist lists it."""
 
@@ -116,7 +118,7 @@ class MediaListing:
         """Whether it lists single pictures."""
         return "EXT-X-I-FRAMES-ONLY" in self.named
 
-    @property
+    @cached_property
     def duration(self) -> Fraction:
         """Seconds that it lists."""
         return sum((one.duration for one in self.segments), Fraction())
@@ -176,7 +178,7 @@ class MultivariantListing:
 Listing = MediaListing | MultivariantListing
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Measured:
     """What the bytes of a listed segment say."""
 
@@ -226,14 +228,41 @@ class Track:
         """``units`` of its time, in seconds."""
         return Fraction(units, self.timescale)
 
-    @property
+    @cached_property
     def duration(self) -> Fraction:
         """Seconds that its samples last, or that it lists where they are not known."""
         if not self.measured:
             return self.listing.duration
         return self.seconds(sum(one.facts.duration for one in self.measured))
 
-    @property
+    @cached_property
+    def sizes(self) -> list[Rated]:
+        """Segments as rates are made of them; none where one could not be measured.
+
+        Durations are those of samples where they are known, for EXTINF are rounded, and a segment
+        more or less in a row of them makes another peak.
+        """
+        exact = self.role in {Role.VIDEO, Role.AUDIO}
+        sizes = []
+        for segment, one in zip(self.listing.segments, self.segments, strict=True):
+            if one is None or segment.duration <= 0:
+                return []
+            known = exact and one.facts.duration > 0
+            duration = self.seconds(one.facts.duration) if known else segment.duration
+            sizes.append(Rated(one.facts.size, duration))
+        return sizes
+
+    @cached_property
+    def peak(self) -> int | None:
+        """bit/s of its peak segment bit rate, None where that is not known."""
+        return peak(self.sizes, self.listing.target or 1) if self.sizes else None
+
+    @cached_property
+    def average(self) -> int | None:
+        """bit/s over all of it, None where that is not known."""
+        return average(self.sizes) if self.sizes else None
+
+    @cached_property
     def frame(self) -> Fraction:
         """Seconds of a sample, as most of it has them; 0 where that is not known."""
         known = [one for one in self.measured if one.facts.sample_count]

@@ -65,12 +65,15 @@ class FolderReader:
         Raises:
             NotReadable: there is no playlist.
         """
-        folder, entry = (target.parent, target) if target.is_file() else (target, None)
-        if entry is None:
-            entry = next((folder / name for name in names if (folder / name).is_file()), None)
+        try:
+            folder, entry = (target.parent, target) if target.is_file() else (target, None)
+            if entry is None:
+                entry = next((folder / name for name in names if (folder / name).is_file()), None)
+            self._folder = folder.resolve()
+        except (OSError, RuntimeError) as error:
+            raise NotReadable(target=target, reason="it cannot be looked into") from error
         if entry is None:
             raise NotReadable(target=target, reason=f"no {names[0]} is there")
-        self._folder = folder.resolve()
         self.entry = urljoin(NOWHERE, entry.name)
         self.homes: tuple[str, ...] = (NOWHERE,)
 

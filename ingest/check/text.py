@@ -3,10 +3,12 @@
 The reader keeps what libraries for players put right or leave out: a checker must see it.
 """
 
+import io
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import Final
 
 ATTRIBUTE: Final = re.compile(r'([A-Z0-9-]+)=("[^"]*"|[^",\s]+)(?:,|\Z)')
@@ -29,7 +31,7 @@ BARE: Final = frozenset({
 """Attributes whose value never is one."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Tag:
     """A line that begins with ``#EXT``."""
 
@@ -78,7 +80,7 @@ class Attributes:
         return tuple(part.strip() for part in value.split(",")) if value else ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Line:
     """A line that is no tag, comment or blank: a URI."""
 
@@ -88,8 +90,8 @@ class Line:
 
 def lines_of(text: str) -> Iterator[Tag | Line]:
     """The tags and URIs of a playlist, in order."""
-    for number, line in enumerate(text.split("\n"), 1):
-        stripped = line.rstrip("\r")
+    for number, line in enumerate(io.StringIO(text, newline="\n"), 1):
+        stripped = line.rstrip("\r\n")
         if stripped.startswith("#EXT"):
             name, _, value = stripped[1:].partition(":")
             yield Tag(number, name.strip(), value.strip())
@@ -134,6 +136,7 @@ def integer(text: str) -> int | None:
     return int(text) if INTEGER.match(text) else None
 
 
+@lru_cache(maxsize=1024)
 def decimal(text: str) -> Fraction | None:
     """A signed decimal-floating-point, None where ``text`` is none."""
     return Fraction(text) if DECIMAL.match(text) else None

@@ -16,6 +16,9 @@ PROGRAM_ASSOCIATION: Final = 0
 FIRST_FREE: Final = 0x20
 """The first packet identifier that is no table's by itself (ETSI EN 300 468 §5.1.3)."""
 
+RANDOM_ACCESS: Final = 0x40
+"""Bit of an adaptation field: a decoder can start here (§2.4.3.5)."""
+
 STREAM_TYPES: Final = {0x1B: "avc1", 0x24: "hvc1", 0x0F: "mp4a", 0x81: "ac-3", 0x87: "ec-3"}
 """§2.4.4.9 and Apple's list; names as in RFC 6381 of the same codecs in MP4."""
 VIDEO_TYPES: Final = frozenset({0x1B, 0x24})
@@ -38,6 +41,8 @@ class _Stream:
     kind: int
     times: list[int] = field(default_factory=list)
     """Presentation times, in 90 kHz."""
+    keys: list[int] = field(default_factory=list)
+    """Those of pictures at which a decoder can start."""
     payload: bytearray = field(default_factory=bytearray)
 
 
@@ -72,14 +77,15 @@ def read_transport(name: str, data: bytes) -> Transport:
         starts_with_sync=idr is not False,
     )
     kinds = frozenset(STREAM_TYPES.get(one.kind, f"0x{one.kind:02x}") for one in streams.values())
-    return Transport(Measured(facts=facts, idr=idr), kinds)
+    keys = tuple(chosen.keys) if chosen.kind in VIDEO_TYPES else ()
+    return Transport(Measured(facts=facts, key_times=keys or None, idr=idr), kinds)
 
 
 def _streams(name: str, data: bytes) -> dict[int, _Stream]:
     """The elementary streams by packet identifier."""
     table: int | None = None
     streams: dict[int, _Stream] = {}
-    for pid, starts, payload in _packets(name, data):
+    for pid, starts, key, payload in _packets(name, data):
         if not streams and pid >= FIRST_FREE and pid != table:
             raise PartInvalid(name=name, reason="it does not begin with its program tables")
         if pid == PROGRAM_ASSOCIATION and table is None and starts:
@@ -87,23 +93,24 @@ def _streams(name: str, data: bytes) -> dict[int, _Stream]:
         elif pid == table and not streams and starts:
             streams = {one: _Stream(kind) for one, kind in _listed(payload)}
         elif pid in streams:
-            _take(streams[pid], payload, starts=starts)
+            _take(streams[pid], payload, starts=starts, key=key)
     if not streams:
         raise PartInvalid(name=name, reason="it has no program map")
     return streams
 
 
-def _packets(name: str, data: bytes) -> Iterator[tuple[int, bool, bytes]]:
-    """§2.4.3.2: identifier, whether a unit starts, and payload of each packet."""
+def _packets(name: str, data: bytes) -> Iterator[tuple[int, bool, bool, bytes]]:
+    """§2.4.3.2: identifier, whether a unit and a decoder can start, and payload of each packet."""
     for place in range(0, len(data), PACKET):
         if data[place] != SYNC:
             raise PartInvalid(name=name, reason=f"byte {place} is no sync byte")
         head = int.from_bytes(data[place + 1 : place + 4], "big")
-        start = place + 4
+        start, key = place + 4, False
         if head >> 4 & 0x2:
+            key = bool(data[start] and data[start + 1] & RANDOM_ACCESS)
             start += 1 + data[start]
         payload = data[start : place + PACKET] if head >> 4 & 0x1 else b""
-        yield head >> 8 & 0x1FFF, bool(head >> 22 & 1), payload
+        yield head >> 8 & 0x1FFF, bool(head >> 22 & 1), key, payload
 
 
 def _section(payload: bytes) -> bytes:
@@ -133,18 +140,15 @@ def _listed(payload: bytes) -> Iterator[tuple[int, int]]:
         place += 5 + (int.from_bytes(section[place + 3 : place + 5], "big") & 0xFFF)
 
 
-def _take(stream: _Stream, payload: bytes, *, starts: bool) -> None:
+def _take(stream: _Stream, payload: bytes, *, starts: bool, key: bool) -> None:
     """§2.4.3.6: note a packet's time, and keep what is needed of its payload."""
     if starts and payload[:3] == b"\0\0\1" and len(payload) >= 14:
         if payload[7] & 0x80:
             stamp = payload[9:14]
-            stream.times.append(
-                (stamp[0] >> 1 & 0x7) << 30
-                | stamp[1] << 22
-                | (stamp[2] >> 1) << 15
-                | stamp[3] << 7
-                | stamp[4] >> 1
-            )
+            time = (stamp[0] >> 1 & 0x7) << 30 | stamp[1] << 22 | (stamp[2] >> 1) << 15
+            stream.times.append(time | stamp[3] << 7 | stamp[4] >> 1)
+            if key:
+                stream.keys.append(stream.times[-1])
         payload = payload[9 + payload[8] :]
     # Of pictures the first is looked at; of sound every frame is counted.
     if stream.kind not in VIDEO_TYPES or len(stream.times) <= 1:

@@ -45,11 +45,17 @@ class _Timeline:
         self.exact = True
         self.damaged = 0
         self.whole_since = 0
+        self.starts_with_key: bool | None = None
+        self.key_delay = 0
 
     def add(self, packet: "av.Packet[Any]") -> None:
         time = packet.pts if packet.pts is not None else packet.dts
         if time is None:
             return
+        if self.starts_with_key is None:
+            self.starts_with_key = packet.is_keyframe
+        if packet.is_keyframe and packet.pts is not None and packet.dts is not None:
+            self.key_delay = max(self.key_delay, packet.pts - packet.dts)
         self.damaged += packet.is_corrupt
         self.whole_since = 0 if packet.is_corrupt else self.whole_since + 1
         if packet.is_discard:
@@ -132,7 +138,7 @@ def _describe(
         container=container.format.name,
         byte_size=path.stat().st_size,
         duration=max(ends) - min(starts),
-        seekable=container.format.name in INDEXED,
+        seekable=container.format.name in INDEXED and bool(timeline.starts_with_key),
         video=video_stream,
         audio=audio_streams,
         subtitles=tracks.subtitles(container),
@@ -198,6 +204,7 @@ def _video(stream: DemuxedVideo, first: First, timeline: _Timeline) -> VideoStre
         frame_count=len(times),
         first_timestamp=timeline.seconds(times[0]),
         end_timestamp=float(times[-1] * timeline.time_base + last_frame),
+        key_frame_delay=timeline.seconds(timeline.key_delay),
         interlaced=first.interlaced,
         mastering_display=pictures.mastering_display(frame),
         content_light=pictures.content_light(frame),

@@ -80,6 +80,9 @@ class VideoStream(msgspec.Struct, frozen=True):
     """When the first frame is shown."""
     end_timestamp: float
     """When the last frame has been shown."""
+    key_frame_delay: float = 0.0
+    """Seconds from the time at which a key frame is decoded to when it is shown, at most; files are
+    searched by the former."""
     interlaced: bool = False
     """Whether a frame is two fields taken one after the other."""
     mastering_display: MasteringDisplay | None = None
@@ -130,7 +133,7 @@ class MediaInfo(msgspec.Struct, frozen=True):
     duration: float
     """Seconds from the start of the earliest stream to the end of the longest."""
     seekable: bool
-    """Whether the container has an index that leads to any key frame exactly."""
+    """Whether the container has an index that leads to any key frame exactly, and one is first."""
     video: VideoStream
     audio: tuple[AudioStream, ...]
     """In the order of the file; empty for silent films."""

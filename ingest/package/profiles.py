@@ -32,13 +32,8 @@ UP_TO_720P: Final = 720
 """Pixels of the short side that the profile of that name ends at."""
 DATA_SAVER: Final = 480
 
-EFFICIENCY: Final = {
-    VideoCodec.H264: Fraction(1),
-    VideoCodec.HEVC: Fraction(8, 5),
-    VideoCodec.AV1: Fraction(2),
-}
-"""Bits of H.264 that one bit is worth: what Apple's tables allow a codec for the same picture, and
-of AV1 what `ingest.plan` does."""
+EFFICIENCY: Final = (VideoCodec.H264, VideoCodec.HEVC, VideoCodec.AV1)
+"""Each makes the same picture of fewer bits than the one before."""
 
 
 @dataclass(frozen=True)
@@ -158,20 +153,20 @@ def _quality(plan: EncodingPlan, pair: _Pair) -> tuple[Fraction | int, ...]:
     """What a variant is ranked by, as a viewer sees and hears it.
 
     Renditions are encoded to look alike but for their size, so the larger picture is the better,
-    then the smoother, then the one with more range, then the one whose rate is worth more. Of
-    pictures alike the codec that takes fewer bits is the better choice, and last comes the sound.
+    then the smoother, then the one with more range. Of pictures alike the codec that takes fewer
+    bits is the better choice: players that compare codecs do so to take the best that they have.
+    Then come the rate, where a codec has several, and the sound.
     """
     sound = () if pair.group is None else (pair.group.codec is AudioCodec.OPUS, pair.group.bitrate)
     if pair.shown is None:
         return sound
     planned = pair.shown.planned
-    efficiency = EFFICIENCY[planned.codec]
     return (
         pair.shown.pixels,
         plan.rate_of(planned),
         planned.video_range is not VideoRange.SDR,
-        planned.max_bitrate * efficiency,
-        efficiency,
+        EFFICIENCY.index(planned.codec),
+        planned.max_bitrate,
         *sound,
     )
 

@@ -8,8 +8,13 @@ from typing import Final
 from ingest.inspect.media import MediaInfo
 from ingest.plan.model import Chunk
 
-NEAR_ZERO: Final = 0.5
-"""Seconds; a source that starts later has clocks that seeking may read another way."""
+LEAST_MARGIN: Final = 2.0
+"""Seconds; a picture that is renewed bit by bit, as live streams are, needs as long to be whole."""
+
+LONGEST_DELAY: Final = 10.0
+"""Seconds; where key frames are shown so much later than they are decoded, each chunk would decode
+more than it is worth. H.264 may hold back 16 frames, which last 8 seconds at two in a second.
+"""
 
 SHORTEST: Final = 10
 LONGEST: Final = 60
@@ -20,15 +25,27 @@ SHARES: Final = 8
 
 
 def safe_to_chunk(media: MediaInfo) -> bool:
-    """Whether every chunk's encode would find exactly the frames that it is meant to find."""
+    """Whether every chunk's encode would find exactly the frames that it is meant to find.
+
+    Tried on the frames themselves, chunk by chunk against the whole (``test_chunked_grids``):
+    rotation, variable rates, frames held for longer than chunks, starts at any time, edit lists,
+    open groups and interlaced video all come out alike, as long as each chunk decodes from a key
+    frame at least ``seek_margin`` before it and puts all that it decodes on the grid, which begins
+    at the chunk's first frame. That needs an index, a key frame to begin with, and packets that
+    carry their times. What is not found out is a picture that is renewed bit by bit in more time
+    than the margin, in a Matroska file.
+    """
     video = media.video
-    return (
-        media.seekable
-        and video.constant_frame_rate
-        and video.exact_timestamps
-        and video.rotation == 0
-        and abs(video.first_timestamp) < NEAR_ZERO
-    )
+    return media.seekable and video.exact_timestamps and video.key_frame_delay <= LONGEST_DELAY
+
+
+def seek_margin(media: MediaInfo) -> float:
+    """Seconds before a chunk's first frame at which to look for a key frame.
+
+    Files are searched by the time of decoding, so that the key frame found may be shown as much
+    later as it is delayed.
+    """
+    return max(LEAST_MARGIN, min(media.video.key_frame_delay, LONGEST_DELAY) + LEAST_MARGIN / 2)
 
 
 def chunk_count(

@@ -38,6 +38,8 @@ class SourceInput(msgspec.Struct, frozen=True):
     """The source's time, in seconds, that becomes 0."""
     seekable: bool = True
     """Whether any time in it is found at the key frame before it, and not behind it."""
+    seek_margin: float = 2.0
+    """Seconds before a chunk at which to look for the key frame that its decoding starts with."""
     decoders: tuple[str, ...] = ()
     """The only decoders that are to run, by FFmpeg's names."""
     most_pixels: int = 0
@@ -45,6 +47,8 @@ class SourceInput(msgspec.Struct, frozen=True):
     interlaced: bool = False
     """Whether a frame is two fields; each becomes one where the grid has twice the source's frames.
     """
+    transparent: bool = False
+    """Whether its pixels say how much of what is behind them is seen through them."""
     video_range: VideoRange = VideoRange.SDR
     color_primaries: int = 2
     """Code point of ITU-T H.273 §8.1; 2 is unspecified."""

@@ -1,13 +1,14 @@
 """From what an inspection found to the plan of the encode."""
 
 import math
+import re
 from fractions import Fraction
 from typing import Final
 
 from common.hls import VideoRange
 from ingest.inspect.media import MediaInfo, Rational, VideoStream
 from ingest.plan import sound, subtitles
-from ingest.plan.chunks import chunk_count, cut, safe_to_chunk
+from ingest.plan.chunks import chunk_count, cut, safe_to_chunk, seek_margin
 from ingest.plan.groups import grouped
 from ingest.plan.ladder import Size, display_size, ladder
 from ingest.plan.model import EncodingPlan, SourceInput, VideoCodec, VideoRendition
@@ -37,6 +38,9 @@ EARLY_AUDIO: Final = 0.1
 ROOM_TO_GROW: Final = 8
 LEAST_ROOM: Final = 1920 * 1088
 """Pixels. A broadcast may turn from SD to HD on its way; a bomb is far larger."""
+
+TRANSPARENT: Final = re.compile("yuva|gbrap|rgba|bgra|argb|abgr|ya8|ya16|pal8")
+"""How FFmpeg's names of pixels that have alpha begin."""
 
 RANGES: Final = {16: VideoRange.PQ, 18: VideoRange.HLG}
 """By the code point of a source's transfer characteristics (ITU-T H.273 §8.2)."""
@@ -107,9 +111,11 @@ def _source(media: MediaInfo, origin: float) -> SourceInput:
         video_index=video.index,
         origin=origin,
         seekable=media.seekable,
+        seek_margin=seek_margin(media),
         decoders=tuple(dict.fromkeys((video.codec, *sounds, *texts))),
         most_pixels=max(LEAST_ROOM, video.width * video.height * ROOM_TO_GROW),
         interlaced=video.interlaced,
+        transparent=bool(TRANSPARENT.match(video.pixel_format)),
         video_range=_range(video),
         color_primaries=video.color_primaries,
         color_transfer=video.color_transfer,

@@ -9,11 +9,13 @@ import ffmpeg
 
 from common import logs
 from ingest.package.facts import PartFacts
+from ingest.package.layout import TRANSPORT_PREFIX
 from ingest.plan.model import EncodingPlan, SubtitleTrack
 from ingest.subtitles.cues import Cue, shifted
 from ingest.subtitles.errors import SubtitlesInvalid, SubtitlesTooLarge
 from ingest.subtitles.parse import parse_subtitles
 from ingest.subtitles.segments import cut
+from ingest.transcode import transport
 from ingest.transcode.command import Command
 from ingest.transcode.settings import TranscodeSettings
 
@@ -23,7 +25,18 @@ DECODERS: Final = ("subrip", "srt", "ass", "ssa", "mov_text", "webvtt", "text")
 MOST_BYTES: Final = 32 * 1024 * 1024
 """Of a track as WebVTT. Subtitles in ASS may draw, and what is not text of that is long."""
 
+CLOCK: Final = 90_000
+"""Units per second of X-TIMESTAMP-MAP (RFC 8216 §3.5)."""
+
 _log = logs.get(__name__)
+
+
+def clocks(plan: EncodingPlan) -> tuple[tuple[str, int], ...]:
+    """What each track is made for: what its name begins with, and what the clock of the video,
+    90,000 a second, shows at its start.
+    """
+    twins = ((TRANSPORT_PREFIX, transport.START * CLOCK),) if plan.transport_stream else ()
+    return (("", 0), *twins)
 
 
 async def extract_subtitles(
@@ -33,7 +46,8 @@ async def extract_subtitles(
     folder: Path,
     settings: TranscodeSettings,
 ) -> dict[str, PartFacts]:
-    """The segments of the plan's subtitles, each track in a folder of its name in ``folder``.
+    """The segments of the plan's subtitles, each track in a folder of its name in ``folder``, and
+    its twin for transport streams in another.
 
     A track that is no good is left out, with a word in the log: the video is worth more than that.
 
@@ -89,7 +103,10 @@ def _cut(plan: EncodingPlan, folder: Path) -> dict[str, PartFacts]:
             cues = parse_subtitles(file.read_bytes(), most_bytes=MOST_BYTES)
             # What is said on the source's clock, on that of the video.
             cues = shifted(cues, round(-plan.source.origin * 1000))
-            made[track.name] = _written(cues, plan, folder / track.name)
+            for prefix, start in clocks(plan):
+                made[prefix + track.name] = _written(
+                    cues, plan, folder / (prefix + track.name), start
+                )
         except SubtitlesInvalid as error:
             _log.warning("subtitles are left out", track=track.name, because=str(error))
         finally:
@@ -97,10 +114,10 @@ def _cut(plan: EncodingPlan, folder: Path) -> dict[str, PartFacts]:
     return made
 
 
-def _written(cues: tuple[Cue, ...], plan: EncodingPlan, folder: Path) -> PartFacts:
+def _written(cues: tuple[Cue, ...], plan: EncodingPlan, folder: Path, start: int) -> PartFacts:
     folder.mkdir()
     segments = []
-    for facts, body in cut(cues, plan):
+    for facts, body in cut(cues, plan, start=start):
         (folder / facts.name).write_bytes(body)
         segments.append(facts)
     return PartFacts(init=None, segments=tuple(segments))

@@ -19,7 +19,9 @@ LONGEST_ANNOTATION: Final = 200
 
 TAG: Final = re.compile(r"<(/?)([A-Za-z!?]?)([^<>]*)>")
 """Anything in angle brackets that begins as a tag may; a bracket alone is a character."""
-NAME: Final = re.compile(r"([A-Za-z]+)((?:\.[A-Za-z0-9_-]{1,64}){0,8})[^\s]*\s*(.*)", re.DOTALL)
+NAME: Final = re.compile(
+    r"([A-Za-z]+)((?:\.[A-Za-z0-9_-]{0,63}[A-Za-z0-9_]){0,8})[^\s]*\s*(.*)", re.DOTALL
+)
 TIME: Final = re.compile(r"[0-9:.]+")
 REFERENCE: Final = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 OVERRIDE: Final = re.compile(r"\{\\[^{}]*\}")
@@ -62,6 +64,8 @@ def _opened(tag: re.Match[str], nest: list[str]) -> str:
         return ""
     nest.append(name)
     words = " ".join(annotation.split())[:LONGEST_ANNOTATION] if name in ANNOTATED else ""
+    # With the bracket that closes the tag, dashes would make an arrow.
+    words = words.rstrip("- ")
     return f"<{name}{classes}{' ' if words else ''}{_escaped(words)}>"
 
 

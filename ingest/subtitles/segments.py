@@ -41,9 +41,11 @@ def segment_texts(cues: tuple[Cue, ...], plan: EncodingPlan, *, start: int = 0) 
         yield "\n".join([HEADER.format(start=start), *map(written, shown)])
 
 
-def cut(cues: tuple[Cue, ...], plan: EncodingPlan) -> Iterator[tuple[SegmentFacts, bytes]]:
-    """Each segment of ``plan`` with what packaging needs to know of it; raises as above."""
-    for number, text in enumerate(segment_texts(cues, plan)):
+def cut(
+    cues: tuple[Cue, ...], plan: EncodingPlan, *, start: int = 0
+) -> Iterator[tuple[SegmentFacts, bytes]]:
+    """Each segment with what packaging needs to know of it; as ``segment_texts``."""
+    for number, text in enumerate(segment_texts(cues, plan, start=start)):
         body = text.encode()
         first = number * plan.segment_frames
         frames = min(plan.segment_frames, plan.frame_count - first)

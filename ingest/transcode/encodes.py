@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from ingest.package.layout import transport_name
 from ingest.plan.model import AudioCodec, AudioTrack, Chunk, EncodeGroup, EncodingPlan
 from ingest.transcode import fragments, loudness, outputs, sound, transport
 from ingest.transcode.command import Command
@@ -81,4 +82,4 @@ async def _copy(
         segments = range(first_segment, first_segment + len(frames) + 1)
         await asyncio.to_thread(transport.write_list, folder, name, segments)
     await run(transport.copy(folder, cuts, first_segment, seconds))
-    return tuple(transport.twin(name) for name in cuts)
+    return tuple(transport_name(name) for name in cuts)

@@ -13,9 +13,6 @@ import ffmpeg
 from ingest.plan.model import Chunk, EncodingPlan
 from ingest.transcode.settings import TranscodeSettings
 
-SEEK_MARGIN: Final = 2
-"""Seconds decoded ahead of a chunk, so that its first frame has all that it refers to."""
-
 LAST_FRAMES: Final = 1
 """Seconds by which the last frame may be held, where a source's own durations are a bit short."""
 
@@ -30,7 +27,7 @@ def opened(
     seek: float = 0.0,
     **more: str,
 ) -> Any:
-    """The source as an input, read from ``seek`` seconds on the file's own clock.
+    """The source as an input, read from the key frame before ``seek`` seconds on the file's clock.
 
     ``more`` are other options of the input.
     """
@@ -49,6 +46,10 @@ def opened(
         options["max_pixels"] = plan.source.most_pixels
     if seek > 0:
         options["ss"] = seconds(seek)
+        # On the file's clock, not counted from its start.
+        options["seek_timestamp"] = 1
+        # What is decoded from the key frame on is not dropped: it may be shown until long after.
+        options["noaccurate_seek"] = None
     return ffmpeg.input(f"file:{source.absolute()}", **options, **more)
 
 
@@ -57,14 +58,15 @@ def frames(
     chunk: Chunk,
     source: Path,
     settings: TranscodeSettings,
-    margin: float = SEEK_MARGIN,
+    margin: float | None = None,
 ) -> Any:
     """The chunk's frames, exactly, with times counted in frames from the start of the video.
 
-    Those before the first chunk's are decoded, of others ``margin`` seconds.
+    Those before the first chunk's are decoded, of others ``margin`` seconds, or else the plan's.
     """
     rate = plan.frame_rate.fraction
-    seek = plan.source.origin + float(chunk.first_frame / rate) - margin
+    start = float(chunk.first_frame / rate)
+    seek = plan.source.origin + start - (plan.source.seek_margin if margin is None else margin)
     picture = opened(plan, source, settings, seek if chunk.index else 0.0)[
         str(plan.source.video_index)
     ]
@@ -73,11 +75,11 @@ def frames(
     if plan.source.interlaced:
         # A frame for each field; the grid takes as many of them as it has room for.
         picture = picture.filter("bwdif", mode="send_field", deint="interlaced")
-    rate_options: Options = {"fps": f"{rate.numerator}/{rate.denominator}"}
-    if chunk.index == 0:
-        # A picture that starts after the sound is held from the start.
-        rate_options["start_time"] = 0
-    picture = picture.filter("fps", **rate_options)
+    # The frame shown at the start is held from there, whenever it or, where the sound leads, the
+    # first one comes.
+    picture = picture.filter(
+        "fps", fps=f"{rate.numerator}/{rate.denominator}", start_time=seconds(start)
+    )
     end = chunk.first_frame + chunk.frame_count
     if end == plan.frame_count:
         picture = picture.filter("tpad", stop_mode="clone", stop_duration=LAST_FRAMES)

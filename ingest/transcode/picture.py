@@ -40,6 +40,9 @@ def stem(picture: Any, plan: EncodingPlan, video_range: VideoRange, width: int, 
     SDR is brought to this size here, as every pixel of it costs.
     """
     source = plan.source
+    if source.transparent:
+        # Over black, whatever color a pixel has that is not seen.
+        picture = picture.filter("premultiply", inplace=1)
     if video_range is VideoRange.SDR:
         if source.video_range is not VideoRange.SDR:
             picture = _tone_mapped(picture, source, width, height)

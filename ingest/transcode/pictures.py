@@ -16,7 +16,7 @@ from ingest.package.storyboard import sheet_count, sheet_name, storyboard_vtt
 from ingest.plan.model import Chunk, EncodingPlan, VideoRendition
 from ingest.transcode.command import Command
 from ingest.transcode.errors import EncodeFailed
-from ingest.transcode.inputs import SEEK_MARGIN, Options, arguments, frames, opened, seconds
+from ingest.transcode.inputs import Options, arguments, frames, opened, seconds
 from ingest.transcode.picture import rendered, stem
 from ingest.transcode.settings import TranscodeSettings
 
@@ -78,7 +78,11 @@ def preview(
     size = pictures.preview_width, pictures.preview_height
     span = pictures.preview_start, pictures.preview_seconds
     picture = _span(plan, *span, source, settings, seek=seek)
-    picture = picture.filter("setpts", "PTS-STARTPTS").filter("fps", PREVIEW_RATE)
+    picture = (
+        picture.filter("setpts", "PTS-STARTPTS")
+        # A frame that is shown for less than half of one here is one all the same.
+        .filter("fps", PREVIEW_RATE, eof_action="pass")
+    )
     picture = _sdr(plan, picture, *size).filter("scale", **_matrices("tv"))
     output = picture.filter("format", "yuv420p").output(
         PREVIEW_NAME,
@@ -144,23 +148,22 @@ def _span(
     first = min(int(start * rate), plan.frame_count - 1)
     count = min(max(1, round(length * rate)), plan.frame_count - first)
     chunk = Chunk(int(seek and first > 0), first, count, 0, 1)
-    margin = SEEK_MARGIN if plan.source.seekable else LONG_MARGIN
+    margin = plan.source.seek_margin if plan.source.seekable else LONG_MARGIN
     return frames(plan, chunk, source, settings, margin)
 
 
 def _key_frames(plan: EncodingPlan, step: Fraction) -> Options:
     """Options that let one key frame for each ``step`` of seconds through to the decoder.
 
-    Of what is read and not decoded, containers with an index skip most. A key frame is let through
+    What is not wanted is not even read where the container has an index. A key frame is let through
     when none has been since the middle between the two tiles before it; as the next one is not
     known yet, it is taken to be as far as the last.
     """
     time = f"if(eq(pts,nopts),dts,pts)*tb-{seconds(plan.source.origin)}"
     tile = f"floor((ld(1)+(ld(1)-ld(2))/2)/{seconds(step)})+1"
-    drop = (
-        f"st(1,{time});st(3,{tile});st(2,ld(1));"
-        "if(gt(ld(3),ld(0))+eq(n,0),st(0,max(ld(3),ld(0)))*0,1)"
-    )
+    wanted = "gt(ld(3),ld(0))+not(ld(4))"
+    keep = f"st(1,{time});st(3,{tile});st(2,ld(1));if({wanted},st(0,ld(3))*0*st(4,1),1)"
+    drop = f"if(key,{keep},1)"
     return {
         "discard": "nokey",
         "skip_frame": "nokey",

@@ -11,16 +11,11 @@ from typing import Final
 import ffmpeg
 
 from common.hls import VideoRange
-from ingest.package.layout import INIT_NAME, segment_name
+from ingest.package.layout import INIT_NAME, TRANSPORT_PATTERN, segment_name, transport_name
 from ingest.plan.model import EncodingPlan, VideoCodec, VideoRendition
 from ingest.transcode.command import Command
 from ingest.transcode.inputs import arguments
 from ingest.transcode.outputs import cut_at
-
-PREFIX: Final = "ts-"
-"""Before the name of a rendition: its twin in transport streams."""
-
-SEGMENT_PATTERN: Final = "%05d.ts"
 
 START: Final = 10
 """Seconds that the clock of transport streams shows when that of MP4 shows 0, so that no decode
@@ -39,11 +34,6 @@ MUXER_OPTIONS: Final = {
 }
 
 DURATION: Final = re.compile(r"^#EXTINF:([\d.]+)", re.MULTILINE)
-
-
-def twin(name: str) -> str:
-    """The folder of the twin of the rendition ``name``."""
-    return f"{PREFIX}{name}"
 
 
 def has_twin(plan: EncodingPlan, rendition: VideoRendition) -> bool:
@@ -76,8 +66,8 @@ def copy(folder: Path, cuts: dict[str, list[int]], first_segment: int, seconds: 
             f"concatf:{_list(folder, name).name}",
             f="mov",
             protocol_whitelist="file,concat,concatf",
-        ).output(
-            f"{twin(name)}/{SEGMENT_PATTERN}",
+        )["0"].output(
+            f"{transport_name(name)}/{TRANSPORT_PATTERN}",
             c="copy",
             **cut_at(frames, first_segment),
             segment_format="mpegts",
@@ -92,10 +82,10 @@ def copy(folder: Path, cuts: dict[str, list[int]], first_segment: int, seconds: 
     return Command(
         arguments=arguments(*outputs),
         folder=folder,
-        subfolders=tuple(twin(name) for name in cuts),
+        subfolders=tuple(transport_name(name) for name in cuts),
         seconds=seconds,
         makes=tuple(
-            f"{twin(name)}/{SEGMENT_PATTERN % (first_segment + len(frames))}"
+            f"{transport_name(name)}/{TRANSPORT_PATTERN % (first_segment + len(frames))}"
             for name, frames in cuts.items()
         ),
     )

@@ -20,52 +20,49 @@ from imageio_ffmpeg import get_ffmpeg_exe
 from ingest.inspect import InspectionLimits
 from ingest.inspect.probe import inspect
 from ingest.package import measure
-from ingest.plan import EncodingPlan, PlanSettings, plan
-from ingest.transcode import commands, sample
+from ingest.plan import AudioTrack, Chunk, EncodeGroup, EncodingPlan, PlanSettings, plan
+from ingest.transcode import sample
 from ingest.transcode.command import Command
+from ingest.transcode.encodes import encode_chunk, encode_track
 from ingest.transcode.runner import run
 from ingest.transcode.settings import TranscodeSettings
 
 AT_ONCE = 2
 """Tasks side by side: the default of ``nearcast ingest``."""
-STALL = 60.0
+STALL = 600.0
+PLANNED = PlanSettings(loudness=None, first_seconds=None)
+"""Nothing that a plain ffmpeg would not do too."""
 
 Measured = tuple[float, float]
 """Seconds of wall time and of CPU time."""
 
 
 async def pipeline(source: Path, folder: Path, settings: TranscodeSettings) -> EncodingPlan:
-    """Inspect, plan, encode chunks, sound and poster as the worker does, and measure the parts."""
-    made = plan(await inspect(source, InspectionLimits()), PlanSettings())
+    """Inspect, plan, encode chunks and sound as the worker does, and measure the parts."""
+    made = plan(await inspect(source, InspectionLimits()), PLANNED, short=False)
     free = asyncio.Semaphore(AT_ONCE)
 
-    async def task(name: str, make: Callable[[Path], Command]) -> None:
-        async with free:
-            place = folder / name
-            place.mkdir()
-            await run(make(place), stall_timeout=STALL)
-            for rendition in place.iterdir():
-                if rendition.is_dir():
-                    await asyncio.to_thread(measure, rendition)
+    async def one(command: Command) -> None:
+        await run(command, stall_timeout=STALL, confinement=settings.confinement)
 
-    async with asyncio.TaskGroup() as group:
-        for chunk in made.chunks:
-            group.create_task(
-                task(
-                    f"chunk{chunk.index}",
-                    lambda place, chunk=chunk: commands.video_chunk(  # type: ignore[misc]  # bound now
-                        made, chunk, source, place, settings
-                    ),
-                )
-            )
-        sound = made.audio
-        if sound is not None:
-            group.create_task(
-                task("sound", lambda place: commands.audio(made, sound, source, place, settings))
-            )
-        group.create_task(
-            task("poster", lambda place: commands.poster(made, source, place, settings))
-        )
+    async def chunk(group: EncodeGroup, part: Chunk) -> None:
+        async with free:
+            place = folder / f"{part.index}-{group.name}"
+            names = await encode_chunk(one, made, group, part, source, place, settings)
+            await asyncio.to_thread(measure, place, names)
+
+    async def sound(track: AudioTrack) -> None:
+        async with free:
+            place = folder / f"sound-{track.index}"
+            names = await encode_track(one, made, track, source, place, settings)
+            await asyncio.to_thread(measure, place, names)
+
+    async with asyncio.TaskGroup() as tasks:
+        for part in made.chunks:
+            for group in made.groups:
+                tasks.create_task(chunk(group, part))
+        for track in made.audio:
+            tasks.create_task(sound(track))
     return made
 
 
@@ -90,10 +87,11 @@ async def plain(
         command += ["-maxrate", str(rendition.max_bitrate), "-bufsize", str(rendition.buffer_size)]
         command += ["-g", str(made.keyframe_interval), "-sc_threshold", "0", *hls]
         command += [str(folder / rendition.name / "playlist.m3u8")]
-    if made.audio is not None:
-        (folder / made.audio.name).mkdir()
-        command += ["-map", "0:a", "-c:a", "aac", "-b:a", str(made.audio.bitrate), *hls]
-        command += [str(folder / made.audio.name / "playlist.m3u8")]
+    for track in made.audio:
+        for sound in track.renditions:
+            (folder / sound.name).mkdir()
+            command += ["-map", f"0:{track.index}", "-c:a", "aac", "-b:a", str(sound.bitrate), *hls]
+            command += [str(folder / sound.name / "playlist.m3u8")]
     process = await asyncio.create_subprocess_exec(*command, cwd=folder)
     assert await process.wait() == 0
 
@@ -111,7 +109,7 @@ async def measured(work: Callable[[Path], Awaitable[object]]) -> Measured:
 async def compare(source: Path, rounds: int) -> None:
     """Runs both sides in turn and prints what they took."""
     settings = TranscodeSettings()
-    made = plan(await inspect(source, InspectionLimits()), PlanSettings())
+    made = plan(await inspect(source, InspectionLimits()), PLANNED, short=False)
     print(
         f"{source.name}: {made.duration:.1f} s, {len(made.video)} renditions, "
         f"{len(made.chunks)} chunks, preset {settings.preset.value}, {os.cpu_count()} cores"

@@ -13,7 +13,7 @@ from common.errors import NearcastError, SettingsInvalid, Unavailable
 from common.messages import JobState
 from common.service import DatabaseSettings
 from ingest.jobs import transitions
-from ingest.jobs.model import Job, Task
+from ingest.jobs.model import Job, Sidecar, Task
 from ingest.jobs.store import JobStore, open_job_store
 from tests.unit.ingest.jobs.records import NOW, a_job, a_task
 
@@ -40,6 +40,14 @@ def changed(job: Job, **changes: object) -> Job:
 async def test_a_job_is_read_as_it_was_written(store: JobStore) -> None:
     await store.add_job(a_job())
     assert await store.job("job1") == a_job()
+
+
+async def test_subtitles_of_a_job_are_read_as_they_were_written(store: JobStore) -> None:
+    await store.add_job(a_job())
+    sidecar = Sidecar("part", "pt-BR", 'The "label"', True, False, True, 7)
+    subtitled = changed(a_job(), sidecars=(sidecar,), settled=True)
+    assert await store.swap_job(a_job(), subtitled)
+    assert await store.job("job1") == subtitled
 
 
 async def test_a_task_is_read_as_it_was_written(store: JobStore) -> None:

@@ -19,8 +19,10 @@ from ingest.inspect import InspectionLimits, MediaInfo, UploadRefused
 from ingest.inspect.errors import InspectionTooSlow
 from ingest.inspect.probe import inspect
 from ingest.plan import PlanSettings, plan
-from ingest.transcode.commands import audio, poster, video_chunk
+from ingest.transcode.command import Command
+from ingest.transcode.encodes import encode_chunk, encode_track
 from ingest.transcode.errors import EncodeFailed
+from ingest.transcode.pictures import make_pictures
 from ingest.transcode.runner import run
 from ingest.transcode.settings import Preset, TranscodeSettings
 from tests.fuzz.mutation import Mutant, mutants
@@ -61,14 +63,19 @@ async def meet(mutant: Mutant, folder: Path) -> str:
 
 
 async def encode(media: MediaInfo, source: Path, folder: Path) -> None:
-    """Runs all that ffmpeg is told for ``media``."""
-    planned = plan(media, PlanSettings())
-    commands = [video_chunk(planned, one, source, folder, QUICK) for one in planned.chunks]
-    if planned.audio is not None:
-        commands.append(audio(planned, planned.audio, source, folder, QUICK))
-    commands.append(poster(planned, source, folder, QUICK))
-    for command in commands:
+    """Makes all that a job makes of ``media``."""
+    planned = plan(media, PlanSettings(), short=False)
+
+    async def one(command: Command) -> None:
         await run(command, stall_timeout=QUICK.stall_seconds, confinement=QUICK.confinement)
+
+    for chunk in planned.chunks:
+        for group in planned.groups:
+            work = folder / f"{chunk.index}-{group.name}"
+            await encode_chunk(one, planned, group, chunk, source, work, QUICK)
+    for number, track in enumerate(planned.audio):
+        await encode_track(one, planned, track, source, folder / f"sound{number}", QUICK)
+    await make_pictures(one, planned, source, folder, QUICK)
 
 
 def _require_sentence(mutant: Mutant, words: str) -> None:

@@ -1,14 +1,17 @@
 """Encodes a source as a job does, and looks at what came out with PyAV."""
 
 import asyncio
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import av
+import imageio_ffmpeg
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from ingest.inspect import InspectionLimits, MediaInfo, MediaLimits
 from ingest.inspect.probe import inspect
@@ -34,7 +37,7 @@ class Shown:
 
     time: Fraction
     """Seconds."""
-    pixels: np.ndarray[tuple[int, int, int], np.dtype[np.uint8]]
+    pixels: npt.NDArray[np.uint8]
     """Red, green and blue, by rows."""
 
     @property
@@ -107,12 +110,12 @@ class Sound:
 
     start: float
     """Seconds of the first sample."""
-    levels: np.ndarray[tuple[int, int], np.dtype[np.float32]]
+    levels: npt.NDArray[np.float32]
     """A row for each channel, from -1 to 1."""
 
     @property
     def end(self) -> float:
-        return self.start + self.levels.shape[1] / 48_000
+        return self.start + int(self.levels.shape[1]) / 48_000
 
     def loud(self, threshold: float = 0.02) -> list[tuple[float, float]]:
         """Start and end of all that is louder than ``threshold``, in seconds, to 5 ms."""
@@ -122,6 +125,11 @@ class Sound:
         edges = np.flatnonzero(np.diff(np.concatenate(([0], blocks > threshold, [0]))))
         seconds = [self.start + edge * size / 48_000 for edge in edges]
         return list(zip(seconds[::2], seconds[1::2], strict=True))
+
+    def pitch(self) -> float:
+        """Hertz of the loudest tone."""
+        spectrum = np.abs(np.fft.rfft(self.levels.mean(axis=0)))
+        return int(np.argmax(spectrum)) * 48_000 / int(self.levels.shape[1])
 
 
 async def encode(source: Path, folder: Path, settings: PlanSettings = SHORT) -> Encoded:
@@ -182,7 +190,8 @@ def frames(path: Path) -> Iterator[Shown]:
         assert stream.time_base is not None
         for frame in container.decode(stream):
             assert frame.pts is not None
-            pixels = frame.reformat(format="rgb24", src_colorspace="ITU709").to_ndarray()
+            shown = frame.reformat(format="rgb24", src_colorspace="ITU709")
+            pixels = np.asarray(shown.to_ndarray(), dtype=np.uint8)
             yield Shown(frame.pts * stream.time_base, pixels)
 
 
@@ -202,3 +211,18 @@ def tags(path: Path) -> tuple[int, int, int, int]:
     with av.open(str(path)) as container:
         frame = next(container.decode(container.streams.video[0]))
         return frame.color_primaries, frame.color_trc, frame.colorspace, frame.color_range
+
+
+def loudness_of(path: Path) -> float:
+    """LUFS of a file's sound, as ffmpeg's meter tells it at the end."""
+    done = subprocess.run(
+        [
+            *(imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-nostats", "-i", str(path)),
+            *("-af", "ebur128=framelog=quiet", "-f", "null", "-"),
+        ],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    words = done.stderr.split()
+    return float(words[len(words) - 1 - words[::-1].index("I:") + 1])

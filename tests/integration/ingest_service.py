@@ -38,6 +38,7 @@ class ControlEar:
     def __init__(self) -> None:
         ear = self
         self.heard: list[dict[str, Any]] = []
+        self.withdrawn: list[str] = []
         self.tokens: set[str | None] = set()
         self.status = 201
 
@@ -52,6 +53,13 @@ class ControlEar:
                 self.send_header("Content-Length", str(len(answer)))
                 self.end_headers()
                 self.wfile.write(answer)
+
+            def do_DELETE(self) -> None:
+                ear.tokens.add(self.headers["Authorization"])
+                ear.withdrawn.append(self.path)
+                self.send_response(202)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
 
             def log_message(self, *_: object) -> None:
                 pass

@@ -5,14 +5,18 @@ import contextlib
 import gzip
 import json
 import random
+import ssl
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import trustme
 from aiohttp import web
 from aiohttp.test_utils import BaseTestServer, TestServer
+from click.testing import CliRunner
 
 from deploy.check import ENTRIES, check_command
+from deploy.command_line import main
 from ingest.check import (
     RULES,
     FolderReader,
@@ -22,10 +26,14 @@ from ingest.check import (
     Report,
     Severity,
     check,
+    check_parts,
     load,
 )
 from ingest.check.model import Container, Role
+from ingest.package import Part, measure, package, part_name
+from ingest.plan import PlanSettings, VideoCodec
 from tests.integration import hls_package
+from tests.integration.encoding import encode
 from tests.integration.hls_package import H264, HLS, INPUTS, copy, ffmpeg
 
 HIGH = "640x360"
@@ -189,6 +197,61 @@ async def test_a_transport_stream_of_sound_alone_is_counted(tmp_path: Path) -> N
     assert 16 <= float(track.duration) < 16.1
 
 
+def add_subtitles(folder: Path, *, mapped: bool) -> None:
+    """A rendition of subtitles beside those of ``folder``."""
+    header = "WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:0,LOCAL:00:00:00.000\n\n" if mapped else "WEBVTT\n\n"
+    text = folder / "text"
+    text.mkdir()
+    lines = ["#EXTM3U", "#EXT-X-VERSION:3", "#EXT-X-TARGETDURATION:6", "#EXT-X-PLAYLIST-TYPE:VOD"]
+    for number, seconds in enumerate((6, 6, 4)):
+        cue = f"00:00:{6 * number + 1:02d}.000 --> 00:00:{6 * number + 3:02d}.000\nWords\n"
+        (text / f"{number}.vtt").write_text(header + cue)
+        lines += [f"#EXTINF:{seconds}.000,", f"{number}.vtt"]
+    (text / "playlist.m3u8").write_text("\n".join([*lines, "#EXT-X-ENDLIST", ""]))
+    tag = (
+        '#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID="text",NAME="English",LANGUAGE="en",'
+        'URI="text/playlist.m3u8"\n#EXT-X-STREAM-INF'
+    )
+    path = folder / "main.m3u8"
+    path.write_text(path.read_text().replace("#EXT-X-STREAM-INF", tag, 1))
+    rewrite(path, ',AUDIO="aac"', ',AUDIO="aac",SUBTITLES="text"')
+
+
+async def test_subtitles_need_a_map_to_the_clock_of_the_video(good: Path, tmp_path: Path) -> None:
+    add_subtitles(copy(good, tmp_path / "with"), mapped=True)
+    add_subtitles(copy(good, tmp_path / "without"), mapped=False)
+    assert await found(tmp_path / "with") == {}
+    assert await found(tmp_path / "without") == {
+        "webvtt": "text/playlist.m3u8: 0.vtt has no X-TIMESTAMP-MAP."
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (
+            ("-map", "1:a", "-map", "0:v", *H264, "-c:a", "aac"),
+            "has its pictures behind another track",
+        ),
+        (("-map", "0:v", "-c:v", "mpeg4"), "its codec 'mp4v' is not one made here"),
+    ],
+)
+async def test_what_is_not_understood_is_said(
+    tmp_path: Path, options: tuple[str, ...], told: str
+) -> None:
+    ffmpeg(tmp_path, *INPUTS, *options, *hls_package.FMP4, "playlist.m3u8")
+    assert told in (await found(tmp_path))["understood"]
+
+
+async def test_what_is_encrypted_is_not_looked_into(broken: Path) -> None:
+    key = '#EXT-X-KEY:METHOD=AES-128,URI="key"\n#EXTINF'
+    path = broken / HIGH / "playlist.m3u8"
+    path.write_text(path.read_text().replace("#EXTINF", key, 1))
+    assert (await found(broken))["understood"] == (
+        f"{HIGH}/00.m4s is encrypted and not looked into."
+    )
+
+
 async def test_real_footage_cut_by_ffmpeg_alone_is_not_up_to_the_rules(
     tmp_path: Path, footage: Path
 ) -> None:
@@ -197,6 +260,45 @@ async def test_real_footage_cut_by_ffmpeg_alone_is_not_up_to_the_rules(
     ffmpeg(tmp_path, *encode, "-master_pl_name", "main.m3u8", "playlist.m3u8")
     report = await report_of(tmp_path)
     assert {"frame-rate-present", "iframes-present"} <= report.broken(Severity.MUST)
+
+
+async def test_what_the_pipeline_makes_keeps_every_rule_that_must_be_kept(
+    tmp_path: Path, footage: Path
+) -> None:
+    """What is said before publishing, of what was measured, is what the bytes say afterwards."""
+    settings = PlanSettings(
+        codecs=(VideoCodec.H264, VideoCodec.HEVC),
+        transport_stream=True,
+        segment_seconds=2,
+        chunk_seconds=4,
+    )
+    encoded = await encode(footage / "bikes.mp4", tmp_path / "work", settings)
+    folder = tmp_path / "package"
+    parts = await asyncio.to_thread(laid_out, tmp_path / "work", folder)
+    made = package(encoded.plan, parts, title="Bikes", steering="https://example.org/steering")
+    playlists = {one.key: one.text for one in made.playlists}
+    for key, text in playlists.items():
+        (folder / key).write_text(text)
+    before, after = check_parts(playlists, parts), await report_of(folder)
+    before.require()
+    after.require()
+    assert before.broken(Severity.SHOULD) == after.broken(Severity.SHOULD)
+    tracks = (await loaded(folder)).tracks.values()
+    assert {one.container for one in tracks} == {Container.FMP4, Container.TS}
+
+
+def laid_out(work: Path, folder: Path) -> dict[str, list[Part]]:
+    """The parts that tasks made in folders of ``work``, put where playlists look for them."""
+    parts: dict[str, list[Part]] = {}
+    for task in sorted(work.iterdir()):
+        number = int(task.name[1:]) if task.name.startswith("c") else 0
+        name = part_name(number, 1)
+        renditions = sorted(path.name for path in task.iterdir() if path.is_dir())
+        for rendition, facts in measure(task, renditions).items():
+            parts.setdefault(rendition, []).append(Part(name, facts))
+            (folder / rendition).mkdir(parents=True, exist_ok=True)
+            (task / rendition).rename(folder / rendition / name)
+    return parts
 
 
 # Folders that mean harm.
@@ -340,7 +442,7 @@ async def test_a_playlist_that_grows_out_of_gzip_is_refused(good: Path) -> None:
         return web.Response(body=bomb, headers={"Content-Encoding": "gzip"})
 
     told = await answered(good, f"{HIGH}/playlist.m3u8", handler)
-    assert told["bounds"] == f"{HIGH}/playlist.m3u8 is larger than 8388608 bytes."
+    assert told["bounds"] == f"{HIGH}/playlist.m3u8 is larger than 4194304 bytes."
 
 
 async def test_a_segment_without_end_is_left(good: Path) -> None:
@@ -383,6 +485,25 @@ async def test_other_servers_are_not_asked(good: Path, broken: Path) -> None:
     assert all(one.endswith("which is not in the package.") for one in away)
 
 
+async def test_a_server_with_a_certificate_of_its_own_is_trusted_by_its_authority(
+    good: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    trusted = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(trusted)
+    server = TestServer(site(good), scheme="https")
+    await server.start_server(ssl=context)
+    try:
+        url = str(server.make_url("/play/asset"))
+        assert await check_command(url, as_json=False, ca=trusted) == 0
+        assert await check_command(url, as_json=False, ca=None) == 2
+    finally:
+        await server.close()
+    assert "certificate" in capsys.readouterr().err
+
+
 # The command.
 
 
@@ -419,6 +540,12 @@ async def test_the_command_prints_json(good: Path, capsys: pytest.CaptureFixture
     assert await check_command(str(good), as_json=True, ca=None) == 0
     document = json.loads(capsys.readouterr().out)
     assert document == {"target": str(good), "rules": len(RULES), "findings": []}
+
+
+def test_the_command_is_one_of_nearcast(good: Path) -> None:
+    result = CliRunner().invoke(main, ["check", str(good)])
+    assert result.exit_code == 0
+    assert result.output.endswith(f"{len(RULES)} rules checked, 0 broken\n")
 
 
 @pytest.mark.parametrize("target", ["nowhere", "http://127.0.0.1:1/main.m3u8"])

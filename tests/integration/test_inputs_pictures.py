@@ -12,6 +12,9 @@ from tests.unit.ingest.clips import FOLDER, ffmpeg
 UPRIGHT = (RED, GREEN, BLUE, GRAY)
 """From top left to bottom right."""
 
+BLACK = (0, 0, 0)
+VEILED = (RED, BLACK, BLUE, BLACK)
+
 CENTERS = ((0.25, 0.25), (0.75, 0.25), (0.25, 0.75), (0.75, 0.75))
 
 HD = (1, 1, 1, 1)
@@ -45,6 +48,12 @@ def turned(degrees: int) -> Path:
 
 def picture(name: str, *output: str, **how: str) -> Path:
     return scene(name, *output, seconds=2, sound=None, **how)  # type: ignore[arg-type]
+
+
+def veiled(name: str, pixels: str, *output: str) -> Path:
+    """The scene with a right half that is there, but cannot be seen."""
+    alpha = f"format=gbrap,geq=r='r(X,Y)':g='g(X,Y)':b='b(X,Y)':a='255*lt(X,W/2)',format={pixels}"
+    return picture(name, *output, filters=f"format=gbrp,{alpha}")
 
 
 def colored(name: str, matrix: str, primaries: str, full: str = "limited") -> Path:
@@ -96,6 +105,10 @@ CASES = {
         picture("prores.mov", "-c:v", "prores_ks", pixels="yuv422p10le"), (96, 64)
     ),
     "RGB": lambda: Case(picture("rgb.mkv", *LOSSLESS, filters="format=gbrp"), (96, 64)),
+    "alpha": lambda: Case(veiled("alpha.mkv", "gbrap", *LOSSLESS), (96, 64), VEILED),
+    "alpha beside brightness": lambda: Case(
+        veiled("alpha.mov", "yuva444p10le", "-c:v", "prores_ks"), (96, 64), VEILED
+    ),
     "full range": lambda: Case(colored("full.mp4", "709", "709", "full"), (96, 64)),
     "motion JPEG": lambda: Case(
         picture(

@@ -1,5 +1,6 @@
 """When pictures and sound begin and end in uploads of every container, through the real encoder."""
 
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -70,7 +71,7 @@ def cut_by_an_edit_list() -> Path:
     return FOLDER / "edited.mp4"
 
 
-CONTAINERS = {
+CONTAINERS: dict[str, Callable[[], Path]] = {
     "MP4": lambda: copied("plain.mp4"),
     "fragmented MP4": lambda: copied("pieces.mp4", "-movflags", "frag_keyframe+empty_moov"),
     "MOV": lambda: scene("film.mov", "-c:a", "pcm_s16le"),

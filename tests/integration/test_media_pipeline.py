@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import itertools
 import subprocess
 from dataclasses import dataclass
 from fractions import Fraction
@@ -11,23 +10,24 @@ from pathlib import Path
 import av
 import imageio_ffmpeg
 import m3u8
-import msgspec
 import pytest
 
 from ingest.inspect import InspectionLimits, MediaLimits
 from ingest.inspect.probe import inspect
 from ingest.package import Package, Part, measure, package, part_name
 from ingest.plan import EncodingPlan, PlanSettings, plan
-from ingest.transcode import commands
+from ingest.transcode.command import Command
+from ingest.transcode.encodes import encode_chunk, encode_track
 from ingest.transcode.errors import EncodeFailed
 from ingest.transcode.runner import run
 from ingest.transcode.sample import sample
 from ingest.transcode.settings import Preset, TranscodeSettings
+from tests.integration.encoding import generous
 from tests.unit.ingest.clips import clip, ffmpeg
 
 SETTINGS = TranscodeSettings(preset=Preset.ULTRAFAST, threads=1)
-SHORT = PlanSettings(segment_seconds=2, chunk_seconds=4)
-WHOLE = PlanSettings(segment_seconds=2, chunk_seconds=1000)
+SHORT = PlanSettings(segment_seconds=2, chunk_seconds=4, first_seconds=None, loudness=None)
+WHOLE = PlanSettings(segment_seconds=2, chunk_seconds=1000, first_seconds=None, loudness=None)
 
 
 @dataclass(frozen=True)
@@ -56,37 +56,31 @@ class Made:
         return target
 
 
-def generous(planned: EncodingPlan) -> EncodingPlan:
-    """`planned` with so high a cap that pictures tell frames apart, whatever the encoder saves."""
-    video = tuple(
-        msgspec.structs.replace(rendition, max_bitrate=10_000_000, buffer_size=20_000_000)
-        for rendition in planned.video
-    )
-    return msgspec.structs.replace(planned, video=video)
-
-
 async def make(source: Path, folder: Path, settings: PlanSettings) -> Made:
     """Do what a job does, chunk by chunk, but for the storing."""
     media = await inspect(source, InspectionLimits(), MediaLimits(min_seconds=0))
-    planned = generous(plan(media, settings))
+    planned = generous(plan(media, settings, short=False))
     parts: dict[str, list[Part]] = {}
-    tasks = [
-        (index, commands.video_chunk(planned, chunk, source, folder / f"work{index}", SETTINGS))
-        for index, chunk in enumerate(planned.chunks)
-    ]
-    if planned.audio is not None:
-        tasks.append(
-            (0, commands.audio(planned, planned.audio, source, folder / "sound", SETTINGS))
-        )
-    for index, command in tasks:
+
+    async def one(command: Command) -> None:
         await run(command, stall_timeout=60, confinement=SETTINGS.confinement)
-        for name in command.subfolders:
+
+    async def keep(index: int, work: Path, names: tuple[str, ...]) -> None:
+        facts = await asyncio.to_thread(measure, work, names)
+        for name in names:
             part = part_name(index, 1)
             (folder / name).mkdir(exist_ok=True)
-            (command.folder / name).rename(folder / name / part)
-            facts = await asyncio.to_thread(measure, folder / name / part)
-            parts.setdefault(name, []).append(Part(name=part, facts=facts))
-    await run(commands.poster(planned, source, folder, SETTINGS), stall_timeout=60)
+            (work / name).rename(folder / name / part)
+            parts.setdefault(name, []).append(Part(name=part, facts=facts[name]))
+
+    for chunk in planned.chunks:
+        for group in planned.groups:
+            work = folder / f"work-{chunk.index}-{group.name}"
+            made = await encode_chunk(one, planned, group, chunk, source, work, SETTINGS)
+            await keep(chunk.index, work, made)
+    for number, track in enumerate(planned.audio):
+        work = folder / f"sound-{number}"
+        await keep(0, work, await encode_track(one, planned, track, source, work, SETTINGS))
     packaged = package(planned, parts)
     for playlist in packaged.playlists:
         (folder / playlist.key).write_text(playlist.text)
@@ -254,16 +248,8 @@ def test_codec_names_match_what_is_coded(chunked: Made) -> None:
     assert told == [f"avc1.{parameters[1:4].hex()}", "mp4a.40.2"]
 
 
-def test_the_poster_is_a_jpeg_of_the_best_size(chunked: Made) -> None:
-    with av.open(str(chunked.folder / "poster.jpg")) as container:
-        frame = next(container.decode(container.streams.video[0]))
-        assert container.streams.video[0].codec_context.name == "mjpeg"
-    assert (frame.width, frame.height) == (320, 180)
-
-
 def test_sound_and_picture_start_and_end_together(chunked: Made) -> None:
-    assert chunked.plan.audio is not None
-    sound = chunked.joined(chunked.plan.audio.name)
+    sound = chunked.joined(chunked.plan.audio[0].renditions[0].name)
 
     with av.open(str(sound)) as container:
         frames = list(container.decode(container.streams.audio[0]))
@@ -273,92 +259,6 @@ def test_sound_and_picture_start_and_end_together(chunked: Made) -> None:
     assert start == pytest.approx(0.0, abs=0.03)
     assert end == pytest.approx(chunked.plan.duration, abs=0.05)
     assert silence(sound) == []
-
-
-async def test_the_encode_can_run_in_any_order_at_once(film: Path, tmp_path: Path) -> None:
-    planned = plan(await inspect(film, InspectionLimits()), SHORT)
-
-    await asyncio.gather(
-        *(
-            run(
-                commands.video_chunk(planned, chunk, film, tmp_path / f"c{chunk.index}", SETTINGS),
-                stall_timeout=60,
-            )
-            for chunk in reversed(planned.chunks)
-        )
-    )
-
-    numbers = sorted(path.name for path in tmp_path.glob("*/h264-180p/*.m4s"))
-    assert numbers == [f"{number:05d}.m4s" for number in range(6)]
-
-
-@pytest.mark.parametrize(
-    ("name", "options", "rate", "frames", "chunks"),
-    [
-        ("ntsc.mkv", ("-c:v", "libx264"), "30000/1001", 150, 2),
-        ("open.mp4", ("-x264-params", "open-gop=1:keyint=50:bframes=3"), "30", 150, 2),
-        ("fast.mp4", (), "120", 300, 2),
-        ("mpeg.ts", (), "30", 150, 1),
-        ("ten-bit.mkv", ("-pix_fmt", "yuv420p10le"), "25", 125, 2),
-    ],
-)
-async def test_sources_of_many_kinds_come_out_frame_for_frame(
-    name: str, options: tuple[str, ...], rate: str, frames: int, chunks: int, tmp_path: Path
-) -> None:
-    encoder = () if "-c:v" in options else ("-c:v", "libx264")
-    source = clip(name, *encoder, "-preset", "ultrafast", *options, rate=rate, seconds=5.0)
-
-    made = await make(source, tmp_path, PlanSettings(segment_seconds=2, chunk_seconds=2))
-
-    assert len(made.plan.chunks) == chunks
-    assert len(packets(made.joined(made.best))) == frames
-    steps = {
-        after - before for before, after in itertools.pairwise(frame_times(made.joined(made.best)))
-    }
-    assert steps == {1 / made.plan.frame_rate.fraction}
-    assert complaints(tmp_path / "main.m3u8") == ""
-
-
-async def test_pauses_in_a_source_become_repeated_frames(tmp_path: Path) -> None:
-    source = clip(
-        "vfr.mp4", "-vf", "select='lt(mod(n,7),4)'", "-fps_mode", "vfr", seconds=5, size="320x180"
-    )
-
-    made = await make(source, tmp_path, SHORT)
-
-    assert len(made.plan.chunks) == 1
-    assert frame_times(made.joined(made.best)) == [Fraction(at, 30) for at in range(150)]
-
-
-async def test_a_turned_phone_video_stands_upright(tmp_path: Path) -> None:
-    source = clip("upright.mp4", seconds=2, size="320x180")
-    turned = source.with_name("turned-phone.mp4")
-    ffmpeg(
-        *("-display_rotation", "90"),
-        *("-i", str(source), "-c", "copy", str(turned)),
-    )
-
-    made = await make(turned, tmp_path, SHORT)
-
-    best = made.plan.video[0]
-    assert (best.width, best.height) == (180, 320)
-    assert strangers(made.joined(made.best), source, "transpose=cclock") == []
-
-
-async def test_sound_that_starts_late_stays_late(tmp_path: Path) -> None:
-    source = clip("for-late-sound.mp4", seconds=4)
-    late = source.with_name("late-sound.mkv")
-    ffmpeg(
-        *("-i", str(source)),
-        *("-itsoffset", "1.5", "-i", str(source)),
-        *("-map", "0:v", "-map", "1:a", "-t", "4", "-c", "copy", str(late)),
-    )
-
-    made = await make(late, tmp_path, SHORT)
-
-    [(start, end)] = silence(made.joined("aac-128k"))
-    assert start == pytest.approx(0.0, abs=0.05)
-    assert end == pytest.approx(1.5, abs=0.05)
 
 
 async def test_a_picture_that_starts_late_is_held(tmp_path: Path) -> None:
@@ -383,14 +283,6 @@ async def test_the_smallest_pictures_get_three_renditions(size: str, tmp_path: P
 
     assert len(made.plan.video) == 3
     assert complaints(tmp_path / "main.m3u8") == ""
-
-
-async def test_one_frame_is_enough(tmp_path: Path) -> None:
-    source = clip("one-frame.mp4", "-frames:v", "1", sound=False)
-
-    made = await make(source, tmp_path, SHORT)
-
-    assert len(frame_times(made.joined(made.best))) == 1
 
 
 async def test_damage_found_while_encoding_fails_in_ffmpeg_s_words(

@@ -6,7 +6,6 @@ from typing import Final, NamedTuple
 from ingest.check.model import Entry, MultivariantListing, Package, Track
 from ingest.check.rule import Rule, Severity, rule
 from ingest.check.rules.variants import variants_of
-from ingest.package.bandwidth import Measured, average, peak
 
 ALLOWED: Final = 1.1
 """Times the measured rate that may be stated."""
@@ -24,26 +23,14 @@ class Rate(NamedTuple):
     """The same, and of subtitles."""
 
 
-def _sizes(track: Track) -> list[Measured]:
-    """Segments as rates are made of them; none where one could not be measured."""
-    sizes = [
-        Measured(one.facts.size, segment.duration)
-        for segment, one in zip(track.listing.segments, track.segments, strict=True)
-        if one is not None and segment.duration > 0
-    ]
-    return sizes if len(sizes) == len(track.listing.segments) else []
-
-
 def peak_of(track: Track | None) -> int | None:
     """The peak segment bit rate, None where it is not known."""
-    sizes = _sizes(track) if track is not None else []
-    return peak(sizes, track.listing.target or 1) if track is not None and sizes else None
+    return track.peak if track is not None else None
 
 
 def average_of(track: Track | None) -> int | None:
     """The average segment bit rate, None where it is not known."""
-    sizes = _sizes(track) if track is not None else []
-    return average(sizes) if sizes else None
+    return track.average if track is not None else None
 
 
 RateOf = Callable[[Track | None], int | None]
@@ -85,16 +72,9 @@ def _off(name: str, attribute: str, stated: int | None, measured: Rate | None) -
 def _rates(
     package: Package, attribute: str, rate_of: RateOf
 ) -> Iterator[tuple[str, int | None, Rate | None]]:
-    cache: dict[int, int | None] = {}
-
-    def cached(track: Track | None) -> int | None:
-        if id(track) not in cache:
-            cache[id(track)] = rate_of(track)
-        return cache[id(track)]
-
     for name, listing, entry in variants_of(package):
         stated = entry.attributes.integer(attribute)
-        yield name, stated, _together(package, listing, entry, cached)
+        yield name, stated, _together(package, listing, entry, rate_of)
 
 
 @rule("bandwidth", "authoring specification 1.27, 9.13", Severity.MUST)

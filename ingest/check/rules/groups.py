@@ -67,12 +67,12 @@ def media_attributes(package: Package) -> Iterator[str]:
 @rule("groups-exist", "rfc8216bis §4.4.6.2", Severity.MUST)
 def groups_exist(package: Package) -> Iterator[str]:
     """Every group that a variant names has members of its type."""
+    groups = {one.place: _groups(one) for one in package.multivariants}
     for name, listing, entry in variants_of(package):
-        groups = _groups(listing)
         for attribute, kind in ATTRIBUTES.items():
             group = entry.attributes.get(attribute)
             none = attribute == "CLOSED-CAPTIONS" and group == "NONE"
-            if group is not None and not none and (kind, group) not in groups:
+            if group is not None and not none and (kind, group) not in groups[listing.place]:
                 yield f"{name} names the {kind} group {group!r}, which has no members."
 
 

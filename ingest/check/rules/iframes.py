@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from ingest.check.model import Container, Entry, Package, Role
+from ingest.check.model import Entry, Package, Role
 from ingest.check.rule import Rule, Severity, rule
 from ingest.check.rules.variants import has_video
 
@@ -67,8 +67,6 @@ def iframe_attributes(package: Package) -> Iterator[str]:
 def iframe_ranges(package: Package) -> Iterator[str]:
     """Every picture is a byte range that begins with its moof box, and is an I-frame."""
     for name, track in package.with_role(Role.IFRAMES):
-        if track.container is not Container.FMP4:
-            continue
         for segment, one in zip(track.listing.segments, track.segments, strict=True):
             part = segment.resource.part
             where = segment.resource.uri + (f" at byte {part.offset}" if part else "")

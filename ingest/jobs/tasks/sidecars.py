@@ -14,6 +14,7 @@ from ingest.package import Part, PartFacts, SegmentFacts
 from ingest.package.layout import content_type
 from ingest.plan import EncodingPlan
 from ingest.subtitles.cues import Cue
+from ingest.subtitles.extract import clocks
 from ingest.subtitles.segments import cut
 from ingest.subtitles.sidecars import sidecar_key, track_name
 from origin.store import ObjectUnknown, put_bytes
@@ -56,8 +57,9 @@ async def write(
         job = await settle(tools, job_id) if last else await _current(tools, job_id)
         try:
             return job, {
-                track_name(sidecar): [Part(sidecar.part, await _write(tools, job, sidecar, plan))]
+                name: [Part(sidecar.part, facts)]
                 for sidecar in job.sidecars
+                for name, facts in (await _write(tools, job, sidecar, plan)).items()
             }
         except ObjectUnknown:
             # Replaced since its record was read; what is settled is never replaced.
@@ -71,14 +73,27 @@ async def _current(tools: Tools, job_id: str) -> Job:
     return job
 
 
-async def _write(tools: Tools, job: Job, sidecar: Sidecar, plan: EncodingPlan) -> PartFacts:
+async def _write(
+    tools: Tools, job: Job, sidecar: Sidecar, plan: EncodingPlan
+) -> dict[str, PartFacts]:
+    """Writes the segments of ``sidecar``, and of its twin; what they are, by the tracks' names."""
     async with contextlib.aclosing(
         tools.objects.read(sidecar_key(job.job_id, sidecar.part))
     ) as pieces:
-        body = b"".join([piece async for piece in pieces])
-    segments = await asyncio.to_thread(_segments, body, plan)
-    version = version_prefix(job.asset_id, job.version)
-    prefix = f"{version}{track_name(sidecar)}/{sidecar.part}/"
+        cues = msgspec.json.decode(
+            b"".join([piece async for piece in pieces]), type=tuple[Cue, ...]
+        )
+    home = version_prefix(job.asset_id, job.version)
+    made = {}
+    for prefix, start in clocks(plan):
+        name = prefix + track_name(sidecar)
+        segments = await asyncio.to_thread(_segments, cues, plan, start)
+        await _put(tools, f"{home}{name}/{sidecar.part}/", segments)
+        made[name] = PartFacts(init=None, segments=tuple(facts for facts, _ in segments))
+    return made
+
+
+async def _put(tools: Tools, prefix: str, segments: list[tuple[SegmentFacts, bytes]]) -> None:
     room = asyncio.Semaphore(PUTS_AT_ONCE)
 
     async def put(name: str, text: bytes, sha256: str) -> None:
@@ -93,8 +108,9 @@ async def _write(tools: Tools, job: Job, sidecar: Sidecar, plan: EncodingPlan) -
                 group.create_task(put(facts.name, text, facts.sha256))
     except* NearcastError as errors:
         raise first_of(errors) from errors
-    return PartFacts(init=None, segments=tuple(facts for facts, _ in segments))
 
 
-def _segments(body: bytes, plan: EncodingPlan) -> list[tuple[SegmentFacts, bytes]]:
-    return list(cut(msgspec.json.decode(body, type=tuple[Cue, ...]), plan))
+def _segments(
+    cues: tuple[Cue, ...], plan: EncodingPlan, start: int
+) -> list[tuple[SegmentFacts, bytes]]:
+    return list(cut(cues, plan, start=start))

@@ -15,6 +15,7 @@ from common.messages import (
     MessageInvalid,
     PackageAnnouncement,
     PackageManifest,
+    Profile,
     decode,
     encode,
 )
@@ -94,6 +95,10 @@ def test_messages_survive_the_wire(kind: type[msgspec.Struct], data: st.DataObje
         ("renditions", ["x" * 129]),
         ("manifest_sha256", "ab"),
         ("entry", "../main.m3u8"),
+        ("profiles", ["main", "everything"]),
+        ("profiles", ["main"] * 7),
+        ("preview", "v/a/../preview.webp"),
+        ("storyboard", "/storyboard.vtt"),
     ],
 )
 def test_an_announcement_out_of_bounds_is_refused(member: str, value: object) -> None:
@@ -101,6 +106,27 @@ def test_an_announcement_out_of_bounds_is_refused(member: str, value: object) ->
 
     with pytest.raises(MessageInvalid, match=rf"at `\$\.{member}"):
         decode(encode(body), PackageAnnouncement)
+
+
+def test_an_announcement_from_before_there_were_profiles_names_the_main_one() -> None:
+    body = msgspec.to_builtins(announcement())
+    for member in ("profiles", "preview", "storyboard"):
+        del body[member]
+
+    read = decode(encode(body), PackageAnnouncement)
+
+    assert (read.profiles, read.preview, read.storyboard) == ((Profile.MAIN,), None, None)
+
+
+def test_the_playlists_of_profiles_lie_side_by_side() -> None:
+    assert [profile.file_name for profile in Profile] == [
+        "main.m3u8",
+        "no-hevc-av1.m3u8",
+        "up-to-720p.m3u8",
+        "data-saver.m3u8",
+        "audio-only.m3u8",
+        "ts.m3u8",
+    ]
 
 
 @pytest.mark.parametrize("count", [-1, 2**63, 10**30, 1.5])

@@ -3,15 +3,22 @@
 import msgspec
 import pytest
 
+from common.errors import NearcastError
 from common.messages import Decision, JobState, Review, Verdict
-from ingest.jobs.model import Job
+from ingest.jobs.model import Job, Sidecar
 from ingest.jobs.requests import (
     JobDecided,
     JobEnded,
     JobNotHeld,
     JobPublishing,
+    JobSettled,
+    SubtitlesTooMany,
+    SubtitlesUnknown,
     cancelled,
     reviewed,
+    settled,
+    with_sidecar,
+    without_sidecar,
 )
 from tests.unit.ingest.jobs.records import NOW, a_job
 
@@ -76,3 +83,62 @@ def test_there_is_nothing_to_decide_without_doubts() -> None:
 def test_it_is_too_late_to_decide_on_a_job_that_has_ended() -> None:
     with pytest.raises(JobEnded):
         reviewed(doubted(state=JobState.CANCELLED), APPROVED)
+
+
+def sidecar(language: str, part: str = "a", *, default: bool = False) -> Sidecar:
+    return Sidecar(part, language, language, default, False, False, 1)
+
+
+def test_subtitles_take_the_place_of_those_in_the_same_language() -> None:
+    before = job(sidecars=(sidecar("de"), sidecar("en")), due_at=NOW + 9)
+    changed = with_sidecar(before, sidecar("de", "b"), NOW)
+    assert [(one.language, one.part) for one in changed.sidecars] == [("de", "b"), ("en", "a")]
+    # Nobody has to look at the job for that.
+    assert (changed.due_at, changed.revision) == (NOW + 9, before.revision + 1)
+
+
+def test_the_last_default_is_the_default() -> None:
+    before = job(sidecars=(sidecar("en", default=True),))
+    changed = with_sidecar(before, sidecar("de", default=True), NOW)
+    assert [one.default for one in changed.sidecars] == [True, False]
+
+
+def test_subtitles_are_as_many_as_may_be() -> None:
+    full = job(
+        sidecars=tuple(sidecar(f"a{letter}") for letter in "abcdefghijklmnopqrstuvwxyz012345")
+    )
+    with pytest.raises(SubtitlesTooMany):
+        with_sidecar(full, sidecar("de"), NOW)
+    assert len(with_sidecar(full, sidecar("aa", "b"), NOW).sidecars) == 32
+
+
+def test_subtitles_are_taken_back_once() -> None:
+    changed = without_sidecar(job(sidecars=(sidecar("de"), sidecar("en"))), "de", NOW)
+    assert [one.language for one in changed.sidecars] == ["en"]
+    with pytest.raises(SubtitlesUnknown):
+        without_sidecar(changed, "de", NOW)
+
+
+@pytest.mark.parametrize(
+    ("late", "error"),
+    [
+        (job(state=JobState.DONE), JobEnded),
+        (job(cancelled=True), JobEnded),
+        (job(error="It failed."), JobEnded),
+        (job(settled=True), JobSettled),
+    ],
+)
+def test_a_job_that_is_settled_or_ends_keeps_the_subtitles_it_has(
+    late: Job, error: type[NearcastError]
+) -> None:
+    late = msgspec.structs.replace(late, sidecars=(sidecar("en"),))
+    with pytest.raises(error):
+        with_sidecar(late, sidecar("de"), NOW)
+    with pytest.raises(error):
+        without_sidecar(late, "en", NOW)
+
+
+def test_settling_twice_is_settling_once() -> None:
+    once = settled(a_job())
+    assert once.settled
+    assert settled(once) is once

@@ -1,5 +1,6 @@
 """Bit rates as RFC 8216 §4.3.4.2 defines them."""
 
+import math
 from fractions import Fraction
 
 from hypothesis import given
@@ -42,6 +43,23 @@ def test_a_dense_end_in_no_row_of_fitting_length_counts_in_the_average() -> None
     segments = [Measured(600, Fraction(61, 10)), Measured(6000, Fraction(299, 100))]
 
     assert peak(segments, 6) == average(segments)
+
+
+@given(SEGMENTS, st.integers(min_value=1, max_value=8))
+def test_the_peak_is_that_of_the_densest_row_there_is(
+    segments: list[Measured], target: int
+) -> None:
+    rows = [segments[first:end] for end in range(1, 31) for first in range(end)]
+    fitting = [
+        row for row in rows if target <= 2 * sum(one.duration for one in row) <= 3 * target
+    ] or [[one] for one in segments]
+    densest = max(
+        Fraction(8 * sum(one.size for one in row)) / sum(one.duration for one in row)
+        for row in fitting
+        if row
+    )
+
+    assert peak(segments, target) == max(math.ceil(densest), average(segments))
 
 
 @given(SEGMENTS)

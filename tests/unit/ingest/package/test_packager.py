@@ -186,15 +186,13 @@ def test_variants_rank_by_picture_then_range_then_codec_then_sound() -> None:
     assert ranked[-1] == ("h264-234p", "aac")
 
 
-def test_of_one_size_the_rate_that_is_worth_more_ranks_higher() -> None:
-    rates = {VideoCodec.H264: 2_000_000, VideoCodec.HEVC: 600_000, VideoCodec.AV1: 1_280_000}
-    video = tuple(
-        msgspec.structs.replace(ladder(codec)[2], max_bitrate=rate) for codec, rate in rates.items()
-    )
-    plan = a_plan(video=video)
+def test_of_one_size_the_better_codec_ranks_higher_and_then_the_higher_rate() -> None:
+    hevc, h264 = ladder(VideoCodec.HEVC)[2], ladder()[2]
+    low = msgspec.structs.replace(hevc, name="hevc-540p-2", max_bitrate=600_000)
+    plan = a_plan(video=(h264, low, hevc))
 
     # What all players have comes first, whatever its rank; the others follow in their order.
-    assert uris(package(plan, all_parts(plan))) == ["h264-540p", "av1-540p", "hevc-540p"]
+    assert uris(package(plan, all_parts(plan))) == ["h264-540p", "hevc-540p", "hevc-540p-2"]
 
 
 def test_a_halved_frame_rate_is_told() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.inspect import MediaInfo
-from ingest.plan.chunks import LONGEST, SHORTEST, chunk_count, cut, safe_to_chunk
+from ingest.plan.chunks import LONGEST, SHORTEST, chunk_count, cut, safe_to_chunk, seek_margin
 from tests.unit.ingest.media import media_info
 
 
@@ -87,20 +87,31 @@ def test_an_operator_may_say_how_long_chunks_are(wanted: float, chunks: int) -> 
     assert chunk_count(1800, 180, Fraction(30), wanted) == chunks
 
 
-def test_plain_sources_are_safe_to_chunk() -> None:
-    assert safe_to_chunk(media_info())
-
-
 @pytest.mark.parametrize(
     "media",
     [
+        media_info(),
         media_info(constant=False),
-        media_info(exact=False),
-        media_info(seekable=False),
         media_info(rotation=90),
         media_info(start=1.4),
         media_info(start=-2.0),
+        media_info(interlaced=True),
+        media_info(key_frame_delay=10.0),
     ],
+)
+def test_most_sources_are_safe_to_chunk(media: MediaInfo) -> None:
+    assert safe_to_chunk(media)
+
+
+@pytest.mark.parametrize(
+    "media", [media_info(exact=False), media_info(seekable=False), media_info(key_frame_delay=10.1)]
 )
 def test_sources_with_a_doubt_are_not(media: MediaInfo) -> None:
     assert not safe_to_chunk(media)
+
+
+@pytest.mark.parametrize(("delay", "margin"), [(0.0, 2.0), (0.5, 2.0), (3.0, 4.0), (1e9, 11.0)])
+def test_key_frames_are_looked_for_as_much_earlier_as_they_are_delayed(
+    delay: float, margin: float
+) -> None:
+    assert seek_margin(media_info(key_frame_delay=delay)) == margin

@@ -1,0 +1,122 @@
+"""A video is published in its lowest useful renditions before the others are encoded."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import imageio_ffmpeg
+import m3u8
+import pytest
+
+from tests.integration.ingest_service import ControlEar, Service, make_clip, running
+
+PLAN = {"segment_seconds": 2.0, "chunk_seconds": 4.0, "first_seconds": 0.0, "codecs": ["hevc"]}
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    path = tmp_path_factory.mktemp("clip") / "clip.mp4"
+    return make_clip(path, seconds=4, size="640x360").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def noise(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Four seconds that take all the bits that they are given."""
+    path = tmp_path_factory.mktemp("noise") / "noise.mp4"
+    source = "testsrc2=s=1280x720:r=25:d=4,noise=alls=50:allf=t"
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-f", "lavfi", "-i", source]
+    command += ["-preset", "ultrafast", "-pix_fmt", "yuv420p", str(path)]
+    subprocess.run(command, check=True)
+    return path.read_bytes()
+
+
+@pytest.fixture
+def ear() -> Iterator[ControlEar]:
+    ear = ControlEar()
+    yield ear
+    ear.close()
+
+
+def service(folder: Path, ear: ControlEar, **encoding: Any) -> Service:
+    settings = {"preset": "ultrafast", "threads": 1, "hevc_preset": "superfast", **encoding}
+    return Service(folder, ear, plan=PLAN, encoding=settings)
+
+
+def published_first(one: Service, clip: bytes) -> Any:
+    """The job of ``clip``, as it is as soon as its first version is out."""
+    job = one.upload(clip).json
+    one.until(lambda: bool(one.job(job["job_id"])["playable"]), "viewers have it")
+    return one.job(job["job_id"])
+
+
+def listed(one: Service, announcement: dict[str, Any]) -> set[str]:
+    """The objects of an announced version, by its manifest, and the manifest."""
+    manifest = announcement["manifest_key"]
+    document = json.loads((one.folder / "objects" / manifest).read_text())
+    return {manifest, *(item["key"] for item in document["objects"])}
+
+
+def test_the_first_version_is_out_while_the_others_are_encoded(
+    tmp_path: Path, ear: ControlEar, clip: bytes
+) -> None:
+    with running(service(tmp_path, ear)) as one:
+        early = published_first(one, clip)
+        assert early["state"] == "encoding"
+        [first] = ear.heard
+        assert first["version"] < early["version"]
+        assert all(name.startswith(("h264", "aac")) for name in first["renditions"])
+        objects = listed(one, first)
+        assert objects <= set(one.objects())
+
+        assert one.finished(early["job_id"])["state"] == "done"
+        _, last = ear.heard
+        assert last["version"] == early["version"]
+        assert set(first["renditions"]) < set(last["renditions"])
+        # Who plays the first version still finds all of it.
+        assert set(one.objects()) == objects | listed(one, last)
+
+
+def test_playlists_of_the_first_version_name_objects_of_the_last(
+    tmp_path: Path, ear: ControlEar, clip: bytes
+) -> None:
+    with running(service(tmp_path, ear)) as one:
+        job = published_first(one, clip)
+        one.finished(job["job_id"])
+        first, last = ear.heard
+        store = one.folder / "objects"
+        entry = m3u8.load(str(store / first["entry"]))
+        assert len(entry.playlists) >= 2
+        for variant in entry.playlists:
+            media = m3u8.load(str((store / first["entry"]).parent / variant.uri))
+            place = (store / first["entry"]).parent / Path(variant.uri).parent
+            segments = [(place / segment.uri).resolve() for segment in media.segments]
+            home = (store / last["entry"]).parent.resolve()
+            assert segments
+            assert all(path.is_relative_to(home) and path.is_file() for path in segments)
+
+
+def test_a_job_that_is_cancelled_now_takes_its_first_version_back(
+    tmp_path: Path, ear: ControlEar, clip: bytes
+) -> None:
+    with running(service(tmp_path, ear, hevc_preset="veryslow")) as one:
+        job = published_first(one, clip)
+        assert one.ask("POST", f"/v1/jobs/{job['job_id']}/cancel", b"").status == 200
+        assert one.finished(job["job_id"])["state"] == "cancelled"
+        [first] = ear.heard
+        assert ear.withdrawn == [f"/v1/assets/{job['asset_id']}/versions/{first['version']}"]
+        assert one.leftovers() == []
+
+
+def test_of_a_job_that_fails_now_the_first_version_stays(
+    tmp_path: Path, ear: ControlEar, noise: bytes
+) -> None:
+    # A limit that the better pictures reach and the first ones do not.
+    limits = {"constant_rate_factor": 10, "max_file": 1_400_000}
+    with running(service(tmp_path, ear, **limits)) as one:
+        job = published_first(one, noise)
+        assert one.finished(job["job_id"])["state"] == "failed"
+        [first] = ear.heard
+        assert ear.withdrawn == []
+        assert set(one.objects()) == listed(one, first)
