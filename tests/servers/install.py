@@ -14,7 +14,17 @@ import venv
 import zipfile
 from pathlib import Path
 
-from tests.servers.parts import FOOTAGE, MONGOD, PARTS, PROGRAMS, RIVALS, SWIFT
+from tests.servers.parts import (
+    FOOTAGE,
+    GSTREAMER,
+    MONGOD,
+    PARTS,
+    PLUGINS,
+    PROGRAMS,
+    RIVALS,
+    SHAKA,
+    SWIFT,
+)
 
 HERE = Path(__file__).parent
 
@@ -27,8 +37,10 @@ def main() -> int:
             install_packages(RIVALS)
             return 0
         install_packages(PROGRAMS)
+        install_plugins()
         install_wheels()
         install_swift()
+        install_shaka()
     except subprocess.CalledProcessError as error:
         print(f"The tests' parts could not be installed: {error}", file=sys.stderr)
         return 1
@@ -45,8 +57,24 @@ def install_packages(programs: dict[str, str]) -> None:
         PermissionError: some are missing, and this user may not install them.
     """
     missing = sorted({package for name, package in programs.items() if not shutil.which(name)})
-    if not missing:
-        return
+    if missing:
+        _apt(missing)
+
+
+def install_plugins() -> None:
+    """Installs Debian packages of GStreamer's plugins that are missing; raises as above."""
+    environment = {**os.environ, "GST_REGISTRY": str(GSTREAMER)}
+
+    def has(element: str) -> bool:
+        command = ["gst-inspect-1.0", "--exists", element]
+        return subprocess.run(command, env=environment, check=False).returncode == 0
+
+    missing = sorted({package for element, package in PLUGINS.items() if not has(element)})
+    if missing:
+        _apt(missing)
+
+
+def _apt(missing: list[str]) -> None:
     command = ["apt-get", "install", "-y", "--no-install-recommends", *missing]
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         raise PermissionError(f"The tests need Debian packages; as root: {' '.join(command)}")
@@ -95,6 +123,23 @@ def install_swift() -> None:
     venv.create(SWIFT, with_pip=True, clear=True)
     _pip(str(SWIFT / "bin" / "python"), "install", "-r", str(pinned))
     _stamp("swift", pinned)
+
+
+def install_shaka() -> None:
+    """Takes Shaka Player out of its npm package."""
+    pinned = HERE / "node" / "package-lock.json"
+    if _stamped("shaka", pinned) and SHAKA.exists():
+        return
+    print("Installing Shaka Player…", flush=True)
+    # Where the machine has no npm, the one in a wheel is beside this Python.
+    path = f"{os.environ['PATH']}{os.pathsep}{Path(sys.executable).parent}"
+    with tempfile.TemporaryDirectory(dir=PARTS) as folder:
+        shutil.copytree(pinned.parent, folder, dirs_exist_ok=True)
+        command = ["npm", "ci", "--silent"]
+        subprocess.run(command, cwd=folder, env={**os.environ, "PATH": path}, check=True)
+        made = Path(folder) / "node_modules" / "shaka-player" / "dist" / "shaka-player.compiled.js"
+        made.replace(SHAKA)
+    _stamp("shaka", pinned)
 
 
 def _pip(python: str, *arguments: str) -> None:

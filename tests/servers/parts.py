@@ -8,14 +8,24 @@ PARTS = REPOSITORY / ".cache" / "test-parts"
 MONGOD = PARTS / "mongod"
 SWIFT = PARTS / "swift"
 FOOTAGE = PARTS / "footage"
+SHAKA = PARTS / "shaka-player.js"
+GSTREAMER = PARTS / "gstreamer-registry.bin"
+"""What GStreamer knows of its plugins: looking at them takes it seconds."""
 
 PROGRAMS = {
     "redis-server": "redis-server",
     "memcached": "memcached",
     "chromium": "chromium",
     "ffprobe": "ffmpeg",
+    "gst-launch-1.0": "gstreamer1.0-tools",
 }
 """Programs of Debian packages: program to package."""
+PLUGINS = {
+    "hlsdemux2": "gstreamer1.0-plugins-good",
+    "checksumsink": "gstreamer1.0-plugins-bad",
+    "avdec_h264": "gstreamer1.0-libav",
+}
+"""Plugins of GStreamer, likewise: an element to the package that it is in."""
 RIVALS = {
     "nginx": "nginx-light",
     "varnishd": "varnish",
