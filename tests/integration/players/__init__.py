@@ -1,0 +1,1 @@
+"""Packages of the real pipeline, and the players that play them."""
