@@ -1,19 +1,25 @@
 """Packages in players that are programs: two generations of ffmpeg, and GStreamer."""
 
+import itertools
 import os
 import re
 import subprocess
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from itertools import pairwise
-from pathlib import Path
 
 import imageio_ffmpeg
 import pytest
 
 from ingest.plan import EncodingPlan
 from ingest.standalone import Made
-from tests.integration.players.packages import CHUNKED, WHOLE, film, made
+from tests.integration.players.packages import (
+    PACKAGES,
+    WHOLE,
+    film,
+    film_package,
+    made,
+    turned_package,
+)
 from tests.integration.players.served import Served, served
 from tests.servers.parts import GSTREAMER, program
 
@@ -36,18 +42,23 @@ QUIRKS = (
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("packages")
+def chunked() -> Made:
+    return film_package()
 
 
 @pytest.fixture(scope="module")
-def chunked(folder: Path) -> Made:
-    return made(film(), folder / "chunked", CHUNKED)
+def upright() -> Made:
+    return turned_package()
 
 
 @pytest.fixture(scope="module")
-def server(folder: Path) -> Iterator[Served]:
-    with served(folder) as running:
+def whole() -> Made:
+    return made(film(), "whole", WHOLE)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Served]:
+    with served(PACKAGES) as running:
         yield running
 
 
@@ -100,7 +111,7 @@ def test_ffmpeg_shows_every_frame_of_every_codec_when_it_is_planned(
     assert {one.codec.value for one in plan.video} == {"h264", "hevc", "av1"}
     assert len(plan.chunks) > 1
 
-    shown = times(generation, [f"{server.address}/chunked/{name}/playlist.m3u8" for name in names])
+    shown = times(generation, [f"{server.address}/film/{name}/playlist.m3u8" for name in names])
 
     assert dict(zip(names, shown, strict=True)) == {
         one.name: grid(plan, one.frame_step) for one in plan.video
@@ -113,9 +124,7 @@ def test_ffmpeg_shows_every_frame_of_transport_streams(
 ) -> None:
     names = [one.name for one in chunked.plan.video if one.name.startswith("h264")]
 
-    shown = times(
-        generation, [f"{server.address}/chunked/ts-{name}/playlist.m3u8" for name in names]
-    )
+    shown = times(generation, [f"{server.address}/film/ts-{name}/playlist.m3u8" for name in names])
 
     [start] = {each[0] for each in shown}
     assert shown == [grid(chunked.plan, start=start)] * len(names)
@@ -128,13 +137,13 @@ def test_ffmpeg_hears_all_sound_without_a_hole(
     plan = chunked.plan
 
     heard = times(
-        generation, [f"{server.address}/chunked/{name}/playlist.m3u8" for name in sounds(plan)]
+        generation, [f"{server.address}/film/{name}/playlist.m3u8" for name in sounds(plan)]
     )
 
     for name, starts in zip(sounds(plan), heard, strict=True):
         frame = 1024 if name.startswith("aac") else 960
         length = CLOCK * frame // SAMPLES
-        steps = {after - before for before, after in pairwise(starts[1:])}
+        steps = {after - before for before, after in itertools.pairwise(starts[1:])}
         assert steps == {length}, name
         assert abs(starts[-1] + length - plan.duration * CLOCK) <= 2 * length, name
 
@@ -144,7 +153,7 @@ def test_ffmpeg_hears_all_sound_without_a_hole(
 def test_ffmpeg_has_no_word_to_say_of_a_profile(
     chunked: Made, server: Served, generation: str, profile: str
 ) -> None:
-    url = f"{server.address}/chunked/{profile}.m3u8"
+    url = f"{server.address}/film/{profile}.m3u8"
     done = subprocess.run(
         [
             *(binary(generation), "-nostdin", "-v", "warning", "-i", url),
@@ -162,13 +171,11 @@ def test_ffmpeg_has_no_word_to_say_of_a_profile(
     assert chunked.plan.subtitles
 
 
-def gstreamer(url: str) -> tuple[list[str], list[Fraction]]:
-    """What GStreamer complains of, and when it shows or hears each buffer, in seconds."""
+def gstreamer(*pipeline: str) -> tuple[list[str], list[Fraction]]:
+    """What GStreamer complains of, and when its ``checksumsink`` is to show each buffer, in
+    seconds."""
     done = subprocess.run(
-        [
-            *(program("gst-launch-1.0"), "uridecodebin3", f"uri={url}", "!"),
-            *("checksumsink", "sync=false"),
-        ],
+        [program("gst-launch-1.0"), *pipeline],
         env={
             **os.environ,
             "GST_DEBUG": "2",
@@ -178,11 +185,17 @@ def gstreamer(url: str) -> tuple[list[str], list[Fraction]]:
         capture_output=True,
         text=True,
         timeout=120,
-        check=True,
+        check=False,
     )
+    assert done.returncode == 0, done.stderr
     said = [line for line in done.stderr.splitlines() if not any(one in line for one in QUIRKS)]
     shown = re.findall(r"^(\d+):(\d\d):(\d\d\.\d{9}) ", done.stdout, re.MULTILINE)
     return said, [3600 * int(h) + 60 * int(m) + Fraction(s) for h, m, s in shown]
+
+
+def decoded(url: str) -> tuple[list[str], list[Fraction]]:
+    """The same of the one stream at ``url``."""
+    return gstreamer("uridecodebin3", f"uri={url}", "!", "checksumsink", "sync=false")
 
 
 def test_gstreamer_shows_every_frame_of_every_codec_on_the_grid(
@@ -191,7 +204,7 @@ def test_gstreamer_shows_every_frame_of_every_codec_on_the_grid(
     plan = chunked.plan
     twins = [f"ts-{one.name}" for one in plan.video if one.name.startswith("h264")]
     for name in [*(one.name for one in plan.video), twins[-1]]:
-        said, shown = gstreamer(f"{server.address}/chunked/{name}/playlist.m3u8")
+        said, shown = decoded(f"{server.address}/film/{name}/playlist.m3u8")
 
         assert said == [], name
         # It reads no edit list of what is streamed, so that B-frames delay all.
@@ -201,32 +214,33 @@ def test_gstreamer_shows_every_frame_of_every_codec_on_the_grid(
 
 def test_gstreamer_hears_all_sound_without_a_hole(chunked: Made, server: Served) -> None:
     for name in ("aac-128k", "opus-96k", "ts-aac-64k"):
-        said, heard = gstreamer(f"{server.address}/chunked/{name}/playlist.m3u8")
+        said, heard = decoded(f"{server.address}/film/{name}/playlist.m3u8")
 
         assert said == [], name
         length = Fraction(960 if "opus" in name else 1024, SAMPLES)
         assert abs(len(heard) * length - chunked.plan.duration) <= 2 * length, name
-        assert max(abs(after - before - length) for before, after in pairwise(heard)) < Fraction(
-            1, 10**6
-        ), name
+        assert max(
+            abs(after - before - length) for before, after in itertools.pairwise(heard)
+        ) < Fraction(1, 10**6), name
 
 
-@pytest.mark.parametrize("profile", ["main", "ts"])
-def test_gstreamer_plays_a_profile(chunked: Made, server: Served, profile: str) -> None:
-    said, shown = gstreamer(f"{server.address}/chunked/{profile}.m3u8")
+def test_gstreamer_plays_picture_and_sound_together(upright: Made, server: Served) -> None:
+    said, shown = gstreamer(
+        *("playbin3", f"uri={server.address}/turned/main.m3u8"),
+        *("video-sink=checksumsink sync=false", "audio-sink=fakesink sync=false"),
+    )
 
     assert said == []
-    assert len(shown) == chunked.plan.frame_count
+    assert len(shown) == upright.plan.frame_count
 
 
-def test_chunks_and_the_whole_have_the_same_frames(chunked: Made, folder: Path) -> None:
-    whole = made(film(), folder / "whole", WHOLE)
+def test_chunks_and_the_whole_have_the_same_frames(chunked: Made, whole: Made) -> None:
     assert len(whole.plan.chunks) == 1 < len(chunked.plan.chunks)
     names = [one.name for one in whole.plan.video] + ["aac-128k", "aac-64k-2"]
 
     one, other = (
-        times("wheel", [str(folder / made / name / "playlist.m3u8") for name in names])
-        for made in ("chunked", "whole")
+        times("wheel", [str(PACKAGES / version / name / "playlist.m3u8") for name in names])
+        for version in ("film", "whole")
     )
 
     assert one == other

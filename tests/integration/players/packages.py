@@ -15,6 +15,8 @@ from tests.integration.scenes import scene
 from tests.servers.parts import FOOTAGE, installed
 from tests.unit.ingest.clips import FOLDER, ffmpeg
 
+PACKAGES = FOLDER / "packages"
+
 SECONDS = 13
 RATE = 25
 
@@ -62,8 +64,26 @@ def turned() -> Path:
     return FOLDER / "turned.mp4"
 
 
-def made(source: Path, folder: Path, settings: PlanSettings) -> Made:
-    """The package of ``source``, in ``folder``."""
+@functools.cache
+def film_package() -> Made:
+    """The film in chunks, with all that there is, in ``film``; and in ``first`` what is published
+    of it first."""
+    done = made(film(), "film", CHUNKED)
+    _publish_first(done.plan, PACKAGES / "film", PACKAGES / "first")
+    return done
+
+
+@functools.cache
+def turned_package() -> Made:
+    """The turned video in H.264, in ``turned``."""
+    return made(turned(), "turned", PLAIN)
+
+
+def made(source: Path, name: str, settings: PlanSettings) -> Made:
+    """The package of ``source``, in the folder ``name`` of ``PACKAGES``.
+
+    It is made in an event loop of its own: call it in a fixture.
+    """
     recipe = Recipe(
         limits=MediaLimits(min_seconds=0, max_seconds=60),
         plan=settings,
@@ -74,11 +94,12 @@ def made(source: Path, folder: Path, settings: PlanSettings) -> Made:
         short=False,
         at_once=2,
     )
-    report = make_package(source, folder, recipe, title="Film", report=lambda *_: None)
-    return asyncio.run(report)
+    folder = PACKAGES / name
+    making = make_package(source, folder, recipe, title="Film", report=lambda *_: None)
+    return asyncio.run(making)
 
 
-def publish_first(plan: EncodingPlan, version: Path, folder: Path) -> None:
+def _publish_first(plan: EncodingPlan, version: Path, folder: Path) -> None:
     """Writes into ``folder`` a first version of what lies in ``version``: two renditions of H.264,
     with the sound in AAC."""
     names = [one.name for one in plan.video if one.codec is VideoCodec.H264][1:]
