@@ -6,7 +6,7 @@ Joints between encodes of parts would be heard, so sound is never cut into chunk
 from pathlib import Path
 from typing import Any, Final
 
-from ingest.plan.model import AudioTrack, EncodingPlan
+from ingest.plan.model import AudioCodec, AudioRendition, AudioTrack, EncodingPlan
 from ingest.transcode.command import Command
 from ingest.transcode.encoders import audio_encoder
 from ingest.transcode.inputs import Options, arguments, opened, seconds
@@ -33,6 +33,10 @@ OVERSAMPLED: Final = 192_000
 
 END: Final = 1024
 """Bytes of a file that hold its last words."""
+
+LESS_AHEAD: Final = {AudioCodec.AAC: 0, AudioCodec.OPUS: 1024 - 312}
+"""Samples that an encoder puts ahead of the sound less than AAC's does. With so many more of sound
+all renditions last equally long; a player that changes from one to a shorter one would wait."""
 
 LAYOUTS: Final = {1: "mono", 2: "stereo"}
 
@@ -68,11 +72,11 @@ def encode(
     settings: TranscodeSettings,
 ) -> Command:
     """Decode ``track`` once, encode it in all of its renditions, each in a folder of its name."""
-    sound = _whole(_corrected(_heard(plan, track, source, settings), correction), track)
+    sound = _corrected(_heard(plan, track, source, settings), correction)
     count = len(track.renditions)
     parts = sound.filter_multi_output("asplit", count) if count > 1 else [sound]
     outputs = [
-        _shaped(parts[number], rendition.channels, rendition.sample_rate).output(
+        _shaped(_whole(parts[number], track, rendition), rendition).output(
             audio_target(rendition.name),
             **audio_encoder(rendition),
             **audio_segments(plan, rendition.name),
@@ -114,17 +118,18 @@ def _corrected(sound: Any, correction: Correction) -> Any:
     return sound
 
 
-def _whole(sound: Any, track: AudioTrack) -> Any:
+def _whole(sound: Any, track: AudioTrack, rendition: AudioRendition) -> Any:
     """As long as the picture, whether the source's sound is longer or shorter."""
-    return sound.filter("apad", whole_len=track.sample_count).filter(
-        "atrim", end_sample=track.sample_count
+    length = track.sample_count + LESS_AHEAD[rendition.codec]
+    return sound.filter("apad", whole_len=length).filter("atrim", end_sample=length)
+
+
+def _shaped(sound: Any, rendition: AudioRendition) -> Any:
+    if rendition.sample_rate != SAMPLE_RATE:
+        sound = sound.filter("aresample", rendition.sample_rate)
+    return sound.filter(
+        "aformat", sample_fmts="fltp|flt", channel_layouts=LAYOUTS[rendition.channels]
     )
-
-
-def _shaped(sound: Any, channels: int, rate: int) -> Any:
-    if rate != SAMPLE_RATE:
-        sound = sound.filter("aresample", rate)
-    return sound.filter("aformat", sample_fmts="fltp|flt", channel_layouts=LAYOUTS[channels])
 
 
 def _end(path: Path) -> str:
