@@ -78,7 +78,7 @@ def beside(
     """Speed, quality and size beside the plain ffmpeg's."""
     recipe = recipe_of(codecs)
     plan = asyncio.run(plan_of(source, recipe))
-    results["plan"] = f"{len(plan.video)} renditions, {len(plan.chunks)} chunks"
+    results["plan"] = f"{len(plan.video)} renditions; chunks: {len(plan.chunks)}"
     costs: dict[str, list[Cost]] = {name: [] for name in (ENCODES, WHOLE, PLAIN)}
     steps: list[dict[str, Cost]] = []
     for turn in range(rounds):

@@ -164,7 +164,7 @@ def picture(rows: Sequence[Row], heading: str, foot: str) -> str:
     """How much of what is allowed each row takes, as horizontal bars in SVG."""
     height = 70 + len(rows) * (BAR + GAP) + 34
     bottom = height - 48
-    scale = (WIDTH - LEFT - 190) / FULL
+    scale = (WIDTH - LEFT - 200) / FULL
     parts = [
         (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img" '
