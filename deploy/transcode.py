@@ -52,9 +52,7 @@ def chosen(
     Raises:
         ChoiceUnknown: a codec or the preset is none.
     """
-    cores = len(os.sched_getaffinity(0))
-    at_once = jobs or cores
-    encoding = TranscodeSettings(threads=max(1, cores // at_once))
+    encoding = TranscodeSettings()
     if preset is not None:
         speed = _member(Preset, "preset", preset)
         encoding = msgspec.structs.replace(encoding, preset=speed, hevc_preset=speed)
@@ -69,7 +67,7 @@ def chosen(
         ),
         encoding=encoding,
         short=profile == SHORTS,
-        at_once=at_once,
+        at_once=jobs or len(os.sched_getaffinity(0)),
     )
     return Wanted(title, recipe)
 

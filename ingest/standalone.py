@@ -1,12 +1,15 @@
 """The pipeline of a job in one process, with no service: a file becomes a package in a folder."""
 
 import asyncio
+import os
 import tempfile
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from common.errors import NearcastError, first_of
 from ingest.check import RULES, check_parts
@@ -56,7 +59,7 @@ class Recipe:
     short: bool
     """Whether segments are those of shorts."""
     at_once: int
-    """Tasks that run at the same time."""
+    """Tasks that run at the same time; they share the cores where ``encoding`` has no threads."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +146,7 @@ class _Bench:
         self._source = source
         self._scratch = scratch
         self._folder = folder
-        self._encoding = recipe.encoding
+        self._encoding = encoding_of(recipe, plan)
         self._room = asyncio.Semaphore(recipe.at_once)
         self._report = report
         self._steps = tuple(self._needed())
@@ -229,6 +232,16 @@ class _Bench:
         done = sum(step.seconds * step.share for step in mine)
         speeds = [step.speed for step in mine if step.speed]
         self._report(stage, done / whole if whole else 1.0, sum(speeds) or None)
+
+
+def encoding_of(recipe: Recipe, plan: EncodingPlan) -> TranscodeSettings:
+    """How to encode, with the cores shared among as many encodes as run at the same time."""
+    if recipe.encoding.threads:
+        return recipe.encoding
+    cores = len(os.sched_getaffinity(0))
+    side_by_side = min(recipe.at_once, len(plan.chunks) * len(plan.groups))
+    threads = max(1, cores // side_by_side)
+    return msgspec.structs.replace(recipe.encoding, threads=threads)
 
 
 def _move(scratch: Path, folder: Path, part: str) -> None:

@@ -24,7 +24,7 @@ from ingest.inspect import InspectionLimits
 from ingest.inspect.probe import inspect
 from ingest.package import PICTURES_FOLDER, Part, measure, package, part_name
 from ingest.plan import EncodingPlan, plan
-from ingest.standalone import Recipe
+from ingest.standalone import Recipe, encoding_of
 from ingest.transcode import encodes
 from ingest.transcode.pictures import make_pictures
 from ingest.transcode.runner import run
@@ -86,6 +86,7 @@ async def _encode(
 ) -> list[tuple[Path, tuple[str, ...]]]:
     """Encodes pictures and sound; where it was put, with the names of the renditions."""
     room = asyncio.Semaphore(recipe.at_once)
+    encoding = encoding_of(recipe, made)
 
     async def one(place: Path, work: Awaitable[tuple[str, ...]]) -> tuple[Path, tuple[str, ...]]:
         async with room:
@@ -95,11 +96,11 @@ async def _encode(
     for group in made.groups:
         for chunk in made.chunks:
             place = folder / f"{group.name}-{chunk.index}"
-            work = encodes.encode_chunk(start, made, group, chunk, source, place, recipe.encoding)
+            work = encodes.encode_chunk(start, made, group, chunk, source, place, encoding)
             works.append(one(place, work))
     for track in made.audio:
         place = folder / f"track-{track.index}"
-        sound = encodes.encode_track(start, made, track, source, place, recipe.encoding)
+        sound = encodes.encode_track(start, made, track, source, place, encoding)
         works.append(one(place, sound))
     return await asyncio.gather(*works)
 
