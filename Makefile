@@ -7,7 +7,7 @@ DASHBOARD := control_plane/dashboard
 VENDOR := $(DASHBOARD)/static/vendor
 PAGES := $(VENDOR)/hls.min.js $(VENDOR)/tus.min.js
 
-.PHONY: up install test test-parts fuzz fuzz-uploads storm bench-edge bench-ingest bench-upload bench-jobs lint lock clean
+.PHONY: up install test test-long test-parts fuzz fuzz-uploads storm bench-edge bench-ingest bench-upload bench-jobs lint lock clean
 .DELETE_ON_ERROR:
 
 ## Runs everything; VIDEO=path plays a file of your own, ARGS="…" adds flags of `nearcast up`.
@@ -43,6 +43,10 @@ $(VENV)/.tested: requirements/test.txt $(VENV)/.installed
 ## Gates, then every test.
 test: install lint test-parts
 	@$(BIN)/python -m tests.side_by_side
+
+## Players, odd inputs and chunks against whole encodes, removals under kill -9; five minutes.
+test-long: install test-parts
+	@$(BIN)/python -m pytest tests/long
 
 ## Installs what the tests need beside Python packages: real servers, a browser, footage.
 test-parts: $(VENV)/.tested

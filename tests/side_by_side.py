@@ -1,4 +1,5 @@
-"""Runs every test, in two halves side by side: two cores do in sixteen minutes what takes one 24.
+"""Runs every test but the long ones, in two halves side by side: two cores do in sixteen minutes
+what takes one 24.
 
     python -m tests.side_by_side
 
@@ -24,6 +25,8 @@ EDGES = (
     "tests/faults/test_kill_everything.py",
 )
 """Tests that start edges, as patterns below the repository."""
+LONG = "tests/long"
+"""Tests with a make target of their own."""
 LAST_WORDS = 12_000
 """Bytes of a failed half that are said again at the end: its summary and the last failure."""
 
@@ -32,7 +35,7 @@ def halves() -> Iterator[list[str]]:
     """The arguments of each half."""
     edges = [str(path.relative_to(ROOT)) for one in EDGES for path in sorted(ROOT.glob(one))]
     yield edges
-    yield [f"--ignore={path}" for path in edges]
+    yield [f"--ignore={path}" for path in (*edges, LONG)]
 
 
 def main() -> int:

@@ -28,7 +28,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clip of 10 s that takes a while to encode."""
     path = tmp_path_factory.mktemp("clip") / "clip.mp4"
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-f", "lavfi", "-i"]
-    command += ["testsrc2=size=960x540:rate=25:duration=10,noise=alls=20:allf=t"]
+    command += ["testsrc2=size=640x360:rate=25:duration=10,noise=alls=20:allf=t"]
     command += ["-f", "lavfi", "-i", "sine=duration=10", "-preset", "ultrafast", str(path)]
     subprocess.run(command, check=True)
     return path

@@ -9,15 +9,15 @@ from playwright.async_api import Page, async_playwright
 
 from ingest.package import PICTURES_FOLDER, STORYBOARD_NAME, part_name
 from ingest.standalone import Made
-from tests.integration.players.packages import (
+from tests.integration.scenes import BLUE, GRAY, GREEN, RED
+from tests.long.players.packages import (
     CUES,
     PACKAGES,
     RATE,
     film_package,
     turned_package,
 )
-from tests.integration.players.served import Served, served
-from tests.integration.scenes import BLUE, GRAY, GREEN, RED
+from tests.long.players.served import Served, served
 from tests.servers.parts import program
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

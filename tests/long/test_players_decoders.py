@@ -12,7 +12,7 @@ import pytest
 
 from ingest.plan import EncodingPlan
 from ingest.standalone import Made
-from tests.integration.players.packages import (
+from tests.long.players.packages import (
     PACKAGES,
     WHOLE,
     film,
@@ -20,7 +20,7 @@ from tests.integration.players.packages import (
     made,
     turned_package,
 )
-from tests.integration.players.served import Served, served
+from tests.long.players.served import Served, served
 from tests.servers.parts import GSTREAMER, program
 
 SAMPLES = 48_000
