@@ -1,1 +1,1 @@
-"""Tests that take minutes: `make test-long`, before a release and after a change to what they test."""
+"""Tests that take minutes, of `make test-long`: to be run before a release."""
