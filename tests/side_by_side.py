@@ -1,78 +1,86 @@
-"""Runs every test but the long ones, in two halves side by side: two cores do in sixteen minutes
-what takes one 24.
+"""Runs every test but the long ones, in groups of which three run at a time.
 
     python -m tests.side_by_side
 
-Edges share memory by names that any of them can see, and some tests look at what is there: all that
-start edges are one half, everything else is the other, whose words come when both have ended. What
-a half that failed said last is said again at the end: of a long log, often only that is kept.
+Much of what tests do is waiting, so that two cores do with three at a time in a quarter of an hour
+what takes one process half an hour. The words of a group come when it has ended; what those that
+failed said last is said again at the end: of a long log, often only that is kept.
 """
 
-import os
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Final, NamedTuple
 
-ROOT = Path(__file__).parents[1]
-EDGES = (
+ROOT: Final = Path(__file__).parents[1]
+AT_ONCE: Final = 3
+LAST_WORDS: Final = 12_000
+"""Bytes of a failed group that are said again: its summary and the last failure."""
+
+
+class Group(NamedTuple):
+    """Tests that one process runs."""
+
+    name: str
+    paths: tuple[str, ...]
+    """Patterns below the repository."""
+    but: tuple[str, ...] = ()
+    """Patterns of what of these belongs elsewhere."""
+
+    @property
+    def arguments(self) -> list[str]:
+        """Those of pytest."""
+        found = [str(path) for one in self.paths for path in sorted(ROOT.glob(one))]
+        return [*found, *(f"--ignore={path}" for one in self.but for path in ROOT.glob(one))]
+
+
+EDGES: Final = (
     "tests/unit/edge",
     "tests/integration/test_edge_*.py",
     "tests/integration/test_tls*.py",
-    "tests/e2e",
-    "tests/faults/test_edge_kill.py",
-    "tests/faults/test_kill_everything.py",
 )
-"""Tests that start edges, as patterns below the repository."""
-LONG = "tests/long"
+WHOLE: Final = ("tests/e2e", "tests/faults")
+LONG: Final = "tests/long"
 """Tests with a make target of their own."""
-LAST_WORDS = 12_000
-"""Bytes of a failed half that are said again at the end: its summary and the last failure."""
+
+GROUPS: Final = (
+    Group("edges", EDGES),
+    Group("services", ("tests/contract", "tests/integration"), EDGES),
+    Group("the whole system", WHOLE),
+    Group(
+        "all else",
+        ("tests",),
+        (*EDGES, *WHOLE, "tests/contract", "tests/integration", LONG),
+    ),
+)
+"""The longest first. A test that is in no group is in the last."""
 
 
-def halves() -> Iterator[list[str]]:
-    """The arguments of each half."""
-    edges = [str(path.relative_to(ROOT)) for one in EDGES for path in sorted(ROOT.glob(one))]
-    yield edges
-    yield [f"--ignore={path}" for path in (*edges, LONG)]
+def run(group: Group) -> subprocess.CompletedProcess[bytes]:
+    """Runs ``group`` and keeps what it says."""
+    command = [sys.executable, "-m", "pytest", *group.arguments]
+    return subprocess.run(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+    )
 
 
 def main() -> int:
-    """Runs both; the exit status tells whether every test passed."""
-    pytest = [sys.executable, "-m", "pytest"]
-    seen, heard = halves()
-    with tempfile.TemporaryFile() as words:
-        with subprocess.Popen(
-            [*pytest, *heard], cwd=ROOT, stdout=words, stderr=subprocess.STDOUT
-        ) as other:
-            try:
-                with subprocess.Popen(
-                    [*pytest, *seen], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-                ) as one:
-                    said = _pass_on(one)
-                first = one.returncode
-                second = other.wait()
-            except BaseException:
-                other.kill()
-                raise
-        words.seek(0)
-        sys.stdout.buffer.write(words.read())
-        if first:
-            sys.stdout.buffer.write(b"\nThe half with the edges failed:\n" + said)
-        sys.stdout.flush()
-    return first | second
+    """Runs all; the exit status tells whether every test passed."""
+    failed: list[tuple[Group, bytes]] = []
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for group, done in zip(GROUPS, pool.map(run, GROUPS), strict=True):
+            _say(f"\nTests of {group.name}:\n".encode() + done.stdout)
+            if done.returncode:
+                failed.append((group, done.stdout[-LAST_WORDS:]))
+    for group, said in failed:
+        _say(f"\nTests of {group.name} failed:\n".encode() + said)
+    return 1 if failed else 0
 
 
-def _pass_on(half: "subprocess.Popen[bytes]") -> bytes:
-    """Writes what a half says as it says it; the last of it."""
-    said = b""
-    assert half.stdout is not None
-    while words := os.read(half.stdout.fileno(), 65536):
-        said = (said + words)[-LAST_WORDS:]
-        sys.stdout.buffer.write(words)
-        sys.stdout.flush()
-    return said
+def _say(words: bytes) -> None:
+    sys.stdout.buffer.write(words)
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

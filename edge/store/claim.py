@@ -76,14 +76,20 @@ class Claim:
         os.close(self.file)
 
 
-def _runtime_of(folder: Path) -> Path:
-    """A new folder; the same for each start, so that what kill -9 leaves is taken away.
+def runtime_path(folder: Path) -> Path:
+    """Where the edge whose cache is ``folder`` keeps what only matters while it runs.
 
-    Its path is short, since those of Unix sockets are (unix(7): 108 bytes).
+    The same for each start, so that what kill -9 leaves is taken away, and short, since the paths
+    of Unix sockets are (unix(7): 108 bytes).
     """
     name = hashlib.blake2b(str(folder.resolve()).encode(), digest_size=8).hexdigest()
     parent = SHARED_MEMORY if SHARED_MEMORY.is_dir() else Path(tempfile.gettempdir())
-    runtime = parent / f"nearcast-{os.geteuid()}-{name}"
+    return parent / f"nearcast-{os.geteuid()}-{name}"
+
+
+def _runtime_of(folder: Path) -> Path:
+    """That folder, made anew."""
+    runtime = runtime_path(folder)
     shutil.rmtree(runtime, ignore_errors=True)
     runtime.mkdir(mode=0o700, exist_ok=True)
     found = runtime.lstat()

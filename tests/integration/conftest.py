@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from edge.fetch.pool import Pool
+from edge.store.claim import runtime_path
 from tests.integration.ingest_service import ControlEar, make_clip
 from tests.integration.proxy_service import RawOrigin, Viewer, proxy, raw_origin
 from tests.integration.upstream_service import HURRIED
@@ -23,6 +24,12 @@ async def viewer(origin: RawOrigin, tmp_path: Path) -> AsyncIterator[Viewer]:
     """Asks a running edge before ``origin``."""
     async with proxy(tmp_path, origin) as client:
         yield client
+
+
+@pytest.fixture
+def runtime(tmp_path: Path) -> Path:
+    """Where the edge whose cache is the test's folder ``cache`` has its memory."""
+    return runtime_path(tmp_path / "cache")
 
 
 @pytest.fixture

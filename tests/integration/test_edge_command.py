@@ -143,10 +143,9 @@ def test_a_mistake_is_told_in_one_sentence(
 
 @pytest.mark.parametrize("permitted", [True, False])
 async def test_objects_are_in_large_pages_where_the_edge_may_mount_such(
-    origin: RawOrigin, tmp_path: Path, permitted: bool
+    origin: RawOrigin, tmp_path: Path, runtime: Path, permitted: bool
 ) -> None:
     assert os.geteuid() == 0, "only root may mount: run the tests as root"
-    before = set(Path("/dev/shm").iterdir())
     film = bytes(range(256)) * 2048
     origin.answers(response(film, ("Cache-Control", "max-age=3600")))
     (port,) = free_ports(1)
@@ -156,6 +155,7 @@ async def test_objects_are_in_large_pages_where_the_edge_may_mount_such(
     )
     within = () if permitted else ("setpriv", "--bounding-set=-sys_admin", "--")
     with running(tmp_path, port, *options, within=within) as process:
+        assert runtime.is_dir()
         mounts = Path(f"/proc/{process.pid}/mountinfo").read_text()
         assert ("huge=within_size" in mounts) == permitted
         assert "nearcast" not in Path("/proc/self/mountinfo").read_text()
@@ -164,4 +164,4 @@ async def test_objects_are_in_large_pages_where_the_edge_may_mount_such(
                 async with viewer.get(f"http://127.0.0.1:{port}/film") as answered:
                     assert await answered.read() == film
             assert answered.headers["Cache-Status"].startswith("nearcast-edge; hit")
-    assert set(Path("/dev/shm").iterdir()) <= before
+    assert not runtime.exists()
