@@ -57,7 +57,8 @@ def test_an_upload_in_three_requests_becomes_a_job(tus: Tus, service: Service) -
 
 
 def test_the_content_is_the_file_that_was_sent(tus: Tus, service: Service) -> None:
-    path = tus.begin(3000)
+    # Not whole yet: the job would find that it is no video and delete it.
+    path = tus.begin(4000)
     for start in (0, 1000, 2000):
         tus.patch(path, start, NO_VIDEO[start : start + 1000])
     pieces = [(service.folder / "objects" / key).read_bytes() for key in tus.pieces(path)]

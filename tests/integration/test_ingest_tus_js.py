@@ -28,7 +28,8 @@ CHUNK = 64 * 1024
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:
     ear = ControlEar()
-    service = Service(tmp_path / "service", ear, keep_sources=True)
+    # Nothing looks into the files, which are no videos and would be deleted as such.
+    service = Service(tmp_path / "service", ear, takes={"kinds": ["audio"]})
     with running(service):
         yield service
     ear.close()
