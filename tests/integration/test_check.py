@@ -6,7 +6,7 @@ import gzip
 import json
 import random
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -381,7 +381,7 @@ async def test_a_package_with_bytes_of_chance_in_it_ends_in_findings(broken: Pat
 
 # Servers, good and hostile.
 
-Handler = Callable[[web.Request], object]
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def site(folder: Path) -> web.Application:
@@ -420,7 +420,7 @@ async def test_byte_ranges_are_asked_of_a_server(broken: Path) -> None:
 async def answered(good: Path, path: str, handler: Handler) -> dict[str, str]:
     """What is found where a server of a good package answers one path with ``handler``."""
     application = web.Application()
-    application.router.add_get(f"/v/asset/version/{path}", handler)  # type: ignore[arg-type]
+    application.router.add_get(f"/v/asset/version/{path}", handler)
     application.router.add_static("/v/asset/version", good)
     async with TestServer(application) as server:
         package = await over_http(server, "/v/asset/version/main.m3u8")

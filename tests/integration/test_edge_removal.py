@@ -12,7 +12,6 @@ import pytest
 from aiohttp import web
 
 from common.messages import OrderedRemoval
-from common.service import PeerSettings
 from edge.fill import removals
 from edge.store.index import Index
 from tests.integration.edge_service import (
@@ -26,7 +25,7 @@ from tests.integration.edge_service import (
     until,
 )
 from tests.integration.proxy_service import Viewer
-from tests.integration.test_edge_filling import PACKAGE, whole
+from tests.integration.test_edge_filling import PACKAGE, placed, whole
 from tests.integration.test_edge_workers import EdgeProcess
 from tests.servers.processes import free_ports
 
@@ -48,10 +47,6 @@ async def control() -> AsyncIterator[Control]:
     scripted = Control(port=port)
     async with serving(scripted.answer, port):
         yield scripted
-
-
-def placed(control: Control) -> Any:
-    return {"control": PeerSettings(url=control.url, token=TOKEN)}
 
 
 def edge_process(folder: Path, origin: Origin, control: Control, workers: int) -> EdgeProcess:

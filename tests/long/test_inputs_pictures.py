@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -46,8 +47,8 @@ def turned(degrees: int) -> Path:
     return FOLDER / f"turned-{degrees}.mp4"
 
 
-def picture(name: str, *output: str, **how: str) -> Path:
-    return scene(name, *output, seconds=2, sound=None, **how)  # type: ignore[arg-type]
+def picture(name: str, *output: str, **how: Any) -> Path:
+    return scene(name, *output, seconds=2, sound=None, **how)
 
 
 def veiled(name: str, pixels: str, *output: str) -> Path:
