@@ -113,6 +113,12 @@ def _write_package(
         path = folder / playlist.key
         path.parent.mkdir(exist_ok=True)
         path.write_text(playlist.text)
+    listed = {one.key for one in made.playlists} | {one.key for one in made.objects}
+    for path in sorted(folder.glob("*/*/*")):
+        key = path.relative_to(folder).as_posix()
+        # What ffmpeg wrote for itself, and the init segments that are like the first.
+        if key not in listed and not key.startswith(f"{PICTURES_FOLDER}/"):
+            path.unlink()
     return made
 
 
