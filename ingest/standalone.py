@@ -171,22 +171,21 @@ class _Bench:
         }
 
     def _needed(self) -> list[_Step]:
-        """The longest first, so that none is left alone at the end."""
+        """What one core is enough for comes first: left to the end, it would let others wait."""
         plan, rate = self._plan, self._plan.frame_rate.fraction
-        steps = [
+        steps = [_Step(SOUND, plan.duration, partial(self._sound, one)) for one in plan.audio]
+        steps.append(_Step(PICTURES, plan.duration, self._pictures))
+        if plan.subtitles:
+            steps.append(_Step(SUBTITLES, plan.duration, self._subtitles))
+        steps += [
             _Step(
                 ENCODE,
                 float(chunk.frame_count / rate),
                 partial(self._encode, group, chunk),
                 chunk.index,
             )
-            for group in plan.groups
-            for chunk in plan.chunks
+            for group, chunk in plan.encodes
         ]
-        steps += [_Step(SOUND, plan.duration, partial(self._sound, one)) for one in plan.audio]
-        steps.append(_Step(PICTURES, plan.duration, self._pictures))
-        if plan.subtitles:
-            steps.append(_Step(SUBTITLES, plan.duration, self._subtitles))
         return steps
 
     async def _do(self, step: _Step, scratch: Path) -> None:

@@ -219,6 +219,17 @@ class EncodingPlan(msgspec.Struct, frozen=True):
         """Segments of a video rendition."""
         return -(-self.frame_count // self.segment_frames)
 
+    @property
+    def encodes(self) -> tuple[tuple[EncodeGroup, Chunk], ...]:
+        """What there is to encode of the pictures, in the order in which to begin.
+
+        Group by group, of each the longest chunks first: then workers that take one after the other
+        end at about one time (Graham, "Bounds on Multiprocessing Timing Anomalies", SIAM Journal on
+        Applied Mathematics 17(2), 1969).
+        """
+        longest_first = sorted(self.chunks, key=lambda chunk: -chunk.frame_count)
+        return tuple((group, chunk) for group in self.groups for chunk in longest_first)
+
     def rendition(self, name: str) -> VideoRendition:
         """The video rendition of that name, which exists."""
         return next(one for one in self.video if one.name == name)

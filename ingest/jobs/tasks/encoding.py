@@ -51,10 +51,9 @@ async def encode_chunk(tools: Tools, assignment: Assignment) -> Encoded:
         EncodeStalled, EncoderKilled, StorageFull: trying again may help.
     """
     plan = await tools.plan_of(assignment.job)
-    chunk, group = next(
-        (chunk, group)
-        for group in plan.groups
-        for chunk in plan.chunks
+    group, chunk = next(
+        (group, chunk)
+        for group, chunk in plan.encodes
         if chunk_task_name(chunk, group) == assignment.task.name
     )
     async with _place(tools, assignment) as (source, folder):

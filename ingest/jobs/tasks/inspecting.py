@@ -65,17 +65,15 @@ def _sounds(planned: EncodingPlan) -> Iterator[Part]:
 
 def _chunks(planned: EncodingPlan, video: VideoStream) -> Iterator[Part]:
     rate = planned.frame_rate.fraction
-    for group in planned.groups:
-        memory = memory_class(encode_memory(video, planned, group))
-        for chunk in planned.chunks:
-            yield Part(
-                TaskKind.ENCODE,
-                chunk_task_name(chunk, group),
-                seconds=float(chunk.frame_count / rate),
-                queue=encode_queue(group.codec),
-                memory=memory,
-                later=bool(planned.first) and group.name not in planned.first,
-            )
+    for group, chunk in planned.encodes:
+        yield Part(
+            TaskKind.ENCODE,
+            chunk_task_name(chunk, group),
+            seconds=float(chunk.frame_count / rate),
+            queue=encode_queue(group.codec),
+            memory=memory_class(encode_memory(video, planned, group)),
+            later=bool(planned.first) and group.name not in planned.first,
+        )
 
 
 def content_name(sha256: str, planned: EncodingPlan, tools: Tools) -> str:

@@ -32,6 +32,9 @@ from tests.bench.ingest.cost import Cost
 
 ENCODE = "encode"
 
+_Encoded = tuple[int, Path, tuple[str, ...]]
+"""The chunk's number, where it was put, and the names of the renditions."""
+
 
 def recipe_of(codecs: str) -> Recipe:
     """What ``nearcast transcode`` works by when nothing else is said."""
@@ -72,7 +75,7 @@ async def steps(source: Path, folder: Path, recipe: Recipe) -> dict[str, Cost]:
         await make_pictures(start, made, source, folder / PICTURES_FOLDER, recipe.encoding)
     parts: dict[str, list[Part]] = {}
     with step("measure"):
-        for number, (place, names) in enumerate(folders):
+        for number, place, names in sorted(folders):
             for name, facts in measure(place, names).items():
                 parts.setdefault(name, []).append(Part(part_name(number, attempt=1), facts))
     with step("package and check"):
@@ -83,25 +86,24 @@ async def steps(source: Path, folder: Path, recipe: Recipe) -> dict[str, Cost]:
 
 async def _encode(
     made: EncodingPlan, source: Path, folder: Path, recipe: Recipe, start: encodes.Run
-) -> list[tuple[Path, tuple[str, ...]]]:
-    """Encodes pictures and sound; where it was put, with the names of the renditions."""
+) -> list[_Encoded]:
+    """Encodes pictures and sound."""
     room = asyncio.Semaphore(recipe.at_once)
     encoding = encoding_of(recipe, made)
 
-    async def one(place: Path, work: Awaitable[tuple[str, ...]]) -> tuple[Path, tuple[str, ...]]:
+    async def one(number: int, place: Path, work: Awaitable[tuple[str, ...]]) -> _Encoded:
         async with room:
-            return place, await work
+            return number, place, await work
 
     works = []
-    for group in made.groups:
-        for chunk in made.chunks:
-            place = folder / f"{group.name}-{chunk.index}"
-            work = encodes.encode_chunk(start, made, group, chunk, source, place, encoding)
-            works.append(one(place, work))
     for track in made.audio:
         place = folder / f"track-{track.index}"
         sound = encodes.encode_track(start, made, track, source, place, encoding)
-        works.append(one(place, sound))
+        works.append(one(0, place, sound))
+    for group, chunk in made.encodes:
+        place = folder / f"{group.name}-{chunk.index}"
+        work = encodes.encode_chunk(start, made, group, chunk, source, place, encoding)
+        works.append(one(chunk.index, place, work))
     return await asyncio.gather(*works)
 
 

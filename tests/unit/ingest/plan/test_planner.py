@@ -414,3 +414,15 @@ def test_a_rendition_at_half_the_rate_has_its_key_frames_with_the_others() -> No
     assert found.rate_of(low) == Fraction(30_000, 1001)
     assert isinstance(low, VideoRendition)
     assert found.frames_of(low, found.chunks[0]) == found.chunks[0].frame_count // 2
+
+
+def test_encodes_begin_with_the_first_group_and_in_it_with_the_longest_chunks() -> None:
+    made = plan(media_info(seconds=60.0), SETTINGS, short=False)
+
+    begun = [(group.name, chunk.segment_count) for group, chunk in made.encodes]
+
+    assert begun == [
+        *(("h264-first", count) for count in (3, 3, 2, 2)),
+        *(("h264", count) for count in (3, 3, 2, 2)),
+    ]
+    assert {chunk.index for _, chunk in made.encodes} == {0, 1, 2, 3}
