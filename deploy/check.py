@@ -1,17 +1,30 @@
 """``nearcast check``: looks at a finished HLS package and tells which rules it breaks."""
 
 import asyncio
+import os
 import sys
+from contextlib import nullcontext
 from itertools import groupby
 from pathlib import Path
 from typing import Final
 
+import click
 import msgspec
 
 from common.errors import NearcastError
 from common.messages import Profile
 from deploy.progress import ProgressDisplay
-from ingest.check import FolderReader, HttpReader, Package, Reader, Report, Severity, check, load
+from ingest.check import (
+    FolderReader,
+    HttpReader,
+    NotReadable,
+    Package,
+    Reader,
+    Report,
+    Severity,
+    check,
+    load,
+)
 from ingest.check.model import Role
 from ingest.check.rule import printable
 
@@ -26,7 +39,14 @@ ENTRIES: Final = (Profile.MAIN.file_name, "master.m3u8", "index.m3u8", "playlist
 SHOW_FROM: Final = 200
 """Resources from which reading them takes long enough for a bar."""
 
-HEADINGS: Final = {Severity.MUST: "Must be mended", Severity.SHOULD: "Should be mended"}
+MOST_SECONDS: Final = 3600
+"""How long a server's package may take to be read."""
+
+HEADINGS: Final = {
+    Severity.MUST: ("Must be mended", "red"),
+    Severity.SHOULD: ("Should be mended", "yellow"),
+}
+"""With their colours."""
 
 
 async def check_command(target: str, *, as_json: bool, ca: Path | None) -> int:
@@ -37,24 +57,31 @@ async def check_command(target: str, *, as_json: bool, ca: Path | None) -> int:
         print(f"Error: {error}", file=sys.stderr)
         return UNREADABLE
     report = check(package)
+    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     for line in _as_json(target, report) if as_json else _as_text(package, report):
-        print(line)
+        click.echo(line, color=colour)
     return BROKEN if report.broken(Severity.MUST) else FINE
 
 
 async def _loaded(target: str, ca: Path | None, *, quiet: bool) -> Package:
     if target.startswith(("http://", "https://")):
-        async with HttpReader(target, ca) as reader:
-            return await _read(reader, quiet=quiet)
+        try:
+            async with asyncio.timeout(MOST_SECONDS), HttpReader(target, ca) as reader:
+                return await _read(reader, quiet=quiet)
+        except TimeoutError as error:
+            reason = f"it could not be read in {MOST_SECONDS // 60} minutes"
+            raise NotReadable(target=target, reason=reason) from error
     folder = await asyncio.to_thread(FolderReader, Path(target), ENTRIES)
     return await _read(folder, quiet=quiet)
 
 
 async def _read(reader: Reader, *, quiet: bool) -> Package:
-    with ProgressDisplay() as display:
+    # Elsewhere than on a terminal the report stands alone.
+    shown = sys.stdout.isatty() and not quiet
+    with ProgressDisplay() if shown else nullcontext() as display:
 
         def on_read(done: int, total: int) -> None:
-            if not quiet and total >= SHOW_FROM:
+            if display is not None and total >= SHOW_FROM:
                 display.show("Read", 100 * done / total, f"{done} of {total} files")
 
         return await load(reader, on_read)
@@ -68,10 +95,24 @@ def _as_json(target: str, report: Report) -> list[str]:
 def _as_text(package: Package, report: Report) -> list[str]:
     lines = list(_looked_at(package))
     for severity, findings in groupby(report.findings, lambda one: one.severity):
-        lines += ["", f"{HEADINGS[severity]}:"]
-        lines += [f"  {one.sentence} [{one.rule}: {one.clause}]" for one in findings]
-    broken = len(report.broken(Severity.MUST) | report.broken(Severity.SHOULD))
-    return [*lines, "", f"{report.rules} rules checked, {broken} broken"]
+        heading, colour = HEADINGS[severity]
+        lines += ["", click.style(f"{heading}:", fg=colour, bold=True)]
+        for (name, clause), alike in groupby(findings, lambda one: (one.rule, one.clause)):
+            lines.append(f"  {name} ({clause})")
+            lines += [f"    {one.sentence}" for one in alike]
+    return [*lines, "", f"{report.rules} rules checked: {_verdict(report)}"]
+
+
+def _verdict(report: Report) -> str:
+    must, should = (len(report.broken(one)) for one in (Severity.MUST, Severity.SHOULD))
+    if not must and not should:
+        return click.style("all are kept", fg="green", bold=True)
+    counts = ((must, "must be kept"), (should, "should be kept"))
+    return ", ".join(
+        f"{count} that {binding} {'is' if count == 1 else 'are'} broken"
+        for count, binding in counts
+        if count
+    )
 
 
 def _looked_at(package: Package) -> list[str]:

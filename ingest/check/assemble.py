@@ -4,19 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
-from ingest.check.model import (
-    CLOCK,
-    ByteRange,
-    Container,
-    Measured,
-    MediaListing,
-    MultivariantListing,
-    Package,
-    Problem,
-    Resource,
-    Role,
-    Track,
-)
+from ingest.check.listed import ByteRange, MediaListing, MultivariantListing, Resource
+from ingest.check.model import CLOCK, Container, Measured, Package, Problem, Role, Track
 from ingest.package.facts import InitFacts
 
 Key = tuple[str, ByteRange | None]
@@ -81,7 +70,7 @@ def assemble(
             place: _track(listing, found, hints.get(place)) for place, listing in media.items()
         },
         # In whichever order they were met: what is told of a package is always the same.
-        problems=tuple(sorted(found.problems, key=lambda one: (one.place, one.reason))),
+        problems=tuple(sorted(set(found.problems), key=lambda one: (one.place, one.reason))),
     )
 
 
@@ -131,8 +120,11 @@ def _role(
 ) -> Role:
     if listing.iframes_only or hint is Role.IFRAMES:
         return Role.IFRAMES
-    if inits:
+    if inits and (inits[0].width or hint is not Role.VIDEO):
         return Role.VIDEO if inits[0].width else Role.AUDIO
+    if inits:
+        # Sound where pictures are promised is compared to neither.
+        return Role.UNKNOWN
     if codecs:
         return Role.VIDEO if codecs & {"avc1", "hvc1"} else Role.AUDIO
     if hint is not None:

@@ -3,13 +3,17 @@
 ISO/IEC 14496-12 §8.8; NAL units: ITU-T H.264 §7.4.1 and H.265 §7.4.2.2.
 """
 
+from collections import Counter
 from collections.abc import Iterator
-from typing import Final
+from itertools import accumulate
+from typing import Final, NamedTuple
+
+from msgspec import structs
 
 from ingest.check.model import Measured
 from ingest.package.boxes import Box, whole
 from ingest.package.errors import PartInvalid
-from ingest.package.segments import NOT_SYNC, Defaults, read_segment
+from ingest.package.segments import NOT_SYNC, Defaults, read_any_segment
 
 MOST_SAMPLES: Final = 100_000
 """Of one run: a table without columns can claim billions."""
@@ -26,6 +30,14 @@ HEVC_SLICES: Final = range(32)
 HEVC_IDR: Final = frozenset({19, 20})
 
 
+class Sample(NamedTuple):
+    """What is told of a sample."""
+
+    duration: int
+    size: int
+    flags: int
+
+
 def measured(name: str, data: bytes, defaults: Defaults, codec: str) -> Measured:
     """What the segment ``data`` says.
 
@@ -33,11 +45,15 @@ def measured(name: str, data: bytes, defaults: Defaults, codec: str) -> Measured
         PartInvalid: it is no media segment.
     """
     bound_samples(name, data)
-    facts = read_segment(name, data, defaults)
+    facts, hole = read_any_segment(name, data, defaults)
+    samples = list(_all_samples(data, defaults))
+    lengths = Counter(duration for _, duration, _ in samples)
     return Measured(
         facts=facts,
-        key_times=tuple(_key_times(data, defaults)),
+        key_times=tuple(time for time, _, flags in samples if not flags & NOT_SYNC),
         idr=first_is_idr(data, codec),
+        frame=max(lengths, key=lambda length: lengths[length], default=None),
+        hole=hole,
     )
 
 
@@ -55,7 +71,17 @@ def measured_picture(name: str, data: bytes, defaults: Defaults, codec: str) -> 
     if rest < 8:
         raise PartInvalid(name=name, reason="the range ends before its picture")
     cut = data[:size] + rest.to_bytes(4, "big") + data[size + 4 :]
-    return measured(name, cut, defaults, codec)
+    bound_samples(name, cut)
+    facts, _ = read_any_segment(name, cut, defaults)
+    (picture,) = facts.key_frames or (None,)
+    # A range may go on for a while, but not end within a sample.
+    spare = picture is not None and len(data) not in _sample_ends(cut, defaults)
+    return Measured(
+        facts=structs.replace(facts, duration=0, sample_count=1),
+        key_times=(facts.decode_time,),
+        idr=first_is_idr(cut, codec),
+        spare=len(data) - picture.size if picture is not None and spare else 0,
+    )
 
 
 def codecs_beside_first(data: bytes) -> frozenset[str]:
@@ -82,49 +108,58 @@ def bound_samples(name: str, data: bytes) -> None:
                 raise PartInvalid(name=name, reason="a run claims too many samples")
 
 
-def _key_times(data: bytes, defaults: Defaults) -> Iterator[int]:
+def _all_samples(data: bytes, defaults: Defaults) -> Iterator[tuple[int, int, int]]:
+    """Decode time, duration and flags of each sample of the first track."""
     for moof in whole(data).children():
         if moof.kind != "moof":
             continue
         track = moof.find("traf")
         decode = track.find("tfdt")
         time = decode.number(4, 8 if decode.number(0, 1) else 4)
-        length, flags = _header(track.find("tfhd"), defaults)
+        own = _header(track.find("tfhd"), defaults)
         for box in track.children():
             if box.kind != "trun":
                 continue
-            for duration, sample in _samples(box, length, flags):
-                if not sample & NOT_SYNC:
-                    yield time
+            for duration, _, flags in _samples(box, own):
+                yield time, duration, flags
                 time += duration
 
 
-def _header(box: Box, defaults: Defaults) -> tuple[int, int]:
-    """§8.8.7: duration and flags of samples that do not say their own."""
+def _sample_ends(data: bytes, defaults: Defaults) -> frozenset[int]:
+    """Where the samples of the first run of the fragment ``data`` end."""
+    moof = next(whole(data).children())
+    own = _header(moof.find("traf", "tfhd"), defaults)
+    sizes = (size for _, size, _ in _samples(moof.find("traf", "trun"), own))
+    return frozenset(accumulate(sizes, initial=_first_sample(moof)))
+
+
+def _header(box: Box, defaults: Defaults) -> Sample:
+    """§8.8.7: what holds for samples that do not say their own."""
     flags = box.number(1, 3)
     place = 8 + 8 * bool(flags & 0x1) + 4 * bool(flags & 0x2)
-    duration = box.number(place, 4) if flags & 0x8 else defaults.duration
-    place += 4 * bool(flags & 0x8) + 4 * bool(flags & 0x10)
-    return duration, box.number(place, 4) if flags & 0x20 else defaults.flags
+    found = []
+    for bit, default in zip((0x8, 0x10, 0x20), defaults[:3], strict=True):
+        found.append(box.number(place, 4) if flags & bit else default)
+        place += 4 * bool(flags & bit)
+    return Sample(*found)
 
 
-def _samples(box: Box, duration: int, flags: int) -> Iterator[tuple[int, int]]:
-    """§8.8.8: duration and flags of each sample."""
+def _samples(box: Box, own: Sample) -> Iterator[Sample]:
+    """§8.8.8: each sample of a run."""
     present, count = box.number(1, 3), box.number(4, 4)
     place = 8 + 4 * bool(present & 0x1)
     first = box.number(place, 4) if present & 0x4 else None
     place += 4 * bool(present & 0x4)
     columns = [bit for bit in (0x100, 0x200, 0x400, 0x800) if present & bit]
+    table = box.numbers(place, count * len(columns))
     for row in range(count):
-        start = place + 4 * len(columns) * row
-        length, own = duration, flags
-        if 0x100 in columns:
-            length = box.number(start, 4)
-        if row == 0 and first is not None:
-            own = first
-        elif 0x400 in columns:
-            own = box.number(start + 4 * columns.index(0x400), 4)
-        yield length, own
+        said = dict(zip(columns, table[row * len(columns) : (row + 1) * len(columns)], strict=True))
+        flags = said.get(0x400, own.flags)
+        yield Sample(
+            said.get(0x100, own.duration),
+            said.get(0x200, own.size),
+            first if row == 0 and first is not None else flags,
+        )
 
 
 def first_is_idr(data: bytes, codec: str) -> bool | None:

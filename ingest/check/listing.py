@@ -7,7 +7,7 @@ from fractions import Fraction
 from itertools import islice
 from typing import Final
 
-from ingest.check.model import (
+from ingest.check.listed import (
     ByteRange,
     Entry,
     ListedSegment,
@@ -77,7 +77,7 @@ class _Reading:
         self.place = place
         self.items = items
         self.tags = tuple(one for one in items if isinstance(one, Tag))
-        self.starts_right = text.startswith("#EXTM3U")
+        self.starts_right = text.removeprefix("\ufeff").startswith("#EXTM3U")
         self.faults: list[str] = []
         names = {tag.name for tag in self.tags}
         self.is_multivariant = not OF_MULTIVARIANT.isdisjoint(names)
@@ -193,6 +193,7 @@ class _Segments:
         self.duration: Fraction | None = None
         self.range: str | None = None
         self.discontinuity = False
+        self.gap = False
         self.map: Resource | None = None
         self.encrypted = False
         self.last: Resource | None = None
@@ -212,8 +213,10 @@ class _Segments:
                 map=self.map,
                 discontinuity=self.discontinuity,
                 encrypted=self.encrypted,
+                gap=self.gap,
             )
             self.duration, self.range, self.discontinuity = None, None, False
+            self.gap = False
 
     def _tag(self, tag: Tag) -> None:
         match tag.name:
@@ -226,6 +229,8 @@ class _Segments:
                 self.range = tag.value
             case "EXT-X-DISCONTINUITY":
                 self.discontinuity = True
+            case "EXT-X-GAP":
+                self.gap = True
             case "EXT-X-MAP":
                 self._map(tag)
             case "EXT-X-KEY":

@@ -5,26 +5,18 @@ import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
-from ingest.check.assemble import Found, Key, assemble, ending_of, key_of
+from ingest.check.assemble import WEBVTT_ENDINGS, Found, Key, assemble, ending_of, key_of
 from ingest.check.errors import NotReadable
 from ingest.check.fragments import codecs_beside_first, measured, measured_picture
+from ingest.check.listed import Listing, MediaListing, MultivariantListing, Resource
 from ingest.check.listing import read_playlist
-from ingest.check.model import (
-    Listing,
-    Measured,
-    MediaListing,
-    MultivariantListing,
-    Package,
-    Problem,
-    Resource,
-    Trouble,
-)
+from ingest.check.model import Measured, Package, Problem, Trouble
 from ingest.check.parts import picture_of
 from ingest.check.places import folder_of, shown
-from ingest.check.readers import Reader, TooLarge, Unread
+from ingest.check.readers import Elsewhere, Reader, TooLarge, Unread
 from ingest.check.transport import read_transport
+from ingest.check.webvtt import sized, text_segment
 from ingest.package.errors import PartInvalid
-from ingest.package.facts import SegmentFacts
 from ingest.package.segments import Defaults, read_init
 
 MOST_PLAYLIST: Final = 4 << 20
@@ -32,8 +24,8 @@ MOST_PLAYLIST: Final = 4 << 20
 MOST_INIT: Final = 1 << 20
 MOST_SEGMENT: Final = 64 << 20
 MOST_PLAYLISTS: Final = 500
-MOST_SEGMENTS: Final = 400_000
-"""Listed in all playlists together."""
+MOST_LINES: Final = 1_500_000
+"""Tags and URIs of all media playlists together."""
 AT_ONCE: Final = 8
 """Resources that are read at the same time."""
 
@@ -71,6 +63,8 @@ class _Loader:
         self.defaults: dict[Key, tuple[Defaults, str]] = {}
         self.done, self.total = 0, 0
         self.listed = 0
+        self.lost: set[str] = set()
+        """Places of what could not be read or understood."""
 
     async def load(self) -> Package:
         multivariants, media = await self._playlists()
@@ -107,11 +101,11 @@ class _Loader:
         async def one(place: str) -> None:
             listing = await self._playlist(place, wanted[place])
             if isinstance(listing, MediaListing):
-                self.listed += len(listing.segments)
-                if self.listed <= MOST_SEGMENTS:
+                self.listed += len(listing.segments) + len(listing.tags)
+                if self.listed <= MOST_LINES:
                     media[place] = listing
                 else:
-                    reason = f"is one too many: together they list over {MOST_SEGMENTS} segments"
+                    reason = f"is one too many: together they have over {MOST_LINES} lines"
                     self._trouble(place, Trouble.LIMIT, reason)
             elif listing is not None:
                 reason = "is a multivariant playlist where a media playlist belongs"
@@ -162,7 +156,10 @@ class _Loader:
         self._one_done()
 
     async def _segment(self, work: _Work) -> None:
-        if not self._known_picture(work):
+        if work.picture and work.key[0] in self.lost:
+            # What is wrong with the segment that it is in was said.
+            pass
+        elif not self._known_picture(work):
             data = await self._bytes(work.key, MOST_SEGMENT)
             if data is not None:
                 try:
@@ -175,7 +172,11 @@ class _Loader:
         """Whether ``work`` is a key frame of a segment that was measured whole."""
         place, part = work.key
         whole = self.found.segments.get((place, None))
-        picture = picture_of(whole.facts, part) if whole is not None and part else None
+        if whole is None or part is None:
+            return False
+        # Where a longer range ends is told by its bytes alone.
+        exact = any(one.size == part.length for one in whole.facts.key_frames)
+        picture = picture_of(whole.facts, part) if exact else None
         if picture is not None:
             self.found.segments[work.key] = picture
         return picture is not None
@@ -184,8 +185,8 @@ class _Loader:
         name = shown(self.root, work.key[0])
         if work.encrypted:
             self._trouble(work.key[0], Trouble.STRANGE, "is encrypted and not looked into")
-        elif data.lstrip(b"\xef\xbb\xbf")[:6] == b"WEBVTT":
-            self.found.segments[work.key] = _text_segment(name, data)
+        elif data.removeprefix(b"\xef\xbb\xbf")[:6] == b"WEBVTT":
+            self.found.segments[work.key] = text_segment(name, data)
         elif work.init is not None:
             if work.init not in self.defaults:
                 return
@@ -198,15 +199,22 @@ class _Loader:
             transport = read_transport(name, data)
             self.found.segments[work.key] = transport.measured
             self.found.codecs[work.key] = transport.codecs
+            if transport.torn is not None:
+                reason = f"lacks packets: their count jumps at byte {transport.torn}"
+                self._trouble(work.key[0], Trouble.BROKEN, reason)
         else:
             packed = ending_of(Resource("", work.key[0])) in PACKED
-            reason = "is packed audio, which is not looked into" if packed else "is no segment"
+            text = ending_of(Resource("", work.key[0])) in WEBVTT_ENDINGS
+            reason = "does not begin with WEBVTT" if text else "is no segment"
+            reason = "is packed audio, which is not looked into" if packed else reason
             trouble = Trouble.STRANGE if packed else Trouble.BROKEN
             self._trouble(work.key[0], trouble, reason)
 
     async def _bytes(self, key: Key, most: int) -> bytes | None:
         try:
             return await self.reader.read(key[0], key[1], most)
+        except Elsewhere as error:
+            self._trouble(key[0], Trouble.STRANGE, str(error))
         except TooLarge as error:
             self._trouble(key[0], Trouble.LIMIT, str(error))
         except Unread as error:
@@ -226,6 +234,7 @@ class _Loader:
                 group.create_task(worker())
 
     def _trouble(self, place: str, trouble: Trouble, reason: str) -> None:
+        self.lost.add(place)
         self.found.problems.append(Problem(place, trouble, reason))
 
     def _not_understood(self, key: Key, error: PartInvalid) -> None:
@@ -245,7 +254,7 @@ def _work(listings: Iterable[MediaListing]) -> Iterator[_Work]:
     for listing in listings:
         for segment in listing.segments:
             key = key_of(segment.resource)
-            if key is None or key in seen:
+            if key is None or key in seen or segment.gap:
                 continue
             seen.add(key)
             init = key_of(segment.map) if segment.map is not None else None
@@ -257,29 +266,9 @@ def _text(data: bytes) -> str:
     return data.decode("utf-8", errors="replace")
 
 
-def _text_segment(name: str, data: bytes) -> Measured:
-    """A WebVTT segment (rfc8216bis §3.1.4)."""
-    head = data[:1024].partition(b"\n\n")[0].partition(b"\r\n\r\n")[0]
-    facts = _sized(name, data, data.count(b"-->"))
-    return Measured(facts, timestamp_map=b"X-TIMESTAMP-MAP=" in head)
-
-
 def _transport_picture(name: str, data: bytes) -> Measured:
     """A byte range of a transport stream, whose tables need not be in it (§4.4.3.6)."""
     idr = None
     with contextlib.suppress(PartInvalid):
         idr = read_transport(name, data).measured.idr
-    return Measured(_sized(name, data, 1), idr=idr)
-
-
-def _sized(name: str, data: bytes, count: int) -> SegmentFacts:
-    """Facts of what has no times of its own."""
-    return SegmentFacts(
-        name=name,
-        size=len(data),
-        sha256="",
-        decode_time=0,
-        duration=0,
-        sample_count=count,
-        starts_with_sync=True,
-    )
+    return Measured(sized(name, data, 1), idr=idr)

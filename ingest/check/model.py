@@ -5,15 +5,29 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
 from functools import cached_property
+from itertools import accumulate
+from typing import NamedTuple
 
+from ingest.check.listed import Entry, Listing, MediaListing, MultivariantListing
 from ingest.check.places import shown
-from ingest.check.text import Attributes, Tag
 from ingest.package.bandwidth import Measured as Rated
 from ingest.package.bandwidth import average, peak
 from ingest.package.facts import InitFacts, SegmentFacts
 
 CLOCK = 90_000
 """Units per second of times in transport streams (ISO/IEC 13818-1 §2.4.2.1)."""
+CLOCK_TURN = 1 << 33
+"""Units after which their clock begins anew."""
+
+
+MPEG_AUDIO = "mpeg-audio"
+"""What is in a transport stream beside codecs of MP4: MPEG-1 and MPEG-2 audio."""
+OTHER = "other"
+"""The same: what is not known, such as metadata or subtitles."""
+
+
+MOST_ROWS = 50_000_000
+"""Segments that are added up for a peak, again in each row."""
 
 
 class Role(StrEnum):
@@ -55,130 +69,6 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
-class ByteRange:
-    """A part of a resource (rfc8216bis §4.4.4.2)."""
-
-    offset: int
-    length: int
-
-    @property
-    def end(self) -> int:
-        """The first byte behind it."""
-        return self.offset + self.length
-
-
-@dataclass(frozen=True, slots=True)
-class Resource:
-    """What a URI names, or a part of it."""
-
-    uri: str
-    """As written."""
-    place: str | None
-    """None where the URI leads nowhere."""
-    part: ByteRange | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ListedSegment:
-    """A segment as its playlist lists it."""
-
-    resource: Resource
-    duration: Fraction
-    """EXTINF, in seconds."""
-    map: Resource | None
-    discontinuity: bool
-    encrypted: bool
-
-
-@dataclass(frozen=True)
-class MediaListing:
-    """A media playlist."""
-
-    place: str
-    tags: tuple[Tag, ...]
-    faults: tuple[str, ...]
-    """What is wrong with how it is written, each a sentence without its subject."""
-    segments: tuple[ListedSegment, ...]
-    starts_right: bool
-    """Whether its first line is EXTM3U."""
-
-    @cached_property
-    def named(self) -> Mapping[str, Tag]:
-        """The first tag of each name."""
-        return {tag.name: tag for tag in reversed(self.tags)}
-
-    @property
-    def target(self) -> int | None:
-        """EXT-X-TARGETDURATION, in seconds."""
-        tag = self.named.get("EXT-X-TARGETDURATION")
-        return int(tag.value) if tag and tag.value.isdecimal() and len(tag.value) < 10 else None
-
-    @property
-    def iframes_only(self) -> bool:
-        """Whether it lists single pictures."""
-        return "EXT-X-I-FRAMES-ONLY" in self.named
-
-    @cached_property
-    def duration(self) -> Fraction:
-        """Seconds that it lists."""
-        return sum((one.duration for one in self.segments), Fraction())
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A tag of a multivariant playlist that leads to a media playlist."""
-
-    attributes: Attributes
-    uri: str | None
-    """As written; None of renditions that are inside of the variants."""
-    place: str | None
-
-    @property
-    def label(self) -> str:
-        """What it is called in findings."""
-        return self.uri or self.attributes.get("NAME") or "one without a URI"
-
-
-@dataclass(frozen=True)
-class MultivariantListing:
-    """A multivariant playlist."""
-
-    place: str
-    tags: tuple[Tag, ...]
-    faults: tuple[str, ...]
-    variants: tuple[Entry, ...]
-    iframes: tuple[Entry, ...]
-    media: tuple[Entry, ...]
-    session_data: tuple[Attributes, ...]
-    steering: Attributes | None
-    variables: Mapping[str, str]
-    """Of EXT-X-DEFINE, for media playlists that import them."""
-    starts_right: bool
-
-    @cached_property
-    def named(self) -> Mapping[str, Tag]:
-        """The first tag of each name."""
-        return {tag.name: tag for tag in reversed(self.tags)}
-
-    def group(self, kind: str, name: str | None) -> tuple[Entry, ...]:
-        """The renditions of TYPE ``kind`` in the group ``name``."""
-        return tuple(
-            one
-            for one in self.media
-            if one.attributes.get("TYPE") == kind and one.attributes.get("GROUP-ID") == name
-        )
-
-    def entries(self) -> Iterator[Entry]:
-        """All that lead to media playlists."""
-        yield from self.variants
-        yield from self.media
-        yield from self.iframes
-
-
-Listing = MediaListing | MultivariantListing
-
-
-@dataclass(frozen=True, slots=True)
 class Measured:
     """What the bytes of a listed segment say."""
 
@@ -187,8 +77,25 @@ class Measured:
     """Decode times of its key frames; None where it is not known."""
     idr: bool | None = None
     """Whether its first picture is an IDR picture, by its header; None where it is not known."""
+    frame: int | None = None
+    """How long most of its samples last; None where it is not known."""
+    hole: int = 0
+    """Units by which one of its fragments begins later, or earlier, than the one before ends."""
+    spare: int = 0
+    """Of a picture: bytes of the range behind it that are no whole sample."""
     timestamp_map: bool | None = None
     """Of WebVTT: whether it has an X-TIMESTAMP-MAP."""
+    text_offset: int | None = None
+    """Of WebVTT: what its X-TIMESTAMP-MAP adds to the times of cues, in 90 kHz."""
+
+
+class Jump(NamedTuple):
+    """A place at which time is interrupted."""
+
+    off: Fraction
+    """Seconds that are missing; less than 0 where some are there twice."""
+    within: bool
+    """Whether that is inside of the segment, and not where it begins."""
 
 
 @dataclass(frozen=True)
@@ -224,6 +131,48 @@ class Track:
         known = tuple(one for one in self.segments if one is not None and one.facts.duration > 0)
         return known if known and len(known) == len(self.listing.segments) else ()
 
+    @cached_property
+    def ends(self) -> tuple[Fraction, ...]:
+        """Where the segments end, in seconds from the start; none where that is not known."""
+        return tuple(accumulate(self.seconds(one.facts.duration) for one in self.measured))
+
+    @cached_property
+    def jumps(self) -> Mapping[int, Jump]:
+        """Segments that begin too late or too early, and those with a hole in them, by number.
+
+        One that stands where another belongs is one jump, and what goes on behind it is none.
+        """
+        jumps: dict[int, Jump] = {}
+        end = line = None
+        for number, (listed, one) in enumerate(
+            zip(self.listing.segments, self.segments, strict=True)
+        ):
+            if one is None or not one.facts.duration:
+                end = line = None
+                continue
+            start = one.facts.decode_time
+            off = Fraction()
+            if end is not None and line is not None and not listed.discontinuity:
+                off = self._off(start - end)
+                if self._off(start - line) == 0:
+                    off = Fraction()
+            line = (line if off and line is not None else start) + one.facts.duration
+            end = start + one.facts.duration
+            if off:
+                jumps[number] = Jump(off, within=False)
+            elif one.hole:
+                jumps[number] = Jump(self.seconds(one.hole), within=True)
+                end = line = None
+        return jumps
+
+    def _off(self, units: int) -> Fraction:
+        """``units`` between two times that should be the same, in seconds; 0 where they may be."""
+        if self.container is not Container.TS:
+            return self.seconds(units)
+        # Times of transport streams are those of pictures, which jitter by their rounding.
+        off = self.seconds((units + CLOCK_TURN // 2) % CLOCK_TURN - CLOCK_TURN // 2)
+        return off if abs(off) > self.frame else Fraction()
+
     def seconds(self, units: int) -> Fraction:
         """``units`` of its time, in seconds."""
         return Fraction(units, self.timescale)
@@ -255,7 +204,13 @@ class Track:
     @cached_property
     def peak(self) -> int | None:
         """bit/s of its peak segment bit rate, None where that is not known."""
-        return peak(self.sizes, self.listing.target or 1) if self.sizes else None
+        if not self.sizes:
+            return None
+        # A wrong target makes as many rows as there are pairs of segments.
+        target = self.listing.target or 1
+        count = len(self.sizes)
+        in_row = min(Fraction(count), 2 * target * count / self.listing.duration)
+        return peak(self.sizes, target) if in_row * count < MOST_ROWS else None
 
     @cached_property
     def average(self) -> int | None:
@@ -268,7 +223,12 @@ class Track:
         known = [one for one in self.measured if one.facts.sample_count]
         if not known:
             return Fraction()
-        lengths = sorted(self.seconds(one.facts.duration) / one.facts.sample_count for one in known)
+        lengths = sorted(
+            self.seconds(one.frame)
+            if one.frame
+            else self.seconds(one.facts.duration) / one.facts.sample_count
+            for one in known
+        )
         return lengths[len(lengths) // 2]
 
 

@@ -5,16 +5,9 @@ from urllib.parse import urljoin
 
 from common.messages import Profile
 from ingest.check.assemble import Found, assemble
+from ingest.check.listed import ByteRange, MediaListing, MultivariantListing
 from ingest.check.listing import read_playlist
-from ingest.check.model import (
-    ByteRange,
-    Measured,
-    MediaListing,
-    MultivariantListing,
-    Package,
-    Problem,
-    Trouble,
-)
+from ingest.check.model import Measured, Package, Problem, Trouble
 from ingest.check.places import NOWHERE
 from ingest.check.rule import Report
 from ingest.check.rules import check

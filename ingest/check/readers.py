@@ -3,6 +3,7 @@
 import asyncio
 import os
 import zlib
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Protocol, Self
@@ -12,12 +13,19 @@ import aiohttp
 
 from common.service import new_client_session
 from ingest.check.errors import NotReadable
-from ingest.check.model import ByteRange
-from ingest.check.places import NOWHERE, folder_of, same_origin
+from ingest.check.listed import ByteRange
+from ingest.check.places import NOWHERE, folder_of, resolved, same_origin
 
 TIMEOUT: Final = aiohttp.ClientTimeout(total=120, sock_connect=5, sock_read=30)
 MOST_REDIRECTS: Final = 5
+REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 CHUNK: Final = 1 << 18
+HEAD: Final = 1 << 16
+"""Bytes of a playlist within which it is seen to be a multivariant one."""
+MOST_SIBLINGS: Final = 100
+"""Playlists of a folder that are looked at."""
+MOST_SILENCE: Final = 8
+"""Requests in a row that a server may leave without an answer before no more are sent."""
 
 
 class Unread(Exception):
@@ -29,6 +37,10 @@ class TooLarge(Unread):
 
     def __init__(self, most: int) -> None:
         super().__init__(f"is larger than {most} bytes")
+
+
+class Elsewhere(Unread):
+    """It is not where it was asked for."""
 
 
 class Reader(Protocol):
@@ -60,20 +72,16 @@ class FolderReader:
     """Reads a folder, and never anything outside of it."""
 
     def __init__(self, target: Path, names: tuple[str, ...]) -> None:
-        """Reads ``target``: a playlist, or a folder that has one of ``names``.
+        """Reads ``target``: a playlist, or the entry of a folder, which often has one of ``names``.
 
         Raises:
-            NotReadable: there is no playlist.
+            NotReadable: there is no playlist, or it cannot be known which is the entry.
         """
         try:
-            folder, entry = (target.parent, target) if target.is_file() else (target, None)
-            if entry is None:
-                entry = next((folder / name for name in names if (folder / name).is_file()), None)
-            self._folder = folder.resolve()
+            entry = target if target.is_file() else _entry(target, names)
+            self._folder = entry.parent.resolve()
         except (OSError, RuntimeError) as error:
             raise NotReadable(target=target, reason="it cannot be looked into") from error
-        if entry is None:
-            raise NotReadable(target=target, reason=f"no {names[0]} is there")
         self.entry = urljoin(NOWHERE, entry.name)
         self.homes: tuple[str, ...] = (NOWHERE,)
 
@@ -83,7 +91,7 @@ class FolderReader:
 
     async def siblings(self) -> list[str]:
         """See `Reader.siblings`."""
-        paths = await asyncio.to_thread(lambda: sorted(self._folder.glob("*.m3u8"))[:100])
+        paths = await asyncio.to_thread(lambda: sorted(self._folder.glob("*.m3u8"))[:MOST_SIBLINGS])
         places = [urljoin(NOWHERE, path.name) for path in paths]
         return [place for place in places if place != self.entry]
 
@@ -114,6 +122,31 @@ class FolderReader:
         return data
 
 
+def _entry(folder: Path, names: tuple[str, ...]) -> Path:
+    """The multivariant playlist in ``folder``, or the only playlist where there is none.
+
+    Raises:
+        NotReadable: there is no playlist, or several of which none is known to be the entry.
+        OSError: the folder cannot be read.
+    """
+    if not folder.exists():
+        raise NotReadable(target=folder, reason="it does not exist")
+    named = [folder / name for name in names if (folder / name).is_file()]
+    others = sorted(one for one in islice(folder.glob("*.m3u8"), MOST_SIBLINGS) if one.is_file())
+    for path in [*named, *others]:
+        with path.open("rb") as file:
+            if b"#EXT-X-STREAM-INF" in file.read(HEAD):
+                return path
+    if named or len(others) == 1:
+        return [*named, *others][0]
+    if others:
+        reason = f"none of its {len(others)} playlists is a multivariant one: name one of them"
+        raise NotReadable(target=folder, reason=reason)
+    below = next((one for name in names for one in folder.glob(f"*/{name}")), None)
+    hint = f", but {below.relative_to(folder)} is" if below is not None else ""
+    raise NotReadable(target=folder, reason=f"no {names[0]} is there{hint}")
+
+
 class HttpReader:
     """Reads what one HTTP server has. Use as an asynchronous context manager."""
 
@@ -122,6 +155,7 @@ class HttpReader:
         self.homes: tuple[str, ...] = ()
         self._authority = authority
         self._session: aiohttp.ClientSession | None = None
+        self._silent = 0
 
     async def __aenter__(self) -> Self:
         """Open connections, and follow the redirects of the entry.
@@ -165,27 +199,38 @@ class HttpReader:
 
     async def read(self, place: str, part: ByteRange | None, most: int) -> bytes:
         """See `Reader.read`."""
-        assert self._session is not None
-        headers = {"Accept-Encoding": "gzip" if part is None else "identity"}
-        if part is not None:
-            headers["Range"] = f"bytes={part.offset}-{part.end - 1}"
+        if self._silent >= MOST_SILENCE:
+            raise Unread("is not asked for: the server did not answer before")
         try:
-            async with self._session.get(place, headers=headers, allow_redirects=False) as answer:
-                if answer.status != (200 if part is None else 206):
-                    raise Unread(_status(answer.status))
-                data = await _body(answer, most)
+            data = await self._answer(place, part, most)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            reason = str(error) or type(error).__name__
+            self._silent += 1
+            reason = str(error) or "no answer in time"
             raise Unread(f"cannot be read ({reason})") from error
+        self._silent = 0
         if part is not None and len(data) != part.length:
             raise Unread(f"has {len(data)} bytes in a range of {part.length}")
         return data
 
-
-def _status(status: int) -> str:
-    if 300 <= status < 400:
-        return f"answers {status}, and redirects of media are not followed"
-    return f"answers {status}"
+    async def _answer(self, place: str, part: ByteRange | None, most: int) -> bytes:
+        assert self._session is not None
+        headers = {"Accept-Encoding": "gzip" if part is None else "identity"}
+        if part is not None:
+            headers["Range"] = f"bytes={part.offset}-{part.end - 1}"
+        for _ in range(MOST_REDIRECTS + 1):
+            async with self._session.get(place, headers=headers, allow_redirects=False) as answer:
+                if answer.status in REDIRECTS and "Location" in answer.headers:
+                    target = resolved(place, answer.headers["Location"])
+                    if target is None or not self.may_read(target):
+                        raise Elsewhere("leads to another server, which is not asked")
+                    place = target
+                    continue
+                if answer.status == 200 and part is not None:
+                    raise Unread("answers 200 to a byte range, which asks for 206")
+                if answer.status != (200 if part is None else 206):
+                    raise Unread(f"answers {answer.status}")
+                return await _body(answer, most)
+        raise Unread(f"is redirected more than {MOST_REDIRECTS} times")
 
 
 async def _body(answer: aiohttp.ClientResponse, most: int) -> bytes:

@@ -79,7 +79,8 @@ class Rule:
 
     def findings(self, package: Package) -> Iterator[Finding]:
         """What is wrong with ``package``, no more than `MOST_FINDINGS` sentences and one."""
-        sentences = iter(self.find(package))
+        # Two members of groups, or a file that is listed twice, can be called the same.
+        sentences = iter(dict.fromkeys(self.find(package)))
         for sentence in islice(sentences, MOST_FINDINGS):
             yield self._finding(sentence)
         more = sum(1 for _ in sentences)

@@ -1,17 +1,21 @@
 """What can be told of an MPEG-2 transport stream segment (ISO/IEC 13818-1 §2.4)."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final
 
-from ingest.check.model import CLOCK, Measured
+from ingest.check.model import CLOCK, CLOCK_TURN, MPEG_AUDIO, OTHER, Measured
 from ingest.package.errors import PartInvalid
 from ingest.package.facts import SegmentFacts
 
 PACKET: Final = 188
 """Bytes."""
 SYNC: Final = 0x47
+NOTHING: Final = 0x1FFF
+"""The identifier of packets that only fill."""
 PROGRAM_ASSOCIATION: Final = 0
 FIRST_FREE: Final = 0x20
 """The first packet identifier that is no table's by itself (ETSI EN 300 468 §5.1.3)."""
@@ -19,7 +23,10 @@ FIRST_FREE: Final = 0x20
 RANDOM_ACCESS: Final = 0x40
 """Bit of an adaptation field: a decoder can start here (§2.4.3.5)."""
 
-STREAM_TYPES: Final = {0x1B: "avc1", 0x24: "hvc1", 0x0F: "mp4a", 0x81: "ac-3", 0x87: "ec-3"}
+STREAM_TYPES: Final = {
+    0x1B: "avc1", 0x24: "hvc1", 0x0F: "mp4a", 0x81: "ac-3", 0x87: "ec-3",
+    0x03: MPEG_AUDIO, 0x04: MPEG_AUDIO,
+}  # fmt: skip
 """§2.4.4.9 and Apple's list; names as in RFC 6381 of the same codecs in MP4."""
 VIDEO_TYPES: Final = frozenset({0x1B, 0x24})
 
@@ -34,6 +41,8 @@ class Transport:
 
     measured: Measured
     codecs: frozenset[str]
+    torn: int | None
+    """Where packets are missing, in bytes; None where none are."""
 
 
 @dataclass
@@ -63,7 +72,7 @@ def read_transport(name: str, data: bytes) -> Transport:
     else:
         chosen = next((one for one in streams.values() if one.kind == 0x0F), None)
         if chosen is None:
-            raise PartInvalid(name=name, reason="its program table lists no H.264, HEVC or AAC")
+            raise PartInvalid(name=name, reason="its codecs are none of H.264, HEVC and AAC")
         start, duration, count = _of_sound(chosen)
     if not count:
         raise PartInvalid(name=name, reason="it has no samples with a time")
@@ -76,9 +85,42 @@ def read_transport(name: str, data: bytes) -> Transport:
         sample_count=count,
         starts_with_sync=idr is not False,
     )
-    kinds = frozenset(STREAM_TYPES.get(one.kind, f"0x{one.kind:02x}") for one in streams.values())
+    kinds = frozenset(STREAM_TYPES.get(one.kind, OTHER) for one in streams.values())
     keys = tuple(chosen.keys) if chosen.kind in VIDEO_TYPES else ()
-    return Transport(Measured(facts=facts, key_times=keys or None, idr=idr), kinds)
+    measured = Measured(facts=facts, key_times=keys or None, idr=idr, frame=_usual_step(chosen))
+    return Transport(measured, kinds, _torn(data))
+
+
+def _usual_step(stream: _Stream) -> int | None:
+    """How long most pictures are shown; None of sound."""
+    if stream.kind not in VIDEO_TYPES:
+        return None
+    times = sorted(_near(stream.times))
+    steps = Counter(after - before for before, after in pairwise(times) if after > before)
+    return steps.most_common(1)[0][0] if steps else None
+
+
+def _near(times: list[int]) -> list[int]:
+    """``times`` without the turn of their clock, which may begin anew among them."""
+    half = CLOCK_TURN // 2
+    return [(time - times[0] + half) % CLOCK_TURN - half + times[0] for time in times]
+
+
+def _torn(data: bytes) -> int | None:
+    """Where the continuity counter of a stream jumps (§2.4.3.3)."""
+    counts: dict[int, int] = {}
+    for place in range(0, len(data), PACKET):
+        pid = int.from_bytes(data[place + 1 : place + 3], "big") & 0x1FFF
+        control = data[place + 3]
+        if pid == NOTHING or not control & 0x10:
+            continue
+        count, before = control & 0xF, counts.get(pid)
+        # A packet may be there twice, and a new beginning be marked.
+        anew = control & 0x20 and data[place + 4] and data[place + 5] & 0x80
+        if before is not None and count not in {before, (before + 1) & 0xF} and not anew:
+            return place
+        counts[pid] = count
+    return None
 
 
 def _streams(name: str, data: bytes) -> dict[int, _Stream]:
@@ -159,6 +201,7 @@ def _of_pictures(times: list[int]) -> tuple[int, int, int]:
     """Start, duration and number of pictures, each of which has a packet of its own."""
     if not times:
         return 0, 0, 0
+    times = _near(times)
     first, last = min(times), max(times)
     step = round((last - first) / (len(times) - 1)) if len(times) > 1 else 0
     return first, last - first + step, len(times)

@@ -98,14 +98,29 @@ def read_segment(name: str, data: bytes, defaults: Defaults) -> SegmentFacts:
     Raises:
         PartInvalid: it is no media segment, or there is a hole in it.
     """
+    facts, hole = read_any_segment(name, data, defaults)
+    if hole:
+        raise PartInvalid(name=name, reason="its fragments do not follow each other")
+    return facts
+
+
+def read_any_segment(name: str, data: bytes, defaults: Defaults) -> tuple[SegmentFacts, int]:
+    """The same of a segment that may have holes, and the length of the first of them.
+
+    It is less than 0 where a fragment begins before the one in front of it ends.
+
+    Raises:
+        PartInvalid: it is no media segment.
+    """
     fragments = [_fragment(box, defaults) for box in whole(data).children() if box.kind == "moof"]
     if not fragments:
         raise PartInvalid(name=name, reason="it has no 'moof' box")
-    for before, after in pairwise(fragments):
-        if before.decode_time + before.duration != after.decode_time:
-            raise PartInvalid(name=name, reason="its fragments do not follow each other")
+    holes = (
+        after.decode_time - before.decode_time - before.duration
+        for before, after in pairwise(fragments)
+    )
     first = fragments[0]
-    return SegmentFacts(
+    facts = SegmentFacts(
         name=name,
         size=len(data),
         sha256=hashlib.sha256(data).hexdigest(),
@@ -115,6 +130,7 @@ def read_segment(name: str, data: bytes, defaults: Defaults) -> SegmentFacts:
         starts_with_sync=first.starts_with_sync,
         key_frames=_key_frames(name, fragments, len(data)) if defaults.video else (),
     )
+    return facts, next((hole for hole in holes if hole), 0)
 
 
 def _video_codec(entry: Box, colour: Colour | None) -> str:

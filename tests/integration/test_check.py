@@ -100,7 +100,7 @@ async def test_a_segment_that_is_not_listed_is_missed(broken: Path) -> None:
     assert told["decode-times"] == (
         f"{HIGH}/playlist.m3u8: 02.m4s begins with a gap of 6.0000 s behind the segment before it."
     )
-    assert {"frame-counts", "aligned-video", "same-duration", "same-range"} <= told.keys()
+    assert told.keys() == {"decode-times"}
 
 
 @pytest.mark.parametrize("keep", [0, 7, 500, -1])
@@ -222,7 +222,7 @@ async def test_subtitles_need_a_map_to_the_clock_of_the_video(good: Path, tmp_pa
     add_subtitles(copy(good, tmp_path / "without"), mapped=False)
     assert await found(tmp_path / "with") == {}
     assert await found(tmp_path / "without") == {
-        "webvtt": "text/playlist.m3u8: 0.vtt has no X-TIMESTAMP-MAP."
+        "webvtt": "text/playlist.m3u8: 0.vtt has no X-TIMESTAMP-MAP, nor have 2 more."
     }
 
 
@@ -248,7 +248,7 @@ async def test_what_is_encrypted_is_not_looked_into(broken: Path) -> None:
     path = broken / HIGH / "playlist.m3u8"
     path.write_text(path.read_text().replace("#EXTINF", key, 1))
     assert (await found(broken))["understood"] == (
-        f"{HIGH}/00.m4s is encrypted and not looked into."
+        f"{HIGH}/00.m4s is encrypted and not looked into. So it is with 2 more."
     )
 
 
@@ -456,14 +456,30 @@ async def test_a_segment_without_end_is_left(good: Path) -> None:
     assert told["bounds"] == f"{HIGH}/01.m4s is larger than 67108864 bytes."
 
 
-async def test_redirects_of_segments_are_not_followed(good: Path) -> None:
+async def test_redirects_to_other_servers_are_not_followed(good: Path) -> None:
     async def handler(_request: web.Request) -> web.Response:
         raise web.HTTPFound("http://127.0.0.1:1/secret")
 
+    assert await answered(good, f"{HIGH}/01.m4s", handler) == {
+        "understood": f"{HIGH}/01.m4s leads to another server, which is not asked."
+    }
+
+
+async def test_redirects_on_the_same_server_are_followed(good: Path) -> None:
+    async def handler(request: web.Request) -> web.FileResponse:
+        if "signed" not in request.query:
+            raise web.HTTPFound(f"{request.path}?signed=yes")
+        return web.FileResponse(good / HIGH / "01.m4s")
+
+    assert await answered(good, f"{HIGH}/01.m4s", handler) == {}
+
+
+async def test_redirects_in_a_circle_end(good: Path) -> None:
+    async def handler(request: web.Request) -> web.Response:
+        raise web.HTTPFound(request.path)
+
     told = await answered(good, f"{HIGH}/01.m4s", handler)
-    assert told["uris-resolve"] == (
-        f"{HIGH}/01.m4s answers 302, and redirects of media are not followed."
-    )
+    assert told["uris-resolve"] == f"{HIGH}/01.m4s is redirected more than 5 times."
 
 
 async def test_other_servers_are_not_asked(good: Path, broken: Path) -> None:
@@ -515,7 +531,7 @@ async def test_the_command_tells_what_it_looked_at(
     assert lines[0] == "main.m3u8: 2 variants"
     assert lines[1].startswith("  640x360/playlist.m3u8: video, avc1.64")
     assert lines[1].endswith("640x360, 3 segments, 16.000 s")
-    assert lines[-2] == f"{len(RULES)} rules checked, 0 broken"
+    assert lines[-2] == f"{len(RULES)} rules checked: all are kept"
 
 
 async def test_the_command_groups_findings_and_its_status_tells_them(
@@ -531,9 +547,13 @@ async def test_the_command_groups_findings_and_its_status_tells_them(
     output = capsys.readouterr().out
     must, _, should = output.partition("Should be mended:\n")
     assert "Must be mended:\n" in must
-    assert f"  {HIGH}/playlist.m3u8 has no EXT-X-ENDLIST. [endlist: rfc8216bis §4.4.3.4]\n" in must
-    assert "[steering-start: authoring specification 9.18]" in should
-    assert should.endswith(f"{len(RULES)} rules checked, 3 broken\n")
+    sentence = f"{HIGH}/playlist.m3u8 has no EXT-X-ENDLIST."
+    assert f"\n  endlist (rfc8216bis §4.4.3.4)\n    {sentence}\n" in must
+    assert "  steering-start (authoring specification 9.18)\n" in should
+    assert should.endswith(
+        f"{len(RULES)} rules checked: 1 that must be kept is broken, "
+        "1 that should be kept is broken\n"
+    )
 
 
 async def test_the_command_prints_json(good: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -545,7 +565,7 @@ async def test_the_command_prints_json(good: Path, capsys: pytest.CaptureFixture
 def test_the_command_is_one_of_nearcast(good: Path) -> None:
     result = CliRunner().invoke(main, ["check", str(good)])
     assert result.exit_code == 0
-    assert result.output.endswith(f"{len(RULES)} rules checked, 0 broken\n")
+    assert result.output.endswith(f"{len(RULES)} rules checked: all are kept\n")
 
 
 @pytest.mark.parametrize("target", ["nowhere", "http://127.0.0.1:1/main.m3u8"])

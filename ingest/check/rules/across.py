@@ -1,11 +1,13 @@
 """What renditions must have in common, and profiles with the entry."""
 
+from collections import Counter
 from collections.abc import Iterator
 from fractions import Fraction
-from itertools import accumulate
 from typing import Final
 
-from ingest.check.model import Container, MultivariantListing, Package, Role, Track
+from common.messages import Profile
+from ingest.check.listed import Entry, MultivariantListing
+from ingest.check.model import Container, Package, Role, Track
 from ingest.check.rule import Rule, Severity, rule
 from ingest.package.layout import TRANSPORT_PREFIX
 
@@ -18,22 +20,54 @@ LENGTH_SLACK: Final = Fraction(1, 10)
 RANGE_SLACK: Final = Fraction(1, 2)
 """Seconds by which playlists of text and of single pictures may differ from the video."""
 
+MAIN: Final = Profile.MAIN.file_name
+"""The entry of a package that has profiles."""
+
 ROUNDING: Final = Fraction(1, 1000)
 """Seconds that times in 90 kHz, and in EXTINF, may be off."""
 
 
 def _reference(package: Package) -> tuple[str, Track] | None:
-    """The video rendition that others are compared to: of the highest frame rate."""
-    known = [(name, track) for name, track in package.with_role(Role.VIDEO) if track.measured]
-    return min(known, key=lambda one: one[1].frame, default=None)
+    """The video rendition that others are compared to.
+
+    One that ends its segments where most renditions do and has the most common number of frames,
+    so that the one that is wrong is told from those that are right. Of these the first with the
+    highest frame rate.
+    """
+    known = [
+        (name, track)
+        for name, track in package.with_role(Role.VIDEO)
+        if track.measured and not track.jumps
+    ]
+    votes = Counter(
+        _shape(track)
+        for _, track in package.with_role(Role.VIDEO, Role.AUDIO)
+        if track.measured and not track.jumps
+    )
+    most = max((votes[_shape(track)] for _, track in known), default=0)
+    usual = [one for one in known if votes[_shape(one[1])] == most]
+    fastest = min((track.frame for _, track in usual), default=Fraction())
+    usual = [one for one in usual if _same_rate(one[1].frame, fastest)]
+    counts = Counter(_frames(track) for _, track in usual)
+    return max(usual, key=lambda one: counts[_frames(one[1])], default=None)
+
+
+def _shape(track: Track) -> tuple[int, ...]:
+    """Where its segments end, coarse enough that sound of the same length has the same shape."""
+    return tuple(round(end * 4) for end in track.ends)
+
+
+def _same_rate(first: Fraction, second: Fraction) -> bool:
+    return abs(first - second) * 100 <= second
 
 
 def _others(package: Package, role: Role) -> Iterator[tuple[str, Track, str, Track]]:
+    """Renditions to compare, and what with: of those that jump in time that alone is told."""
     reference = _reference(package)
     if reference is None:
         return
     for name, track in package.with_role(role):
-        if track.measured and name != reference[0]:
+        if track.measured and name != reference[0] and not track.jumps:
             yield name, track, *reference
 
 
@@ -56,13 +90,19 @@ def same_start(package: Package) -> Iterator[str]:
 def frame_counts(package: Package) -> Iterator[str]:
     """Every video rendition has the frames of the others, or every second one of them."""
     for name, track, other, reference in _others(package, Role.VIDEO):
-        slack = max(track.frame, reference.frame)
-        lasting = _frames(track) * track.frame
-        off = lasting - _frames(reference) * reference.frame
-        if abs(off) > slack + ROUNDING:
+        if len(track.measured) != len(reference.measured):
+            # That segments are missing is told of their alignment.
+            continue
+        counts = _frames(track), _frames(reference)
+        if _same_rate(track.frame, reference.frame):
+            if counts[0] != counts[1]:
+                yield f"{name} has {counts[0]} frames, and {other} {counts[1]}."
+            continue
+        off = counts[0] * track.frame - counts[1] * reference.frame
+        if abs(off) > max(track.frame, reference.frame) + ROUNDING:
             yield (
-                f"{name} has {_frames(track)} frames of {float(track.frame):.4f} s, and {other} "
-                f"{_frames(reference)} of {float(reference.frame):.4f} s: {float(off):+.4f} s."
+                f"{name} has {counts[0]} frames of {float(track.frame):.4f} s, and {other} "
+                f"{counts[1]} of {float(reference.frame):.4f} s: {float(off):+.4f} s."
             )
 
 
@@ -70,13 +110,8 @@ def _frames(track: Track) -> int:
     return sum(one.facts.sample_count for one in track.measured)
 
 
-def _ends(track: Track) -> list[Fraction]:
-    """Where the segments end, in seconds from the start."""
-    return list(accumulate(track.seconds(one.facts.duration) for one in track.measured))
-
-
 def _misaligned(track: Track, reference: Track, slack: Fraction) -> str | None:
-    ends, wanted = _ends(track), _ends(reference)
+    ends, wanted = track.ends, reference.ends
     if len(ends) != len(wanted):
         return f"has {len(ends)} segments, and {{}} {len(wanted)}"
     # The last ends differ where frames or sound do; that is another rule's.
@@ -139,34 +174,47 @@ def profiles(package: Package) -> Iterator[str]:
     Transport streams are the exception: they are for players that cannot use the entry. Which sound
     goes with a picture is each playlist's own choice.
     """
-    if not package.multivariants:
+    if not package.multivariants or package.name(package.multivariants[0].place) != MAIN:
         return
     entry, *others = package.multivariants
     offered = {one.place for one in entry.entries()}
-    stated = _stated(entry)
+    named = _languages(entry)
+    lacking: dict[str, str] = {}
     for profile in others:
         name = package.name(profile.place)
-        for one in profile.entries():
-            track = package.of(one)
-            if one.place is None or (
-                track is not None and (track.container is Container.TS or track.role is Role.AUDIO)
-            ):
-                continue
-            if package.name(one.place).startswith(TRANSPORT_PREFIX):
-                # Subtitles that are timed by the clock of transport streams.
-                continue
-            if one.place not in offered:
-                yield f"{name} offers {one.label}, which {package.name(entry.place)} does not."
-        for place, attributes in _stated(profile).items():
-            if place in stated and stated[place] != attributes:
-                yield f"{name} states another RESOLUTION or VIDEO-RANGE of {package.name(place)}."
+        for one in profile.variants + profile.media + (profile.iframes if entry.iframes else ()):
+            if one.place is not None and one.place not in offered and _of_entry(package, one):
+                lacking.setdefault(one.place, f"{one.label} in {name}")
+        for place, tongue in _languages(profile).items():
+            if named.get(place, tongue) != tongue:
+                yield (
+                    f"{package.name(place)} has the LANGUAGE {named.pop(place)!r} in "
+                    f"{package.name(entry.place)}, and {tongue!r} in {name}."
+                )
+    # Where the entry leads astray, what it lacks was told.
+    astray = any(
+        one.uri is not None and (one.place is None or not one.place.startswith(package.homes))
+        for one in entry.entries()
+    )
+    if lacking and not astray:
+        first, *rest = lacking.values()
+        more = f" and {len(rest)} more" if rest else ""
+        yield f"{package.name(entry.place)} lacks what is offered beside it: {first}{more}."
 
 
-def _stated(listing: MultivariantListing) -> dict[str, tuple[str | None, str | None]]:
+def _of_entry(package: Package, one: Entry) -> bool:
+    track = package.of(one)
+    if track is not None and (track.container is Container.TS or track.role is Role.AUDIO):
+        return False
+    # Subtitles that are timed by the clock of transport streams.
+    return one.place is not None and not package.name(one.place).startswith(TRANSPORT_PREFIX)
+
+
+def _languages(listing: MultivariantListing) -> dict[str, str]:
     return {
-        one.place: (one.attributes.get("RESOLUTION"), one.attributes.get("VIDEO-RANGE"))
-        for one in listing.variants
-        if one.place is not None
+        one.place: tongue
+        for one in listing.media
+        if one.place is not None and (tongue := one.attributes.get("LANGUAGE"))
     }
 
 

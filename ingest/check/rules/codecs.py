@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from ingest.check.model import Container, Entry, MultivariantListing, Package, Role, Track
+from ingest.check.listed import Entry, MultivariantListing
+from ingest.check.model import MPEG_AUDIO, OTHER, Container, Package, Role, Track
 from ingest.check.rule import Rule, Severity, rule
 from ingest.check.rules.variants import has_video, variants_of
 
@@ -35,6 +36,8 @@ AV1_MOST: Final = 18
 
 TEXT: Final = ("wvtt", "stpp")
 AAC: Final = ("mp4a.40.2", "mp4a.40.5", "mp4a.40.29", "mp4a")
+MPEG_AUDIO_NAMES: Final = ("mp4a.40.32", "mp4a.40.33", "mp4a.40.34", "mp4a.69", "mp4a.6b")
+"""What MPEG-1 and MPEG-2 audio is called (RFC 6381; MP4RA's list of object types)."""
 SOUND: Final = ("mp4a", "ac-3", "ec-3", "opus", "flac", "alac", "apac")
 
 
@@ -62,13 +65,27 @@ def codecs(package: Package) -> Iterator[str]:
         tracks = [package.of(entry), *_sound(package, listing, entry)]
         if not stated or any(track is None or not _formats(track) for track in tracks):
             continue
+        if entry.attributes.get("AUDIO") and len(tracks) < 2 and not _has_group(listing, entry):
+            # That the group is missing is another rule's.
+            continue
         needed = {codec for track in tracks if track is not None for codec in _formats(track)}
+        needed.discard(OTHER)
         for codec in sorted(needed):
             if not any(_same(codec, one) for one in stated):
                 yield f"{name} does not state {codec}, which it has."
+        strange = any(track is not None and OTHER in track.codecs for track in tracks)
         for one in sorted(stated):
-            if not one.startswith(TEXT) and not any(_same(codec, one) for codec in needed):
+            # What is in a stream of an unknown kind may be what is stated.
+            if (
+                not strange
+                and not one.startswith(TEXT)
+                and not any(_same(codec, one) for codec in needed)
+            ):
                 yield f"{name} states {one}, which it does not have."
+
+
+def _has_group(listing: MultivariantListing, entry: Entry) -> bool:
+    return bool(listing.group("AUDIO", entry.attributes.get("AUDIO")))
 
 
 def _sound(package: Package, listing: MultivariantListing, entry: Entry) -> Iterator[Track | None]:
@@ -83,6 +100,8 @@ def _formats(track: Track) -> frozenset[str]:
 
 def _same(found: str, stated: str) -> bool:
     """A transport stream tells of a codec's name only what stands before the first dot."""
+    if found == MPEG_AUDIO:
+        return stated in MPEG_AUDIO_NAMES
     return found == stated if "." in found else found == stated.partition(".")[0]
 
 
@@ -232,7 +251,8 @@ def separate_audio(package: Package) -> Iterator[str]:
         if not any(codec.lower().startswith(SOUND) for codec in stated):
             continue
         members = listing.group("AUDIO", entry.attributes.get("AUDIO"))
-        if not any(one.uri is not None for one in members):
+        missing = entry.attributes.get("AUDIO") is not None and not members
+        if not missing and not any(one.uri is not None for one in members):
             yield f"{name} has sound in its own segments."
 
 

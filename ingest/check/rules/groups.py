@@ -1,18 +1,14 @@
 """Groups of sound and subtitles (rfc8216bis §4.4.6.1)."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from ingest.check.model import Entry, MultivariantListing, Package, Role
+from ingest.check.listed import Entry, MultivariantListing
+from ingest.check.model import CLOCK, Package, Role
 from ingest.check.rule import Rule, Severity, rule
-from ingest.check.rules.variants import variants_of
-
-ATTRIBUTES: Final = {
-    "AUDIO": "AUDIO", "VIDEO": "VIDEO", "SUBTITLES": "SUBTITLES",
-    "CLOSED-CAPTIONS": "CLOSED-CAPTIONS",
-}  # fmt: skip
-"""Attributes of variants that name a group, and the TYPE of its members."""
+from ingest.check.rules.variants import GROUPS, variants_of
 
 MAY_DIFFER: Final = frozenset({
     "URI", "CHANNELS", "GROUP-ID", "STABLE-RENDITION-ID", "BIT-DEPTH", "SAMPLE-RATE",
@@ -23,6 +19,9 @@ FOR_DEAF: Final = frozenset({
     "public.accessibility.transcribes-spoken-dialog",
     "public.accessibility.describes-music-and-sound",
 })  # fmt: skip
+
+LANGUAGE: Final = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*\Z|[xXiI](-[A-Za-z0-9]{1,8})+\Z")
+"""The form of a tag (RFC 5646 §2.1); which there are is not looked up."""
 
 TYPES: Final = frozenset({"AUDIO", "VIDEO", "SUBTITLES", "CLOSED-CAPTIONS"})
 
@@ -38,8 +37,13 @@ def _groups(listing: MultivariantListing) -> Groups:
 
 
 def _media(package: Package) -> Iterator[tuple[str, Entry]]:
+    """Renditions with what findings call them; the same in several profiles is told once."""
+    seen = set()
     for one in package.multivariants:
         for entry in one.media:
+            if entry.identity in seen:
+                continue
+            seen.add(entry.identity)
             label = entry.attributes.get("NAME") or entry.label
             kind = entry.attributes.get("TYPE") or "rendition"
             yield f"{package.name(one.place)}: {kind} {label!r}", entry
@@ -68,12 +72,17 @@ def media_attributes(package: Package) -> Iterator[str]:
 def groups_exist(package: Package) -> Iterator[str]:
     """Every group that a variant names has members of its type."""
     groups = {one.place: _groups(one) for one in package.multivariants}
-    for name, listing, entry in variants_of(package):
-        for attribute, kind in ATTRIBUTES.items():
-            group = entry.attributes.get(attribute)
-            none = attribute == "CLOSED-CAPTIONS" and group == "NONE"
+    lacking: dict[tuple[str, str, str], list[str]] = {}
+    for _, listing, entry in variants_of(package):
+        for kind in GROUPS:
+            group = entry.attributes.get(kind)
+            none = kind == "CLOSED-CAPTIONS" and group == "NONE"
             if group is not None and not none and (kind, group) not in groups[listing.place]:
-                yield f"{name} names the {kind} group {group!r}, which has no members."
+                key = package.name(listing.place), kind, group
+                lacking.setdefault(key, []).append(entry.label)
+    for (name, kind, group), labels in lacking.items():
+        more = f" and {len(labels) - 1} more name" if len(labels) > 1 else " names"
+        yield f"{name}: {labels[0]}{more} the {kind} group {group!r}, which has no members."
 
 
 @rule("group-names", "rfc8216bis §4.4.6.1.1", Severity.MUST)
@@ -117,10 +126,13 @@ def _members(entries: list[Entry]) -> list[list[tuple[str, str]]]:
 
 @rule("language", "authoring specification 4.7, 8.10", Severity.MUST)
 def language(package: Package) -> Iterator[str]:
-    """Every rendition but video has LANGUAGE."""
+    """Every rendition but video has LANGUAGE, a language tag."""
     for name, entry in _media(package):
         if entry.attributes.get("TYPE") != "VIDEO" and not entry.attributes.get("LANGUAGE"):
             yield f"{name} has no LANGUAGE."
+        stated = entry.attributes.get("LANGUAGE")
+        if stated and not LANGUAGE.match(stated):
+            yield f"{name} has the LANGUAGE {stated!r}, which is no language tag."
 
 
 @rule("channels-present", "rfc8216bis §4.4.6.1", Severity.SHOULD)
@@ -145,11 +157,30 @@ def channels(package: Package) -> Iterator[str]:
 
 @rule("webvtt", "authoring specification 5.2, 5.3", Severity.MUST)
 def webvtt(package: Package) -> Iterator[str]:
-    """Every WebVTT segment has an X-TIMESTAMP-MAP."""
+    """Every WebVTT segment has an X-TIMESTAMP-MAP, and all map to the same clock."""
     for name, track in package.with_role(Role.SUBTITLES):
-        for segment, one in zip(track.listing.segments, track.segments, strict=True):
-            if one is not None and one.timestamp_map is False:
-                yield f"{name}: {segment.resource.uri} has no X-TIMESTAMP-MAP."
+        known = [
+            (segment.resource.uri, one)
+            for segment, one in zip(track.listing.segments, track.segments, strict=True)
+            if one is not None and one.timestamp_map is not None
+        ]
+        without = [uri for uri, one in known if not one.timestamp_map]
+        if without:
+            more = f", nor have {len(without) - 1} more" if len(without) > 1 else ""
+            yield f"{name}: {without[0]} has no X-TIMESTAMP-MAP{more}."
+        if track.listing.interrupted:
+            continue
+        usual = Counter(one.text_offset for _, one in known).most_common(1)
+        for uri, one in known:
+            if one.timestamp_map and one.text_offset is None:
+                yield f"{name}: {uri} has an X-TIMESTAMP-MAP that is none."
+            elif one.timestamp_map and usual[0][0] is not None:
+                off = (one.text_offset or 0) - usual[0][0]
+                if off:
+                    yield (
+                        f"{name}: {uri} has an X-TIMESTAMP-MAP that moves its text by "
+                        f"{off / CLOCK:+.3f} s against the other segments."
+                    )
 
 
 @rule("subtitles-for-deaf", "authoring specification 4.5, 4.6", Severity.MUST)

@@ -3,15 +3,9 @@
 from collections.abc import Iterator
 from typing import Final
 
-from ingest.check.model import Entry, Package, Role
+from ingest.check.model import Package, Role, Track
 from ingest.check.rule import Rule, Severity, rule
-from ingest.check.rules.variants import has_video
-
-
-def _iframes(package: Package) -> Iterator[tuple[str, Entry]]:
-    for one in package.multivariants:
-        for entry in one.iframes:
-            yield f"{package.name(one.place)}: {entry.label}", entry
+from ingest.check.rules.variants import has_video, iframes_of
 
 
 @rule("iframes-present", "authoring specification 6.1", Severity.MUST)
@@ -47,13 +41,16 @@ def iframes_only(package: Package) -> Iterator[str]:
 @rule("iframe-attributes", "authoring specification 9.4; rfc8216bis §4.4.6.3", Severity.MUST)
 def iframe_attributes(package: Package) -> Iterator[str]:
     """I-frame playlists have a URI and the right RESOLUTION and codec."""
-    for name, entry in _iframes(package):
+    for name, entry in iframes_of(package):
         if entry.uri is None:
             yield f"{name} has no URI."
         stated, track = entry.attributes.resolution(), package.of(entry)
         if stated is None:
             yield f"{name} has no RESOLUTION."
         if track is None or track.init is None:
+            continue
+        if not track.init.width:
+            yield f"{name} has an init segment of {track.init.codec}, which is no video."
             continue
         size = (track.init.width, track.init.height)
         if stated is not None and stated != size:
@@ -67,11 +64,24 @@ def iframe_attributes(package: Package) -> Iterator[str]:
 def iframe_ranges(package: Package) -> Iterator[str]:
     """Every picture is a byte range that begins with its moof box, and is an I-frame."""
     for name, track in package.with_role(Role.IFRAMES):
-        for segment, one in zip(track.listing.segments, track.segments, strict=True):
-            part = segment.resource.part
-            where = segment.resource.uri + (f" at byte {part.offset}" if part else "")
-            if one is not None and (not one.facts.starts_with_sync or one.idr is False):
-                yield f"{name}: {where} is no I-frame."
+        wrong = list(_wrong_pictures(track))
+        for sentence in wrong[:1]:
+            more = f" So it is with {len(wrong) - 1} more." if len(wrong) > 1 else ""
+            yield f"{name}: {sentence}.{more}"
+
+
+def _wrong_pictures(track: Track) -> Iterator[str]:
+    for segment, one in zip(track.listing.segments, track.segments, strict=True):
+        part = segment.resource.part
+        where = segment.resource.uri + (f" at byte {part.offset}" if part else "")
+        if one is None:
+            continue
+        if not one.facts.starts_with_sync or one.idr is False:
+            yield f"{where} is no I-frame"
+        elif one.facts.sample_count > 1:
+            yield f"{where} has {one.facts.sample_count} pictures, not one"
+        elif one.spare:
+            yield f"{where} ends {one.spare} bytes behind its I-frame, within another picture"
 
 
 RULES: Final[tuple[Rule, ...]] = (

@@ -1,11 +1,12 @@
 """What each media playlist says of itself and its segments."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Final
 
+from ingest.check.listed import ListedSegment
 from ingest.check.model import Container, Package, Role, Track
 from ingest.check.rule import Rule, Severity, rule
 
@@ -14,6 +15,9 @@ NOMINAL: Final = 6
 SHORT_NOMINAL: Final = 2
 SHORT: Final = 180
 """Seconds up to which a video is a short, whose segments last 2 s so that it starts at once."""
+
+PICTURE_SLACK: Final = Fraction(1, 10)
+"""Seconds by which pictures may be shown later than they are decoded, each for itself."""
 
 FULL: Final = (Role.VIDEO, Role.AUDIO)
 
@@ -30,12 +34,22 @@ def target_duration(package: Package) -> Iterator[str]:
         if target is None:
             yield f"{name} has no EXT-X-TARGETDURATION."
             continue
-        for segment in track.listing.segments:
-            if math.floor(segment.duration + Fraction(1, 2)) > target:
-                yield (
-                    f"{name} lists {segment.resource.uri} with {float(segment.duration):.3f} s, "
-                    f"longer than its target duration of {target} s."
-                )
+        long = [one for one in track.listing.segments if _rounded(one) > target]
+        if long:
+            yield (
+                f"{name} lists {_first(long)} with {float(long[0].duration):.3f} s, "
+                f"longer than its target duration of {target} s."
+            )
+
+
+def _rounded(segment: ListedSegment) -> int:
+    return math.floor(segment.duration + Fraction(1, 2))
+
+
+def _first(segments: Sequence[ListedSegment]) -> str:
+    """The first of ``segments``, which are wrong in the same way, and how many more there are."""
+    more = f" and {len(segments) - 1} more" if len(segments) > 1 else ""
+    return f"{segments[0].resource.uri}{more}"
 
 
 @rule("segment-within-target", "authoring specification 7.7", Severity.MUST)
@@ -44,7 +58,7 @@ def segment_within_target(package: Package) -> Iterator[str]:
     for name, track in _full_length(package):
         target = track.listing.target
         for segment, one in zip(track.listing.segments, track.segments, strict=True):
-            if target is None or one is None:
+            if target is None or one is None or _rounded(segment) > target:
                 continue
             seconds = track.seconds(one.facts.duration)
             if seconds > target + Fraction(1, 2):
@@ -71,12 +85,16 @@ def segment_length(package: Package) -> Iterator[str]:
     for name, track in _full_length(package):
         short = track.listing.duration <= SHORT and track.listing.target == SHORT_NOMINAL
         nominal = SHORT_NOMINAL if short else NOMINAL
-        for segment in track.listing.segments[:-1]:
-            if abs(segment.duration - nominal) > Fraction(nominal, 10):
-                yield (
-                    f"{name}: {segment.resource.uri} lasts {float(segment.duration):.3f} s, "
-                    f"not about {nominal} s."
-                )
+        others = [
+            segment
+            for segment in track.listing.segments[:-1]
+            if abs(segment.duration - nominal) > Fraction(nominal, 10)
+        ]
+        if others:
+            yield (
+                f"{name} lists {_first(others)} with {float(others[0].duration):.3f} s, "
+                f"not about {nominal} s."
+            )
 
 
 @rule("extinf", "authoring specification 8.1", Severity.MUST)
@@ -103,10 +121,32 @@ def extinf(package: Package) -> Iterator[str]:
             )
 
 
+@rule("iframe-extinf", "rfc8216bis §4.4.3.6", Severity.MUST)
+def iframe_extinf(package: Package) -> Iterator[str]:
+    """The EXTINF of an I-frame lasts until the next I-frame."""
+    for name, track in package.with_role(Role.IFRAMES):
+        listed = zip(track.listing.segments, track.segments, strict=True)
+        for (segment, one), (after, other) in pairwise(listed):
+            if one is None or other is None or not one.key_times or not other.key_times:
+                continue
+            lasting = track.seconds(other.facts.decode_time - one.facts.decode_time)
+            if abs(segment.duration - lasting) > PICTURE_SLACK and not after.discontinuity:
+                part = segment.resource.part
+                where = f"{segment.resource.uri}{f' at byte {part.offset}' if part else ''}"
+                yield (
+                    f"{name} lists {where} with {float(segment.duration):.3f} s, and the next "
+                    f"I-frame follows after {float(lasting):.3f} s."
+                )
+                break
+
+
 @rule("vod", "authoring specification 8.6", Severity.MUST)
 def vod(package: Package) -> Iterator[str]:
     """EXT-X-PLAYLIST-TYPE is VOD."""
     for place, track in package.tracks.items():
+        if "EXT-X-ENDLIST" not in track.listing.named:
+            # It goes on, or its end is lost: that is another rule's.
+            continue
         tag = track.listing.named.get("EXT-X-PLAYLIST-TYPE")
         if tag is None or tag.value != "VOD":
             yield f"{package.name(place)} is not of the type VOD."
@@ -117,7 +157,9 @@ def endlist(package: Package) -> Iterator[str]:
     """A playlist on demand ends with EXT-X-ENDLIST."""
     for place, track in package.tracks.items():
         if "EXT-X-ENDLIST" not in track.listing.named:
-            yield f"{package.name(place)} has no EXT-X-ENDLIST."
+            tag = track.listing.named.get("EXT-X-PLAYLIST-TYPE")
+            live = "" if tag is not None and tag.value == "VOD" else ", as if it were live"
+            yield f"{package.name(place)} has no EXT-X-ENDLIST{live}."
 
 
 @rule("has-segments", "rfc8216bis §4.4.4", Severity.MUST)
@@ -132,10 +174,9 @@ def has_segments(package: Package) -> Iterator[str]:
 def no_discontinuity(package: Package) -> Iterator[str]:
     """Nothing is interrupted, so EXT-X-DISCONTINUITY never appears."""
     for place, track in package.tracks.items():
-        name = package.name(place)
-        for segment in track.listing.segments:
-            if segment.discontinuity:
-                yield f"{name} has an EXT-X-DISCONTINUITY before {segment.resource.uri}."
+        behind = [one for one in track.listing.segments if one.discontinuity]
+        if behind:
+            yield f"{package.name(place)} has an EXT-X-DISCONTINUITY before {_first(behind)}."
 
 
 @rule("map", "authoring specification 8.20", Severity.MUST)
@@ -163,9 +204,18 @@ def independent_segments(package: Package) -> Iterator[str]:
     tag = "EXT-X-INDEPENDENT-SEGMENTS"
     if package.multivariants and all(tag in one.named for one in package.multivariants):
         return
-    for name, track in package.with_role(Role.VIDEO):
-        if tag not in track.listing.named:
-            yield f"{name} has no {tag}, and not every multivariant playlist has it."
+    lacking = [
+        name for name, track in package.with_role(Role.VIDEO) if tag not in track.listing.named
+    ]
+    heads = [package.name(one.place) for one in package.multivariants if tag not in one.named]
+    if lacking and heads:
+        yield f"{heads[0]} has no {tag}, nor has {_all_of(lacking)}."
+    elif lacking:
+        yield f"{_all_of(lacking)} has no {tag}."
+
+
+def _all_of(names: Sequence[str]) -> str:
+    return names[0] + (f" and {len(names) - 1} more" if len(names) > 1 else "")
 
 
 @rule("same-target", "authoring specification 8.2", Severity.MUST)
@@ -186,6 +236,7 @@ RULES: Final[tuple[Rule, ...]] = (
     target_of_six,
     segment_length,
     extinf,
+    iframe_extinf,
     vod,
     endlist,
     has_segments,

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import Final
 
-from ingest.check.model import Listing, MediaListing, Package, Trouble
+from ingest.check.listed import Listing, MediaListing
+from ingest.check.model import Package, Trouble
 from ingest.check.rule import Rule, Severity, rule
 
 
@@ -41,7 +42,11 @@ def _told(package: Package, trouble: Trouble) -> Iterator[str]:
 @rule("uris-resolve", "RFC 8216 §6.2.1", Severity.MUST)
 def uris_resolve(package: Package) -> Iterator[str]:
     """Everything that a playlist lists is there."""
-    return _told(package, Trouble.MISSING)
+    for place, track in package.tracks.items():
+        gaps = sum(one.gap for one in track.listing.segments)
+        if gaps:
+            yield f"{package.name(place)} marks {gaps} of its segments with EXT-X-GAP as missing."
+    yield from _told(package, Trouble.MISSING)
 
 
 @rule("whole", "rfc8216bis §3", Severity.MUST)
@@ -53,7 +58,13 @@ def whole(package: Package) -> Iterator[str]:
 @rule("understood", "Nearcast: what is not understood is not checked", Severity.SHOULD)
 def understood(package: Package) -> Iterator[str]:
     """Everything is of a kind that can be looked into."""
-    return _told(package, Trouble.STRANGE)
+    alike: dict[str, list[str]] = {}
+    for one in package.problems:
+        if one.trouble is Trouble.STRANGE:
+            alike.setdefault(one.reason, []).append(one.place)
+    for reason, places in alike.items():
+        more = f" So it is with {len(places) - 1} more." if len(places) > 1 else ""
+        yield f"{package.name(places[0])} {reason}.{more}"
 
 
 @rule("bounds", "Nearcast: what is too large is not checked", Severity.MUST)

@@ -5,40 +5,42 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Final
 
-from ingest.check.model import Container, Package, Role
+from ingest.check.model import Package, Role
 from ingest.check.rule import Rule, Severity, rule
 
 KEY_FRAME_SECONDS: Final = 2
 MOST_FRAME_RATE: Final = 60
+LEAST_SHOWN: Final = 0.001
+"""Seconds below which more digits are shown."""
 
 
 @rule("starts-with-idr", "authoring specification 7.4", Severity.MUST)
 def starts_with_idr(package: Package) -> Iterator[str]:
     """Every video segment starts with an IDR frame."""
     for name, track in package.with_role(Role.VIDEO):
-        for segment, one in zip(track.listing.segments, track.segments, strict=True):
-            if one is not None and (not one.facts.starts_with_sync or one.idr is False):
-                yield f"{name}: {segment.resource.uri} does not start with an IDR frame."
+        wrong = [
+            segment.resource.uri
+            for segment, one in zip(track.listing.segments, track.segments, strict=True)
+            if one is not None and (not one.facts.starts_with_sync or one.idr is False)
+        ]
+        if wrong:
+            more = f", nor do {len(wrong) - 1} more" if len(wrong) > 1 else ""
+            yield f"{name}: {wrong[0]} does not start with an IDR frame{more}."
 
 
 @rule("decode-times", "authoring specification 7.2, 7.3", Severity.MUST)
 def decode_times(package: Package) -> Iterator[str]:
     """Every segment begins where the one before ends: no gap, no overlap."""
     for name, track in package.with_role(Role.VIDEO, Role.AUDIO):
-        # Times of transport streams are those of pictures, which jitter by their rounding.
-        slack = track.frame if track.container is Container.TS else Fraction()
-        listed = zip(track.listing.segments, track.segments, strict=True)
-        for (_, before), (segment, one) in pairwise(listed):
-            if before is None or one is None:
-                continue
-            end = before.facts.decode_time + before.facts.duration
-            off = track.seconds(one.facts.decode_time - end)
-            if abs(off) > slack:
-                kind = "a gap" if off > 0 else "an overlap"
-                yield (
-                    f"{name}: {segment.resource.uri} begins with {kind} of "
-                    f"{float(abs(off)):.4f} s behind the segment before it."
-                )
+        for number, jump in track.jumps.items():
+            kind = "a gap" if jump.off > 0 else "an overlap"
+            off = float(abs(jump.off))
+            length = f"{kind} of {off:.4f} s" if off >= LEAST_SHOWN else f"{kind} of {off:.6f} s"
+            uri = track.listing.segments[number].resource.uri
+            if jump.within:
+                yield f"{name}: {uri} has {length} between two of its fragments."
+            else:
+                yield f"{name}: {uri} begins with {length} behind the segment before it."
 
 
 @rule("key-frames", "authoring specification 1.13", Severity.SHOULD)
@@ -46,7 +48,7 @@ def key_frames(package: Package) -> Iterator[str]:
     """Key frames are no more than 2 s apart."""
     for name, track in package.with_role(Role.VIDEO):
         for segment, one in zip(track.listing.segments, track.segments, strict=True):
-            if one is None or not one.key_times:
+            if one is None or not one.key_times or one.hole:
                 continue
             ends = (*one.key_times, one.facts.decode_time + one.facts.duration)
             longest = track.seconds(max(after - before for before, after in pairwise(ends)))

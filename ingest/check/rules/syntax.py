@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import Final
 
-from ingest.check.model import Listing, MediaListing, Package
+from ingest.check.listed import Listing, MediaListing
+from ingest.check.model import Package
 from ingest.check.rule import Rule, Severity, rule
 
 

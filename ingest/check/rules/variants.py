@@ -5,14 +5,19 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Final
 
-from ingest.check.model import Entry, MultivariantListing, Package, Role
+from ingest.check.listed import Entry, MultivariantListing
+from ingest.check.model import Package, Role
 from ingest.check.rule import Rule, Severity, rule
 
 CELLULAR: Final = 192_000
 """bit/s."""
 DEFAULT_AVERAGE: Final = 2_000_000
 """bit/s."""
+GROUPS: Final = ("AUDIO", "SUBTITLES", "VIDEO", "CLOSED-CAPTIONS")
+"""Attributes of variants that name a group, whose members have a TYPE of the same name."""
 HD_HEIGHT: Final = 720
+OWN_PATHWAY: Final = "."
+"""The pathway of variants that name none (rfc8216bis §4.4.6.2)."""
 ASPECT_SLACK: Final = 0.02
 """By which width over height may differ: sides are even numbers."""
 RATE_SLACK: Final = Fraction(1, 100)
@@ -30,11 +35,30 @@ def has_video(entry: Entry, package: Package) -> bool:
 def variants_of(
     package: Package, *, video: bool = False
 ) -> Iterator[tuple[str, MultivariantListing, Entry]]:
-    """The variants of all multivariant playlists, with what findings call them."""
+    """The variants of all multivariant playlists, with what findings call them.
+
+    One that stands in several, as in profiles, with the same attributes and groups, is told once.
+    """
+    seen = set()
     for one in package.multivariants:
         for entry in one.variants:
-            if not video or has_video(entry, package):
+            if video and not has_video(entry, package):
+                continue
+            groups = [one.grouped(kind, entry.attributes.get(kind)) for kind in GROUPS]
+            key = (entry.identity, *groups)
+            if key not in seen:
+                seen.add(key)
                 yield f"{package.name(one.place)}: {entry.label}", one, entry
+
+
+def iframes_of(package: Package) -> Iterator[tuple[str, Entry]]:
+    """The same of I-frame playlists."""
+    seen = set()
+    for one in package.multivariants:
+        for entry in one.iframes:
+            if entry.identity not in seen:
+                seen.add(entry.identity)
+                yield f"{package.name(one.place)}: {entry.label}", entry
 
 
 def _needs(package: Package, attribute: str, *, video: bool) -> Iterator[str]:
@@ -93,7 +117,7 @@ def frame_rate(package: Package) -> Iterator[str]:
     """FRAME-RATE is the rate of the pictures."""
     for name, _, entry in variants_of(package, video=True):
         track, stated = package.of(entry), entry.attributes.decimal("FRAME-RATE")
-        if track is None or stated is None or not track.frame:
+        if track is None or track.role is not Role.VIDEO or stated is None or not track.frame:
             continue
         slack = RATE_SLACK if track.init is not None else RATE_SLACK * 10
         if abs(stated - 1 / track.frame) > slack:
@@ -219,16 +243,14 @@ def score(package: Package) -> Iterator[str]:
 
 @rule("steering", "rfc8216bis §4.4.6.6", Severity.MUST)
 def steering(package: Package) -> Iterator[str]:
-    """Content steering names its server, and every variant a pathway."""
+    """Content steering names its server, and begins on a pathway that a variant is on."""
     for one in package.multivariants:
         name = package.name(one.place)
         if one.steering is None:
             continue
         if not one.steering.get("SERVER-URI"):
             yield f"{name} has an EXT-X-CONTENT-STEERING without SERVER-URI."
-        pathways = {entry.attributes.get("PATHWAY-ID") for entry in one.variants}
-        if None in pathways:
-            yield f"{name} has content steering, and a variant without PATHWAY-ID."
+        pathways = {entry.attributes.get("PATHWAY-ID") or OWN_PATHWAY for entry in one.variants}
         start = one.steering.get("PATHWAY-ID")
         if start is not None and start not in pathways:
             yield f"{name} starts on the pathway {start!r}, which no variant is on."

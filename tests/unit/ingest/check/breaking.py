@@ -120,6 +120,7 @@ BREAKS: dict[str, Callable[[Example], None]] = {
     "target-of-six": every("playlist.m3u8", "TARGETDURATION:6", "TARGETDURATION:8"),
     "segment-length": playlist(HIGH, "EXTINF:6.000000", "EXTINF:5.000000", 1),
     "extinf": playlist(HIGH, "EXTINF:6.000000", "EXTINF:5.950000", 1),
+    "iframe-extinf": text(f"{HIGH}/iframes.m3u8", "EXTINF:2.000000", "EXTINF:1.500000", 1),
     "vod": playlist(HIGH, "TYPE:VOD", "TYPE:EVENT"),
     "endlist": playlist(HIGH, "#EXT-X-ENDLIST", ""),
     "has-segments": lambda example: example.texts.update(
@@ -141,14 +142,16 @@ BREAKS: dict[str, Callable[[Example], None]] = {
     ),
     "frame-counts": segment(HIGH, 2, sample_count=98),
     "aligned-video": both(
-        segment(HIGH, 0, duration=76800 - 1024), segment(HIGH, 1, duration=76800 + 1024)
+        segment(HIGH, 0, duration=76800 - 1024),
+        segment(HIGH, 1, duration=76800 + 1024, decode_time=76800 - 1024),
     ),
     "aligned-audio": both(
-        segment("aac-64k", 0, duration=283000), segment("aac-64k", 1, duration=293512)
+        segment("aac-64k", 0, duration=283000),
+        segment("aac-64k", 1, duration=293512, decode_time=283000),
     ),
     "same-duration": segment("aac-64k", 2, duration=150_000),
     "same-range": playlist("subtitles-en", "EXTINF:4.000000", "EXTINF:3.000000"),
-    "profiles": text("data-saver.m3u8", "RESOLUTION=416x234", "RESOLUTION=418x234"),
+    "profiles": text("data-saver.m3u8", 'LANGUAGE="en"', 'LANGUAGE="fr"', 1),
     # variants
     "has-variants": lambda example: example.texts.update(
         {"data-saver.m3u8": '#EXTM3U\n#EXT-X-SESSION-DATA:DATA-ID="a",VALUE="b"\n'}
@@ -167,7 +170,7 @@ BREAKS: dict[str, Callable[[Example], None]] = {
     "aspect-ratios": text(MAIN, "RESOLUTION=960x540", "RESOLUTION=900x540"),
     "no-duplicates": text(MAIN, f"{HIGH}/playlist.m3u8", f"{HDR}/playlist.m3u8"),
     "score": text(MAIN, "SCORE=1.0,", "", 1),
-    "steering": text(MAIN, 'PATHWAY-ID="a",CLOSED', "CLOSED", 1),
+    "steering": text(MAIN, '/s",PATHWAY-ID="a"', '/s",PATHWAY-ID="b"'),
     "steering-start": text(MAIN, '/s",PATHWAY-ID="a"', '/s"'),
     "session-data": text(MAIN, ',VALUE="A title"', ""),
     # bandwidths

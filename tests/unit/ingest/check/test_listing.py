@@ -6,8 +6,8 @@ import m3u8
 import pytest
 
 from ingest.check import listing as reading
+from ingest.check.listed import ByteRange, MediaListing, MultivariantListing
 from ingest.check.listing import read_playlist
-from ingest.check.model import ByteRange, MediaListing, MultivariantListing
 from ingest.check.places import NOWHERE, resolved, same_origin, shown
 from ingest.check.text import attributes_of
 from tests.unit.ingest.check.examples import good
