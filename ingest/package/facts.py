@@ -36,8 +36,8 @@ class KeyFrame(msgspec.Struct, frozen=True):
     """A picture of a video segment that a decoder can start with (rfc8216bis §4.4.3.6)."""
 
     offset: int
-    """Bytes from the start of the segment to its fragment's ``moof`` box, or to the tables before
-    it in a transport stream."""
+    """Bytes from the start of the segment to the ``moof`` box that it has to itself, or else to its
+    fragment's; in a transport stream to the tables before it."""
     size: int
     """Bytes from there to the end of the picture."""
     decode_time: int

@@ -44,6 +44,8 @@ class _Run(NamedTuple):
 
 class _Fragment(NamedTuple):
     place: int
+    samples: int
+    """Where the content of its ``mdat`` box begins, which is the next."""
     decode_time: int
     runs: tuple[_Run, ...]
 
@@ -171,7 +173,8 @@ def _fragment(moof: Box, defaults: Defaults) -> _Fragment:
     runs = tuple(_runs(track, defaults))
     if not any(run.samples for run in runs):
         raise PartInvalid(name="moof", reason="it has no samples")
-    return _Fragment(moof.place, decode.number(4, 8 if decode.number(0, 1) else 4), runs)
+    time = decode.number(4, 8 if decode.number(0, 1) else 4)
+    return _Fragment(moof.place, moof.end + 8, time, runs)
 
 
 def _key_frames(name: str, fragments: Sequence[_Fragment], size: int) -> tuple[KeyFrame, ...]:
@@ -182,10 +185,12 @@ def _key_frames(name: str, fragments: Sequence[_Fragment], size: int) -> tuple[K
         run = fragment.runs[0]
         if run.data_offset is None:
             raise PartInvalid(name=name, reason="it does not say where its samples lie")
-        length = run.data_offset + run.first_size
-        if not run.first_size or fragment.place + length > size:
+        end = fragment.place + run.data_offset + run.first_size
+        if not run.first_size or end > size:
             raise PartInvalid(name=name, reason="a key frame does not lie in it")
-        keys.append(KeyFrame(fragment.place, length, fragment.decode_time))
+        # A head of its own stands before it, where the fragment's is that of several samples.
+        place = fragment.samples if fragment.samples < end - run.first_size else fragment.place
+        keys.append(KeyFrame(place, end - place, fragment.decode_time))
     return tuple(keys)
 
 

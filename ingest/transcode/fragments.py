@@ -1,22 +1,23 @@
 """From what ffmpeg's muxer wrote of a chunk to init segment and media segments as they should be.
 
 The muxer writes the init segment before it knows by how much B-frames delay presentation: the edit
-list that takes it off is added here. And it leaves away the box that tells what a file is. Segments
-are looked at box by box and copied in pieces, never read whole.
+list that takes it off is added here. (Offsets below 0 would need none, but ffmpeg and GStreamer
+then show all pictures as much later as the lowest offset, which ffmpeg may find in mid play.) And
+it leaves away the box that tells what a file is, and the head that makes a key frame a fragment of
+its own. Segments are looked at box by box and copied in pieces, never read whole.
 """
 
 import os
-import shutil
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
 from ingest.package.boxes import Box, whole
 from ingest.package.errors import PartInvalid
 from ingest.package.layout import INIT_NAME, segment_name
+from ingest.transcode.key_frame import with_inner_head
 
 HEADER: Final = 8
-LONG_HEADER: Final = 16
-"""Bytes before a box's content (ISO/IEC 14496-12 §4.2)."""
+"""Bytes before a box's content (ISO/IEC 14496-12 §4.2); no box is so large that it had more."""
 
 SEGMENT_TYPE: Final = b"\x00\x00\x00\x18stypmsdh\x00\x00\x00\x00msdhmsix"
 """The box that a segment in a file of its own should begin with (§8.16.2)."""
@@ -57,11 +58,11 @@ def settle(folder: Path, first: int, fragments: tuple[int, ...]) -> None:
             if [place.kind for place in places] != ["moof", "mdat"] * count:
                 raise PartInvalid(name=name, reason=f"it does not have {count} fragments")
             if number == first:
-                delay = _delay(_head(name, file, places[0].size))
-            _rewrite(file, folder / name)
+                delay = _delay(_head(name, file, places[0]))
+            _rewrite(file, folder / name, places)
     with _opened(folder, INIT_NAME) as file:
         size = sum(place.size for place in _places(INIT_NAME, file))
-        init = _head(INIT_NAME, file, size)
+        init = _head(INIT_NAME, file, _Place("file", 0, size))
     (folder / INIT_NAME).write_bytes(with_edit_list(init, delay))
 
 
@@ -104,22 +105,20 @@ def _places(name: str, file: BinaryIO) -> list[_Place]:
     start = 0
     while start < end:
         file.seek(start)
-        head = file.read(LONG_HEADER)
+        head = file.read(HEADER)
         size = int.from_bytes(head[:4], "big")
-        if size == 1:
-            size = int.from_bytes(head[HEADER:], "big")
         if size < HEADER or start + size > end:
             raise PartInvalid(name=name, reason="a box does not fit where it is")
-        found.append(_Place(head[4:HEADER].decode("latin-1"), start, size))
+        found.append(_Place(head[4:].decode("latin-1"), start, size))
         start += size
     return found
 
 
-def _head(name: str, file: BinaryIO, size: int) -> bytes:
-    if size > MOST_HEAD:
+def _head(name: str, file: BinaryIO, place: _Place) -> bytes:
+    if place.size > MOST_HEAD:
         raise PartInvalid(name=name, reason="its head is too large")
-    file.seek(0)
-    return file.read(size)
+    file.seek(place.start)
+    return file.read(place.size)
 
 
 def _delay(fragment: bytes) -> int:
@@ -132,12 +131,18 @@ def _delay(fragment: bytes) -> int:
     return run.number(8 + 4 * len(before), 4)
 
 
-def _rewrite(file: BinaryIO, target: Path) -> None:
+def _rewrite(file: BinaryIO, target: Path, places: list[_Place]) -> None:
     made = target.with_suffix(".new")
-    file.seek(0)
     with made.open("wb") as new:
         new.write(SEGMENT_TYPE)
-        shutil.copyfileobj(file, new, PIECE)
+        for moof, mdat in zip(places[::2], places[1::2], strict=True):
+            outer, inner = with_inner_head(_head(target.name, file, moof))
+            new.write(outer + (mdat.size + len(inner)).to_bytes(4, "big") + b"mdat" + inner)
+            file.seek(mdat.start + HEADER)
+            left = mdat.size - HEADER
+            while left and (piece := file.read(min(left, PIECE))):
+                new.write(piece)
+                left -= len(piece)
     made.replace(target)
 
 

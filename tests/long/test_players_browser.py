@@ -1,5 +1,6 @@
 """Packages in headless Chromium, played by hls.js and by Shaka Player."""
 
+import re
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -29,6 +30,11 @@ FAST = 16
 APPENDED_BEFORE_ITS_TURN = "bufferAppendNoProgress: Fragment append did not increase"
 """hls.js 1.7.4 says so, once and without harm, where the first segment is transmuxed and appended
 before the other track is set up, as happens with small ones of any packager."""
+
+BEGUN_LATE = re.compile(
+    r"bufferSeekOverHole: fragment loaded with buffer holes, seeking from 0(\.0\d*)? to 0\.[12]\d*$"
+)
+"""hls.js says so where it is slow to jump to where transport streams begin."""
 
 REORDERED = 2 / RATE
 """Seconds by which B-frames delay what is decoded first: both players begin transport streams at
@@ -77,7 +83,11 @@ async def play(page: Page, player: str, url: str, **wish: Any) -> dict[str, Any]
     call = f"([url, wish]) => play{player}(url, wish)"
     told: dict[str, Any] = await page.evaluate(call, [url, wish])
     if "/ts.m3u8" in url:
-        told["errors"] = [e for e in told["errors"] if APPENDED_BEFORE_ITS_TURN not in e]
+        told["errors"] = [
+            error
+            for error in told["errors"]
+            if APPENDED_BEFORE_ITS_TURN not in error and not BEGUN_LATE.match(error)
+        ]
     return told
 
 

@@ -131,6 +131,25 @@ def test_ffmpeg_shows_every_frame_of_transport_streams(
 
 
 @pytest.mark.parametrize("generation", ["wheel", "debian"])
+def test_ffmpeg_shows_key_frames_and_no_others_of_their_playlists(
+    chunked: Made, server: Served, generation: str
+) -> None:
+    plan = chunked.plan
+    names = [one.name for one in plan.video]
+    twins = [f"ts-{name}" for name in names if name.startswith("h264")]
+
+    shown = times(
+        generation, [f"{server.address}/film/{name}/iframes.m3u8" for name in (*names, *twins)]
+    )
+
+    keys = grid(plan)[:: plan.keyframe_interval]
+    assert len(keys) == 7
+    # The clock of transport streams shows 10 seconds at the start.
+    later = [time + 10 * CLOCK for time in keys]
+    assert shown == [keys] * len(names) + [later] * len(twins)
+
+
+@pytest.mark.parametrize("generation", ["wheel", "debian"])
 def test_ffmpeg_hears_all_sound_without_a_hole(
     chunked: Made, server: Served, generation: str
 ) -> None:

@@ -2,12 +2,14 @@
 
 import asyncio
 import functools
+import shutil
 from pathlib import Path
 
 import msgspec
 
 from ingest.inspect import MediaLimits
 from ingest.package import Part, measure, package
+from ingest.package.layout import INIT_NAME
 from ingest.plan import EncodingPlan, PlanSettings, VideoCodec
 from ingest.standalone import Made, Recipe, make_package
 from ingest.transcode.settings import Preset, TranscodeSettings
@@ -104,21 +106,22 @@ def _publish_first(plan: EncodingPlan, version: Path, folder: Path) -> None:
     with the sound in AAC."""
     names = [one.name for one in plan.video if one.codec is VideoCodec.H264][1:]
     names += [one.name for track in plan.audio for one in track.renditions if "aac" in one.name]
-    parts = {
-        name: [
-            Part(part, facts)
-            for part, facts in measure(
-                version / name, sorted(path.name for path in (version / name).glob("c*"))
-            ).items()
-        ]
-        for name in names
-    }
+    parts = {name: _parts(version / name) for name in names}
     early = msgspec.structs.replace(plan, transport_stream=False, subtitles=())
     first = package(early, parts, title="Film", only=names, base=f"../{version.name}/")
     for playlist in first.playlists:
         path = folder / playlist.key
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(playlist.text)
+
+
+def _parts(rendition: Path) -> list[Part]:
+    """What lies in the folder ``rendition``, measured again."""
+    first, *rest = sorted(path.name for path in rendition.glob("c*"))
+    for part in rest:
+        # All are alike, and only the first is kept.
+        shutil.copy(rendition / first / INIT_NAME, rendition / part)
+    return [Part(part, facts) for part, facts in measure(rendition, [first, *rest]).items()]
 
 
 def _time(seconds: float) -> str:

@@ -1,6 +1,7 @@
 """Facts read from what the real encoder writes, and from what it would never write."""
 
 import hashlib
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from ingest.package import InitFacts, PartFacts, PartInvalid, measure
 from ingest.package.boxes import whole
 from ingest.package.packets import key_pieces
 from ingest.package.segments import read_init, read_segment
+from ingest.transcode.fragments import settle
 from tests.unit.ingest.clips import FOLDER, ffmpeg
 
 SEGMENTS = ("-f", "hls", "-hls_segment_type", "fmp4", "-hls_playlist_type", "vod", "-hls_time", "1")
@@ -119,6 +121,24 @@ def test_every_group_of_pictures_has_a_key_frame_that_is_a_picture_by_itself(
         piece.write_bytes(init + data[key.offset : key.offset + key.size])
         assert frames_in(piece) == 1
         assert key.size < segment.size / 3
+
+
+def test_key_frames_that_have_heads_of_their_own_are_a_video(groups: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "settled"
+    shutil.copytree(groups, folder)
+    settle(folder, 0, (3,))
+
+    [segment] = measured(folder).segments
+    data = (folder / "00000.m4s").read_bytes()
+    pieces = [data[key.offset : key.offset + key.size] for key in segment.key_frames]
+    (folder / "keys.mp4").write_bytes((folder / "init.mp4").read_bytes() + b"".join(pieces))
+    (folder / "all.mp4").write_bytes((folder / "init.mp4").read_bytes() + data)
+
+    assert [[box.kind for box in whole(piece).children()] for piece in pieces] == [
+        ["moof", "mdat"] for _ in range(3)
+    ]
+    assert frames_in(folder / "keys.mp4") == 3
+    assert frames_in(folder / "all.mp4") == 60
 
 
 def frames_in(file: Path) -> int:

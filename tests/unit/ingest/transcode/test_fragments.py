@@ -23,13 +23,27 @@ INIT = box("ftyp", b"iso6") + box(
 )
 
 
-def moof(*, flags: int = 0xA05, delay: int = 7200) -> bytes:
-    """A fragment's head whose first sample is shown ``delay`` later."""
-    run = number(flags) + number(1) + number(100) + number(0) + number(5) + number(delay)
-    return box("moof", box("mfhd", bytes(8)), box("traf", box("tfhd", bytes(8)), box("trun", run)))
+def moof(*sizes: int, flags: int = 0xA05, delay: int = 7200, offset: int | None = None) -> bytes:
+    """The head of a fragment of samples of ``sizes``, each shown ``delay`` later."""
+    columns = [
+        number(size) * bool(flags & 0x200) + number(delay) * bool(flags & 0x800) for size in sizes
+    ]
+    first = number(0) * bool(flags & 0x4)
+
+    def made(place: int) -> bytes:
+        run = number(flags) + number(len(sizes)) + number(place) + first + b"".join(columns)
+        track = (box("tfhd", TRACK), box("tfdt", number(1 << 24), number(90, 8)), box("trun", run))
+        return box("moof", box("mfhd", number(0), number(3)), box("traf", *track))
+
+    return made(len(made(0)) + 8 if offset is None else offset)
 
 
-FRAGMENT = moof() + box("mdat", b"pictures")
+TRACK = number(0x20038) + number(1) + number(3600) + number(4) + number(0x1010000)
+ALONE = moof(8) + box("mdat", b"pictures")
+FRAGMENT = moof(3, 5) + box("mdat", b"pictures")
+INNER = moof(3) + number(8 + 3) + b"mdat"
+SETTLED = moof(3, 5, offset=len(moof(3, 5)) + 8 + len(INNER)) + box("mdat", INNER, b"pictures")
+"""What becomes of ``FRAGMENT``."""
 
 
 @pytest.fixture
@@ -40,11 +54,13 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_segments_begin_with_their_type_and_are_else_as_they_were(folder: Path) -> None:
+def test_segments_begin_with_their_type_and_have_key_frames_that_are_fragments(
+    folder: Path,
+) -> None:
     settle(folder, 7, (3, 1))
 
-    assert (folder / "00007.m4s").read_bytes() == SEGMENT_TYPE + FRAGMENT * 3
-    assert (folder / "00008.m4s").read_bytes() == SEGMENT_TYPE + FRAGMENT
+    assert (folder / "00007.m4s").read_bytes() == SEGMENT_TYPE + SETTLED * 3
+    assert (folder / "00008.m4s").read_bytes() == SEGMENT_TYPE + SETTLED
     assert sorted(path.name for path in folder.iterdir()) == ["00007.m4s", "00008.m4s", "init.mp4"]
 
 
@@ -60,7 +76,7 @@ def test_presentation_begins_behind_what_b_frames_delay(folder: Path) -> None:
 
 
 def test_where_nothing_is_delayed_presentation_begins_at_once(folder: Path) -> None:
-    (folder / "00007.m4s").write_bytes(moof(flags=0x205) + box("mdat"))
+    (folder / "00007.m4s").write_bytes(moof(8, flags=0x205) + box("mdat", b"pictures"))
 
     settle(folder, 7, (1, 1))
 
@@ -75,7 +91,7 @@ def test_where_nothing_is_delayed_presentation_begins_at_once(folder: Path) -> N
         FRAGMENT,
         FRAGMENT * 3,
         box("ftyp") + FRAGMENT,
-        FRAGMENT + moof(),
+        FRAGMENT + moof(8),
         FRAGMENT * 2 + b"\0",
         FRAGMENT + FRAGMENT[:-1],
         FRAGMENT + number(4) + b"mdat",
@@ -101,10 +117,9 @@ def test_an_init_segment_without_a_track_is_refused() -> None:
         with_edit_list(box("moov", box("mvhd")), 0)
 
 
-def test_a_large_box_is_read_by_its_long_size(folder: Path) -> None:
-    data = number(1) + b"mdat" + number(16 + 3, 8) + b"abc"
-    (folder / "00008.m4s").write_bytes(moof() + data)
+@pytest.mark.parametrize("size", [1, 0])
+def test_a_box_of_another_kind_of_size_is_refused(size: int, folder: Path) -> None:
+    (folder / "00008.m4s").write_bytes(moof(8) + number(size) + b"mdat" + number(24, 8) + bytes(8))
 
-    settle(folder, 7, (3, 1))
-
-    assert (folder / "00008.m4s").read_bytes() == SEGMENT_TYPE + moof() + data
+    with pytest.raises(PartInvalid, match=r"00008\.m4s"):
+        settle(folder, 7, (3, 1))
