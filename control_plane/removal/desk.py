@@ -106,6 +106,11 @@ class Desk:
             raise AssetUnknown(asset_id=asset_id[:64])
         raise VersionUnknown(asset_id=asset_id, version=version[:64])
 
+    async def withdraw(self, asset_id: str, version: str, *, by: str) -> Removal:
+        """Removes a version that may not be known yet: whenever it is announced, it is refused."""
+        removal = await self._catalog.removal_of(asset_id, [version])
+        return removal or await self._remove(asset_id, (version,), by=by)
+
     async def _remove(self, asset_id: str, versions: tuple[str, ...], *, by: str) -> Removal:
         now = self._clock.now()
         removal = Removal(secrets.token_hex(8), asset_id, versions, by, now)

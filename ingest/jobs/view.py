@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from common.messages import JobState, JobView, StageView, SubtitlesView
-from ingest.jobs.model import PUBLISH_FIRST, Copied, Job, Sidecar, Task, TaskKind, TaskState
+from ingest.jobs.model import Copied, Job, Sidecar, Task, TaskKind, TaskState
 from ingest.jobs.shares import cost
 
 STAGES: Final[dict[str, tuple[TaskKind, ...]]] = {
@@ -71,13 +71,24 @@ def view_of(job: Job, tasks: Sequence[Task]) -> JobView:
         verdicts=job.verdicts,
         review=job.review,
         subtitles=tuple(map(subtitles_view, job.sidecars)),
-        playable=job.state is JobState.DONE or _published_first(tasks),
+        playable=_is_playable(job, tasks),
     )
 
 
-def _published_first(tasks: Iterable[Task]) -> bool:
-    """Whether a first version is out, as far as is known."""
-    return any(task.name == PUBLISH_FIRST and task.state is TaskState.DONE for task in tasks)
+def _is_playable(job: Job, tasks: Iterable[Task]) -> bool:
+    if job.state.final:
+        return job.published or job.state is JobState.DONE
+    return is_published(job, tasks)
+
+
+def is_published(job: Job, tasks: Iterable[Task]) -> bool:
+    """Whether viewers have a version of ``job``, or lose it now that somebody cancels.
+
+    What an operator removes at the control plane since is not known here.
+    """
+    if job.cancelled:
+        return False
+    return any(task.kind is TaskKind.PUBLISH and task.state is TaskState.DONE for task in tasks)
 
 
 def subtitles_view(sidecar: Sidecar) -> SubtitlesView:

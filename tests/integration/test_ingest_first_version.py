@@ -103,9 +103,10 @@ def test_a_job_that_is_cancelled_now_takes_its_first_version_back(
     with running(service(tmp_path, ear, hevc_preset="veryslow")) as one:
         job = published_first(one, clip)
         assert one.ask("POST", f"/v1/jobs/{job['job_id']}/cancel", b"").status == 200
-        assert one.finished(job["job_id"])["state"] == "cancelled"
+        ended = one.finished(job["job_id"])
+        assert (ended["state"], ended["playable"]) == ("cancelled", False)
         [first] = ear.heard
-        assert ear.withdrawn == [f"/v1/assets/{job['asset_id']}/versions/{first['version']}"]
+        assert ear.withdrawn == [f"/v1/packages/{job['asset_id']}/{first['version']}"]
         assert one.leftovers() == []
 
 
@@ -116,7 +117,8 @@ def test_of_a_job_that_fails_now_the_first_version_stays(
     limits = {"constant_rate_factor": 10, "max_file": 1_400_000}
     with running(service(tmp_path, ear, **limits)) as one:
         job = published_first(one, noise)
-        assert one.finished(job["job_id"])["state"] == "failed"
+        ended = one.finished(job["job_id"])
+        assert (ended["state"], ended["playable"]) == ("failed", True)
         [first] = ear.heard
         assert ear.withdrawn == []
         assert set(one.objects()) == listed(one, first)

@@ -5,7 +5,7 @@ import pytest
 
 from common.messages import JobState
 from ingest.jobs import transitions as t
-from ingest.jobs.model import Task, TaskKind
+from ingest.jobs.model import PUBLISH_FIRST, Task, TaskKind
 from ingest.jobs.view import view_of
 from tests.unit.ingest.jobs.records import INSPECTED, NOW, a_job, a_task, done
 
@@ -46,6 +46,26 @@ def test_a_job_that_is_failing_does_not_say_why_before_it_has_failed() -> None:
     assert view_of(job, []).error is None
     failed = msgspec.structs.replace(job, state=JobState.FAILED)
     assert view_of(failed, []).error == "Broken."
+
+
+FIRST_OUT = done(a_task(TaskKind.PUBLISH, PUBLISH_FIRST))
+
+
+def test_viewers_have_a_video_from_its_first_version_on_unless_it_is_cancelled() -> None:
+    job = msgspec.structs.replace(a_job(), state=JobState.ENCODING)
+    waiting = a_task(TaskKind.PUBLISH, PUBLISH_FIRST)
+    assert not view_of(job, [waiting]).playable
+    assert view_of(job, [FIRST_OUT]).playable
+    assert view_of(msgspec.structs.replace(job, error="Broken."), [FIRST_OUT]).playable
+    assert not view_of(msgspec.structs.replace(job, cancelled=True), [FIRST_OUT]).playable
+
+
+def test_a_job_that_has_ended_tells_what_its_record_says_of_that() -> None:
+    failed = msgspec.structs.replace(a_job(), state=JobState.FAILED)
+    assert not view_of(failed, []).playable
+    assert view_of(msgspec.structs.replace(failed, published=True), []).playable
+    # Written before records told it.
+    assert view_of(msgspec.structs.replace(failed, state=JobState.DONE), []).playable
 
 
 def test_an_inspection_moves_the_percent_a_little() -> None:
