@@ -176,7 +176,7 @@ class Task(msgspec.Struct, frozen=True):
     """When a running task's worker is given up for dead."""
     worker: str | None = None
     progress: float = 0.0
-    """0 to 1."""
+    """0 to 1: how far the best of its attempts came, so that it never goes back."""
     speed: float | None = None
     """Seconds of media per second, as last measured in this attempt."""
     started_at: float | None = None
