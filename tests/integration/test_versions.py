@@ -309,6 +309,36 @@ async def test_the_version_that_has_the_objects_of_a_removed_one_keeps_them(
     assert len(keys) == 6
 
 
+async def test_a_version_goes_with_the_one_to_come_that_has_its_objects(
+    operator: Operator, origin: Origin
+) -> None:
+    await operator.announce(await origin.package("1"))
+    await operator.announce(await origin.package("2", objects_of="3"))
+    _, removal = await operator.remove("2")
+    assert removal["versions"] == ["2", "3"]
+    assert removal["current"] == "1"
+    await operator.until_empty(removal["removal_id"])
+    assert {key[0] for key in await origin.keys()} == {"1"}
+
+    assert await operator.announce(await origin.package("3")) == 410
+    assert await operator.current() == "1"
+
+
+async def test_a_version_that_another_control_plane_has_just_taken_keeps_its_objects(
+    operator: Operator, origin: Origin, tmp_path: Path
+) -> None:
+    async with control_plane(with_origin(tmp_path, origin)) as talk:
+        other = Operator(talk)
+        await talk.beat("eu-1")
+        await operator.announce(await origin.package("2", objects_of="3"))
+        await until_current(other, "2")
+        await operator.announce(await origin.package("3"))
+        # It may not know of the later one yet.
+        _, removal = await other.remove("2")
+        assert removal["versions"] == ["2"]
+        await until_current(other, "3")
+
+
 async def test_an_asset_goes_with_the_version_that_is_on_its_way(
     operator: Operator, origin: Origin
 ) -> None:
