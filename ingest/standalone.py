@@ -219,8 +219,10 @@ class _Bench:
         return await extract_subtitles(run, self._plan, self._source, scratch, self._encoding)
 
     async def _run(self, step: _Step, command: Command) -> None:
+        before = step.share
+
         def note(progress: Progress) -> None:
-            step.share = max(step.share, progress.fraction)
+            step.share = max(step.share, command.reached(before, progress.fraction))
             step.speed = progress.speed
             self._tell(step.stage)
 

@@ -15,6 +15,8 @@ from control_plane.views import asset_view, edge_view
 
 MOST_ASSETS = 1000
 """Assets in one answer."""
+NAME = "[A-Za-z0-9_-]{1,64}"
+"""What may name an asset or a version, in a path."""
 
 
 class EdgeMisnamed(NearcastError):
@@ -38,6 +40,7 @@ class FleetApi:
         """Where the handlers are."""
         return [
             web.post("/v1/packages", self.publish),
+            web.delete(f"/v1/packages/{{asset_id:{NAME}}}/{{version:{NAME}}}", self.withdraw),
             web.post("/v1/edges/{edge_id}/heartbeat", self.heartbeat),
             web.get("/v1/edges/{edge_id}/desired", self.desired),
             web.put("/v1/edges/{edge_id}/holdings", self.holdings),
@@ -53,6 +56,13 @@ class FleetApi:
         announcement = await read_message(request, PackageAnnouncement, limit=64 * KIBIBYTE)
         package = await self._desk.publish(announcement)
         return json_answer(package, status=201)
+
+    async def withdraw(self, request: web.Request) -> web.Response:
+        """Ingest takes a package back, or one that it may still be announcing."""
+        credential = self._gatekeeper.require(request, Role.INGEST)
+        asset_id, version = request.match_info["asset_id"], request.match_info["version"]
+        removal = await self._desk.withdraw(asset_id, version, by=credential.name)
+        return json_answer(self._desk.view(removal), status=202)
 
     async def heartbeat(self, request: web.Request) -> web.Response:
         """An edge tells how it is."""

@@ -62,12 +62,9 @@ class VersionsApi:
 
     async def remove(self, request: web.Request) -> web.Response:
         """Removes a version, or all of an asset."""
-        version = request.match_info.get("version")
-        # Ingest takes back the first version of a job that is cancelled.
-        roles = (Role.OPERATOR,) if version is None else (Role.OPERATOR, Role.INGEST)
-        credential = self._gatekeeper.require(request, *roles)
+        credential = self._gatekeeper.require(request, Role.OPERATOR)
         removal = await self._desk.remove(
-            request.match_info["asset_id"], version, by=credential.name
+            request.match_info["asset_id"], request.match_info.get("version"), by=credential.name
         )
         answer = json_answer(self._desk.view(removal), status=202)
         answer.headers[hdrs.LOCATION] = f"/v1/removals/{removal.removal_id}"

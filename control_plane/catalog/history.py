@@ -57,6 +57,12 @@ class Asset(msgspec.Struct, frozen=True):
             return tuple(sorted(named | {each.objects_of for each in told if each.objects_of}))
         return tuple(each.version for each in told if version in {each.version, each.objects_of})
 
+    def coming(self, version: str) -> str | None:
+        """The version that has the objects of ``version`` and, as far as is known, is to come."""
+        known = self.package(version)
+        base = known.announcement.objects_of if known else None
+        return base if base is not None and self.package(base) is None else None
+
 
 @dataclass(frozen=True)
 class History:

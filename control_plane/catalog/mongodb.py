@@ -82,6 +82,11 @@ class MongoCatalog:
             raise PackageConflict(asset_id=announcement.asset_id, version=announcement.version)
         return known
 
+    async def package(self, asset_id: str, version: str) -> Package | None:
+        """See the port."""
+        found = await _asked(lambda: self._packages.find_one({"_id": f"{asset_id}/{version}"}))
+        return _record(found, Package) if found else None
+
     async def packages(self) -> tuple[Package, ...]:
         """See the port."""
         found = await _asked(lambda: self._packages.find().to_list())

@@ -40,6 +40,10 @@ class Catalog(Protocol):
         """Every package, in no order."""
         ...
 
+    async def package(self, asset_id: str, version: str) -> Package | None:
+        """The package of a version; None when it was never announced."""
+        ...
+
     async def counts(self) -> Counts:
         """How many packages, pins and removals there are, which tells whether there are new ones.
         A package stays when it is removed, so that it never comes back."""

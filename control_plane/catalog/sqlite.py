@@ -94,6 +94,13 @@ class SqliteCatalog:
             raise PackageConflict(asset_id=announcement.asset_id, version=announcement.version)
         return known
 
+    async def package(self, asset_id: str, version: str) -> Package | None:
+        """See the port."""
+        rows = await self._file.read(
+            "SELECT record FROM packages WHERE asset_id = ? AND version = ?", (asset_id, version)
+        )
+        return decode(rows[0][0], Package) if rows else None
+
     async def packages(self) -> tuple[Package, ...]:
         """See the port."""
         rows = await self._file.read("SELECT record FROM packages")

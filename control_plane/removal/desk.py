@@ -79,6 +79,9 @@ class Desk:
     async def remove(self, asset_id: str, version: str | None, *, by: str) -> Removal:
         """Removes a version and what has its objects, or all versions of an asset.
 
+        A version that is to come goes with the one that has its objects already: they would stay
+        if it never came, and bring back what is removed if it did.
+
         Viewers get nothing of it from now on. What is removed already is not removed again: the
         answer is the removal that took it.
 
@@ -93,7 +96,7 @@ class Desk:
         except AssetUnknown:
             going: tuple[str, ...] = ()
         else:
-            going = asset.going_with(version)
+            going = await self._going(asset, version)
         if going:
             return await self._remove(asset_id, going, by=by)
         announced = [
@@ -105,6 +108,19 @@ class Desk:
         if version is None or not announced:
             raise AssetUnknown(asset_id=asset_id[:64])
         raise VersionUnknown(asset_id=asset_id, version=version[:64])
+
+    async def _going(self, asset: Asset, version: str | None) -> tuple[str, ...]:
+        going = asset.going_with(version)
+        coming = asset.coming(version) if version is not None else None
+        # Another control plane may have taken it just now.
+        if coming is None or await self._catalog.package(asset.asset_id, coming) is not None:
+            return going
+        return (*going, coming)
+
+    async def withdraw(self, asset_id: str, version: str, *, by: str) -> Removal:
+        """Removes a version that may not be known yet: whenever it is announced, it is refused."""
+        removal = await self._catalog.removal_of(asset_id, [version])
+        return removal or await self._remove(asset_id, (version,), by=by)
 
     async def _remove(self, asset_id: str, versions: tuple[str, ...], *, by: str) -> Removal:
         now = self._clock.now()

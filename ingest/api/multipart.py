@@ -150,7 +150,9 @@ class MultipartApi:
         job = await self._jobs.job(upload.upload_id)
         if job is None:
             raise UploadUnknown(upload_id=upload_id)
-        return _json(view_of(job, ()), location=f"/v1/jobs/{job.job_id}")
+        # Said again, it may have come far.
+        tasks = await self._jobs.tasks([job.job_id])
+        return _json(view_of(job, tasks), location=f"/v1/jobs/{job.job_id}")
 
     async def _abort(self, request: web.Request, owner: str) -> web.Response:
         await self._direct.abort(request.match_info["upload_id"], owner)

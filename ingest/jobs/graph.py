@@ -21,8 +21,7 @@ import msgspec
 from common.messages import Decision, JobState, Verdict
 from ingest.jobs import shares
 from ingest.jobs.model import (
-    PACKAGE_FIRST,
-    PUBLISH_FIRST,
+    FIRST,
     Copied,
     Filtered,
     Inspected,
@@ -34,10 +33,13 @@ from ingest.jobs.model import (
     new_task,
 )
 from ingest.jobs.queues import LIGHT
-from ingest.jobs.view import stages_of
+from ingest.jobs.view import is_published, stages_of
 
-FIRST = ((TaskKind.PACKAGE, PACKAGE_FIRST), (TaskKind.PUBLISH, PUBLISH_FIRST))
-"""What is done for the first version, one after the other."""
+FIRST_KINDS = (TaskKind.PACKAGE, TaskKind.PUBLISH)
+"""What the tasks of the first version are."""
+
+AFTER_THE_END = frozenset({TaskKind.CLEAN, TaskKind.NOTIFY})
+"""Kinds that belong to jobs that end too."""
 
 TOLD = {JobState.DONE: "done", JobState.FAILED: "failed", JobState.REVIEW: "review"}
 """The changes that webhooks are told of."""
@@ -78,6 +80,17 @@ def decide(job: Job, tasks: Sequence[Task], now: float, hooks: Sequence[str] = (
     return Plan((*plan.create, *notices), plan.stop, plan.job)
 
 
+def is_wanted(job: Job, task: Task) -> bool:
+    """Whether ``task`` of ``job`` is still to be done, by the job's record alone.
+
+    Somebody who was held up may make the task of a first version when all is published already.
+    """
+    if job.ending:
+        return task.kind in AFTER_THE_END
+    late = job.state is JobState.PUBLISHING or job.state.final
+    return not (late and task.name in FIRST)
+
+
 def _next_step(job: Job, tasks: Sequence[Task], now: float) -> _Step:
     known = {task.name: task for task in tasks}
     inspect = known.get(TaskKind.INSPECT)
@@ -109,7 +122,7 @@ def _first(job: Job, inspected: Inspected, known: dict[str, Task], now: float) -
         return ()
     if not _all_done((*enough, *inspected.checks), known):
         return ()
-    for kind, name in FIRST:
+    for kind, name in zip(FIRST_KINDS, FIRST, strict=True):
         if name not in known:
             return (new_task(job.job_id, kind, name, seconds=0.0, now=now),)
         if not _is_done(known[name]):
@@ -120,18 +133,25 @@ def _first(job: Job, inspected: Inspected, known: dict[str, Task], now: float) -
 def _publishing(job: Job, known: dict[str, Task], now: float) -> _Step:
     if job.held:
         return _Step(JobState.REVIEW)
-    if not all(_is_done(known[name]) for _, name in FIRST if name in known):
-        # The first version must not be announced when all else has ended, nor be half cleaned.
-        return _Step(JobState.PACKAGING)
     # The state is written before the task: once a job can be published, nobody can cancel it.
     if job.state is not JobState.PUBLISHING:
-        return _Step(JobState.PUBLISHING)
+        waits = not _first_is_over(known)
+        return _Step(JobState.PACKAGING if waits else JobState.PUBLISHING)
     for kind in (TaskKind.PUBLISH, TaskKind.CLEAN):
         if kind not in known:
+            if not _first_is_over(known):
+                # Begun before the state was written, by somebody who knew less.
+                return _Step(JobState.PUBLISHING)
             return _Step(JobState.PUBLISHING, (_single(job, kind, now),))
         if not _is_done(known[kind]):
             return _Step(JobState.PUBLISHING)
     return _Step(JobState.DONE)
+
+
+def _first_is_over(known: dict[str, Task]) -> bool:
+    """Whether nobody works on the first version: it must not be announced when all else has ended,
+    nor be half cleaned."""
+    return all(known[name].state.final for name in FIRST if name in known)
 
 
 def _wanted(inspected: Inspected, known: dict[str, Task]) -> tuple[tuple[Part, ...], bool]:
@@ -198,7 +218,7 @@ def _error(job: Job, tasks: Sequence[Task], verdicts: Sequence[Verdict]) -> str 
 
 def _ending(job: Job, tasks: Sequence[Task], error: str | None, now: float) -> Plan:
     """Stops all, waits until no worker can write any more, cleans, and only then says so."""
-    others = [t for t in tasks if t.kind not in {TaskKind.CLEAN, TaskKind.NOTIFY}]
+    others = [t for t in tasks if t.kind not in AFTER_THE_END]
     stop = tuple(
         task
         for task in others
@@ -224,6 +244,7 @@ def _moved(job: Job, tasks: Sequence[Task], state: JobState, error: str | None, 
         state=state,
         error=error,
         stages=stages_of(state, tasks),
+        published=is_published(job, tasks),
         updated_at=now,
         due_at=None,
         revision=job.revision + 1,

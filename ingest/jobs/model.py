@@ -14,7 +14,8 @@ from ingest.jobs.queues import LIGHT
 
 PACKAGE_FIRST: Final = "package-first"
 PUBLISH_FIRST: Final = "publish-first"
-"""Names of the tasks that publish a first version."""
+FIRST: Final = (PACKAGE_FIRST, PUBLISH_FIRST)
+"""Names of the tasks that publish a first version, one after the other."""
 
 
 class TaskKind(StrEnum):
@@ -120,6 +121,8 @@ class Job(msgspec.Struct, frozen=True):
     """By language."""
     settled: bool = False
     """Whether it is packaged, for the last time, as this record says: no more subtitles come."""
+    published: bool = False
+    """Whether viewers have a version of it, as it stood when the state last changed."""
     revision: int = 0
 
     @property
@@ -173,7 +176,7 @@ class Task(msgspec.Struct, frozen=True):
     """When a running task's worker is given up for dead."""
     worker: str | None = None
     progress: float = 0.0
-    """0 to 1."""
+    """0 to 1: how far the best of its attempts came, so that it never goes back."""
     speed: float | None = None
     """Seconds of media per second, as last measured in this attempt."""
     started_at: float | None = None

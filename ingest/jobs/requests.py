@@ -24,6 +24,12 @@ class JobPublishing(NearcastError):
     status = 409
 
 
+class JobFailing(NearcastError):
+    """The job cannot be cancelled any more: it fails already."""
+
+    status = 409
+
+
 class JobNotHeld(NearcastError):
     """There is nothing to decide: the content filters have no doubts about the video so far."""
 
@@ -58,7 +64,7 @@ def cancelled(job: Job, now: float) -> Job:
     """``job``, on its way to being cancelled; the one given when it is that already.
 
     Raises:
-        JobEnded, JobPublishing: it is too late.
+        JobEnded, JobFailing, JobPublishing: it is too late.
     """
     if job.cancelled:
         return job
@@ -66,6 +72,9 @@ def cancelled(job: Job, now: float) -> Job:
         raise JobEnded(state=job.state.value)
     if job.state is JobState.PUBLISHING:
         raise JobPublishing
+    if job.error is not None:
+        # What of it is published stays; cleaning has perhaps begun to go by that.
+        raise JobFailing
     return _changed(job, now, cancelled=True)
 
 

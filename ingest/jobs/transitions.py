@@ -61,7 +61,6 @@ def claimed(task: Task, worker: str, now: float) -> Task:
         worker=worker,
         lease_until=now + LEASE,
         due_at=now + LEASE,
-        progress=0.0,
         speed=None,
         started_at=now,
     )
@@ -73,7 +72,7 @@ def renewed(task: Task, now: float, *, progress: float, speed: float | None) -> 
         task,
         lease_until=now + LEASE,
         due_at=now + LEASE,
-        progress=min(max(progress, 0.0), 1.0),
+        progress=min(max(progress, task.progress), 1.0),
         speed=speed,
     )
 
@@ -157,7 +156,6 @@ def _ready(task: Task, due_at: float | None, **changes: Any) -> Task:
         due_at=due_at,
         lease_until=0.0,
         worker=None,
-        progress=0.0,
         speed=None,
         **changes,
     )

@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from common.messages import JobState, JobView, StageView, SubtitlesView
-from ingest.jobs.model import PUBLISH_FIRST, Copied, Job, Sidecar, Task, TaskKind, TaskState
+from ingest.jobs.model import FIRST, Copied, Job, Sidecar, Task, TaskKind, TaskState
 from ingest.jobs.shares import cost
 
 STAGES: Final[dict[str, tuple[TaskKind, ...]]] = {
@@ -34,7 +34,7 @@ def stages_of(state: JobState, tasks: Iterable[Task]) -> tuple[StageView, ...]:
     optional = {"filter", "package"} if _copies(known) else {"filter"}
     stages = []
     for name, kinds in STAGES.items():
-        mine = [task for task in known if task.kind in kinds]
+        mine = [task for task in known if task.kind in kinds and _counts(task)]
         if mine or name not in optional:
             percent = 100.0 if state is JobState.DONE else _percent(mine)
             speed = _speed(mine) if 0 < percent < 100 else None
@@ -71,13 +71,24 @@ def view_of(job: Job, tasks: Sequence[Task]) -> JobView:
         verdicts=job.verdicts,
         review=job.review,
         subtitles=tuple(map(subtitles_view, job.sidecars)),
-        playable=job.state is JobState.DONE or _published_first(tasks),
+        playable=_is_playable(job, tasks),
     )
 
 
-def _published_first(tasks: Iterable[Task]) -> bool:
-    """Whether a first version is out, as far as is known."""
-    return any(task.name == PUBLISH_FIRST and task.state is TaskState.DONE for task in tasks)
+def _is_playable(job: Job, tasks: Iterable[Task]) -> bool:
+    if job.state.final:
+        return job.published or job.state is JobState.DONE
+    return is_published(job, tasks)
+
+
+def is_published(job: Job, tasks: Iterable[Task]) -> bool:
+    """Whether viewers have a version of ``job``, or lose it now that somebody cancels.
+
+    What an operator removes at the control plane since is not known here.
+    """
+    if job.cancelled:
+        return False
+    return any(task.kind is TaskKind.PUBLISH and task.state is TaskState.DONE for task in tasks)
 
 
 def subtitles_view(sidecar: Sidecar) -> SubtitlesView:
@@ -100,10 +111,21 @@ def _copies(tasks: Iterable[Task]) -> bool:
     return msgspec.json.decode(copy.result, type=Copied).copied
 
 
+def _counts(task: Task) -> bool:
+    """Whether a stage is as far as ``task``: it is not over with the first version, nor with a copy
+    that could not be made."""
+    if task.kind is TaskKind.COPY and task.state is TaskState.DONE:
+        return _copies([task])
+    return task.name not in FIRST
+
+
 def _overall(stages: Sequence[StageView]) -> float:
-    whole = sum(WEIGHTS.get(stage.name, 0.0) for stage in stages)
-    done = sum(WEIGHTS.get(stage.name, 0.0) * stage.percent for stage in stages)
-    return round(done / whole, 1) if whole else 0.0
+    """A stage that is not there counts as far as encoding, so that stages may come without the
+    whole going back."""
+    percents = {stage.name: stage.percent for stage in stages}
+    others = percents.get("encode", 0.0)
+    done = sum(weight * percents.get(name, others) for name, weight in WEIGHTS.items())
+    return round(done / sum(WEIGHTS.values()), 1)
 
 
 def _percent(tasks: Sequence[Task]) -> float:

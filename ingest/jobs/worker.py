@@ -22,6 +22,7 @@ from ingest.jobs import transitions
 from ingest.jobs.conductor import Conductor
 from ingest.jobs.dispatch import TaskDispatch
 from ingest.jobs.events import Events
+from ingest.jobs.graph import AFTER_THE_END, is_wanted
 from ingest.jobs.model import Job, Task, TaskKind, TaskState
 from ingest.jobs.queues import shelves_of
 from ingest.jobs.store import JobStore
@@ -31,9 +32,6 @@ ASK_AGAIN_AFTER = 1.0
 
 CLAIMS_TRIED = 8
 """Tasks at the front of the line that are tried before the line is read anew: others claim too."""
-
-AFTER_THE_END = frozenset({TaskKind.CLEAN, TaskKind.NOTIFY})
-"""Kinds that belong to jobs that end too."""
 
 _log = logs.get(__name__)
 
@@ -166,7 +164,7 @@ class Worker:
     async def _assign(self, claimed: Task) -> Assignment | None:
         """The attempt at a task that was claimed; None when it is not wanted any more."""
         job = await self._store.job(claimed.job_id)
-        if job is None or (job.ending and claimed.kind not in AFTER_THE_END):
+        if job is None or not is_wanted(job, claimed):
             await self._store.swap_task(claimed, transitions.dropped(claimed, self._clock.now()))
             return None
         if claimed.kind is TaskKind.INSPECT:

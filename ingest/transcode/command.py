@@ -22,3 +22,9 @@ class Command:
     """Files that are in ``folder`` afterwards, where ffmpeg's own word is not enough."""
     frames: int = 0
     """Frames that it produces; 0 where progress is told by time alone."""
+    until: float = 1.0
+    """How much of its task is done when it has ended, where the task has more commands than one."""
+
+    def reached(self, before: float, fraction: float) -> float:
+        """How much of its task is done when ``fraction`` of it is; it began at ``before``."""
+        return before + max(0.0, self.until - before) * fraction

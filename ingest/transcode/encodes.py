@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from ingest.package.layout import transport_name
 from ingest.plan.model import AudioCodec, AudioTrack, Chunk, EncodeGroup, EncodingPlan
@@ -13,6 +15,12 @@ from ingest.transcode.settings import TranscodeSettings
 
 Run = Callable[[Command], Awaitable[None]]
 """Runs one command of ffmpeg, as ``ingest.transcode.runner.run`` does."""
+
+MEASURED: Final = 0.3
+"""The share of a track's task that measuring its loudness is; the rest is encoding."""
+
+BEFORE_TWINS: Final = 0.98
+"""The share of a task that is done when all is encoded, where copies of it are made then."""
 
 
 async def encode_chunk(
@@ -33,7 +41,8 @@ async def encode_chunk(
         EncodeFailed: the source cannot be encoded; and whatever else ``run`` raises.
         PartInvalid: what was written is not what the encoder was told to write.
     """
-    await run(video_chunk(plan, group, chunk, source, folder, settings))
+    command = video_chunk(plan, group, chunk, source, folder, settings)
+    await run(replace(command, until=BEFORE_TWINS if plan.transport_stream else 1.0))
     counts = tuple(-(-n // plan.keyframe_interval) for n in plan.segment_frame_counts(chunk))
     for name in group.renditions:
         await asyncio.to_thread(fragments.settle, folder / name, chunk.first_segment, counts)
@@ -58,10 +67,12 @@ async def encode_track(
     """Encode ``track`` in all of its renditions, as loud as the plan says. As ``encode_chunk``."""
     needed = loudness.Correction(gain=0.0, limited=False)
     if track.loudness is not None:
-        await run(sound.measurement(plan, track, source, folder, settings))
+        command = sound.measurement(plan, track, source, folder, settings)
+        await run(replace(command, until=MEASURED))
         measured = await asyncio.to_thread(sound.measured, folder)
         needed = loudness.correction(measured, track.loudness)
-    await run(sound.encode(plan, track, needed, source, folder, settings))
+    command = sound.encode(plan, track, needed, source, folder, settings)
+    await run(replace(command, until=BEFORE_TWINS if plan.transport_stream else 1.0))
     names = tuple(rendition.name for rendition in track.renditions)
     cuts = {}
     for rendition in track.renditions:

@@ -6,6 +6,7 @@ limited range (RFC 6386 §9.2): neither file can say anything else.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
@@ -31,6 +32,10 @@ DECODED_WHOLE: Final = 10.0
 """Seconds up to which every frame is looked at for the storyboard. Of longer videos key frames are
 enough, and one for each tile is decoded: of a film that is a hundredth of the work."""
 
+POSTER_DONE: Final = 0.2
+PREVIEW_DONE: Final = 0.7
+"""The shares of the task that are done with the poster and with the preview."""
+
 Run = Callable[[Command], Awaitable[None]]
 
 
@@ -42,12 +47,12 @@ async def make_pictures(
     Raises:
         EncodeFailed: the source cannot be decoded; and whatever else ``run`` raises.
     """
-    for make in (poster, preview):
+    for make, until in ((poster, POSTER_DONE), (preview, PREVIEW_DONE)):
         try:
-            await run(make(plan, source, folder, settings, seek=True))
+            await run(replace(make(plan, source, folder, settings, seek=True), until=until))
         except EncodeFailed:
             # A seek may end where nothing can be decoded before the picture; reading never does.
-            await run(make(plan, source, folder, settings, seek=False))
+            await run(replace(make(plan, source, folder, settings, seek=False), until=until))
     await run(storyboard(plan, source, folder, settings))
     text = storyboard_vtt(plan.pictures, plan.duration)
     await asyncio.to_thread((folder / STORYBOARD_NAME).write_text, text)

@@ -58,6 +58,9 @@ async def test_a_package_is_read_as_it_was_published(catalog: Catalog) -> None:
 
     assert await catalog.publish(told, 5.5) == Package(told, 5.5)
     assert await catalog.packages() == (Package(told, 5.5),)
+    assert await catalog.package("a", "1") == Package(told, 5.5)
+    assert await catalog.package("a", "2") is None
+    assert await catalog.package("b", "1") is None
     assert (await catalog.counts()).packages == 1
 
 

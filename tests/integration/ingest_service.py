@@ -100,13 +100,14 @@ class Service:
     def __init__(
         self,
         folder: Path,
-        ear: ControlEar,
+        ear: ControlEar | None,
         *,
         role: str = "ingest",
         name: str = "ingest",
         command: Callable[[list[str]], list[str]] = lambda arguments: arguments,
         **changes: Any,
     ) -> None:
+        """Without ``ear``, ``changes`` name the control plane."""
         self.folder = folder
         self.port = free_port()
         document: dict[str, Any] = {
@@ -114,10 +115,11 @@ class Service:
             "store": {"folder": str(folder / "objects")},
             "database": {"sqlite": str(folder / "jobs.sqlite")},
             "work_folder": str(folder / "work"),
-            "control": {"url": ear.url, "token": CONTROL_TOKEN},
             "encoding": {"preset": "ultrafast", "threads": 1},
             "plan": {"chunk_seconds": 2.0, "segment_seconds": 2.0},
         }
+        if ear is not None:
+            document["control"] = {"url": ear.url, "token": CONTROL_TOKEN}
         if role == "ingest":
             document["credentials"] = [
                 {"name": "test", "token": TOKEN, "roles": ["publisher"]},

@@ -1,8 +1,12 @@
 """A video is published in its lowest useful renditions before the others are encoded."""
 
+import contextlib
+import hashlib
 import json
+import sqlite3
 import subprocess
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +82,80 @@ def test_the_first_version_is_out_while_the_others_are_encoded(
         assert set(one.objects()) == objects | listed(one, last)
 
 
+def test_no_progress_goes_back_while_both_versions_are_made(
+    tmp_path: Path, ear: ControlEar, clip: bytes
+) -> None:
+    with running(service(tmp_path, ear)) as one:
+        job_id = one.upload(clip).json["job_id"]
+        seen: dict[str, float] = {}
+        playable = False
+
+        def ended() -> bool:
+            nonlocal playable
+            job = one.job(job_id)
+            now = {"": job["percent"]} | {each["name"]: each["percent"] for each in job["stages"]}
+            assert all(now.get(name, percent) >= percent for name, percent in seen.items()), now
+            seen.update(now)
+            assert job["playable"] >= playable
+            playable = job["playable"]
+            return bool(job["state"] == "done")
+
+        one.until(ended, "it is done")
+        assert set(seen.values()) == {100.0}
+
+
+def test_the_same_file_sent_again_while_the_first_version_is_out_is_encoded_once(
+    tmp_path: Path, ear: ControlEar, clip: bytes
+) -> None:
+    with running(service(tmp_path, ear)) as one:
+        early = published_first(one, clip)
+        again = one.upload(clip).json
+        assert one.finished(early["job_id"])["state"] == "done"
+        copied = one.finished(again["job_id"])
+        assert (copied["state"], copied["playable"]) == ("done", True)
+        by_asset = [told["asset_id"] for told in ear.heard]
+        # A copy has all its renditions at once, so it has no first version.
+        assert by_asset == [early["asset_id"], early["asset_id"], again["asset_id"]]
+        assert ear.heard[1]["renditions"] == ear.heard[2]["renditions"]
+        assert set(one.objects()) == set().union(*(listed(one, told) for told in ear.heard))
+        names = [name for name, _ in tasks_of(one, again["job_id"])]
+        assert not [name for name in names if name.startswith("c0")]
+
+
+def tasks_of(one: Service, job_id: str) -> list[tuple[str, str]]:
+    """The job's tasks: name and state."""
+    with contextlib.closing(sqlite3.connect(one.folder / "jobs.sqlite")) as database:
+        statement = "SELECT body ->> 'name', body ->> 'state' FROM tasks WHERE job_id = ?"
+        return [(str(name), str(state)) for name, state in database.execute(statement, (job_id,))]
+
+
+def is_there(one: Service, job_id: str, name: str) -> bool:
+    return name in dict(tasks_of(one, job_id))
+
+
+def test_kill_9_while_either_version_is_packaged_or_published_loses_and_repeats_nothing(
+    tmp_path: Path, ear: ControlEar, clip: bytes
+) -> None:
+    with running(service(tmp_path, ear, hevc_preset="ultrafast")) as one:
+        job_id = one.upload(clip).json["job_id"]
+        for name in ("package-first", "publish-first", "package", "publish", "clean"):
+            one.until(partial(is_there, one, job_id, name), f"{name} is there")
+            one.kill()
+            one.start()
+        assert one.finished(job_id)["state"] == "done"
+        # Told again, perhaps, but never of another package.
+        told = {each["version"]: each for each in ear.heard}
+        assert all(told[each["version"]] == each for each in ear.heard)
+        assert len(told) == 2
+        assert set(one.objects()) == set().union(*(listed(one, each) for each in told.values()))
+        for each in told.values():
+            manifest = (one.folder / "objects" / each["manifest_key"]).read_bytes()
+            assert hashlib.sha256(manifest).hexdigest() == each["manifest_sha256"]
+            for item in json.loads(manifest)["objects"]:
+                body = (one.folder / "objects" / item["key"]).read_bytes()
+                assert hashlib.sha256(body).hexdigest() == item["sha256"]
+
+
 def test_playlists_of_the_first_version_name_objects_of_the_last(
     tmp_path: Path, ear: ControlEar, clip: bytes
 ) -> None:
@@ -103,9 +181,10 @@ def test_a_job_that_is_cancelled_now_takes_its_first_version_back(
     with running(service(tmp_path, ear, hevc_preset="veryslow")) as one:
         job = published_first(one, clip)
         assert one.ask("POST", f"/v1/jobs/{job['job_id']}/cancel", b"").status == 200
-        assert one.finished(job["job_id"])["state"] == "cancelled"
+        ended = one.finished(job["job_id"])
+        assert (ended["state"], ended["playable"]) == ("cancelled", False)
         [first] = ear.heard
-        assert ear.withdrawn == [f"/v1/assets/{job['asset_id']}/versions/{first['version']}"]
+        assert ear.withdrawn == [f"/v1/packages/{job['asset_id']}/{first['version']}"]
         assert one.leftovers() == []
 
 
@@ -116,7 +195,8 @@ def test_of_a_job_that_fails_now_the_first_version_stays(
     limits = {"constant_rate_factor": 10, "max_file": 1_400_000}
     with running(service(tmp_path, ear, **limits)) as one:
         job = published_first(one, noise)
-        assert one.finished(job["job_id"])["state"] == "failed"
+        ended = one.finished(job["job_id"])
+        assert (ended["state"], ended["playable"]) == ("failed", True)
         [first] = ear.heard
         assert ear.withdrawn == []
         assert set(one.objects()) == listed(one, first)

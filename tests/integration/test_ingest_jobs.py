@@ -168,6 +168,25 @@ def test_cancelling_in_the_middle_of_an_encode_leaves_nothing(
         assert cancel(service, job_id).status == 200, "twice is once"
 
 
+def test_a_source_at_which_the_encoder_stalls_is_tried_twice(
+    tmp_path: Path, ear: ControlEar, clip: bytes
+) -> None:
+    # Nothing is encoded in so little time.
+    service = Service(tmp_path, ear, encoding={"stall_seconds": 0.001})
+    with running(service):
+        job = service.finished(service.upload(clip).json["job_id"])
+        assert (job["state"], job["error"]) == (
+            "failed",
+            "The encoder made no progress for 0.001 seconds, and none when it was tried again.",
+        )
+        with contextlib.closing(sqlite3.connect(tmp_path / "jobs.sqlite")) as database:
+            rows = database.execute("SELECT body FROM tasks").fetchall()
+        failed = [one for (body,) in rows if (one := json.loads(body))["state"] == "failed"]
+        assert failed
+        assert all(one["attempt"] == 2 for one in failed)
+        assert service.leftovers() == []
+
+
 def test_what_is_done_cannot_be_cancelled(tmp_path: Path, ear: ControlEar, clip: bytes) -> None:
     service = Service(tmp_path, ear)
     with running(service):

@@ -135,6 +135,10 @@ async def test_a_form_of_another_site_rolls_nothing_back(operator: Operator) -> 
         ("DELETE", "/v1/assets/a", "publisher", 403),
         ("DELETE", "/v1/assets/a", "ingest", 403),
         ("DELETE", "/v1/assets/a/versions/1", "publisher", 403),
+        ("DELETE", "/v1/assets/a/versions/1", "ingest", 403),
+        ("DELETE", "/v1/packages/a/1", "publisher", 403),
+        ("DELETE", "/v1/packages/a/1", "eu-1", 403),
+        ("DELETE", "/v1/packages/a/%2e%2e", "ingest", 404),
         ("DELETE", "/v1/assets/a/versions/1", None, 401),
         ("GET", "/v1/removals", "publisher", 403),
         ("GET", "/v1/removals/x", "eu-1", 403),
@@ -305,6 +309,36 @@ async def test_the_version_that_has_the_objects_of_a_removed_one_keeps_them(
     assert len(keys) == 6
 
 
+async def test_a_version_goes_with_the_one_to_come_that_has_its_objects(
+    operator: Operator, origin: Origin
+) -> None:
+    await operator.announce(await origin.package("1"))
+    await operator.announce(await origin.package("2", objects_of="3"))
+    _, removal = await operator.remove("2")
+    assert removal["versions"] == ["2", "3"]
+    assert removal["current"] == "1"
+    await operator.until_empty(removal["removal_id"])
+    assert {key[0] for key in await origin.keys()} == {"1"}
+
+    assert await operator.announce(await origin.package("3")) == 410
+    assert await operator.current() == "1"
+
+
+async def test_a_version_that_another_control_plane_has_just_taken_keeps_its_objects(
+    operator: Operator, origin: Origin, tmp_path: Path
+) -> None:
+    async with control_plane(with_origin(tmp_path, origin)) as talk:
+        other = Operator(talk)
+        await talk.beat("eu-1")
+        await operator.announce(await origin.package("2", objects_of="3"))
+        await until_current(other, "2")
+        await operator.announce(await origin.package("3"))
+        # It may not know of the later one yet.
+        _, removal = await other.remove("2")
+        assert removal["versions"] == ["2"]
+        await until_current(other, "3")
+
+
 async def test_an_asset_goes_with_the_version_that_is_on_its_way(
     operator: Operator, origin: Origin
 ) -> None:
@@ -340,6 +374,52 @@ async def test_what_is_announced_again_does_not_come_back_and_is_deleted_again(
     assert len(listed) == 2
     await operator.until_empty(listed[0]["removal_id"])
     assert await origin.keys() == set()
+
+
+async def test_what_ingest_withdraws_is_refused_even_when_its_announcement_comes_later(
+    operator: Operator, origin: Origin
+) -> None:
+    late = await origin.package("1", objects_of="2")
+    for _ in range(2):
+        assert await operator.withdraw("1") == 202
+    assert await operator.announce(late) == 410
+    assert await operator.current() is None
+
+    _, listed, _ = await operator.talk.call("GET", "/v1/removals", "operator")
+    (removal,) = listed
+    await operator.confirm("eu-1", removal["removal_id"])
+    await operator.until_done(removal["removal_id"])
+    assert await operator.announce(late) == 410
+    # The version that was to follow is none of what was withdrawn.
+    assert await operator.announce(await origin.package("2")) == 201
+    assert await operator.current() == "2"
+
+
+async def test_what_ingest_withdraws_is_refused_after_a_restart_and_by_other_control_planes(
+    origin: Origin, tmp_path: Path
+) -> None:
+    async with control_plane(with_origin(tmp_path, origin)) as talk:
+        assert await Operator(talk).withdraw("1") == 202
+    async with (
+        control_plane(with_origin(tmp_path, origin)) as talk,
+        control_plane(with_origin(tmp_path, origin)) as other,
+    ):
+        assert await Operator(talk).announce(await origin.package("1")) == 410
+        # Announced here and withdrawn there, where nobody has heard of it yet.
+        assert await Operator(talk).announce(await origin.package("3")) == 201
+        assert await Operator(other).withdraw("3") == 202
+        await talk.beat("eu-1")
+        async with asyncio.timeout(10):
+            while await Operator(talk).current() is not None:  # noqa: ASYNC110 - it is the other's doing
+                await asyncio.sleep(0.02)
+
+
+async def test_ingest_can_withdraw_where_nothing_can_be_removed(tmp_path: Path) -> None:
+    async with control_plane(control_settings(tmp_path, geoip=None)) as talk:
+        await talk.beat("eu-1")
+        await talk.publish()
+        assert await Operator(talk).withdraw("1") == 202
+        assert await Operator(talk).current() is None
 
 
 async def test_another_control_plane_knows_within_its_refresh(

@@ -123,6 +123,11 @@ class Operator:
         status, _, _ = await self.talk.call("POST", "/v1/packages", "ingest", data=encode(told))
         return status
 
+    async def withdraw(self, version: str, asset: str = "a") -> int:
+        path = f"/v1/packages/{asset}/{version}"
+        status, _, _ = await self.talk.call("DELETE", path, "ingest")
+        return status
+
     async def versions(self, asset: str = "a") -> list[dict[str, Any]]:
         status, body, _ = await self.talk.call("GET", f"/v1/assets/{asset}/versions", "publisher")
         assert status == 200, body

@@ -19,18 +19,16 @@ async def clean(tools: Tools, assignment: Assignment) -> None:
     """
     job = assignment.job
     first = await tools.jobs.task(f"{job.job_id}-{PUBLISH_FIRST}")
-    published = first is not None and first.state is TaskState.DONE
-    if not job.ending:
-        # Subtitles that were sent anew since are in the first version alone.
-        earlier = (job.first_version,) if published else ()
-        await _delete_others(tools, job, job.version, *earlier)
-    elif published and not job.cancelled:
-        await _delete_others(tools, job, job.first_version)
+    stays = first is not None and first.state is TaskState.DONE and not job.cancelled
+    if first is not None and first.attempt and not stays:
+        await withdraw(tools, job)
+    # Subtitles that were sent anew since are in the first version alone.
+    kept = ((job.first_version,) if stays else ()) + (() if job.ending else (job.version,))
+    if kept:
+        await _delete_others(tools, job, *kept)
     else:
-        if first is not None and first.attempt:
-            await withdraw(tools, job)
         await tools.objects.delete_prefix(version_prefix(job.asset_id, job.version))
-    if not published or job.cancelled:
+    if not stays:
         await tools.objects.delete_prefix(version_prefix(job.asset_id, job.first_version))
     if job.ending or not tools.keep_sources:
         for prefix in {source_prefix(job.job_id), *map(prefix_of, job.source.keys)}:

@@ -25,7 +25,7 @@ from ingest.package.layout import PICTURES_FOLDER
 from ingest.subtitles import extract_subtitles
 from ingest.transcode import encodes
 from ingest.transcode.command import Command
-from ingest.transcode.errors import EncodeFailed
+from ingest.transcode.errors import EncodeFailed, EncodeStalled
 from ingest.transcode.pictures import make_pictures
 from ingest.transcode.runner import Progress, run
 from origin.store import put_file
@@ -43,11 +43,18 @@ class EncoderKilled(NearcastError):
     """The encoder was ended from outside: {reason}."""
 
 
+class EncodeHangs(NearcastError):
+    """The encoder made no progress for {seconds:g} seconds, and none when it was tried again."""
+
+    status = 422
+
+
 async def encode_chunk(tools: Tools, assignment: Assignment) -> Encoded:
     """Encodes one chunk of video in every rendition of a group.
 
     Raises:
         EncodeFailed: the source cannot be encoded.
+        EncodeHangs: it stalled before too.
         EncodeStalled, EncoderKilled, StorageFull: trying again may help.
     """
     plan = await tools.plan_of(assignment.job)
@@ -118,8 +125,11 @@ async def _place(tools: Tools, assignment: Assignment) -> AsyncIterator[tuple[Pa
 
 
 async def _run(tools: Tools, assignment: Assignment, command: Command) -> None:
+    before = assignment.progress / ENCODED
+
     def report(progress: Progress) -> None:
-        assignment.progress = progress.fraction * ENCODED
+        done = command.reached(before, progress.fraction) * ENCODED
+        assignment.progress = max(assignment.progress, done)
         assignment.speed = progress.speed
 
     def note_start() -> None:
@@ -133,6 +143,11 @@ async def _run(tools: Tools, assignment: Assignment, command: Command) -> None:
             stall_timeout=tools.encoding.stall_seconds,
             confinement=tools.encoding.confinement,
         )
+    except EncodeStalled as error:
+        if assignment.task.error == str(error):
+            # Once, the machine may have stood still; twice in a row, it is the source.
+            raise EncodeHangs(**error.facts) from error
+        raise
     except EncodeFailed as error:
         reason = str(error.facts["reason"])
         if "No space left" in reason or await _full(command.folder):

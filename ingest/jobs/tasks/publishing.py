@@ -20,8 +20,6 @@ LARGEST_ANSWER: Final = 64 * 1024
 NOT_NOW: Final = frozenset({401, 403, 404, 408, 409, 425, 429})
 """Refusals that an operator or time puts right: a wrong credential, a control plane elsewhere."""
 
-NOT_THERE: Final = frozenset({404, 410})
-
 
 class PublishRefused(NearcastError):
     """The control plane refuses the version: {reason}"""
@@ -47,14 +45,15 @@ async def publish(tools: Tools, assignment: Assignment) -> None:
 
 
 async def withdraw(tools: Tools, job: Job) -> None:
-    """Takes back the first version of ``job``, which may have been announced.
+    """Takes back the first version of ``job``, which was announced perhaps, or is being so still by
+    somebody who was held up: from now on the control plane refuses it.
 
     Raises:
         Unavailable: the control plane does not answer, or not now.
     """
-    path = f"/v1/assets/{job.asset_id}/versions/{job.first_version}"
+    path = f"/v1/packages/{job.asset_id}/{job.first_version}"
     status, reason = await _ask(tools, "DELETE", path)
-    if not 200 <= status < 300 and status not in NOT_THERE:
+    if not 200 <= status < 300:
         raise Unavailable(what="the control plane", reason=reason.rstrip("."))
 
 

@@ -138,3 +138,12 @@ def test_of_two_pins_the_one_with_the_higher_number_counts() -> None:
 
     assert older.joined(newer).pins == newer.joined(older).pins == newer.pins
     assert newer.counts.pins == 2
+
+
+def test_a_version_is_to_come_while_only_the_one_with_its_objects_is_there() -> None:
+    asset = asset_of(package("1"), package("2", objects_of="3"))
+    assert asset is not None
+    assert (asset.coming("2"), asset.coming("1"), asset.coming("9")) == ("3", None, None)
+    asset = asset_of(package("2", objects_of="3"), package("3"))
+    assert asset is not None
+    assert asset.coming("2") is None

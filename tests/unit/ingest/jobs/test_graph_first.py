@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from common.messages import Decision, JobState, Review, Verdict
 from ingest.jobs import transitions as t
-from ingest.jobs.graph import decide
+from ingest.jobs.graph import decide, is_wanted
 from ingest.jobs.model import (
     PACKAGE_FIRST,
     PUBLISH_FIRST,
@@ -156,3 +156,39 @@ def test_a_failed_part_of_the_rest_ends_the_job() -> None:
     tasks["c0000-hevc"] = t.failed(t.claimed(tasks["c0000-hevc"], "w", NOW), "Broken.", NOW)
     decision = decide(job, list(tasks.values()), NOW)
     assert decision.job.error == "Broken."
+    ended = {name: task for name, task in tasks.items() if task.state.final}
+    ended["clean"] = done(a_task(TaskKind.CLEAN, "clean"))
+    failed = decide(decision.job, list(ended.values()), NOW).job
+    assert (failed.state, failed.published) == (JobState.FAILED, True)
+
+
+def _publishing() -> tuple[Job, dict[str, Task]]:
+    """A job that publishes all at once, of which somebody knows no more than its first parts."""
+    job, tasks = _begun(_inspected())
+    _finish(tasks, *(part.name for part in PARTS))
+    assert _created(job, tasks) == ["package"]
+    _finish(tasks, "package")
+    return decide(job, list(tasks.values()), NOW).job, tasks
+
+
+def test_a_first_version_that_comes_too_late_is_not_made_any_more() -> None:
+    job, tasks = _publishing()
+    assert job.state is JobState.PUBLISHING
+    late = a_task(TaskKind.PACKAGE, PACKAGE_FIRST)
+    for state in (JobState.PUBLISHING, JobState.DONE, JobState.FAILED):
+        assert not is_wanted(msgspec.structs.replace(job, state=state), late)
+    assert is_wanted(job, a_task(TaskKind.PUBLISH, "publish"))
+    tasks[PACKAGE_FIRST] = late
+    assert _created(job, tasks) == []
+    # Whoever takes it sees that it is not wanted.
+    tasks[PACKAGE_FIRST] = t.dropped(t.claimed(late, "w", NOW), NOW)
+    assert _created(job, tasks) == ["publish"]
+
+
+def test_what_is_begun_of_the_first_version_is_waited_for_without_going_back() -> None:
+    job, tasks = _publishing()
+    tasks[PUBLISH_FIRST] = t.claimed(a_task(TaskKind.PUBLISH, PUBLISH_FIRST), "w", NOW)
+    decision = decide(job, list(tasks.values()), NOW)
+    assert (decision.create, decision.job.state) == ((), JobState.PUBLISHING)
+    _finish(tasks, PUBLISH_FIRST)
+    assert _created(job, tasks) == ["publish"]

@@ -9,6 +9,7 @@ from ingest.jobs.model import Job, Sidecar
 from ingest.jobs.requests import (
     JobDecided,
     JobEnded,
+    JobFailing,
     JobNotHeld,
     JobPublishing,
     JobSettled,
@@ -51,6 +52,11 @@ def test_cancelling_twice_is_cancelling_once() -> None:
 def test_what_is_being_published_cannot_be_cancelled() -> None:
     with pytest.raises(JobPublishing):
         cancelled(job(state=JobState.PUBLISHING), NOW)
+
+
+def test_what_fails_already_cannot_be_cancelled() -> None:
+    with pytest.raises(JobFailing):
+        cancelled(job(error="Broken."), NOW)
 
 
 def test_what_has_ended_cannot_be_cancelled() -> None:
