@@ -30,7 +30,7 @@ class ProgressDisplay:
         self._write = write or (lambda line: print(line, flush=True))
         if write is None and sys.stdout.isatty():
             self._bars = Progress(
-                TextColumn("{task.description:<24}"),
+                TextColumn("{task.description}"),
                 BarColumn(bar_width=36),
                 TaskProgressColumn(),
                 TextColumn("{task.fields[note]}"),
