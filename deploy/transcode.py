@@ -15,7 +15,7 @@ import msgspec
 from common.errors import NearcastError
 from common.service import os_sentence
 from common.settings import ByteSize
-from deploy.progress import ProgressDisplay
+from deploy.progress import ProgressDisplay, pace
 from ingest.inspect import MediaLimits, limits_of
 from ingest.plan import PlanSettings, VideoCodec
 from ingest.standalone import Made, Recipe, make_package, whole_or_nothing
@@ -153,10 +153,8 @@ def _note(share: float, speed: float | None, took: float) -> str:
     """How fast a stage goes, and the seconds that it still needs at its pace so far."""
     if not speed or share >= 1:
         return ""
-    note = f"{speed:.2g}x" if speed < 1 else f"{speed:.1f}x"
-    if took < ESTIMATE_AFTER or share < ESTIMATE_FROM:
-        return note
-    return f"{note}, {took * (1 - share) / share:.0f} s left"
+    known = took >= ESTIMATE_AFTER and share >= ESTIMATE_FROM
+    return pace(speed, took * (1 - share) / share if known else None)
 
 
 def _sentence(made: Made, folder: Path) -> str:
