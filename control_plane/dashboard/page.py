@@ -14,7 +14,12 @@ from common.service import Gatekeeper, Role
 from control_plane.catalog import Asset
 from control_plane.dashboard.files import Files
 from control_plane.dashboard.jobs import IngestJobs, JobsNotRead, ShownJobs, shown
-from control_plane.dashboard.texts import readable_duration, readable_passage, readable_size
+from control_plane.dashboard.texts import (
+    readable_duration,
+    readable_passage,
+    readable_size,
+    readable_speed,
+)
 from control_plane.fleet import Fleet
 from control_plane.removal.desk import Desk
 from control_plane.views import asset_view, edge_view
@@ -192,6 +197,7 @@ def environment() -> jinja2.Environment:
     templates.filters["size"] = readable_size
     templates.filters["duration"] = readable_duration
     templates.filters["passage"] = readable_passage
+    templates.filters["speed"] = readable_speed
     # Those that others include, too: rendering must not touch the disk later.
     for name in templates.list_templates():
         templates.get_template(name)
