@@ -227,12 +227,12 @@ def check(*, target: str, as_json: bool, ca: Path | None) -> None:
 
 
 @main.command()
-@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("file", type=click.Path(path_type=Path, readable=False))
 @click.option(
     "--out",
     "folder",
     required=True,
-    type=click.Path(path_type=Path, file_okay=False),
+    type=click.Path(path_type=Path, readable=False),
     help="Folder of the package; must be empty where it is there.",
 )
 @click.option("--title", help="Title of the video.  [default: the file's name]")
@@ -277,7 +277,7 @@ def transcode(
     wanted = chosen(
         title=title, codecs=codecs, profile=profile, jobs=jobs, preset=preset, transport_stream=ts
     )
-    sys.exit(asyncio.run(transcode_command(file, folder, wanted)))
+    sys.exit(transcode_command(file, folder, wanted))
 
 
 def _at_control(command: Callable[..., None]) -> Callable[..., None]:

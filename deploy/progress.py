@@ -30,7 +30,7 @@ class ProgressDisplay:
         self._write = write or (lambda line: print(line, flush=True))
         if write is None and sys.stdout.isatty():
             self._bars = Progress(
-                TextColumn("{task.description:<24}"),
+                TextColumn("{task.description}"),
                 BarColumn(bar_width=36),
                 TaskProgressColumn(),
                 TextColumn("{task.fields[note]}"),
@@ -72,3 +72,13 @@ class ProgressDisplay:
             self._bars.console.print(sentence, highlight=False)
         else:
             self._write(sentence)
+
+
+def pace(speed: float | None, seconds_left: float | None) -> str:
+    """What is known of how fast work goes (seconds of media per second) and how long it takes."""
+    known = []
+    if speed:
+        known.append(f"{speed:.1f}x" if speed >= 1 else f"{speed:.2g}x")
+    if seconds_left is not None:
+        known.append(f"{seconds_left:.0f} s left")
+    return ", ".join(known)

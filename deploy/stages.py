@@ -1,7 +1,7 @@
 """A job's stages in the words of the command line."""
 
 from common.messages import Decision, JobState, JobView, StageView, Verdict
-from deploy.progress import ProgressDisplay
+from deploy.progress import ProgressDisplay, pace
 
 
 def show_stages(job: JobView, display: ProgressDisplay) -> None:
@@ -14,14 +14,7 @@ def show_stages(job: JobView, display: ProgressDisplay) -> None:
 
 
 def _note(stage: StageView) -> str:
-    if stage.percent >= 100:
-        return ""
-    known = []
-    if stage.speed:
-        known.append(f"{stage.speed:.1f}x")
-    if stage.seconds_left is not None:
-        known.append(f"{stage.seconds_left:.0f} s left")
-    return ", ".join(known)
+    return pace(stage.speed, stage.seconds_left) if stage.percent < 100 else ""
 
 
 def held_sentence(job: JobView) -> str:

@@ -1,9 +1,11 @@
 """The pipeline of a job in one process, with no service: a file becomes a package in a folder."""
 
 import asyncio
+import contextlib
 import os
+import shutil
 import tempfile
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -70,6 +72,28 @@ class Made:
     package: Package
     rules: int
     """How many rules of HLS the package was held against, and keeps."""
+
+
+@contextlib.contextmanager
+def whole_or_nothing(folder: Path) -> Iterator[None]:
+    """Makes ``folder`` where it is missing, and leaves nothing in it unless the block ends well.
+
+    To be left when no thread writes there any more: after the event loop, not in it.
+
+    Raises:
+        FolderTaken: something is in it.
+        OSError: it cannot be made or read.
+    """
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    _require_empty(folder)
+    try:
+        yield
+    except BaseException:
+        for path in folder.iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        for path in missing:
+            path.rmdir()
+        raise
 
 
 async def make_package(

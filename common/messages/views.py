@@ -97,3 +97,7 @@ class RouteView(msgspec.Struct, frozen=True):
     edges: tuple[RankedEdge, ...]
     poster: str | None = None
     """The asset's picture on the best edge; None when it has none."""
+    preview: str | None = None
+    """Its moving picture there, or None."""
+    storyboard: str | None = None
+    """WebVTT there that names a small picture for each stretch of it, or None."""

@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Sequence
-from typing import ClassVar, Final, NamedTuple
+from typing import ClassVar, Final, NamedTuple, overload
 from urllib.parse import urlsplit
 
 import msgspec
@@ -89,11 +89,11 @@ class PlayApi:
         """The ranked edges, with the reason for each rank."""
         route = self._route(request)
         self._explained.inc()
-        poster = route.package.poster
+        package, best = route.package, route.edges[0]
         why = reasons(route.edges, self._fleet.rules.regions, route.location)
         view = RouteView(
-            asset_id=route.package.asset_id,
-            version=route.package.version,
+            asset_id=package.asset_id,
+            version=package.version,
             client=str(route.client),
             location=route.location.name if route.location else "unknown",
             edges=tuple(
@@ -101,12 +101,14 @@ class PlayApi:
                     rank=number,
                     edge_id=edge.edge_id,
                     region=edge.region,
-                    url=_address_on(edge, route.package.entry),
+                    url=_address_on(edge, package.entry),
                     reason=reason,
                 )
                 for number, (edge, reason) in enumerate(zip(route.edges, why, strict=True), start=1)
             ),
-            poster=_address_on(route.edges[0], poster) if poster else None,
+            poster=_address_on(best, package.poster),
+            preview=_address_on(best, package.preview),
+            storyboard=_address_on(best, package.storyboard),
         )
         return web.Response(
             body=encode(view),
@@ -159,5 +161,9 @@ class PlayApi:
         return _Route(package, client, location, ranked)
 
 
-def _address_on(edge: EdgeFacts, key: str) -> str:
-    return f"{edge.url.rstrip('/')}/{key}"
+@overload
+def _address_on(edge: EdgeFacts, key: str) -> str: ...
+@overload
+def _address_on(edge: EdgeFacts, key: str | None) -> str | None: ...
+def _address_on(edge: EdgeFacts, key: str | None) -> str | None:
+    return f"{edge.url.rstrip('/')}/{key}" if key is not None else None

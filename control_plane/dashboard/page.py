@@ -14,7 +14,12 @@ from common.service import Gatekeeper, Role
 from control_plane.catalog import Asset
 from control_plane.dashboard.files import Files
 from control_plane.dashboard.jobs import IngestJobs, JobsNotRead, ShownJobs, shown
-from control_plane.dashboard.texts import readable_duration, readable_passage, readable_size
+from control_plane.dashboard.texts import (
+    readable_duration,
+    readable_passage,
+    readable_size,
+    readable_speed,
+)
 from control_plane.fleet import Fleet
 from control_plane.removal.desk import Desk
 from control_plane.views import asset_view, edge_view
@@ -111,7 +116,7 @@ class Page:
                 for region in self._fleet.rules.regions
             ],
             assets=[
-                (asset_view(self._fleet, asset), self._poster(asset))
+                (asset_view(self._fleet, asset), *self._pictures(asset))
                 for asset in assets[:SHOWN_ASSETS]
             ],
             asset_count=len(assets),
@@ -150,11 +155,18 @@ class Page:
             },
         )
 
-    def _poster(self, asset: Asset) -> str | None:
-        """Where the asset's picture is: on an edge, as for viewers."""
+    def _pictures(self, asset: Asset) -> tuple[str | None, str | None]:
+        """Where the asset's picture and its moving one are: on an edge, as for viewers."""
         package = asset.current.announcement
-        holders = [edge.url for edge in self._fleet.serving(package) if edge.holds]
-        return f"{holders[0].rstrip('/')}/{package.poster}" if package.poster and holders else None
+        holder = next((edge for edge in self._fleet.serving(package) if edge.holds), None)
+        if holder is None:
+            return None, None
+        folder = holder.url.rstrip("/")
+        poster, preview = (
+            f"{folder}/{key}" if key is not None else None
+            for key in (package.poster, package.preview)
+        )
+        return poster, preview
 
     def _security_policy(self) -> str:
         """Scripts and styles from here alone; pictures and media from the edges, and those that
@@ -185,6 +197,7 @@ def environment() -> jinja2.Environment:
     templates.filters["size"] = readable_size
     templates.filters["duration"] = readable_duration
     templates.filters["passage"] = readable_passage
+    templates.filters["speed"] = readable_speed
     # Those that others include, too: rendering must not touch the disk later.
     for name in templates.list_templates():
         templates.get_template(name)

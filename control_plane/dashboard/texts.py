@@ -26,6 +26,11 @@ def readable_duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+def readable_speed(times: float) -> str:
+    """How many times as fast as something plays."""
+    return f"{times:.1f}" if times >= 1 else f"{times:.2g}"
+
+
 def readable_passage(evidence: Evidence) -> str:
     """Where in a video the evidence is, to a tenth of a second; empty when it is all of it."""
     if evidence.start is None:

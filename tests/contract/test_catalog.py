@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pymongo import AsyncMongoClient
 
 from common.errors import NearcastError, SettingsInvalid, Unavailable
 from common.service import DatabaseSettings
@@ -54,7 +55,12 @@ async def test_a_new_catalog_is_empty(catalog: Catalog) -> None:
 
 
 async def test_a_package_is_read_as_it_was_published(catalog: Catalog) -> None:
-    told = announcement(title='"ü" <b>$where</b> \u2028', poster="v/a/1/poster.jpg")
+    told = announcement(
+        title='"ü" <b>$where</b> \u2028',
+        poster="v/a/1/poster.jpg",
+        preview="v/a/1/preview.webp",
+        storyboard="v/a/1/storyboard.vtt",
+    )
 
     assert await catalog.publish(told, 5.5) == Package(told, 5.5)
     assert await catalog.packages() == (Package(told, 5.5),)
@@ -62,6 +68,30 @@ async def test_a_package_is_read_as_it_was_published(catalog: Catalog) -> None:
     assert await catalog.package("a", "2") is None
     assert await catalog.package("b", "1") is None
     assert (await catalog.counts()).packages == 1
+
+
+LATER = ("profiles", "preview", "storyboard", "objects_of")
+"""What packages had not when the first were published."""
+
+
+async def test_a_package_from_before_there_were_previews_is_read(
+    catalog: Catalog, settings: DatabaseSettings
+) -> None:
+    told = announcement(poster="v/a/1/poster.jpg")
+    await catalog.publish(told, 5.5)
+    members = [f"announcement.{name}" for name in LATER]
+    if settings.sqlite is None:
+        async with AsyncMongoClient[dict[str, Any]](settings.mongodb) as client:
+            packages = client[settings.name]["packages"]
+            await packages.update_many({}, {"$unset": dict.fromkeys(members, "")})
+            assert await packages.count_documents({"announcement.profiles": {"$exists": True}}) == 0
+    else:
+        paths = ", ".join(f"'$.{name}'" for name in members)
+        with sqlite3.connect(settings.sqlite) as other:
+            other.execute(f"UPDATE packages SET record = json_remove(record, {paths})")
+            assert "profiles" not in str(other.execute("SELECT record FROM packages").fetchall())
+
+    assert await catalog.packages() == (Package(told, 5.5),)
 
 
 async def test_publishing_the_same_again_changes_nothing(catalog: Catalog) -> None:

@@ -64,12 +64,20 @@ async def slow_down(page: Page, bytes_per_second: int) -> Any:
     return session
 
 
-def make_video(path: Path, *, seconds: float = 2, padding: int = 0, seed: int = 0) -> Path:
+def make_video(
+    path: Path,
+    *,
+    seconds: float = 2,
+    padding: int = 0,
+    seed: int = 0,
+    size: str = "192x108",
+    rate: int = 24,
+) -> Path:
     """A small clip that is quick to encode, made larger by so many bytes that mean nothing.
 
     Two of another ``seed`` differ in what they show.
     """
-    source = f"testsrc2=size=192x108:rate=24:duration={seconds},hue=h={seed * 37}"
+    source = f"testsrc2=size={size}:rate={rate}:duration={seconds},hue=h={seed * 37}"
     subprocess.run(
         [
             imageio_ffmpeg.get_ffmpeg_exe(),

@@ -171,6 +171,20 @@ async def test_a_dropped_file_becomes_a_video_that_plays(page: Page, videos: Pat
     assert await remembered(page) == []
 
 
+async def test_a_video_plays_before_all_of_it_is_encoded(page: Page, tmp_path: Path) -> None:
+    file = make_video(tmp_path / "early.mp4", seconds=61, size="1280x720", rate=4)
+    shown = await choose(page, file, "Early")
+
+    await expect(shown.locator(".facts")).to_contain_text(
+        "viewers have its lower renditions", timeout=ENDS_WITHIN
+    )
+    await expect(shown.locator(".state.encoding")).to_be_visible()
+    await shown.get_by_role("button", name="Play").click()
+    await page.wait_for_function("() => document.querySelector('#player video').currentTime > 1")
+    await page.get_by_role("button", name="Close").click()
+    await comes_to(shown, "done")
+
+
 async def test_a_reload_in_the_middle_goes_on_where_it_was(
     system: System, page: Page, videos: Path
 ) -> None:

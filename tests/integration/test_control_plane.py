@@ -536,12 +536,28 @@ async def test_a_body_that_does_not_come_is_not_waited_for(
     assert problem["detail"].startswith("The body did not come within")
 
 
-async def test_a_route_names_the_picture_on_the_best_edge(talk: Talk) -> None:
-    await talk.publish(poster="v/a/1/poster.jpg")
-    await talk.beat("eu-1")
-    _, text, _ = await talk.call("GET", "/play/a.json")
+PICTURES = {
+    "poster": "v/a/1/poster.jpg",
+    "preview": "v/a/1/preview.webp",
+    "storyboard": "v/a/1/storyboard.vtt",
+}
 
-    assert text["poster"] == "https://eu-1.example.org/v/a/1/poster.jpg"
+
+async def test_a_route_names_the_pictures_on_the_best_edge(talk: Talk) -> None:
+    await talk.publish(**PICTURES)
+    await talk.beat("eu-1")
+    _, route, _ = await talk.call("GET", "/play/a.json")
+
+    for name, key in PICTURES.items():
+        assert route[name] == f"https://eu-1.example.org/{key}"
+
+
+async def test_a_route_to_what_has_no_pictures_names_none(talk: Talk) -> None:
+    await talk.publish()
+    await talk.beat("eu-1")
+    _, route, _ = await talk.call("GET", "/play/a.json")
+
+    assert [route[name] for name in PICTURES] == [None, None, None]
 
 
 async def test_metrics_count_routes_and_edges(filled: Talk) -> None:

@@ -1,5 +1,6 @@
 """``nearcast transcode``: a package in a folder, or one sentence."""
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -59,6 +60,43 @@ def test_what_cannot_be_is_told_in_one_sentence(
     assert done.returncode == 1
     assert done.stderr.strip().endswith(sentence)
     assert len(done.stderr.strip().splitlines()) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
+
+
+@pytest.mark.parametrize(
+    ("source", "folder", "sentence"),
+    [
+        ("missing.mp4", "new", "Error: No such file or directory (missing.mp4).\n"),
+        (".", "new", "Error: . is not a file.\n"),
+        ("clip.mp4", "clip.mp4", "Error: File exists (clip.mp4).\n"),
+        ("clip.mp4", "clip.mp4/new", "Error: Not a directory (clip.mp4/new).\n"),
+    ],
+)
+def test_what_is_no_file_or_no_folder_is_told_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, folder: str, sentence: str
+) -> None:
+    (tmp_path / "clip.mp4").write_bytes(b"no video")
+    monkeypatch.chdir(tmp_path)
+    done = transcode(Path(source), Path(folder))
+    assert (done.returncode, done.stderr) == (1, sentence)
+    assert [path.name for path in tmp_path.iterdir()] == ["clip.mp4"]
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_who_stops_it_finds_nothing_of_the_package(tmp_path: Path, sent: signal.Signals) -> None:
+    source = make_clip(tmp_path / "clip.mp4", seconds=60)
+    folder = tmp_path / "deep" / "package"
+    command = [sys.executable, "-m", "deploy", "transcode", str(source), "--out", str(folder)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        while not process.stdout.readline().startswith("Encode"):
+            assert process.poll() is None
+        process.send_signal(sent)
+        _, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (128 + sent, "Stopped: nothing is left of the package.\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["clip.mp4"]
 
 
 def test_a_folder_with_something_in_it_is_left_alone(clip: Path, tmp_path: Path) -> None:

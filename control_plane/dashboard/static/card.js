@@ -1,6 +1,6 @@
 // What one video looks like on the page. Everything that users or files say is only ever text.
 
-import { duration, size } from "./format.js";
+import { duration, size, speed } from "./format.js";
 
 // What stands beside each state, and what can be done in it.
 const STATES = {
@@ -64,7 +64,8 @@ export class Card {
     this.#find(".bar").setAttribute("aria-label", `Upload of ${title}`);
   }
 
-  show(state, { facts = "", error = "" } = {}) {
+  // `playable` is whether viewers have the video already, before its job is done.
+  show(state, { facts = "", error = "", playable = false } = {}) {
     const focused = document.activeElement;
     this.state = state;
     this.form.hidden = state !== "ready";
@@ -75,7 +76,8 @@ export class Card {
     this.#find(".facts").textContent = facts;
     this.#find(".error").textContent = error;
     for (const item of this.element.querySelectorAll("[data-does]")) {
-      item.hidden = !STATES[state].does.includes(item.dataset.does);
+      const does = item.dataset.does;
+      item.hidden = !STATES[state].does.includes(does) && !(playable && does === "play");
     }
     // Whoever worked with the keyboard must not fall off the card with the button they pressed.
     if (this.element.contains(focused) && focused.closest("[hidden]")) this.element.focus();
@@ -105,8 +107,9 @@ export class Card {
     });
     list.replaceChildren(...rows);
     const facts = [`${Math.floor(job.percent)}%`];
-    if (job.speed) facts.push(`${job.speed.toFixed(1)}× as fast as it plays`);
+    if (job.speed) facts.push(`${speed(job.speed)}× as fast as it plays`);
     if (job.seconds_left !== null) facts.push(`${duration(job.seconds_left)} left`);
+    if (job.playable) facts.push("viewers have its lower renditions");
     return job.state === "review" ? "" : facts.join(" · ");
   }
 

@@ -17,6 +17,10 @@ export function duration(seconds) {
   return hours ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
 }
 
+export function speed(times) {
+  return times >= 1 ? times.toFixed(1) : String(Number(times.toPrecision(2)));
+}
+
 // What ingest takes as a name: no control characters and no marks that reorder text.
 export function plain(name, longest) {
   const clean = name.normalize("NFC").replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, "").trim();

@@ -1,6 +1,7 @@
 // The player in its dialog.
 
 import { address, ingest } from "./ingest.js";
+import * as seek from "./seek.js";
 import * as token from "./token.js";
 
 const dialog = document.getElementById("player");
@@ -44,6 +45,7 @@ async function published(asset) {
   const best = told.edges[0];
   return {
     url: `/play/${asset}`,
+    storyboard: told.storyboard,
     where: `${best.edge_id}: ${best.reason}`,
     failed: (details) => `${best.edge_id} does not play: ${details}. Is its certificate trusted?`,
   };
@@ -67,14 +69,15 @@ async function held(job, start) {
   };
 }
 
-function begin({ url, where, failed, options }) {
+function begin({ url, storyboard, where, failed, options }) {
+  if (storyboard) seek.begin(storyboard);
   player = new Hls(options);
   player.on(Hls.Events.MANIFEST_PARSED, () => {
     video.play().catch(() => tell(`${where}. Press play.`));
   });
   player.on(Hls.Events.LEVEL_SWITCHED, (_, data) => {
     const level = player.levels[data.level];
-    tell(`${new URL(player.url).host}, ${level.width}×${level.height}, ${where}`);
+    tell(`${new URL(level.uri, location).host}, ${level.width}×${level.height}, ${where}`);
   });
   player.on(Hls.Events.ERROR, (_, data) => {
     if (data.fatal) tell(failed(data.details));
@@ -84,6 +87,7 @@ function begin({ url, where, failed, options }) {
 }
 
 dialog.addEventListener("close", () => {
+  seek.end();
   player?.destroy();
   player = null;
   video.removeAttribute("src");

@@ -20,6 +20,7 @@ class Item {
   transfer = null;
   job = null;
   #sent = null;
+  #pictured = false;
   #following = new AbortController();
 
   constructor() {
@@ -178,16 +179,20 @@ class Item {
     if (!this.file) this.card.name(job.title);
     const facts = this.card.stages(job);
     const error = job.error ?? "";
-    if (job.state === "done") this.published(job);
+    const playable = job.playable && !["failed", "cancelled"].includes(job.state);
+    if (playable) this.picture(job);
+    if (job.state === "done") this.show("done");
     else if (job.state === "failed") this.show("refused", { error });
-    else this.show(job.state, { facts: job.state === "cancelled" ? "" : facts, error });
+    else this.show(job.state, { facts: job.state === "cancelled" ? "" : facts, error, playable });
   }
 
-  async published(job) {
-    this.show("done");
+  async picture(job) {
+    if (this.#pictured) return;
     try {
       const { poster } = await (await fetch(`/play/${job.asset_id}.json`)).json();
-      if (poster) this.card.poster(poster);
+      if (!poster) return;
+      this.#pictured = true;
+      this.card.poster(poster);
     } catch {
       // The frame of the file stays.
     }

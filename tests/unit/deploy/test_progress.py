@@ -1,6 +1,8 @@
 """Progress where there is no terminal: plain lines, not too many, and always the last one."""
 
-from deploy.progress import ProgressDisplay
+import pytest
+
+from deploy.progress import ProgressDisplay, pace
 
 
 def test_the_end_of_the_work_is_told() -> None:
@@ -37,3 +39,18 @@ def test_sentences_are_lines() -> None:
         display.say("Uploaded.")
 
     assert lines == ["Uploaded."]
+
+
+@pytest.mark.parametrize(
+    ("speed", "seconds_left", "told"),
+    [
+        (2.345, 12.4, "2.3x, 12 s left"),
+        (0.0456, None, "0.046x"),
+        (None, 3.0, "3 s left"),
+        (None, None, ""),
+    ],
+)
+def test_the_pace_is_told_as_far_as_it_is_known(
+    speed: float | None, seconds_left: float | None, told: str
+) -> None:
+    assert pace(speed, seconds_left) == told

@@ -106,6 +106,13 @@ def test_a_job_that_goes_on_has_its_stages_and_can_be_cancelled() -> None:
     assert "1:15 left" in text
     assert "studio" in text
     assert 'data-does="cancel" data-job="j"' in text
+    assert "viewers" not in text
+
+
+def test_a_job_of_which_a_first_version_is_out_says_so() -> None:
+    text = page(job("j", JobState.ENCODING, playable=True))
+
+    assert "42% · viewers have its lower renditions" in text
 
 
 @pytest.mark.parametrize(

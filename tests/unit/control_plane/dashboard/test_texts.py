@@ -3,7 +3,12 @@
 import pytest
 
 from common.messages import Evidence
-from control_plane.dashboard.texts import readable_duration, readable_passage, readable_size
+from control_plane.dashboard.texts import (
+    readable_duration,
+    readable_passage,
+    readable_size,
+    readable_speed,
+)
 
 
 @pytest.mark.parametrize(
@@ -42,3 +47,8 @@ def test_durations(seconds: float, text: str) -> None:
 )
 def test_passages(start: float | None, end: float | None, text: str) -> None:
     assert readable_passage(Evidence("It is seen.", start, end)) == text
+
+
+@pytest.mark.parametrize(("times", "text"), [(12.34, "12.3"), (1, "1.0"), (0.0456, "0.046")])
+def test_speeds(times: float, text: str) -> None:
+    assert readable_speed(times) == text
