@@ -1,5 +1,6 @@
 """Progress of long work: bars on a terminal, plain lines elsewhere."""
 
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -53,7 +54,11 @@ class ProgressDisplay:
             self._bars.stop()
 
     def show(self, name: str, percent: float, note: str = "") -> None:
-        """Tells that the work ``name`` is done to ``percent`` (0 to 100), with a word beside it."""
+        """Tells that the work ``name`` is done to ``percent`` (0 to 100), with a word beside it.
+
+        It is told rounded down: what is not whole is never 100 %.
+        """
+        percent = math.floor(percent)
         if self._bars:
             if name not in self._tasks:
                 self._tasks[name] = self._bars.add_task(name, total=100, note="")
@@ -64,7 +69,7 @@ class ProgressDisplay:
         finished = percent >= 100 > told
         if finished or (percent != told and now - told_at >= LINE_EVERY):
             self._told[name] = (now, percent)
-            self._write(f"{name}: {percent:.0f}%{f' ({note})' if note else ''}")
+            self._write(f"{name}: {percent}%{f' ({note})' if note else ''}")
 
     def say(self, sentence: str) -> None:
         """Prints ``sentence`` above the bars, or as a line."""

@@ -5,12 +5,13 @@ from deploy.progress import ProgressDisplay, pace
 
 
 def show_stages(job: JobView, display: ProgressDisplay) -> None:
-    """Shows how far each stage of ``job`` is, from the first one to that which is under way."""
+    """Shows how far each stage of ``job`` is that is under way or over; some go side by side."""
+    reached = True
     for stage in job.stages:
-        display.show(stage.name.capitalize(), stage.percent, _note(stage))
         # What a failed job did not get to is no news; a bar at 0 % would say that it comes.
-        if stage.percent < 100 and job.state is not JobState.DONE:
-            break
+        if reached or stage.percent > 0:
+            display.show(stage.name.capitalize(), stage.percent, _note(stage))
+        reached = reached and (stage.percent >= 100 or job.state is JobState.DONE)
 
 
 def _note(stage: StageView) -> str:

@@ -11,7 +11,7 @@ from common.errors import BadRequest, NearcastError
 from common.messages import JobState, JobView, Review, ReviewRequest, decode, encode
 from common.service import Credential, Gatekeeper, Role
 from ingest.jobs.events import Events, Subscription
-from ingest.jobs.model import Job
+from ingest.jobs.model import Job, Task
 from ingest.jobs.requests import cancelled, reviewed
 from ingest.jobs.store import JobStore
 from ingest.jobs.view import view_of
@@ -77,8 +77,10 @@ class JobsApi:
         state = _state(request.query.get("state"))
         owner = None if credential.may(Role.CONTROL) else credential.name
         jobs = await self._store.recent_jobs(limit, owner, state)
-        tasks = await self._store.tasks(job.job_id for job in jobs if not job.state.final)
-        views = [view_of(job, [t for t in tasks if t.job_id == job.job_id]) for job in jobs]
+        tasks: dict[str, list[Task]] = {job.job_id: [] for job in jobs}
+        for task in await self._store.tasks(job.job_id for job in jobs if not job.state.final):
+            tasks[task.job_id].append(task)
+        views = [view_of(job, tasks[job.job_id]) for job in jobs]
         return _json(views)
 
     async def one(self, request: web.Request) -> web.Response:

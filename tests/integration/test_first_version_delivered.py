@@ -142,6 +142,29 @@ async def test_viewers_of_the_first_version_go_on_when_the_later_one_is_current(
         assert await fleet.store.keys(asset) == set()
 
 
+async def test_nothing_of_a_cancelled_job_is_left_on_edges(tmp_path: Path, clip: bytes) -> None:
+    slow = {"hevc_preset": "veryslow"}
+    async with (
+        running_fleet(tmp_path) as fleet,
+        ingesting(tmp_path, fleet.control_url, **slow) as one,
+    ):
+        job = (await asyncio.to_thread(one.upload, clip)).json
+        await until_job(one, job["job_id"], "playable")
+        early = await play(fleet, job["asset_id"])
+        paths = [early.entry, *await early.segments()]
+        await early.digests(paths)
+        cancel = f"/v1/jobs/{job['job_id']}/cancel"
+        assert (await asyncio.to_thread(one.ask, "POST", cancel, b"")).status == 200
+        assert (await until_job(one, job["job_id"], "final"))["state"] == "cancelled"
+
+        _, removals, _ = await fleet.operator.talk.call("GET", "/v1/removals", "operator")
+        assert len(removals) == 2
+        for removal in removals:
+            await fleet.operator.until_done(removal["removal_id"])
+        assert await fleet.operator.current(job["asset_id"]) is None
+        assert {(await fleet.viewer.get(path)).status for path in paths} <= {404, 410}
+
+
 class Postman:
     """Stands before a control plane and hands everything on at once, but announcements when told.
 

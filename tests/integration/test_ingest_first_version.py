@@ -184,7 +184,8 @@ def test_a_job_that_is_cancelled_now_takes_its_first_version_back(
         ended = one.finished(job["job_id"])
         assert (ended["state"], ended["playable"]) == ("cancelled", False)
         [first] = ear.heard
-        assert ear.withdrawn == [f"/v1/packages/{job['asset_id']}/{first['version']}"]
+        home = f"/v1/packages/{job['asset_id']}"
+        assert ear.withdrawn == [f"{home}/{first['version']}", f"{home}/{job['version']}"]
         assert one.leftovers() == []
 
 

@@ -39,7 +39,7 @@ def test_the_progress_of_every_stage_only_rises(clip: Path, tmp_path: Path) -> N
         told[stage].append(int(percent))
     assert {"Encode", "Sound", "Pictures"} <= set(told)
     for percents in told.values():
-        assert percents == sorted(set(percents))
+        assert percents == sorted(set(percents)), told
         assert percents[-1] == 100
 
 

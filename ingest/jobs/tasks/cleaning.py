@@ -21,7 +21,10 @@ async def clean(tools: Tools, assignment: Assignment) -> None:
     first = await tools.jobs.task(f"{job.job_id}-{PUBLISH_FIRST}")
     stays = first is not None and first.state is TaskState.DONE and not job.cancelled
     if first is not None and first.attempt and not stays:
-        await withdraw(tools, job)
+        await withdraw(tools, job, job.first_version)
+        if job.ending:
+            # It is never announced, but edges have what the first version names of it.
+            await withdraw(tools, job, job.version)
     # Subtitles that were sent anew since are in the first version alone.
     kept = ((job.first_version,) if stays else ()) + (() if job.ending else (job.version,))
     if kept:

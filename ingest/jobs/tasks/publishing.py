@@ -44,14 +44,15 @@ async def publish(tools: Tools, assignment: Assignment) -> None:
     raise Unavailable(what="the control plane", reason=reason.rstrip("."))
 
 
-async def withdraw(tools: Tools, job: Job) -> None:
-    """Takes back the first version of ``job``, which was announced perhaps, or is being so still by
-    somebody who was held up: from now on the control plane refuses it.
+async def withdraw(tools: Tools, job: Job, version: str) -> None:
+    """Takes back a version of ``job``: from now on the control plane refuses it.
+
+    It was announced perhaps, or is being announced still by somebody who was held up.
 
     Raises:
         Unavailable: the control plane does not answer, or not now.
     """
-    path = f"/v1/packages/{job.asset_id}/{job.first_version}"
+    path = f"/v1/packages/{job.asset_id}/{version}"
     status, reason = await _ask(tools, "DELETE", path)
     if not 200 <= status < 300:
         raise Unavailable(what="the control plane", reason=reason.rstrip("."))

@@ -15,6 +15,15 @@ def test_the_end_of_the_work_is_told() -> None:
     assert lines == ["Encode: 10%", "Encode: 100% (done)"]
 
 
+def test_what_is_nearly_whole_is_not_told_to_be_whole() -> None:
+    lines: list[str] = []
+    with ProgressDisplay(lines.append) as display:
+        display.show("Encode", 99.9)
+        display.show("Encode", 100.0)
+
+    assert lines == ["Encode: 99%", "Encode: 100%"]
+
+
 def test_the_end_is_told_once() -> None:
     lines: list[str] = []
     with ProgressDisplay(lines.append) as display:

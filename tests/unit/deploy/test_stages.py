@@ -28,6 +28,11 @@ def test_stages_that_have_not_begun_are_not_told() -> None:
     ]
 
 
+def test_what_goes_side_by_side_is_told_side_by_side() -> None:
+    job = at(JobState.ENCODING, inspect=100, filter=20, encode=40, package=0, publish=0)
+    assert told(job) == ["Inspect: 100%", "Filter: 20%", "Encode: 40%"]
+
+
 def test_speed_and_time_left_are_told_while_a_stage_runs() -> None:
     encode = StageView("encode", 40.0, speed=2.345, seconds_left=12.4)
     job = msgspec.structs.replace(JOB, state=JobState.ENCODING, stages=(encode,))

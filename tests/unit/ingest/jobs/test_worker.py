@@ -13,12 +13,12 @@ from msgspec import structs
 from common.errors import StorageFull
 from common.messages import JobState
 from ingest.jobs import transitions
-from ingest.jobs.model import Inspected, Task, TaskState
+from ingest.jobs.model import PUBLISH_FIRST, Inspected, Task, TaskKind, TaskState
 from ingest.jobs.queues import CODECS, KINDS, queues_of
 from ingest.jobs.requests import cancelled
 from ingest.jobs.worker import Assignment, Capacity, TaskPostponed
 from tests.unit.ingest.jobs.bench import Bench, MediaBroken, forever, opened_bench
-from tests.unit.ingest.jobs.records import INSPECTED, PARTS, a_job
+from tests.unit.ingest.jobs.records import INSPECTED, PARTS, a_job, a_task
 
 
 @pytest.fixture
@@ -405,6 +405,19 @@ async def test_cancelling_stops_what_runs_and_cleans_once_it_has_let_go(bench: B
     assert await state(bench) == (JobState.CANCELLED, None)
     assert bench.work.begun[-1] == "cleana1"
     assert "c0001a1" not in bench.work.begun
+
+
+async def test_a_first_version_that_somebody_slow_asks_for_after_the_end_is_not_made(
+    bench: Bench,
+) -> None:
+    await bench.begin()
+    await bench.run()
+    before = list(bench.work.begun)
+    await bench.store.add_tasks([a_task(TaskKind.PUBLISH, PUBLISH_FIRST)])
+    await bench.run()
+    assert bench.work.begun == before
+    assert (await bench.task(PUBLISH_FIRST)).state is TaskState.CANCELLED
+    assert await state(bench) == (JobState.DONE, None)
 
 
 async def test_a_task_claimed_just_when_its_job_is_cancelled_is_not_begun(bench: Bench) -> None:
