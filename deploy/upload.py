@@ -14,6 +14,8 @@ from deploy.stages import held_sentence, show_stages
 from deploy.subtitles import read_subtitles, send_subtitles
 from deploy.tus import send_file
 
+ESTIMATE_AFTER = 2.0
+"""Seconds of sending after which it is told how fast it goes."""
 FILL_PATIENCE = 600.0
 """Seconds without any more bytes on the edges after which waiting for them ends."""
 
@@ -68,12 +70,27 @@ async def send(api: Api, file: Path, title: str, display: ProgressDisplay) -> Jo
         NotReached: the server does not answer.
     """
     size = (await asyncio.to_thread(file.stat)).st_size
+    loop = asyncio.get_running_loop()
+    began: tuple[float, int] | None = None
 
     def on_sent(sent: int) -> None:
-        note = f"{sent / 1e6:.1f} of {size / 1e6:.1f} MB"
+        nonlocal began
+        # An upload that goes on has some bytes already: they tell nothing of how fast it is.
+        began = began or (loop.time(), sent)
+        note = sent_note(sent, size, before=began[1], seconds=loop.time() - began[0])
         display.show("Upload", 100 * sent / size if size else 0, note)
 
     return await api.job(await send_file(api, file, title, on_sent))
+
+
+def sent_note(sent: int, size: int, *, before: int, seconds: float) -> str:
+    """How much is sent, and once that is known how fast it goes and how long it takes: all but
+    ``before`` bytes took so many ``seconds``."""
+    note = f"{sent / 1e6:.1f} of {size / 1e6:.1f} MB"
+    if sent in {before, size} or seconds < ESTIMATE_AFTER:
+        return note
+    rate = (sent - before) / seconds
+    return f"{note}, {rate / 1e6:.1f} MB/s, {(size - sent) / rate:.0f} s left"
 
 
 async def follow_encode(api: Api, job_id: str, display: ProgressDisplay) -> JobView:

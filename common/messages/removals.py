@@ -29,6 +29,8 @@ class VersionView(msgspec.Struct, frozen=True):
     """Edges that hold it whole."""
     removal_id: str | None = None
     """The removal that took it."""
+    objects_of: str | None = None
+    """The version that has its objects, and with which it is removed, where that is another."""
 
 
 class OrderedRemoval(msgspec.Struct, frozen=True):

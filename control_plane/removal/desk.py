@@ -178,6 +178,7 @@ class Desk:
                 removed=removal_id is not None,
                 edges=sum(record.holds(asset_id, told.version) for record in records),
                 removal_id=removal_id,
+                objects_of=told.objects_of,
             )
             for package, removal_id in self._fleet.history.versions(asset_id)
         ]

@@ -184,6 +184,19 @@ async def test_a_video_plays_before_all_of_it_is_encoded(page: Page, tmp_path: P
     await page.get_by_role("button", name="Close").click()
     await comes_to(shown, "done")
 
+    # What was published first has its objects among those of the whole.
+    await page.get_by_role("link", name="Overview").click()
+    row = page.get_by_role("row").filter(has_text="Early").filter(has_text="h264-720p")
+    await row.get_by_role("button", name="Versions").click()
+    rows = page.locator("#versions tbody tr")
+    await expect(rows).to_have_count(2)
+    means = page.locator("#decision-means")
+    await rows.nth(0).get_by_role("button", name="Remove").click()
+    await expect(means).to_contain_text("whose objects are among its own. None is left then")
+    await page.get_by_role("button", name="Back").click()
+    await rows.nth(1).get_by_role("button", name="Remove").click()
+    await expect(means).to_contain_text("never comes back. Viewers get the newest that is left.")
+
 
 async def test_a_reload_in_the_middle_goes_on_where_it_was(
     system: System, page: Page, videos: Path

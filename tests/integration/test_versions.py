@@ -286,6 +286,7 @@ async def test_a_version_goes_with_the_one_that_has_its_objects(
     await operator.announce(await origin.package("1"))
     await operator.announce(await origin.package("2", objects_of="3"))
     await operator.announce(await origin.package("3"))
+    assert [each["objects_of"] for each in await operator.versions()] == [None, "3", None]
     _, removal = await operator.remove("3")
 
     assert removal["versions"] == ["2", "3"]

@@ -69,7 +69,8 @@ function decide(data) {
   failure.textContent = "";
   document.getElementById("decision-title").textContent = decision.title;
   document.getElementById("decision-job").textContent = data.version ? `${data.title} · ${data.version}` : data.title;
-  document.getElementById("decision-means").textContent = decision.means;
+  const { means } = decision;
+  document.getElementById("decision-means").textContent = typeof means === "string" ? means : means(data);
   document.getElementById("decision-note").hidden = !decision.noted;
   form.querySelector("button.main").textContent = decision.button;
   dialog.showModal();

@@ -21,7 +21,10 @@ export const DECISIONS = {
   },
   remove: {
     title: "Remove this version for good?",
-    means: "It is deleted from the origin and from every edge, and never comes back. Viewers get the newest that is left.",
+    means: ({ takes, left }) =>
+      `It is deleted from the origin and from every edge, and never comes back. ${
+        takes ? `So is ${takes}, whose objects are among its own. ` : ""
+      }${left === "0" ? "None is left then: nobody can watch the video any more." : "Viewers get the newest that is left."}`,
     button: "Remove it",
     send: (data) => control.call("DELETE", pathOf(data)),
   },
@@ -47,14 +50,14 @@ export async function refresh() {
   if (!dialog.open) return;
   try {
     const versions = await control.call("GET", `${path(shown.asset)}/versions`);
-    rows.replaceChildren(...versions.map(row));
+    rows.replaceChildren(...versions.map((version) => row(version, versions)));
   } catch (error) {
     if (error.status === 404) dialog.close();
     failure.textContent = error.message;
   }
 }
 
-function row(version) {
+function row(version, all) {
   const element = document.getElementById("version").content.firstElementChild.cloneNode(true);
   const find = (selector) => element.querySelector(selector);
   find("strong").textContent = new Date(version.announced_at * 1000).toLocaleString();
@@ -64,8 +67,12 @@ function row(version) {
   const state = version.removed ? "removed" : version.current ? "current" : "kept";
   find(".state").textContent = state;
   find(".state").classList.add(state);
+  const others = all.filter((other) => other !== version && !other.removed);
+  const taken = others.filter((other) => other.objects_of === version.version);
+  const takes = taken.map((other) => other.version).join(", ");
+  const left = others.length - taken.length;
   for (const button of element.querySelectorAll("button")) {
-    Object.assign(button.dataset, shown, { version: version.version });
+    Object.assign(button.dataset, shown, { version: version.version, takes, left });
     button.setAttribute("aria-label", `${button.textContent} ${version.version}`);
     button.hidden = version.removed || (version.current && button.dataset.does === "rollback");
   }
