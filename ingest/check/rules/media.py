@@ -133,7 +133,10 @@ def iframe_extinf(package: Package) -> Iterator[str]:
             if one is None or other is None or not one.key_times or not other.key_times:
                 continue
             lasting = track.seconds(other.facts.decode_time - one.facts.decode_time)
-            if abs(segment.duration - lasting) > PICTURE_SLACK and not after.discontinuity:
+            if lasting <= 0 or after.discontinuity:
+                # A jump in time is told of the segments that the pictures are in.
+                continue
+            if abs(segment.duration - lasting) > PICTURE_SLACK:
                 part = segment.resource.part
                 where = f"{segment.resource.uri}{f' at byte {part.offset}' if part else ''}"
                 yield (
