@@ -212,7 +212,13 @@ def upload(
 
 @main.command()
 @click.argument("target", metavar="URL|DIR")
-@click.option("--json", "as_json", is_flag=True, help="Prints the findings as JSON.")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Prints JSON: the target, how many rules were checked, and findings, each with its rule, "
+    "clause, severity (must or should) and sentence.",
+)
 @_ca_option
 def check(*, target: str, as_json: bool, ca: Path | None) -> None:
     """Tells which rules of HLS a finished package breaks, anyone's.

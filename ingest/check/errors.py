@@ -9,3 +9,7 @@ class NotReadable(NearcastError):
 
 class PackageBroken(NearcastError):
     """The package breaks {count} rules, the first of them: {sentence}"""
+
+
+class NotLookedInto(Exception):
+    """Why something that may be right is not checked: the end of a sentence."""

@@ -84,16 +84,6 @@ def measured_picture(name: str, data: bytes, defaults: Defaults, codec: str) -> 
     )
 
 
-def codecs_beside_first(data: bytes) -> frozenset[str]:
-    """Sample entry names of all tracks of the init segment ``data`` but the first."""
-    entries = [
-        next(track.find("mdia", "minf", "stbl", "stsd").children(8), None)
-        for track in whole(data).find("moov").children()
-        if track.kind == "trak"
-    ]
-    return frozenset(entry.kind for entry in entries[1:] if entry is not None)
-
-
 def bound_samples(name: str, data: bytes) -> None:
     """Do nothing when no run claims more samples than a segment can hold.
 

@@ -6,8 +6,9 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from ingest.check.assemble import WEBVTT_ENDINGS, Found, Key, assemble, ending_of, key_of
-from ingest.check.errors import NotReadable
-from ingest.check.fragments import codecs_beside_first, measured, measured_picture
+from ingest.check.errors import NotLookedInto, NotReadable
+from ingest.check.fragments import measured, measured_picture
+from ingest.check.inits import codecs_beside_first, init_of
 from ingest.check.listed import Listing, MediaListing, MultivariantListing, Resource
 from ingest.check.listing import read_playlist
 from ingest.check.model import Measured, Package, Problem, Trouble
@@ -17,7 +18,7 @@ from ingest.check.readers import Elsewhere, Reader, TooLarge, Unread
 from ingest.check.transport import read_transport
 from ingest.check.webvtt import sized, text_segment
 from ingest.package.errors import PartInvalid
-from ingest.package.segments import Defaults, read_init
+from ingest.package.segments import Defaults
 
 MOST_PLAYLIST: Final = 4 << 20
 """Bytes: the key frames of a day, each a byte range, take as much."""
@@ -25,7 +26,7 @@ MOST_INIT: Final = 1 << 20
 MOST_SEGMENT: Final = 64 << 20
 MOST_PLAYLISTS: Final = 500
 MOST_LINES: Final = 1_500_000
-"""Tags and URIs of all media playlists together."""
+"""Of all playlists together but the entry."""
 AT_ONCE: Final = 8
 """Resources that are read at the same time."""
 
@@ -62,7 +63,7 @@ class _Loader:
         self.found = Found()
         self.defaults: dict[Key, tuple[Defaults, str]] = {}
         self.done, self.total = 0, 0
-        self.listed = 0
+        self.lines = 0
         self.lost: set[str] = set()
         """Places of what could not be read or understood."""
 
@@ -99,14 +100,12 @@ class _Loader:
         media: dict[str, MediaListing] = {}
 
         async def one(place: str) -> None:
+            if self.lines > MOST_LINES:
+                # What is read no more is told once: of the one that was too many.
+                return
             listing = await self._playlist(place, wanted[place])
             if isinstance(listing, MediaListing):
-                self.listed += len(listing.segments) + len(listing.tags)
-                if self.listed <= MOST_LINES:
-                    media[place] = listing
-                else:
-                    reason = f"is one too many: together they have over {MOST_LINES} lines"
-                    self._trouble(place, Trouble.LIMIT, reason)
+                media[place] = listing
             elif listing is not None:
                 reason = "is a multivariant playlist where a media playlist belongs"
                 self._trouble(place, Trouble.BROKEN, reason)
@@ -132,6 +131,14 @@ class _Loader:
         data = await self._bytes((place, None), MOST_PLAYLIST)
         if data is None:
             return None
+        self.lines += data.count(b"\n")
+        if self.lines > MOST_LINES:
+            reason = (
+                f"is one too many: playlists have over {MOST_LINES} lines together, and the rest "
+                "is not looked at"
+            )
+            self._trouble(place, Trouble.LIMIT, reason)
+            return None
         listing = await asyncio.to_thread(read_playlist, place, _text(data), variables)
         if listing is None:
             self._trouble(place, Trouble.BROKEN, "is no playlist")
@@ -141,7 +148,9 @@ class _Loader:
         data = await self._bytes(key, MOST_INIT)
         if data is not None:
             try:
-                facts, defaults = read_init(shown(self.root, key[0]), data)
+                facts, defaults = init_of(shown(self.root, key[0]), data)
+            except NotLookedInto as error:
+                self._trouble(key[0], Trouble.STRANGE, str(error))
             except PartInvalid as error:
                 self._not_understood(key, error)
             else:

@@ -91,6 +91,8 @@ def _pictures(found: Found, media: Mapping[str, MediaListing]) -> None:
                 found.problems.append(Problem(place, Trouble.BROKEN, reason))
             else:
                 found.segments[place, part] = picture
+                if (place, None) in found.clocks:
+                    found.clocks[place, part] = found.clocks[place, None]
 
 
 def picture_of(facts: SegmentFacts, part: ByteRange) -> Measured | None:

@@ -123,7 +123,7 @@ class FolderReader:
 
 
 def _entry(folder: Path, names: tuple[str, ...]) -> Path:
-    """The multivariant playlist in ``folder``, or the only playlist where there is none.
+    """The first of ``names`` in ``folder``, a multivariant playlist, or else the only playlist.
 
     Raises:
         NotReadable: there is no playlist, or several of which none is known to be the entry.
@@ -132,6 +132,8 @@ def _entry(folder: Path, names: tuple[str, ...]) -> Path:
     if not folder.exists():
         raise NotReadable(target=folder, reason="it does not exist")
     named = [folder / name for name in names if (folder / name).is_file()]
+    if named and named[0].name == names[0]:
+        return named[0]
     others = sorted(one for one in islice(folder.glob("*.m3u8"), MOST_SIBLINGS) if one.is_file())
     for path in [*named, *others]:
         with path.open("rb") as file:

@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import gzip
+import importlib
 import json
 import random
+import shutil
 import ssl
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -34,7 +36,7 @@ from ingest.package import Part, measure, package, part_name
 from ingest.plan import PlanSettings, VideoCodec
 from tests.integration import hls_package
 from tests.integration.encoding import encode
-from tests.integration.hls_package import H264, HLS, INPUTS, copy, ffmpeg
+from tests.integration.hls_package import FMP4, H264, HLS, INPUTS, copy, ffmpeg
 
 HIGH = "640x360"
 
@@ -131,6 +133,145 @@ async def test_a_wrong_bandwidth_is_measured(broken: Path) -> None:
     assert told.keys() == {"bandwidth"}
     assert "+20.0% from the measured" in told["bandwidth"]
     assert stated in told["bandwidth"]
+
+
+async def test_a_longer_picture_ends_within_another(broken: Path) -> None:
+    path = broken / HIGH / "iframes.m3u8"
+    length = path.read_text().partition("BYTERANGE:")[2].partition("@")[0]
+    rewrite(path, f"{length}@", f"{int(length) + 1}@")
+    assert await found(broken) == {
+        "iframe-ranges": f"{HIGH}/iframes.m3u8: 00.m4s at byte {offset(path)} ends 1 bytes behind "
+        "its I-frame, within another picture."
+    }
+
+
+def offset(path: Path) -> str:
+    return path.read_text().partition("@")[2].partition("\n")[0]
+
+
+async def test_a_lost_rendition_of_sound_is_told_of_itself(broken: Path) -> None:
+    text = (broken / "sound" / "playlist.m3u8").read_text()
+    start = text.rindex("#EXTINF")
+    (broken / "sound" / "playlist.m3u8").write_text(f"{text[:start]}#EXT-X-ENDLIST\n")
+    told = await found(broken)
+    assert told.keys() == {"same-duration", "aligned-audio"}
+    assert told["same-duration"].startswith("sound/playlist.m3u8 lasts -3.9")
+
+
+async def test_a_segment_in_the_place_of_another_jumps_once(broken: Path) -> None:
+    shutil.copyfile(broken / HIGH / "00.m4s", broken / HIGH / "01.m4s")
+    report = await report_of(broken)
+    jumps = [one.sentence for one in report.findings if one.rule == "decode-times"]
+    length = "an overlap of 6.0000 s"
+    assert jumps == [
+        f"{HIGH}/playlist.m3u8: 01.m4s begins with {length} behind the segment before it."
+    ]
+    assert not {"frame-counts", "aligned-video", "same-duration"} & {
+        one.rule for one in report.findings
+    }
+
+
+async def test_sound_where_pictures_are_promised_is_told_as_another_codec(broken: Path) -> None:
+    shutil.copyfile(broken / "sound" / "init.mp4", broken / HIGH / "init.mp4")
+    told = await found(broken)
+    assert told["codecs"].startswith("main.m3u8: 640x360/playlist.m3u8 states avc1.64")
+    assert not {"same-duration", "aligned-audio", "bandwidth", "frame-rate"} & told.keys()
+
+
+async def test_a_segment_that_is_listed_as_a_gap_is_missing(broken: Path) -> None:
+    rewrite(broken / HIGH / "playlist.m3u8", "#EXTINF:4", "#EXT-X-GAP\n#EXTINF:4")
+    told = await found(broken)
+    assert told["uris-resolve"] == (
+        f"{HIGH}/playlist.m3u8 marks 1 of its segments with EXT-X-GAP as missing."
+    )
+
+
+async def test_a_group_without_members_is_told_once(broken: Path) -> None:
+    path = broken / "main.m3u8"
+    lines = path.read_text().split("\n")
+    path.write_text("\n".join(line for line in lines if "TYPE=AUDIO" not in line))
+    report = await report_of(broken)
+    assert [one.rule for one in report.findings] == ["groups-exist"]
+    assert "640x360/playlist.m3u8 and 1 more name the AUDIO group" in report.findings[0].sentence
+
+
+# Packages of other tools.
+
+
+async def test_a_lost_packet_of_a_transport_stream_is_missed(tmp_path: Path) -> None:
+    ffmpeg(tmp_path, *INPUTS, *H264, "-c:a", "aac", *HLS, "index.m3u8")
+    path = tmp_path / "index1.ts"
+    data = path.read_bytes()
+    middle = len(data) // 376 * 188
+    path.write_bytes(data[:middle] + data[middle + 188 :])
+    assert (await found(tmp_path))["whole"].startswith("index1.ts lacks packets: their count jumps")
+
+
+@pytest.mark.parametrize(("encoder", "stated"), [("libmp3lame", "mp4a.40.34"), ("ac3", "ac-3")])
+async def test_other_sound_in_transport_streams_is_known_by_name(
+    encoder: str, stated: str, tmp_path: Path
+) -> None:
+    ffmpeg(
+        tmp_path, *INPUTS, *H264, "-c:a", encoder, *HLS, "-master_pl_name", "main.m3u8", "v.m3u8"
+    )
+    assert stated in (tmp_path / "main.m3u8").read_text()
+    assert "codecs" not in await found(tmp_path)
+
+
+async def test_other_sound_in_mp4_is_measured(tmp_path: Path) -> None:
+    ffmpeg(tmp_path, *INPUTS, "-map", "1:a", "-c:a", "eac3", *FMP4, "index.m3u8")
+    package = await loaded(tmp_path)
+    (track,) = package.tracks.values()
+    assert (track.role, track.init and track.init.codec) == (Role.AUDIO, "ec-3")
+    assert abs(track.duration - 16) < 1
+    assert not check(package).broken(Severity.MUST) - {"stereo-aac"}
+
+
+async def test_a_video_of_changing_rate_has_that_of_most_of_it(tmp_path: Path) -> None:
+    lossy = ("-vf", "select='mod(n,20)'", "-fps_mode", "vfr")
+    ffmpeg(tmp_path, *INPUTS, "-map", "0:v", *lossy, *H264, *FMP4, "index.m3u8")
+    (track,) = (await loaded(tmp_path)).tracks.values()
+    assert 1 / track.frame == 25
+
+
+async def test_time_may_begin_anew_behind_a_discontinuity(tmp_path: Path) -> None:
+    for flags in ("omit_endlist", "append_list"):
+        ffmpeg(tmp_path, *INPUTS, *H264, "-c:a", "aac", *HLS[:4], "-hls_list_size", "0",
+               "-hls_flags", flags, "index.m3u8")  # fmt: skip
+    told = await found(tmp_path)
+    assert "no-discontinuity" in told
+    assert "decode-times" not in told
+
+
+async def test_an_i_frame_playlist_of_whole_segments_has_more_than_one_picture(
+    tmp_path: Path,
+) -> None:
+    ffmpeg(tmp_path, *INPUTS, "-map", "0:v", *H264, *HLS, "-hls_flags", "iframes_only", "i.m3u8")
+    sentence = (await found(tmp_path))["iframe-ranges"]
+    assert sentence == "i.m3u8: i0.ts has 150 pictures, not one. So it is with 2 more."
+
+
+# What is given to the command.
+
+
+async def test_a_folder_is_entered_by_its_multivariant_playlist(broken: Path) -> None:
+    (broken / "main.m3u8").rename(broken / "film.m3u8")
+    shutil.copyfile(broken / HIGH / "playlist.m3u8", broken / "index.m3u8")
+    package = await loaded(broken)
+    assert package.name(package.multivariants[0].place) == "film.m3u8"
+
+
+def test_a_folder_of_packages_names_one_of_them(good: Path) -> None:
+    with pytest.raises(NotReadable, match=r"no main\.m3u8 is there, but good/main\.m3u8 is"):
+        FolderReader(good.parent, ENTRIES)
+
+
+def test_a_folder_of_media_playlists_asks_for_one(broken: Path) -> None:
+    for name in ("a", "b"):
+        shutil.copyfile(broken / HIGH / "playlist.m3u8", broken / HIGH / f"{name}.m3u8")
+    (broken / HIGH / "playlist.m3u8").unlink()
+    with pytest.raises(NotReadable, match="none of its 3 playlists is a multivariant one"):
+        FolderReader(broken / HIGH, ENTRIES)
 
 
 async def test_a_discontinuity_is_told(broken: Path) -> None:
@@ -233,7 +374,7 @@ async def test_subtitles_need_a_map_to_the_clock_of_the_video(good: Path, tmp_pa
             ("-map", "1:a", "-map", "0:v", *H264, "-c:a", "aac"),
             "has its pictures behind another track",
         ),
-        (("-map", "0:v", "-c:v", "mpeg4"), "its codec 'mp4v' is not one made here"),
+        (("-map", "0:v", "-c:v", "mpeg4"), "has the codec 'mp4v', which is not looked into"),
     ],
 )
 async def test_what_is_not_understood_is_said(
@@ -472,6 +613,56 @@ async def test_redirects_on_the_same_server_are_followed(good: Path) -> None:
         return web.FileResponse(good / HIGH / "01.m4s")
 
     assert await answered(good, f"{HIGH}/01.m4s", handler) == {}
+
+
+async def test_a_server_that_is_silent_is_left_alone(good: Path, broken: Path) -> None:
+    asked = []
+
+    async def handler(request: web.Request) -> web.Response:
+        asked.append(request.path)
+        assert request.transport is not None
+        request.transport.close()
+        return web.Response()
+
+    lines = "".join(f"#EXTINF:6,\n{number}.m4s\n" for number in range(100))
+    rewrite(broken / HIGH / "playlist.m3u8", "#EXT-X-ENDLIST", f"{lines}#EXT-X-ENDLIST")
+    for name in ("416x234", "sound"):
+        rewrite(broken / "main.m3u8", f"{name}/playlist.m3u8", f"{HIGH}/playlist.m3u8")
+    application = web.Application()
+    application.router.add_get("/v/asset/version/{path:.*m4s}", handler)
+    application.router.add_static("/v/asset/version", broken)
+    async with TestServer(application) as server:
+        package = await over_http(server, "/v/asset/version/main.m3u8")
+    told = [one.sentence for one in check(package).findings if one.rule == "uris-resolve"]
+    assert any("is not asked for: the server did not answer before" in one for one in told)
+    assert len(set(asked)) < 40
+
+
+async def test_playlists_that_are_too_long_together_are_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(importlib.import_module("ingest.check.load"), "MOST_LINES", 1000)
+    bomb = gzip.compress(b"#EXTM3U\n" + b"#EXT-X-A\n" * 380)
+    asked = []
+
+    async def handler(request: web.Request) -> web.Response:
+        asked.append(request.path)
+        return web.Response(body=bomb, headers={"Content-Encoding": "gzip"})
+
+    async def entry(_request: web.Request) -> web.Response:
+        lines = "".join(f"#EXT-X-STREAM-INF:BANDWIDTH=1\n{n}.m3u8\n" for n in range(100))
+        return web.Response(text=f"#EXTM3U\n{lines}")
+
+    application = web.Application()
+    application.router.add_get("/main.m3u8", entry)
+    application.router.add_get("/{name}", handler)
+    async with TestServer(application) as server:
+        package = await over_http(server, "/main.m3u8")
+    (sentence,) = {
+        one.sentence.partition(" ")[2] for one in check(package).findings if one.rule == "bounds"
+    }
+    assert sentence.startswith("is one too many: playlists have over 1000 lines together")
+    assert len(asked) < 20
 
 
 async def test_redirects_in_a_circle_end(good: Path) -> None:

@@ -70,18 +70,27 @@ def codecs(package: Package) -> Iterator[str]:
             continue
         needed = {codec for track in tracks if track is not None for codec in _formats(track)}
         needed.discard(OTHER)
-        for codec in sorted(needed):
-            if not any(_same(codec, one) for one in stated):
-                yield f"{name} does not state {codec}, which it has."
+        lacking = [
+            codec for codec in sorted(needed) if not any(_same(codec, one) for one in stated)
+        ]
         strange = any(track is not None and OTHER in track.codecs for track in tracks)
-        for one in sorted(stated):
-            # What is in a stream of an unknown kind may be what is stated.
-            if (
-                not strange
-                and not one.startswith(TEXT)
-                and not any(_same(codec, one) for codec in needed)
-            ):
-                yield f"{name} states {one}, which it does not have."
+        # What is in a stream of an unknown kind may be what is stated.
+        surplus = [
+            one
+            for one in sorted(stated)
+            if not strange
+            and not one.startswith(TEXT)
+            and not any(_same(codec, one) for codec in needed)
+        ]
+        yield from (f"{name} {told}." for told in _differences(lacking, surplus))
+
+
+def _differences(lacking: list[str], surplus: list[str]) -> Iterator[str]:
+    if len(lacking) == len(surplus) == 1:
+        yield f"states {surplus[0]}, and has {lacking[0]}"
+        return
+    yield from (f"does not state {codec}, which it has" for codec in lacking)
+    yield from (f"states {one}, which it does not have" for one in surplus)
 
 
 def _has_group(listing: MultivariantListing, entry: Entry) -> bool:

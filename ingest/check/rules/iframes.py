@@ -57,7 +57,7 @@ def iframe_attributes(package: Package) -> Iterator[str]:
             yield f"{name} states {stated[0]}x{stated[1]}, and has {size[0]}x{size[1]}."
         codecs = [codec.lower() for codec in entry.attributes.tokens("CODECS")]
         if codecs and track.init.codec.lower() not in codecs:
-            yield f"{name} does not state {track.init.codec}, which it has."
+            yield f"{name} states {', '.join(codecs)}, and has {track.init.codec}."
 
 
 @rule("iframe-ranges", "authoring specification 6.10", Severity.MUST)

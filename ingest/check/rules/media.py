@@ -19,6 +19,9 @@ SHORT: Final = 180
 PICTURE_SLACK: Final = Fraction(1, 10)
 """Seconds by which pictures may be shown later than they are decoded, each for itself."""
 
+ROUNDING: Final = Fraction(1, 1000)
+"""Seconds that times in 90 kHz and in EXTINF may be off."""
+
 FULL: Final = (Role.VIDEO, Role.AUDIO)
 
 
@@ -110,7 +113,7 @@ def extinf(package: Package) -> Iterator[str]:
             )
         )
         drift = max(Fraction(), *off) - min(Fraction(), *off)
-        if drift > track.frame:
+        if drift > track.frame + ROUNDING:
             worst = max(
                 zip(track.listing.segments, track.measured, strict=True),
                 key=lambda pair: abs(pair[0].duration - track.seconds(pair[1].facts.duration)),
@@ -130,7 +133,10 @@ def iframe_extinf(package: Package) -> Iterator[str]:
             if one is None or other is None or not one.key_times or not other.key_times:
                 continue
             lasting = track.seconds(other.facts.decode_time - one.facts.decode_time)
-            if abs(segment.duration - lasting) > PICTURE_SLACK and not after.discontinuity:
+            if lasting <= 0 or after.discontinuity:
+                # A jump in time is told of the segments that the pictures are in.
+                continue
+            if abs(segment.duration - lasting) > PICTURE_SLACK:
                 part = segment.resource.part
                 where = f"{segment.resource.uri}{f' at byte {part.offset}' if part else ''}"
                 yield (
@@ -209,9 +215,10 @@ def independent_segments(package: Package) -> Iterator[str]:
     ]
     heads = [package.name(one.place) for one in package.multivariants if tag not in one.named]
     if lacking and heads:
-        yield f"{heads[0]} has no {tag}, nor has {_all_of(lacking)}."
+        verb = "has" if len(lacking) == 1 else "have"
+        yield f"{heads[0]} has no {tag}, nor {verb} {_all_of(lacking)}."
     elif lacking:
-        yield f"{_all_of(lacking)} has no {tag}."
+        yield f"{_all_of(lacking)} {'has' if len(lacking) == 1 else 'have'} no {tag}."
 
 
 def _all_of(names: Sequence[str]) -> str:

@@ -179,7 +179,7 @@ def cellular(package: Package) -> Iterator[str]:
 
 @rule("default-variant", "authoring specification 1.32", Severity.SHOULD)
 def default_variant(package: Package) -> Iterator[str]:
-    """The first variant is the one nearest to an average of 2000 kbit/s."""
+    """The first variant is the one of its codec nearest to an average of 2000 kbit/s."""
     for one in package.multivariants[:1]:
         if not one.variants:
             continue
@@ -188,7 +188,7 @@ def default_variant(package: Package) -> Iterator[str]:
             rate
             for entry in one.variants
             if has_video(entry, package)
-            and entry.attributes.get("AUDIO") == first.attributes.get("AUDIO")
+            and _kind(entry) == _kind(first)
             and (rate := entry.attributes.integer("AVERAGE-BANDWIDTH"))
         ]
         nearest = min(rates, key=lambda rate: abs(rate - DEFAULT_AVERAGE), default=None)
@@ -198,6 +198,12 @@ def default_variant(package: Package) -> Iterator[str]:
                 f"{package.name(one.place)} lists one of {stated / 1000:.0f} kbit/s first, and "
                 f"one of {nearest / 1000:.0f} kbit/s is nearer."
             )
+
+
+def _kind(entry: Entry) -> tuple[frozenset[str], str]:
+    """The codecs of a variant without what is behind their first dot, and its VIDEO-RANGE."""
+    codecs = frozenset(one.partition(".")[0] for one in entry.attributes.tokens("CODECS"))
+    return codecs, entry.attributes.get("VIDEO-RANGE") or "SDR"
 
 
 @rule("aspect-ratios", "authoring specification 1.33", Severity.SHOULD)

@@ -9,7 +9,7 @@ from ingest.check import RULES, PackageBroken, Severity, check, check_parts
 from ingest.check.rule import MOST_FINDINGS
 from ingest.package.facts import Part, PartFacts
 from tests.unit.ingest.check.breaking import BREAKS, FIRST, HIGH, MAIN
-from tests.unit.ingest.check.examples import good
+from tests.unit.ingest.check.examples import Example, good
 
 CLAUSE = re.compile(
     r"(authoring specification \d+\.\d+[ab]?(, \d+\.\d+)*( for [\w -]+)?)"
@@ -122,6 +122,65 @@ def _transport(part: Part) -> Part:
         for one in part.facts.segments
     )
     return Part(part.name, PartFacts(init=None, segments=segments))
+
+
+def findings(example: Example) -> list[tuple[str, str]]:
+    return [(one.rule, one.sentence) for one in check(example.package()).findings]
+
+
+def test_the_rendition_that_differs_is_told_from_those_that_agree() -> None:
+    # The first is no better a measure than the others.
+    for name in (FIRST, HIGH):
+        example = good()
+        last = example.parts[name][-1].facts.segments[-1]
+        example.segment(name, 2, sample_count=last.sample_count - 1)
+        ((rule, sentence),) = findings(example)
+        assert rule == "frame-counts"
+        assert sentence.startswith(f"{name}/playlist.m3u8 has 399 frames, and ")
+
+
+def test_swapped_languages_differ_from_those_of_the_profiles() -> None:
+    example = good()
+    example.replace(MAIN, 'LANGUAGE="en"', 'LANGUAGE="fr"')
+    sentence = (
+        "aac-64k/playlist.m3u8 has the LANGUAGE 'fr' in main.m3u8, and 'en' in data-saver.m3u8."
+    )
+    assert ("profiles", sentence) in findings(example)
+
+
+@pytest.mark.parametrize(
+    ("tag", "right"),
+    [("en", True), ("zh-Hant-TW", True), ("x-pig", True), ("klingon!", False), ("e", False)],
+)
+def test_a_language_is_a_tag(tag: str, right: bool) -> None:
+    example = good()
+    for key in (MAIN, "data-saver.m3u8"):
+        example.replace(key, 'LANGUAGE="en"', f'LANGUAGE="{tag}"')
+    assert [rule for rule, _ in findings(example)] == ([] if right else ["language"] * 2)
+
+
+def test_variants_without_a_pathway_are_on_that_of_the_point() -> None:
+    example = good()
+    example.texts[MAIN] = example.texts[MAIN].replace(',PATHWAY-ID="a"', "")
+    example.replace(MAIN, '/s"', '/s",PATHWAY-ID="."')
+    assert "steering" not in [rule for rule, _ in findings(example)]
+
+
+def test_a_wrong_codec_is_told_with_the_right_one() -> None:
+    example = good()
+    BREAKS["codecs"](example)
+    assert [sentence for rule, sentence in findings(example) if rule == "codecs"] == [
+        f"main.m3u8: {HIGH}/playlist.m3u8 states avc1.640029, and has avc1.640028."
+    ]
+
+
+def test_a_playlist_without_an_end_is_not_also_of_a_wrong_type() -> None:
+    example = good()
+    example.replace(f"{HIGH}/playlist.m3u8", "#EXT-X-ENDLIST", "")
+    example.replace(f"{HIGH}/playlist.m3u8", "#EXT-X-PLAYLIST-TYPE:VOD\n", "")
+    assert findings(example) == [
+        ("endlist", f"{HIGH}/playlist.m3u8 has no EXT-X-ENDLIST, as if it were live.")
+    ]
 
 
 def test_findings_of_one_rule_are_counted_beyond_the_first() -> None:
