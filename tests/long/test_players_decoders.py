@@ -31,7 +31,7 @@ QUIRKS = (
     # Its sources of HTTP cannot write down what they share.
     "No value transform to serialize field 'session'",
     # Said of every AV1 and Opus in MP4, of its own muxer too.
-    "Unknown version 1 of av1C box",
+    "of av1C box",
     "unknown QuickTime node type Opus",
     # Variants of several levels have no caps in common.
     "Failed to create common caps",
