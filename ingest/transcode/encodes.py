@@ -52,7 +52,8 @@ async def encode_chunk(
         if transport.has_twin(plan, rendition)
     }
     seconds = float(chunk.frame_count / plan.frame_rate.fraction)
-    twins = await _copy(run, folder, cuts, chunk.first_segment, seconds)
+    groups = plan.segment_frames // plan.keyframe_interval
+    twins = await _copy(run, folder, cuts, chunk.first_segment, seconds, groups)
     return group.renditions + twins
 
 
@@ -80,17 +81,28 @@ async def encode_track(
             playlist = folder / outputs.audio_target(rendition.name)
             text = await asyncio.to_thread(playlist.read_text)
             cuts[rendition.name] = transport.sound_cuts(text, rendition.sample_rate)
-    return names + await _copy(run, folder, cuts, 0, track.sample_count / sound.SAMPLE_RATE)
+    return names + await _copy(run, folder, cuts, 0, track.sample_count / sound.SAMPLE_RATE, 1)
 
 
 async def _copy(
-    run: Run, folder: Path, cuts: dict[str, list[int]], first_segment: int, seconds: float
+    run: Run,
+    folder: Path,
+    cuts: dict[str, list[int]],
+    first_segment: int,
+    seconds: float,
+    groups: int,
 ) -> tuple[str, ...]:
-    """Copy what ``cuts`` names into transport streams; the folders' names."""
+    """Copy what ``cuts`` names into transport streams, with tables before each of ``groups`` key
+    frames of a segment; the folders' names."""
     if not cuts:
         return ()
-    for name, frames in cuts.items():
-        segments = range(first_segment, first_segment + len(frames) + 1)
-        await asyncio.to_thread(transport.write_list, folder, name, segments)
+    segments = {
+        name: range(first_segment, first_segment + len(frames) + 1) for name, frames in cuts.items()
+    }
+    for name, numbers in segments.items():
+        await asyncio.to_thread(transport.write_list, folder, name, numbers)
     await run(transport.copy(folder, cuts, first_segment, seconds))
-    return tuple(transport_name(name) for name in cuts)
+    for name, numbers in segments.items():
+        twin = folder / transport_name(name)
+        await asyncio.to_thread(transport.settle, twin, numbers, groups)
+    return tuple(map(transport_name, cuts))

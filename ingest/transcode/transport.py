@@ -1,7 +1,9 @@
 """The same pictures and sound in MPEG-2 transport streams: copied, never encoded again.
 
 Each segment stands alone: its tables in front, and its counters marked as beginning anew, so that
-no segment needs to know how many packets another had (ISO/IEC 13818-1 §2.4.3.5).
+no segment needs to know how many packets another had (ISO/IEC 13818-1 §2.4.3.5). Those of tables go
+on all the same, as it is known how many there are, and GStreamer reads no such mark of them. Key
+frames within a segment are marked too: in an I-frame playlist they follow each other.
 """
 
 import re
@@ -11,7 +13,9 @@ from typing import Final
 import ffmpeg
 
 from common.hls import VideoRange
+from ingest.package.errors import PartInvalid
 from ingest.package.layout import INIT_NAME, TRANSPORT_PATTERN, segment_name, transport_name
+from ingest.package.packets import require_packets
 from ingest.plan.model import EncodingPlan, VideoCodec, VideoRendition
 from ingest.transcode.command import Command
 from ingest.transcode.inputs import arguments
@@ -32,6 +36,19 @@ MUXER_OPTIONS: Final = {
     "pat_period": 3600,
     "sdt_period": 3600,
 }
+
+PACKET: Final = 188
+"""Bytes of a packet (§2.4.3.2)."""
+TABLES: Final = (0x0, 0x1000)
+"""Identifiers of packets of the tables that stand before each key frame, as the muxer has them: of
+the programs, and of the streams of the one that there is."""
+SERVICES: Final = 0x11
+"""The same of the table that stands before each segment."""
+
+ADAPTED: Final = 0x20
+"""Bit of the fourth byte of a packet: the next is the length of fields, then come their flags."""
+DISCONTINUITY: Final = 0x80
+"""Of those flags: counters need not go on here (§2.4.3.5)."""
 
 DURATION: Final = re.compile(r"^#EXTINF:([\d.]+)", re.MULTILINE)
 
@@ -89,6 +106,44 @@ def copy(folder: Path, cuts: dict[str, list[int]], first_segment: int, seconds: 
             for name, frames in cuts.items()
         ),
     )
+
+
+def settle(folder: Path, segments: range, groups: int) -> None:
+    """Let tables be counted on from segment to segment of those in ``folder``, and mark key frames.
+
+    ``groups`` is how many key frames, each with tables of its own, a segment has that is whole.
+    Reads and writes files: call it in a thread, where an event loop runs.
+
+    Raises:
+        PartInvalid: a segment is missing, or has more tables.
+    """
+    for number in segments:
+        path = folder / (TRANSPORT_PATTERN % number)
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError as error:
+            raise PartInvalid(name=path.name, reason="the encoder did not write it") from error
+        require_packets(path.name, data)
+        path.write_bytes(_counted(path.name, data, number, groups))
+
+
+def _counted(name: str, data: bytes, number: int, groups: int) -> bytes:
+    made = bytearray(data)
+    seen = dict.fromkeys(TABLES, 0)
+    before = None
+    for place in range(0, len(data), PACKET):
+        kind = int.from_bytes(data[place + 1 : place + 3], "big") & 0x1FFF
+        if kind == SERVICES:
+            made[place + 3] = data[place + 3] & 0xF0 | number & 0xF
+        elif kind in seen:
+            made[place + 3] = data[place + 3] & 0xF0 | number * groups + seen[kind] & 0xF
+            seen[kind] += 1
+        elif before == TABLES[-1] and data[place + 3] & ADAPTED and data[place + 4]:
+            made[place + 5] |= DISCONTINUITY
+        before = kind
+    if max(seen.values()) > groups:
+        raise PartInvalid(name=name, reason=f"it has tables of more than {groups} key frames")
+    return bytes(made)
 
 
 def _list(folder: Path, name: str) -> Path:

@@ -64,7 +64,7 @@ async def meet(mutant: Mutant, folder: Path) -> str:
 
 async def encode(media: MediaInfo, source: Path, folder: Path) -> None:
     """Makes all that a job makes of ``media``."""
-    planned = plan(media, PlanSettings(), short=False)
+    planned = plan(media, PlanSettings(transport_stream=True), short=False)
 
     async def one(command: Command) -> None:
         await run(command, stall_timeout=QUICK.stall_seconds, confinement=QUICK.confinement)

@@ -34,8 +34,9 @@ CHUNKED = PlanSettings(
     first_seconds=None,
 )
 WHOLE = PlanSettings(
-    codecs=tuple(VideoCodec), segment_seconds=2, chunk_seconds=1000, first_seconds=None
+    codecs=tuple(VideoCodec), transport_stream=True, chunk_seconds=1000, first_seconds=None
 )
+"""With segments of several groups of pictures, as in all films."""
 PLAIN = PlanSettings(segment_seconds=2, first_seconds=None)
 
 
