@@ -60,6 +60,7 @@ def test_a_source_is_opened_as_what_it_was_inspected_as_and_from_files_only() ->
         "-format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2",
         "-max_pixels": str(1920 * 1088),
         "-protocol_whitelist": "file",
+        "-reinit_filter:v": "0",
         "-threads": "2",
         "-i": "file:/videos/a film: the 100% [cut].mp4",
     }
@@ -291,7 +292,7 @@ def test_h264_of_hdr_is_tone_mapped_once_at_the_size_of_the_best(
     assert filters.count("format=yuv420p[") >= 3
 
 
-@pytest.mark.parametrize("word", ["-xerror", "-nostdin", "-nostats"])
+@pytest.mark.parametrize("word", ["-max_error_rate", "-nostdin", "-nostats"])
 def test_every_encode_is_strict_and_reports(word: str) -> None:
     made = command()
 
