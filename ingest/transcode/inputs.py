@@ -22,6 +22,13 @@ MOST_UNDECODABLE: Final = 0.1
 """Share of what is given to a decoder that it may give nothing for. A recording with a damaged
 frame is one; what goes on without a tenth of its frames must not pass as whole."""
 
+SCALABLE: Final = {
+    "colorspace": frozenset({0, 1, 2, 4, 5, 6, 7, 9}),
+    "color_primaries": frozenset({*range(1, 13), 22}) - {3},
+    "color_trc": frozenset(range(1, 19)) - {3, 10},
+}
+"""Code points of ITU-T H.273 that ffmpeg's scaler takes on frames, by the filter's names."""
+
 Options = dict[str, Any]
 """Options of ffmpeg by their names, without the dash."""
 
@@ -97,10 +104,22 @@ def frames(
 
 
 def steady(plan: EncodingPlan, picture: Any) -> Any:
-    """``picture`` in the size that its first frame has, whatever others have."""
-    if not plan.source.width:
+    """``picture`` in the size that its first frame has, whatever others have.
+
+    Of colours that the scaler refuses, frames say nothing from here on; the plan knows them.
+    """
+    source = plan.source
+    told = {
+        "colorspace": source.color_matrix,
+        "color_primaries": source.color_primaries,
+        "color_trc": source.color_transfer,
+    }
+    refused = {name: "bt709" for name, code in told.items() if code not in SCALABLE[name]}
+    if refused:
+        picture = picture.filter("setparams", **refused)
+    if not source.width:
         return picture
-    return picture.filter("scale", plan.source.width, plan.source.height, interl=-1)
+    return picture.filter("scale", source.width, source.height, interl=-1)
 
 
 def arguments(*outputs: Any) -> tuple[str, ...]:

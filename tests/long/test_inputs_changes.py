@@ -9,7 +9,7 @@ import pytest
 
 from ingest.inspect.errors import FileDamaged
 from ingest.transcode.errors import EncodeFailed
-from tests.integration.encoding import Encoded, encode
+from tests.integration.encoding import Encoded, encode, tags
 from tests.integration.scenes import BLUE, GRAY, GREEN, RED, scene
 from tests.unit.ingest.clips import FOLDER, ffmpeg
 
@@ -111,6 +111,53 @@ async def test_sound_that_begins_later_than_its_announcement_changes_nothing(
     encoded = await encode(film, tmp_path)
 
     assert flashes(encoded) == pytest.approx(ONSETS, abs=0.06)
+
+
+def tagged(matrix: int, primaries: int, curve: int) -> Path:
+    """A film that names its colours by these code points, whatever they are."""
+    name = f"tags-{matrix}-{primaries}-{curve}.mp4"
+    points = f"matrix_coefficients={matrix}:colour_primaries={primaries}"
+    named = f"h264_metadata={points}:transfer_characteristics={curve}"
+    return scene(name, "-bsf:v", named, seconds=1, sound=None)
+
+
+@pytest.mark.parametrize(
+    ("matrix", "primaries", "curve"),
+    [(8, 1, 1), (10, 9, 14), (14, 9, 16), (1, 1, 10), (200, 200, 200), (2, 2, 16), (2, 2, 18)],
+)
+async def test_rare_names_of_colors_stop_nothing(
+    matrix: int, primaries: int, curve: int, tmp_path: Path
+) -> None:
+    encoded = await encode(tagged(matrix, primaries, curve), tmp_path)
+
+    assert encoded.times() == encoded.grid()
+    assert tags(encoded.joined(encoded.best)) == (1, 1, 1, 1)
+
+
+async def test_the_last_of_slow_pictures_is_shown_as_long_as_the_others(tmp_path: Path) -> None:
+    encoded = await encode(scene("slides.mp4", rate="1/4", seconds=16, sound=None), tmp_path)
+
+    assert encoded.plan.duration == 16
+    assert encoded.times() == encoded.grid()
+
+
+async def test_a_recording_that_begins_late_is_as_long_as_it_is(tmp_path: Path) -> None:
+    encoded = await encode(scene("late.mkv", "-output_ts_offset", "100000"), tmp_path)
+
+    assert encoded.plan.duration == pytest.approx(3, abs=0.05)
+    assert flashes(encoded) == pytest.approx([1], abs=0.06)
+
+
+async def test_of_several_pictures_the_one_that_the_file_prefers_is_taken(tmp_path: Path) -> None:
+    small, large = scene("small.mkv", seconds=1), scene("large.mkv", seconds=1, size="192x128")
+    ffmpeg(
+        *("-i", str(small), "-i", str(large), "-map", "0:v", "-map", "1:v", "-c", "copy"),
+        *("-disposition:v:0", "0", "-disposition:v:1", "default", "both.mkv"),
+    )
+
+    encoded = await encode(FOLDER / "both.mkv", tmp_path)
+
+    assert (encoded.plan.video[0].width, encoded.plan.video[0].height) == (192, 128)
 
 
 def with_noise(source: Path, name: str, first: float, last: float) -> Path:
