@@ -300,6 +300,19 @@ def test_every_encode_is_strict_and_reports(word: str) -> None:
     assert made.arguments[made.arguments.index("-progress") + 1] == "pipe:1"
 
 
+def test_frames_of_another_size_are_brought_to_that_of_the_first_as_it_is_seen() -> None:
+    turned = plan(media_info(width=320, height=180, rotation=90), PLANNED, short=False)
+
+    assert "[0:0]scale=180:320:interl=-1" in graph(command(turned))
+
+
+@pytest.mark.parametrize(("matrix", "renamed"), [(1, False), (9, False), (14, True), (200, True)])
+def test_a_matrix_that_the_scaler_refuses_is_not_named(matrix: int, renamed: bool) -> None:
+    named = "setparams=colorspace=bt709[" in graph(command(with_source(color_matrix=matrix)))
+
+    assert named is renamed
+
+
 def test_a_start_that_is_not_zero_is_shifted_to_zero() -> None:
     assert "setpts=PTS-1.400000/TB" in graph(command(with_source(origin=1.4)))
 
