@@ -12,9 +12,11 @@ from ingest.inspect.errors import ContainerForbidden, FileNotVideo, InspectionTo
 
 ISO_MEDIA: Final = "mov,mp4,m4a,3gp,3g2,mj2"
 
+MATROSKA: Final = "matroska,webm"
+
 CONTAINERS: Final = {
     ISO_MEDIA: "MP4 or MOV",
-    "matroska,webm": "Matroska or WebM",
+    MATROSKA: "Matroska or WebM",
     "mpegts": "MPEG-TS",
     "mpeg": "MPEG-PS",
     "avi": "AVI",
@@ -26,7 +28,7 @@ CONTAINERS: Final = {
 """Demuxers that hold their media themselves. Those that open what a text names must never be here:
 an upload would make the service read another file or the network."""
 
-INDEXED: Final = frozenset({ISO_MEDIA, "matroska,webm"})
+INDEXED: Final = frozenset({ISO_MEDIA, MATROSKA})
 """Demuxers whose files lead to any key frame exactly."""
 
 NO_DECODER: Final = "none"

@@ -19,6 +19,7 @@ from ingest.inspect.errors import (
     FileEmpty,
     FileTruncated,
     FrameRateTooHigh,
+    StreamsTooMany,
     VideoUndecodable,
 )
 from ingest.inspect.headers import First, codec_name, first_frame, judge, seen_stream
@@ -29,6 +30,16 @@ from ingest.inspect.rates import frame_rate
 MISSING_SHARE: Final = 0.02
 MISSING_SECONDS: Final = 1.0
 """A file that ends this much before its promised end was cut; less is how muxers round."""
+
+DAMAGED_SHARE: Final = 0.1
+"""Of a video shorter than ten seconds that may not be all there; of longer ones it is as much as
+may be missing. What a broadcast loses on its way is concealed."""
+
+DOUBTFUL: Final = 4
+"""Packets from a damaged one on before which times may be missing: it is told too early."""
+
+LONGEST_LAST: Final = 10.0
+"""Seconds that the last frame of a slow video is shown at most, whatever is told."""
 
 QUARTER_TURN: Final = 90
 
@@ -45,7 +56,10 @@ class _Timeline:
         self.last_duration = 0
         self.exact = True
         self.damaged = 0
-        self.whole_since = 0
+        self.lost = 0
+        self.doubtful = 0
+        self.ends_damaged = False
+        self.decoded: int | None = None
         self.starts_with_key: bool | None = None
         self.key_delay = 0
 
@@ -57,14 +71,27 @@ class _Timeline:
             self.starts_with_key = packet.is_keyframe
         if packet.is_keyframe and packet.pts is not None and packet.dts is not None:
             self.key_delay = max(self.key_delay, packet.pts - packet.dts)
-        self.damaged += packet.is_corrupt
-        self.whole_since = 0 if packet.is_corrupt else self.whole_since + 1
+        self._note_damage(packet)
         if packet.is_discard:
             return
         self.exact = self.exact and packet.pts is not None
         if not self.times or time > self.times[-1]:
             self.last_duration = packet.duration or 0
         self.times.append(time)
+
+    def _note_damage(self, packet: "av.Packet[Any]") -> None:
+        """Count what is lost: packets that are not all there, and times missing beside them."""
+        time = packet.dts if packet.dts is not None else packet.pts
+        length = packet.duration or 0
+        if packet.is_corrupt:
+            self.damaged += 1
+            self.lost += length
+            self.doubtful = DOUBTFUL
+        if self.doubtful and time is not None and self.decoded is not None:
+            self.lost += max(0, abs(time - self.decoded) - length)
+        self.doubtful -= self.doubtful > 0
+        self.ends_damaged = packet.is_corrupt
+        self.decoded = time if time is not None else self.decoded
 
     @property
     def end(self) -> float:
@@ -131,7 +158,7 @@ def _describe(
     texts = list(container.streams.subtitles)
     timelines = _demux(container, [video, *audio, *texts], limits)
     timeline = timelines[video.index]
-    _require_undamaged(timeline)
+    _require_undamaged(video, timeline)
     if not timeline.times or not timeline.time_base:
         raise VideoUndecodable(reason="no frame of it has a time")
     video_stream = _video(video, first, timeline)
@@ -142,7 +169,9 @@ def _describe(
     ends = [video_stream.end_timestamp] + [one.end_timestamp for one in audio_streams]
     # Words may stand longer than the picture; nothing else comes of that.
     last_words = [timelines[one.index].end for one in texts if timelines[one.index].times]
-    _require_promised_end(container, max([*ends, *last_words]))
+    # Of a file that ends within a packet, nothing may be missing.
+    spare = 0.0 if timeline.ends_damaged else MISSING_SECONDS
+    _require_promised_end(container, max([*ends, *last_words]), spare)
     return MediaInfo(
         container=container.format.name,
         byte_size=path.stat().st_size,
@@ -162,14 +191,19 @@ def _demux(
     timelines = {stream.index: _Timeline(Fraction(stream.time_base or 0)) for stream in streams}
     video = timelines[streams[0].index]
     most = int(limits.max_seconds * limits.max_frame_rate) + FRAMES_TO_SPARE
-    try:
-        for packet in container.demux(*streams):
-            timelines[packet.stream.index].add(packet)
-            if len(video.times) > most:
-                _refuse_for_count(video, limits)
-    except av.error.FFmpegError as error:
-        raise FileDamaged(reason=str(error.strerror)) from error
-    return timelines
+    for _ in range(limits.max_streams):
+        try:
+            for packet in container.demux(*streams):
+                timelines[packet.stream.index].add(packet)
+                if len(video.times) > most:
+                    _refuse_for_count(video, limits)
+        except IndexError:
+            # A stream that begins later is unknown to PyAV, which goes on behind its packet.
+            continue
+        except av.error.FFmpegError as error:
+            raise FileDamaged(reason=str(error.strerror)) from error
+        return timelines
+    raise StreamsTooMany(limit=limits.max_streams)
 
 
 def _refuse_for_count(video: _Timeline, limits: MediaLimits) -> NoReturn:
@@ -179,14 +213,18 @@ def _refuse_for_count(video: _Timeline, limits: MediaLimits) -> NoReturn:
     raise FrameRateTooHigh(rate=len(video.times) / (span or 1.0), limit=limits.max_frame_rate)
 
 
-def _require_undamaged(timeline: _Timeline) -> None:
-    """Refuse a video with packets that the demuxer marks as not all there."""
-    if timeline.damaged == 1 and not timeline.whole_since:
+def _require_undamaged(stream: DemuxedVideo, timeline: _Timeline) -> None:
+    """Refuse a video of which the demuxer marks more as not all there than can be concealed."""
+    if timeline.ends_damaged and stream.frames > len(timeline.times):
         raise FileTruncated(reason="the last packet of its video is not all there")
-    if timeline.damaged:
-        count = len(timeline.times)
+    if not timeline.damaged:
+        return
+    span = timeline.seconds(max(timeline.times) - min(timeline.times)) if timeline.times else 0.0
+    lost = timeline.seconds(timeline.lost)
+    most = max(MISSING_SHARE * span, min(MISSING_SECONDS, DAMAGED_SHARE * span))
+    if lost > most:
         raise FileDamaged(
-            reason=f"{timeline.damaged} of {count} packets of its video are not all there"
+            reason=f"{lost:.1f} of {max(span, lost):.1f} seconds of its video are not all there"
         )
 
 
@@ -195,7 +233,7 @@ def _video(stream: DemuxedVideo, first: First, timeline: _Timeline) -> VideoStre
     times = sorted(timeline.times)
     claims = (stream.average_rate, stream.base_rate, stream.guessed_rate)
     rate, constant = frame_rate(times, timeline.time_base, claims)
-    last_frame = min(1 / rate, Fraction(1)) if constant else _last_frame(timeline, rate)
+    last_frame = min(1 / rate, _longest_last(timeline)) if constant else _last_frame(timeline, rate)
     aspect = stream.sample_aspect_ratio or Fraction(1)
     return VideoStream(
         index=stream.index,
@@ -222,6 +260,12 @@ def _video(stream: DemuxedVideo, first: First, timeline: _Timeline) -> VideoStre
     )
 
 
+def _longest_last(timeline: _Timeline) -> Fraction:
+    """Seconds that the last frame of an even video is shown at most."""
+    told = float(timeline.last_duration * timeline.time_base)
+    return Fraction(max(1.0, min(told, LONGEST_LAST)))
+
+
 def _last_frame(timeline: _Timeline, rate: Fraction) -> Fraction:
     """Seconds that the last frame is shown; a still at the end of a recording counts a second."""
     told = timeline.last_duration * timeline.time_base
@@ -242,14 +286,14 @@ def _audio(stream: DemuxedAudio, timeline: _Timeline) -> AudioStream:
     )
 
 
-def _require_promised_end(container: InputContainer, end: float) -> None:
+def _require_promised_end(container: InputContainer, end: float, spare: float) -> None:
     if container.duration is None:
         return
     start = (container.start_time or 0) / av.time_base
     promised = container.duration / av.time_base
     # Matroska counts from 0, the others from the start.
     missing = promised - max(end, end - start)
-    if missing > max(MISSING_SECONDS, MISSING_SHARE * promised):
+    if missing > max(spare, MISSING_SHARE * promised):
         raise FileTruncated(
             reason=f"its header promises {promised:.1f} seconds, and {missing:.1f} are missing"
         )

@@ -14,7 +14,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from ingest.inspect import rules
-from ingest.inspect.containers import ISO_MEDIA
+from ingest.inspect.containers import ISO_MEDIA, MATROSKA
 from ingest.inspect.errors import (
     InspectionTooCostly,
     PictureTooLarge,
@@ -24,7 +24,7 @@ from ingest.inspect.errors import (
 from ingest.inspect.limits import MediaLimits
 from ingest.inspect.pictures import TELLS_FIELDS
 
-TIMED: Final = frozenset({ISO_MEDIA, "matroska,webm", "avi", "flv", "asf", "mxf"})
+TIMED: Final = frozenset({ISO_MEDIA, MATROSKA, "avi", "flv", "asf", "mxf"})
 """Demuxers of files that say how long they last; of others FFmpeg guesses it from the bit rate."""
 
 WORDS_READ: Final = 1000
@@ -70,18 +70,24 @@ def judge(container: InputContainer, limits: MediaLimits) -> None:
         if codec_name(stream) in limits.audio_codecs and stream.sample_rate and stream.channels:
             rules.require_sound(stream.channels, stream.sample_rate, limits)
     if container.duration is not None and container.format.name in TIMED:
-        rules.require_length(container.duration / av.time_base, limits)
+        # Matroska counts from 0, whenever its recording begins.
+        begun = container.start_time or 0 if container.format.name == MATROSKA else 0
+        rules.require_length((container.duration - max(0, begun)) / av.time_base, limits)
     if container.format.name == ISO_MEDIA and seen.frames and seen.duration and seen.time_base:
         # Other containers round times too much, or guess.
         rules.require_rate(float(seen.frames / (seen.duration * seen.time_base)), limits)
 
 
 def seen_stream(container: InputContainer) -> VideoStream:
-    """The first video stream that is no cover picture."""
-    for stream in container.streams.video:
-        if not stream.disposition & Disposition.attached_pic:
-            return stream
-    raise VideoMissing
+    """The video stream that the file prefers, or else the first, of those that are no covers."""
+    videos = [one for one in container.streams.video if not _is_cover(one)]
+    if not videos:
+        raise VideoMissing
+    return next((one for one in videos if one.disposition & Disposition.default), videos[0])
+
+
+def _is_cover(stream: VideoStream) -> bool:
+    return bool(stream.disposition & Disposition.attached_pic)
 
 
 def codec_name(stream: Stream) -> str:

@@ -49,8 +49,12 @@ def display_size(video: VideoStream) -> Size:
         height /= aspect
     elif aspect > 0:
         width *= aspect
-    size = max(1, round(width)), max(1, round(height))
-    return size[::-1] if video.rotation in QUARTER_TURNS else size
+    return _turned((max(1, round(width)), max(1, round(height))), video.rotation)
+
+
+def upright(video: VideoStream) -> Size:
+    """Width and height in samples once the picture is turned as the file says."""
+    return _turned((video.width, video.height), video.rotation)
 
 
 def ladder(
@@ -122,6 +126,10 @@ def bitrate(short_side: int, rungs: tuple[Rung, ...]) -> int:
     span = high.short_side**2 - low.short_side**2
     share = Fraction(area - low.short_side**2, span) if span else Fraction(1)
     return max(LEAST_BITRATE, low.bitrate + round((high.bitrate - low.bitrate) * share))
+
+
+def _turned(size: Size, rotation: int) -> Size:
+    return size[::-1] if rotation in QUARTER_TURNS else size
 
 
 def _chosen(size: Size, rungs: tuple[Rung, ...], *, fewest: int) -> list[Rung]:

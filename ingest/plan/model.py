@@ -44,6 +44,9 @@ class SourceInput(msgspec.Struct, frozen=True):
     """The only decoders that are to run, by FFmpeg's names."""
     most_pixels: int = 0
     """The most that a picture may have; frames that have more are not decoded."""
+    width: int = 0
+    """Of its pictures, upright; frames of another size are brought to it. 0 where nobody looked."""
+    height: int = 0
     interlaced: bool = False
     """Whether a frame is two fields; each becomes one where the grid has twice the source's frames.
     """

@@ -10,7 +10,7 @@ from ingest.inspect.media import MediaInfo, Rational, VideoStream
 from ingest.plan import sound, subtitles
 from ingest.plan.chunks import chunk_count, cut, safe_to_chunk, seek_margin
 from ingest.plan.groups import grouped
-from ingest.plan.ladder import Size, display_size, ladder
+from ingest.plan.ladder import Size, display_size, ladder, upright
 from ingest.plan.model import EncodingPlan, SourceInput, VideoCodec, VideoRendition
 from ingest.plan.pictures import pictures
 from ingest.plan.rungs import SLOW_RATE
@@ -104,6 +104,7 @@ def _keyframe_interval(rate: Fraction) -> int:
 
 def _source(media: MediaInfo, origin: float) -> SourceInput:
     video = media.video
+    width, height = upright(video)
     sounds = (stream.codec for stream in sound.heard(media.audio))
     texts = (stream.codec for stream in subtitles.shown(media.subtitles))
     return SourceInput(
@@ -114,6 +115,8 @@ def _source(media: MediaInfo, origin: float) -> SourceInput:
         seek_margin=seek_margin(media),
         decoders=tuple(dict.fromkeys((video.codec, *sounds, *texts))),
         most_pixels=max(LEAST_ROOM, video.width * video.height * ROOM_TO_GROW),
+        width=width,
+        height=height,
         interlaced=video.interlaced,
         transparent=bool(TRANSPARENT.match(video.pixel_format)),
         video_range=_range(video),

@@ -15,6 +15,19 @@ from ingest.transcode.settings import TranscodeSettings
 
 LAST_FRAMES: Final = 1
 """Seconds by which the last frame may be held, where a source's own durations are a bit short."""
+LAST_SLOW_FRAMES: Final = 10
+"""The same where frames are shown for a second and more."""
+
+MOST_UNDECODABLE: Final = 0.1
+"""Share of what is given to a decoder that it may give nothing for. A recording with a damaged
+frame is one; what goes on without a tenth of its frames must not pass as whole."""
+
+SCALABLE: Final = {
+    "colorspace": frozenset({0, 1, 2, 4, 5, 6, 7, 9}),
+    "color_primaries": frozenset({*range(1, 13), 22}) - {3},
+    "color_trc": frozenset(range(1, 19)) - {3, 10},
+}
+"""Code points of ITU-T H.273 that ffmpeg's scaler takes on frames, by the filter's names."""
 
 Options = dict[str, Any]
 """Options of ffmpeg by their names, without the dash."""
@@ -39,6 +52,8 @@ def opened(
         # Nor may what is embedded be opened as a playlist, or by a decoder that was not inspected.
         "format_whitelist": plan.source.container,
         "threads": settings.threads,
+        # Filters that began anew where pictures change their size would count from 0 again.
+        "reinit_filter:v": 0,
     }
     if plan.source.decoders:
         options["codec_whitelist"] = ",".join(plan.source.decoders)
@@ -70,6 +85,7 @@ def frames(
     picture = opened(plan, source, settings, seek if chunk.index else 0.0)[
         str(plan.source.video_index)
     ]
+    picture = steady(plan, picture)
     if plan.source.origin:
         picture = picture.filter("setpts", f"PTS-{seconds(plan.source.origin)}/TB")
     if plan.source.interlaced:
@@ -82,8 +98,28 @@ def frames(
     )
     end = chunk.first_frame + chunk.frame_count
     if end == plan.frame_count:
-        picture = picture.filter("tpad", stop_mode="clone", stop_duration=LAST_FRAMES)
+        held = LAST_FRAMES if rate > 1 else LAST_SLOW_FRAMES
+        picture = picture.filter("tpad", stop_mode="clone", stop_duration=held)
     return picture.filter("trim", start_pts=chunk.first_frame, end_pts=end)
+
+
+def steady(plan: EncodingPlan, picture: Any) -> Any:
+    """``picture`` in the size that its first frame has, whatever others have.
+
+    Of colours that the scaler refuses, frames say nothing from here on; the plan knows them.
+    """
+    source = plan.source
+    told = {
+        "colorspace": source.color_matrix,
+        "color_primaries": source.color_primaries,
+        "color_trc": source.color_transfer,
+    }
+    refused = {name: "bt709" for name, code in told.items() if code not in SCALABLE[name]}
+    if refused:
+        picture = picture.filter("setparams", **refused)
+    if not source.width:
+        return picture
+    return picture.filter("scale", source.width, source.height, interl=-1)
 
 
 def arguments(*outputs: Any) -> tuple[str, ...]:
@@ -97,8 +133,7 @@ def arguments(*outputs: Any) -> tuple[str, ...]:
         "-nostats",
         # Times stay those of the source, so that every chunk counts on the same clock.
         "-copyts",
-        # What cannot be read or decoded ends the encode; half a video must not pass as whole.
-        "-xerror",
+        *("-max_error_rate", str(MOST_UNDECODABLE)),
     )
     return tuple(stream.compile()[1:])
 

@@ -18,7 +18,7 @@ BT601: Final = 6
 LINEAR: Final = 8
 BT2020: Final = 9
 
-FOREIGN_MATRICES: Final = frozenset({4, 5, 6, 7, 9, 10})
+FOREIGN_MATRICES: Final = frozenset({4, 5, 6, 7, 8, 9, 10})
 FOREIGN_PRIMARIES: Final = frozenset({4, 5, 6, 7, 8, 9, 11, 12})
 """Those of systems that are not BT.709; zimg, which converts them, counts like H.273."""
 
@@ -121,6 +121,8 @@ def _tone_mapped(picture: Any, source: SourceInput, width: int, height: int) -> 
     """BT.709 out of PQ or HLG, in linear light between."""
     return (
         picture.filter("scale", width, height)
+        # Some sources name the curve alone, or another system beside it.
+        .filter("setparams", color_primaries="bt2020", colorspace="bt2020nc")
         .filter(
             "zscale",
             matrixin=BT2020,

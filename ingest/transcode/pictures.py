@@ -17,7 +17,7 @@ from ingest.package.storyboard import sheet_count, sheet_name, storyboard_vtt
 from ingest.plan.model import Chunk, EncodingPlan, VideoRendition
 from ingest.transcode.command import Command
 from ingest.transcode.errors import EncodeFailed
-from ingest.transcode.inputs import Options, arguments, frames, opened, seconds
+from ingest.transcode.inputs import Options, arguments, frames, opened, seconds, steady
 from ingest.transcode.picture import rendered, stem
 from ingest.transcode.settings import TranscodeSettings
 
@@ -109,7 +109,7 @@ def storyboard(
     step = Fraction(pictures.tile_seconds).limit_denominator(1000)
     whole = plan.duration <= DECODED_WHOLE
     options = {} if whole else _key_frames(plan, step)
-    picture = opened(plan, source, settings, **options)[str(plan.source.video_index)]
+    picture = steady(plan, opened(plan, source, settings, **options)[str(plan.source.video_index)])
     if plan.source.interlaced:
         # One of two fields: frames that are seconds apart tell nothing of each other's fields.
         picture = picture.filter("field", "top").filter("setparams", field_mode="prog")

@@ -27,6 +27,9 @@ NO_CAUSE: Final = "not on whitelist"
 FASTEST: Final = 10_000.0
 """Seconds of media per second. ffmpeg begins with 1e11 and such: then it does not know yet."""
 
+DAMAGED: Final = 69
+"""The status with which ffmpeg ends where more could not be decoded than it was allowed."""
+
 PATH: Final = re.compile(r"(?:file:)?/\S+?(?=:?(?:\s|$))")
 
 
@@ -160,6 +163,8 @@ async def _first_words(pipe: asyncio.StreamReader) -> str:
 
 def _reason(said: str, code: int) -> str:
     """One sentence of ffmpeg's, without its addresses, paths and full stop."""
+    if code == DAMAGED:
+        return "too much of the file cannot be decoded"
     for line in said.splitlines():
         if NO_CAUSE in line:
             continue

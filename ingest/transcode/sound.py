@@ -40,6 +40,9 @@ all renditions last equally long; a player that changes from one to a shorter on
 
 LAYOUTS: Final = {1: "mono", 2: "stereo"}
 
+STEADY: Final = ("-c:a", "pcm_f32le", "-ar", str(SAMPLE_RATE), "-ac", "2", "-f", "null", "-")
+"""An output that goes nowhere but to a decoder of its own: sound that is all of one kind."""
+
 
 def measurement(
     plan: EncodingPlan, track: AudioTrack, source: Path, folder: Path, settings: TranscodeSettings
@@ -50,7 +53,7 @@ def measurement(
     for key, file in ((INTEGRATED_KEY, INTEGRATED_FILE), (PEAK_KEY, PEAKS_FILE)):
         heard = heard.filter("ametadata", "print", key=key, file=file)
     return Command(
-        arguments=arguments(heard.output("-", f="null")),
+        arguments=_arguments(track, heard.output("-", f="null")),
         folder=folder,
         subfolders=(),
         seconds=track.sample_count / SAMPLE_RATE,
@@ -84,12 +87,29 @@ def encode(
         for number, rendition in enumerate(track.renditions)
     ]
     return Command(
-        arguments=arguments(*outputs),
+        arguments=_arguments(track, *outputs),
         folder=folder,
         subfolders=tuple(rendition.name for rendition in track.renditions),
         seconds=track.sample_count / SAMPLE_RATE,
         reads=(source,),
         makes=tuple(audio_target(rendition.name) for rendition in track.renditions),
+    )
+
+
+def _arguments(track: AudioTrack, *outputs: Any) -> tuple[str, ...]:
+    """The words of a call of ffmpeg; broadcasts go from stereo to 5.1 and back on their way.
+
+    Filters begin anew where that happens, and would count from 0 again. So all of them stand
+    behind a second decoder, which gets the first one's sound in one kind.
+    """
+    words = arguments(*outputs)
+    graph = words.index("-filter_complex")
+    stream = f"0:{track.index}"
+    return (
+        *words[:graph],
+        *("-map", stream, *STEADY, "-dec", "0:0"),
+        *("-filter_complex", words[graph + 1].replace(f"[{stream}]", "[dec:0]")),
+        *words[graph + 2 :],
     )
 
 

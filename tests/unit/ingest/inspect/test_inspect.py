@@ -296,13 +296,26 @@ async def test_a_flash_file_cut_in_a_packet_is_truncated(flash: Path) -> None:
         await inspect(cut, LIMITS)
 
 
-async def test_a_transport_stream_with_holes_is_damaged(transport_stream: Path) -> None:
-    packets = transport_stream.read_bytes()
-    middle = len(packets) // 2 // 188 * 188
-    holed = rewritten(transport_stream, "holed.ts", packets[:middle] + packets[middle + 188 * 5 :])
+def holed(transport_stream: Path, packets: int) -> Path:
+    """The file without so many of the packets in its middle."""
+    content = transport_stream.read_bytes()
+    start, cut = (len(content) // 188 - packets) // 2 * 188, packets * 188
+    return rewritten(transport_stream, f"{packets}.ts", content[:start] + content[start + cut :])
 
-    with pytest.raises(FileDamaged, match="not all there"):
-        await inspect(holed, LIMITS)
+
+async def test_a_transport_stream_may_have_lost_packets(transport_stream: Path) -> None:
+    whole = await inspect(transport_stream, LIMITS)
+
+    found = await inspect(holed(transport_stream, 5), LIMITS)
+
+    assert found.duration == pytest.approx(whole.duration, abs=0.05)
+
+
+async def test_a_transport_stream_that_lost_its_middle_is_damaged(transport_stream: Path) -> None:
+    half = transport_stream.stat().st_size // 188 // 2
+
+    with pytest.raises(FileDamaged, match="of its video are not all there"):
+        await inspect(holed(transport_stream, half), LIMITS)
 
 
 async def test_a_stream_of_noise_cannot_be_decoded(plain: Path) -> None:

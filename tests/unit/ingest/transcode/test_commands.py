@@ -60,6 +60,7 @@ def test_a_source_is_opened_as_what_it_was_inspected_as_and_from_files_only() ->
         "-format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2",
         "-max_pixels": str(1920 * 1088),
         "-protocol_whitelist": "file",
+        "-reinit_filter:v": "0",
         "-threads": "2",
         "-i": "file:/videos/a film: the 100% [cut].mp4",
     }
@@ -291,12 +292,25 @@ def test_h264_of_hdr_is_tone_mapped_once_at_the_size_of_the_best(
     assert filters.count("format=yuv420p[") >= 3
 
 
-@pytest.mark.parametrize("word", ["-xerror", "-nostdin", "-nostats"])
+@pytest.mark.parametrize("word", ["-max_error_rate", "-nostdin", "-nostats"])
 def test_every_encode_is_strict_and_reports(word: str) -> None:
     made = command()
 
     assert word in made.arguments
     assert made.arguments[made.arguments.index("-progress") + 1] == "pipe:1"
+
+
+def test_frames_of_another_size_are_brought_to_that_of_the_first_as_it_is_seen() -> None:
+    turned = plan(media_info(width=320, height=180, rotation=90), PLANNED, short=False)
+
+    assert "[0:0]scale=180:320:interl=-1" in graph(command(turned))
+
+
+@pytest.mark.parametrize(("matrix", "renamed"), [(1, False), (9, False), (14, True), (200, True)])
+def test_a_matrix_that_the_scaler_refuses_is_not_named(matrix: int, renamed: bool) -> None:
+    named = "setparams=colorspace=bt709[" in graph(command(with_source(color_matrix=matrix)))
+
+    assert named is renamed
 
 
 def test_a_start_that_is_not_zero_is_shifted_to_zero() -> None:
