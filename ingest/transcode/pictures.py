@@ -29,8 +29,12 @@ LONG_MARGIN: Final = 20.0
 key frame, and the next one may be far."""
 
 DECODED_WHOLE: Final = 10.0
-"""Seconds up to which every frame is looked at for the storyboard. Of longer videos key frames are
-enough, and one for each tile is decoded: of a film that is a hundredth of the work."""
+"""Seconds up to which every frame is looked at for the storyboard."""
+DECODED_ROUGHLY: Final = 30.0
+"""Seconds up to which frames are that others refer to, without the filter that smooths their
+blocks, which takes half of the time. Key frames of so short a video may be two or three; of longer
+ones they are enough, and one for each tile is decoded: of a film that is a hundredth of the work.
+"""
 
 POSTER_DONE: Final = 0.2
 PREVIEW_DONE: Final = 0.7
@@ -107,8 +111,7 @@ def storyboard(
     """Sheets of small pictures at even times, each the nearest that can be had."""
     pictures = plan.pictures
     step = Fraction(pictures.tile_seconds).limit_denominator(1000)
-    whole = plan.duration <= DECODED_WHOLE
-    options = {} if whole else _key_frames(plan, step)
+    options = _looked_at(plan, step)
     picture = steady(plan, opened(plan, source, settings, **options)[str(plan.source.video_index)])
     if plan.source.interlaced:
         # One of two fields: frames that are seconds apart tell nothing of each other's fields.
@@ -155,6 +158,15 @@ def _span(
     chunk = Chunk(int(seek and first > 0), first, count, 0, 1)
     margin = plan.source.seek_margin if plan.source.seekable else LONG_MARGIN
     return frames(plan, chunk, source, settings, margin)
+
+
+def _looked_at(plan: EncodingPlan, step: Fraction) -> Options:
+    """Options that leave away what is not worth its time for tiles each ``step`` of seconds."""
+    if plan.duration <= DECODED_WHOLE:
+        return {}
+    if plan.duration <= DECODED_ROUGHLY:
+        return {"skip_frame": "noref", "skip_loop_filter": "all"}
+    return _key_frames(plan, step)
 
 
 def _key_frames(plan: EncodingPlan, step: Fraction) -> Options:

@@ -148,6 +148,16 @@ async def test_of_a_short_clip_every_frame_may_be_a_tile(tmp_path: Path) -> None
     assert [second for second, time in enumerate(times) if abs(time - second) > 0.1] == []
 
 
+async def test_of_half_a_minute_tiles_are_near_their_times_however_rare_key_frames_are(
+    tmp_path: Path,
+) -> None:
+    source = brightening("half-a-minute.mp4", *MP4, *REGULAR, "250", seconds=25)
+    made = await make(source, tmp_path / "pictures")
+    times = [time_of(tile, 25) for tile in made.tiles()]
+    # As far as B-frames are from what they refer to, and what the brightness of a JPEG tells.
+    assert [(second, time) for second, time in enumerate(times) if abs(time - second) > 0.4] == []
+
+
 @pytest.mark.parametrize(
     ("name", "more"),
     [
