@@ -30,7 +30,7 @@ FASTEST: Final = 10_000.0
 DAMAGED: Final = 69
 """The status with which ffmpeg ends where more could not be decoded than it was allowed."""
 
-PATH: Final = re.compile(r"(?:file:)?/\S+?(?=:?(?:\s|$))")
+PATH: Final = re.compile(r"(?<![\w/])(?:file:)?/\S+?(?=:?(?:\s|$))")
 
 
 @dataclass(frozen=True)

@@ -222,6 +222,7 @@ def test_reports_are_read(report: dict[str, str], frames: int, progress: Progres
         ("", 1, "it ended with status 1"),
         ("", -9, "signal 9 ended it"),
         ("", -11, "it crashed (SIGSEGV)"),
+        ("Cannot open h264-90p/0.m4s: No space.\n", 1, "Cannot open h264-90p/0.m4s: No space"),
         ("[h264] Bad.\n", 69, "too much of the file cannot be decoded"),
         ("[mp3] Codec (mp3float) not on whitelist 'h264'\n[h264] Bad.\n", 1, "Bad"),
     ],
