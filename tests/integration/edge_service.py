@@ -221,7 +221,7 @@ def admin_port(settings: Settings) -> int:
 
 async def until_ready(settings: Settings, running: asyncio.Task[None]) -> None:
     """Waits until the edge listens."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             if running.done():
                 await running
