@@ -85,7 +85,9 @@ def whole_or_nothing(folder: Path) -> Iterator[None]:
         OSError: it cannot be made or read.
     """
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
-    _require_empty(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    if any(folder.iterdir()):
+        raise FolderTaken(folder=str(folder))
     try:
         yield
     except BaseException:
@@ -99,16 +101,14 @@ def whole_or_nothing(folder: Path) -> Iterator[None]:
 async def make_package(
     source: Path, folder: Path, recipe: Recipe, *, title: str, report: Report
 ) -> Made:
-    """Makes the package of ``source`` in ``folder``, which is made where it is missing.
+    """Makes the package of ``source`` in ``folder``, which is empty: see ``whole_or_nothing``.
 
     Raises:
-        FolderTaken: something is in it.
         UploadRefused: the source is no video that is taken; one class per reason.
         EncodeFailed, EncodeStalled: the source cannot be encoded.
         PackageBroken, PackageInvalid: what was encoded is not as planned, or breaks a rule of HLS.
         OSError: the folder cannot be written.
     """
-    await asyncio.to_thread(_require_empty, folder)
     report(INSPECT, 0.0, None)
     media = await inspect(source, InspectionLimits(), recipe.limits)
     report(INSPECT, 1.0, None)
@@ -120,12 +120,6 @@ async def make_package(
     made = await asyncio.to_thread(_write_package, planned, parts, folder, title)
     report(PACKAGE, 1.0, None)
     return Made(planned, made, rules=len(RULES))
-
-
-def _require_empty(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    if any(folder.iterdir()):
-        raise FolderTaken(folder=str(folder))
 
 
 def _write_package(

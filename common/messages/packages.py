@@ -6,7 +6,9 @@ from typing import Annotated
 
 import msgspec
 
-Identifier = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,64}\Z")]
+IDENTIFIER_PATTERN = "[A-Za-z0-9_-]{1,64}"
+
+Identifier = Annotated[str, msgspec.Meta(pattern=rf"^{IDENTIFIER_PATTERN}\Z")]
 """An asset, version, job or edge name: safe in a URL path and in a file name."""
 
 Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]

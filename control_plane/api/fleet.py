@@ -6,6 +6,7 @@ from aiohttp import web
 
 from common.errors import CredentialForbidden, NearcastError
 from common.messages import Heartbeat, Holdings, PackageAnnouncement, encode
+from common.messages.packages import IDENTIFIER_PATTERN
 from common.service import Gatekeeper, Role
 from control_plane.api.bodies import KIBIBYTE, read_message
 from control_plane.fleet import Fleet
@@ -15,8 +16,8 @@ from control_plane.views import asset_view, edge_view
 
 MOST_ASSETS = 1000
 """Assets in one answer."""
-NAME = "[A-Za-z0-9_-]{1,64}"
-"""What may name an asset or a version, in a path."""
+WITHDRAWN = f"/v1/packages/{{asset_id:{IDENTIFIER_PATTERN}}}/{{version:{IDENTIFIER_PATTERN}}}"
+"""The path of what ingest takes back, which need not be known here."""
 
 
 class EdgeMisnamed(NearcastError):
@@ -40,7 +41,7 @@ class FleetApi:
         """Where the handlers are."""
         return [
             web.post("/v1/packages", self.publish),
-            web.delete(f"/v1/packages/{{asset_id:{NAME}}}/{{version:{NAME}}}", self.withdraw),
+            web.delete(WITHDRAWN, self.withdraw),
             web.post("/v1/edges/{edge_id}/heartbeat", self.heartbeat),
             web.get("/v1/edges/{edge_id}/desired", self.desired),
             web.put("/v1/edges/{edge_id}/holdings", self.holdings),

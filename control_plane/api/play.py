@@ -13,6 +13,7 @@ from aiohttp import hdrs, web
 from common.errors import NearcastError
 from common.hls import HERE, PathwayClone, steering_manifest
 from common.messages import PackageAnnouncement, RankedEdge, RouteView, encode
+from common.messages.packages import IDENTIFIER_PATTERN
 from control_plane.fleet import AssetUnknown, Fleet
 from control_plane.geoip import GeoDatabase
 from control_plane.metrics import ControlMetrics
@@ -25,6 +26,9 @@ from control_plane.routing import (
     reasons,
 )
 from control_plane.routing.clients import Address
+
+ASSET: Final = f"{{asset_id:{IDENTIFIER_PATTERN}}}"
+"""The part of a path that names an asset."""
 
 STEERED_FOR: Final = 30
 """Seconds after which a player asks again."""
@@ -67,9 +71,9 @@ class PlayApi:
     def routes(self) -> list[web.RouteDef]:
         """Where the handlers are. GET answers HEAD too."""
         return [
-            web.get("/play/{asset_id:[A-Za-z0-9_-]{1,64}}", self.redirect),
-            web.get("/play/{asset_id:[A-Za-z0-9_-]{1,64}}.json", self.explain),
-            web.get("/steer/{asset_id:[A-Za-z0-9_-]{1,64}}", self.steer),
+            web.get(f"/play/{ASSET}", self.redirect),
+            web.get(f"/play/{ASSET}.json", self.explain),
+            web.get(f"/steer/{ASSET}", self.steer),
         ]
 
     async def redirect(self, request: web.Request) -> web.Response:

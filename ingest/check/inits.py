@@ -6,9 +6,8 @@ from typing import Final
 from common.hls import VideoRange
 from ingest.check.errors import NotLookedInto
 from ingest.package.boxes import Box, whole
-from ingest.package.errors import PartInvalid
 from ingest.package.facts import InitFacts
-from ingest.package.segments import Defaults, read_init
+from ingest.package.segments import Defaults, defaults_of, read_init, timescale_of
 
 MADE: Final = frozenset({"avc1", "avc3", "hvc1", "hev1", "av01", "mp4a", "Opus"})
 SOUND: Final = frozenset({"ac-3", "ec-3", "fLaC", "alac"})
@@ -36,16 +35,12 @@ def init_of(name: str, data: bytes) -> tuple[InitFacts, Defaults]:
 
 
 def _sound(name: str, data: bytes, track: Box, kind: str) -> tuple[InitFacts, Defaults]:
-    header = track.find("mdia", "mdhd")
-    timescale = header.number(20 if header.number(0, 1) else 12, 4)
-    if not timescale:
-        raise PartInvalid(name=name, reason="its clock stands still")
     facts = InitFacts(
         name=name,
         size=len(data),
         sha256=hashlib.sha256(data).hexdigest(),
         codec=kind.lower(),
-        timescale=timescale,
+        timescale=timescale_of(name, track),
         width=0,
         height=0,
         # The sample entry's number of channels is not that of these codecs (ETSI TS 102 366 F.3).
@@ -53,8 +48,7 @@ def _sound(name: str, data: bytes, track: Box, kind: str) -> tuple[InitFacts, De
         sample_rate=0,
         video_range=VideoRange.SDR,
     )
-    duration, size, flags = whole(data).find("moov", "mvex", "trex").numbers(12, 3)
-    return facts, Defaults(duration, size, flags, video=False)
+    return facts, defaults_of(whole(data).find("moov"), video=False)
 
 
 def codecs_beside_first(data: bytes) -> frozenset[str]:

@@ -10,18 +10,13 @@ from typing import Final
 from ingest.check.model import CLOCK, CLOCK_TURN, MPEG_AUDIO, OTHER, Measured
 from ingest.package.errors import PartInvalid
 from ingest.package.facts import SegmentFacts
+from ingest.package.packets import PACKET, RANDOM_ACCESS, SYNC
 
-PACKET: Final = 188
-"""Bytes."""
-SYNC: Final = 0x47
 NOTHING: Final = 0x1FFF
 """The identifier of packets that only fill."""
 PROGRAM_ASSOCIATION: Final = 0
 FIRST_FREE: Final = 0x20
 """The first packet identifier that is no table's by itself (ETSI EN 300 468 §5.1.3)."""
-
-RANDOM_ACCESS: Final = 0x40
-"""Bit of an adaptation field: a decoder can start here (§2.4.3.5)."""
 
 STREAM_TYPES: Final = {
     0x1B: "avc1", 0x24: "hvc1", 0x0F: "mp4a", 0x81: "ac-3", 0x87: "ec-3",
@@ -144,7 +139,7 @@ def _streams(name: str, data: bytes) -> dict[int, _Stream]:
 def _packets(name: str, data: bytes) -> Iterator[tuple[int, bool, bool, bytes]]:
     """§2.4.3.2: identifier, whether a unit and a decoder can start, and payload of each packet."""
     for place in range(0, len(data), PACKET):
-        if data[place] != SYNC:
+        if data[place] != SYNC[0]:
             raise PartInvalid(name=name, reason=f"byte {place} is no sync byte")
         head = int.from_bytes(data[place + 1 : place + 4], "big")
         start, key = place + 4, False

@@ -35,9 +35,6 @@ from ingest.jobs.model import (
 from ingest.jobs.queues import LIGHT
 from ingest.jobs.view import is_published, stages_of
 
-FIRST_KINDS = (TaskKind.PACKAGE, TaskKind.PUBLISH)
-"""What the tasks of the first version are."""
-
 AFTER_THE_END = frozenset({TaskKind.CLEAN, TaskKind.NOTIFY})
 """Kinds that belong to jobs that end too."""
 
@@ -122,7 +119,7 @@ def _first(job: Job, inspected: Inspected, known: dict[str, Task], now: float) -
         return ()
     if not _all_done((*enough, *inspected.checks), known):
         return ()
-    for kind, name in zip(FIRST_KINDS, FIRST, strict=True):
+    for name, kind in FIRST.items():
         if name not in known:
             return (new_task(job.job_id, kind, name, seconds=0.0, now=now),)
         if not _is_done(known[name]):

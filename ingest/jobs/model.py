@@ -14,8 +14,7 @@ from ingest.jobs.queues import LIGHT
 
 PACKAGE_FIRST: Final = "package-first"
 PUBLISH_FIRST: Final = "publish-first"
-FIRST: Final = (PACKAGE_FIRST, PUBLISH_FIRST)
-"""Names of the tasks that publish a first version, one after the other."""
+"""Names of the tasks that publish a first version."""
 
 
 class TaskKind(StrEnum):
@@ -43,6 +42,10 @@ class TaskKind(StrEnum):
     """Delete what the job leaves behind: the source, lost attempts, all of a failed job."""
     NOTIFY = "notify"
     """Tell an operator's webhook."""
+
+
+FIRST: Final = {PACKAGE_FIRST: TaskKind.PACKAGE, PUBLISH_FIRST: TaskKind.PUBLISH}
+"""What these tasks are, one after the other."""
 
 
 class TaskState(StrEnum):

@@ -2,9 +2,12 @@
 
 import struct
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from ingest.package.errors import PartInvalid
+
+HEADER: Final = 8
+"""Bytes before the content of a box that is not too large to be written here."""
 
 
 class Box(NamedTuple):
@@ -58,6 +61,17 @@ class Box(NamedTuple):
         return box
 
 
+def new_box(kind: str, *content: bytes) -> bytes:
+    """A box of that kind."""
+    data = b"".join(content)
+    return word(HEADER + len(data)) + kind.encode() + data
+
+
+def word(number: int) -> bytes:
+    """``number`` as boxes have it, in 4 bytes."""
+    return number.to_bytes(4, "big")
+
+
 def whole(data: bytes) -> Box:
     """All of a file, as if it were one box."""
     return Box("file", data, 0, len(data), 0)
@@ -70,7 +84,7 @@ def boxes(data: bytes, start: int, end: int) -> Iterator[Box]:
         PartInvalid: they do not fill it exactly.
     """
     while start < end:
-        header = 8
+        header = HEADER
         size = int.from_bytes(data[start : start + 4], "big")
         kind = data[start + 4 : start + 8].decode("latin-1")
         if size == 1:

@@ -33,11 +33,15 @@ class Defaults(NamedTuple):
     """Whether the samples are pictures, of which key frames are told."""
 
 
-class _Run(NamedTuple):
+class Run(NamedTuple):
+    """What a ``trun`` box says (§8.8.8)."""
+
     samples: int
     duration: int
     first_flags: int
     first_size: int
+    first_shift: int
+    """How much later the first sample is shown than decoded."""
     data_offset: int | None
     """Bytes from the fragment's start."""
 
@@ -47,7 +51,7 @@ class _Fragment(NamedTuple):
     samples: int
     """Where the content of its ``mdat`` box begins, which is the next."""
     decode_time: int
-    runs: tuple[_Run, ...]
+    runs: tuple[Run, ...]
 
     @property
     def duration(self) -> int:
@@ -66,15 +70,11 @@ def read_init(name: str, data: bytes) -> tuple[InitFacts, Defaults]:
     """
     moov = whole(data).find("moov")
     track = moov.find("trak")
-    header = track.find("mdia", "mdhd")
-    timescale = header.number(20 if header.number(0, 1) else 12, 4)
-    if not timescale:
-        raise PartInvalid(name=name, reason="its clock stands still")
+    timescale = timescale_of(name, track)
     entries = track.find("mdia", "minf", "stbl", "stsd")
     entry = next(entries.children(8), None)
     if entry is None:
         raise PartInvalid(name=name, reason="it describes no codec")
-    extends = moov.find("mvex", "trex")
     picture = entry.kind in {"avc1", "avc3", "hvc1", "hev1", "av01"}
     colour = _colour(entry) if picture else None
     sound = Sound(_video_codec(entry, colour), 0) if picture else _sound(name, entry)
@@ -90,8 +90,30 @@ def read_init(name: str, data: bytes) -> tuple[InitFacts, Defaults]:
         sample_rate=0 if picture else entry.number(24, 2),
         video_range=RANGES.get(colour.transfer, VideoRange.SDR) if colour else VideoRange.SDR,
     )
-    duration, size, flags = extends.numbers(12, 3)
-    return facts, Defaults(duration, size, flags, video=picture)
+    return facts, defaults_of(moov, video=picture)
+
+
+def timescale_of(name: str, track: Box) -> int:
+    """Units per second of a ``trak`` box in the init segment ``name`` (§8.4.2).
+
+    Raises:
+        PartInvalid: it tells none.
+    """
+    header = track.find("mdia", "mdhd")
+    timescale = header.number(20 if header.number(0, 1) else 12, 4)
+    if not timescale:
+        raise PartInvalid(name=name, reason="its clock stands still")
+    return timescale
+
+
+def defaults_of(moov: Box, *, video: bool) -> Defaults:
+    """What the box ``moov`` says of the samples of its first track (§8.8.3).
+
+    Raises:
+        PartInvalid: it says nothing.
+    """
+    duration, size, flags = moov.find("mvex", "trex").numbers(12, 3)
+    return Defaults(duration, size, flags, video=video)
 
 
 def read_segment(name: str, data: bytes, defaults: Defaults) -> SegmentFacts:
@@ -133,6 +155,18 @@ def read_any_segment(name: str, data: bytes, defaults: Defaults) -> tuple[Segmen
         key_frames=_key_frames(name, fragments, len(data)) if defaults.video else (),
     )
     return facts, next((hole for hole in holes if hole), 0)
+
+
+def first_run(moof: Box) -> Run:
+    """The first run of the fragment ``moof``, of which no init segment says anything.
+
+    Raises:
+        PartInvalid: it has none.
+    """
+    run = next(_runs(moof.find("traf"), Defaults(0, 0, 0, video=False)), None)
+    if run is None:
+        raise PartInvalid(name=moof.kind, reason="it has no 'trun' box")
+    return run
 
 
 def _video_codec(entry: Box, colour: Colour | None) -> str:
@@ -194,7 +228,7 @@ def _key_frames(name: str, fragments: Sequence[_Fragment], size: int) -> tuple[K
     return tuple(keys)
 
 
-def _runs(track: Box, defaults: Defaults) -> Iterator[_Run]:
+def _runs(track: Box, defaults: Defaults) -> Iterator[Run]:
     header = track.find("tfhd")
     defaults = _track_defaults(header, defaults)
     # An offset into the whole file says nothing about a segment of it (§8.8.7.1).
@@ -216,7 +250,7 @@ def _track_defaults(header: Box, defaults: Defaults) -> Defaults:
     return Defaults(duration, size, sample_flags, video=defaults.video)
 
 
-def _run(box: Box, defaults: Defaults, *, relative: bool) -> _Run:
+def _run(box: Box, defaults: Defaults, *, relative: bool) -> Run:
     """§8.8.8: a table whose columns are those that the flags name."""
     flags = box.number(1, 3)
     count = box.number(4, 4)
@@ -231,7 +265,7 @@ def _run(box: Box, defaults: Defaults, *, relative: bool) -> _Run:
         place += 4
     columns = [bit for bit in (0x100, 0x200, 0x400, 0x800) if flags & bit]
     table = box.numbers(place, count * len(columns))
-    duration, first_size = defaults.duration * count, defaults.size
+    duration, first_size, first_shift = defaults.duration * count, defaults.size, 0
     for column, bit in enumerate(columns):
         if bit == 0x100:
             duration = sum(table[column :: len(columns)])
@@ -239,4 +273,6 @@ def _run(box: Box, defaults: Defaults, *, relative: bool) -> _Run:
             first_size = table[column]
         elif bit == 0x400 and count and not flags & 0x4:
             first_flags = table[column]
-    return _Run(count, duration, first_flags, first_size, data_offset)
+        elif bit == 0x800 and count:
+            first_shift = table[column]
+    return Run(count, duration, first_flags, first_size, first_shift, data_offset)

@@ -11,23 +11,14 @@ import os
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
-from ingest.package.boxes import Box, whole
+from ingest.package.boxes import HEADER, new_box, whole, word
 from ingest.package.errors import PartInvalid
 from ingest.package.layout import INIT_NAME, segment_name
+from ingest.package.segments import first_run
 from ingest.transcode.key_frame import with_inner_head
-
-HEADER: Final = 8
-"""Bytes before a box's content (ISO/IEC 14496-12 §4.2); no box is so large that it had more."""
 
 SEGMENT_TYPE: Final = b"\x00\x00\x00\x18stypmsdh\x00\x00\x00\x00msdhmsix"
 """The box that a segment in a file of its own should begin with (§8.16.2)."""
-
-OFFSETS: Final = 0x800
-"""Flag of a ``trun`` box whose samples tell how much later they are shown than decoded (§8.8.8)."""
-OPTIONAL: Final = (0x1, 0x4)
-"""Flags of what stands in front of its samples, 4 bytes each."""
-COLUMNS: Final = (0x100, 0x200, 0x400)
-"""Flags of what a sample tells before that, 4 bytes each."""
 
 MOST_HEAD: Final = 1 << 20
 """Bytes of an init segment and of a ``moof`` box; real ones have a hundredth of it."""
@@ -58,7 +49,7 @@ def settle(folder: Path, first: int, fragments: tuple[int, ...]) -> None:
             if [place.kind for place in places] != ["moof", "mdat"] * count:
                 raise PartInvalid(name=name, reason=f"it does not have {count} fragments")
             if number == first:
-                delay = _delay(_head(name, file, places[0]))
+                delay = first_run(whole(_head(name, file, places[0])).find("moof")).first_shift
             _rewrite(file, folder / name, places)
     with _opened(folder, INIT_NAME) as file:
         size = sum(place.size for place in _places(INIT_NAME, file))
@@ -76,18 +67,15 @@ def with_edit_list(init: bytes, media_time: int) -> bytes:
     moov = whole(init).find("moov")
     track = moov.find("trak")
     header = track.find("tkhd")
-    edit = b"".join(
-        number.to_bytes(4, "big")
-        # One edit in version 0: as long as it may be, from media_time, at normal speed.
-        for number in (0, 1, 0, media_time, 1 << 16)
-    )
-    box = _box(b"edts", _box(b"elst", edit))
+    # One edit in version 0: as long as it may be, from media_time, at normal speed.
+    edit = map(word, (0, 1, 0, media_time, 1 << 16))
+    box = new_box("edts", new_box("elst", *edit))
     made = bytearray(init)
     made[header.end : header.end] = box
     for grown in (moov, track):
         start = grown.start - HEADER
         size = int.from_bytes(init[start : start + 4], "big") + len(box)
-        made[start : start + 4] = size.to_bytes(4, "big")
+        made[start : start + 4] = word(size)
     return bytes(made)
 
 
@@ -121,30 +109,16 @@ def _head(name: str, file: BinaryIO, place: _Place) -> bytes:
     return file.read(place.size)
 
 
-def _delay(fragment: bytes) -> int:
-    """How much later the first sample of a ``moof`` box is shown than decoded."""
-    run: Box = whole(fragment).find("moof", "traf", "trun")
-    flags = run.number(1, 3)
-    if not flags & OFFSETS:
-        return 0
-    before = [flag for flag in (*OPTIONAL, *COLUMNS) if flags & flag]
-    return run.number(8 + 4 * len(before), 4)
-
-
 def _rewrite(file: BinaryIO, target: Path, places: list[_Place]) -> None:
     made = target.with_suffix(".new")
     with made.open("wb") as new:
         new.write(SEGMENT_TYPE)
         for moof, mdat in zip(places[::2], places[1::2], strict=True):
             outer, inner = with_inner_head(_head(target.name, file, moof))
-            new.write(outer + (mdat.size + len(inner)).to_bytes(4, "big") + b"mdat" + inner)
+            new.write(outer + word(mdat.size + len(inner)) + b"mdat" + inner)
             file.seek(mdat.start + HEADER)
             left = mdat.size - HEADER
             while left and (piece := file.read(min(left, PIECE))):
                 new.write(piece)
                 left -= len(piece)
     made.replace(target)
-
-
-def _box(kind: bytes, content: bytes) -> bytes:
-    return (HEADER + len(content)).to_bytes(4, "big") + kind + content

@@ -15,7 +15,7 @@ import ffmpeg
 from common.hls import VideoRange
 from ingest.package.errors import PartInvalid
 from ingest.package.layout import INIT_NAME, TRANSPORT_PATTERN, segment_name, transport_name
-from ingest.package.packets import require_packets
+from ingest.package.packets import ADAPTATION, PACKET, require_packets
 from ingest.plan.model import EncodingPlan, VideoCodec, VideoRendition
 from ingest.transcode.command import Command
 from ingest.transcode.inputs import arguments
@@ -37,18 +37,14 @@ MUXER_OPTIONS: Final = {
     "sdt_period": 3600,
 }
 
-PACKET: Final = 188
-"""Bytes of a packet (§2.4.3.2)."""
 TABLES: Final = (0x0, 0x1000)
 """Identifiers of packets of the tables that stand before each key frame, as the muxer has them: of
 the programs, and of the streams of the one that there is."""
 SERVICES: Final = 0x11
 """The same of the table that stands before each segment."""
 
-ADAPTED: Final = 0x20
-"""Bit of the fourth byte of a packet: the next is the length of fields, then come their flags."""
 DISCONTINUITY: Final = 0x80
-"""Of those flags: counters need not go on here (§2.4.3.5)."""
+"""Bit of the flags of those fields, the sixth byte: counters need not go on here (§2.4.3.5)."""
 
 DURATION: Final = re.compile(r"^#EXTINF:([\d.]+)", re.MULTILINE)
 
@@ -138,7 +134,7 @@ def _counted(name: str, data: bytes, number: int, groups: int) -> bytes:
         elif kind in seen:
             made[place + 3] = data[place + 3] & 0xF0 | number * groups + seen[kind] & 0xF
             seen[kind] += 1
-        elif before == TABLES[-1] and data[place + 3] & ADAPTED and data[place + 4]:
+        elif before == TABLES[-1] and data[place + 3] & ADAPTATION and data[place + 4]:
             made[place + 5] |= DISCONTINUITY
         before = kind
     if max(seen.values()) > groups:

@@ -11,7 +11,7 @@ from ingest.inspect import MediaLimits
 from ingest.package import Part, measure, package
 from ingest.package.layout import INIT_NAME
 from ingest.plan import EncodingPlan, PlanSettings, VideoCodec
-from ingest.standalone import Made, Recipe, make_package
+from ingest.standalone import Made, Recipe, make_package, whole_or_nothing
 from ingest.transcode.settings import Preset, TranscodeSettings
 from tests.integration.scenes import scene
 from tests.servers.parts import FOOTAGE, installed
@@ -98,8 +98,9 @@ def made(source: Path, name: str, settings: PlanSettings) -> Made:
         at_once=2,
     )
     folder = PACKAGES / name
-    making = make_package(source, folder, recipe, title="Film", report=lambda *_: None)
-    return asyncio.run(making)
+    with whole_or_nothing(folder):
+        making = make_package(source, folder, recipe, title="Film", report=lambda *_: None)
+        return asyncio.run(making)
 
 
 def _publish_first(plan: EncodingPlan, version: Path, folder: Path) -> None:
