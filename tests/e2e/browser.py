@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import imageio_ffmpeg
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from playwright.async_api import BrowserContext, Page, async_playwright
@@ -46,6 +47,17 @@ async def chromium(system: System, profile: Path) -> AsyncIterator[BrowserContex
         )
         yield context
         await context.close()
+
+
+@contextlib.asynccontextmanager
+async def front_page(system: System, profile: Path, *, token: bool = True) -> AsyncIterator[Page]:
+    """The front page, on which no script may fail, for who gives the token or for anybody."""
+    async with chromium(system, profile) as context:
+        page = context.pages[0]
+        page.on("pageerror", lambda error: pytest.fail(str(error)))
+        fragment = f"#token={system.ready['token']}" if token else ""
+        await page.goto(f"{system.ready['control']}/{fragment}")
+        yield page
 
 
 async def slow_down(page: Page, bytes_per_second: int) -> Any:

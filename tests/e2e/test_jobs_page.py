@@ -12,7 +12,7 @@ from playwright.async_api import Page, expect
 from common.messages import Decision, Evidence, JobState, Verdict
 from common.service import DatabaseSettings
 from ingest.jobs.store import open_job_store
-from tests.e2e.browser import chromium, make_video
+from tests.e2e.browser import front_page, make_video
 from tests.e2e.system import System, running, until
 
 ENDS_WITHIN = 90_000
@@ -32,11 +32,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 
 @pytest.fixture
 async def page(system: System, tmp_path: Path) -> AsyncIterator[Page]:
-    """The front page, on which no script may fail."""
-    async with chromium(system, tmp_path / "profile") as context:
-        page = context.pages[0]
-        page.on("pageerror", lambda error: pytest.fail(str(error)))
-        await page.goto(f"{system.ready['control']}/#token={system.ready['token']}")
+    async with front_page(system, tmp_path / "profile") as page:
         assert page.url == f"{system.ready['control']}/"
         yield page
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.e2e.browser import chromium
+from tests.e2e.browser import front_page
 from tests.e2e.system import System
 
 SHOWS = "() => document.querySelector('.picture .moving').naturalWidth > 0"
@@ -15,11 +15,7 @@ SHOWS = "() => document.querySelector('.picture .moving').naturalWidth > 0"
 
 @pytest.fixture
 async def page(system: System, tmp_path: Path) -> AsyncIterator[Page]:
-    """The front page, on which no script may fail."""
-    async with chromium(system, tmp_path / "profile") as context:
-        page = context.pages[0]
-        page.on("pageerror", lambda error: pytest.fail(str(error)))
-        await page.goto(f"{system.ready['control']}/")
+    async with front_page(system, tmp_path / "profile", token=False) as page:
         yield page
 
 

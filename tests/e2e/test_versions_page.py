@@ -11,7 +11,7 @@ from playwright.async_api import Page, expect
 from common.messages import ManifestObject, PackageAnnouncement, PackageManifest, decode, encode
 from common.messages.packages import manifest_key, version_prefix
 from origin.store import ObjectStore, StoreSettings, open_store
-from tests.e2e.browser import chromium
+from tests.e2e.browser import front_page
 from tests.e2e.system import REGION_CLIENTS, System, running, until
 
 WITHIN = 60_000
@@ -29,11 +29,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 
 @pytest.fixture
 async def page(system: System, tmp_path: Path) -> AsyncIterator[Page]:
-    """The front page, on which no script may fail."""
-    async with chromium(system, tmp_path / "profile") as context:
-        page = context.pages[0]
-        page.on("pageerror", lambda error: pytest.fail(str(error)))
-        await page.goto(f"{system.ready['control']}/#token={system.ready['token']}")
+    async with front_page(system, tmp_path / "profile") as page:
         yield page
 
 

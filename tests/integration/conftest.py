@@ -55,6 +55,13 @@ def ear() -> Iterator[ControlEar]:
 
 
 @pytest.fixture(scope="session")
+def early_clip(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A clip that has renditions for a first version, and others."""
+    path = tmp_path_factory.mktemp("clip") / "clip.mp4"
+    return make_clip(path, seconds=4, size="640x360").read_bytes()
+
+
+@pytest.fixture(scope="session")
 def large_clip(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """A clip that takes seconds to encode."""
     path = tmp_path_factory.mktemp("clip") / "clip.mp4"

@@ -14,9 +14,10 @@ import aiohttp
 import tomli_w
 
 from edge.store.claim import Claim
+from tests.integration.edge_service import until
 from tests.integration.proxy_service import Viewer
 from tests.integration.test_control_plane import TOKENS, Talk
-from tests.integration.test_edge_workers import children
+from tests.integration.test_edge_workers import children, eventually
 from tests.integration.versions_service import CONTROL_TOKEN, Operator, Origin, origin_of
 from tests.servers.processes import free_ports, wait_until_open
 
@@ -52,8 +53,7 @@ class Role:
                     os.kill(pid, signal.SIGKILL)
             await asyncio.to_thread(process.wait)
             # A worker gives its sockets back when it is reaped, which is not ours to wait for.
-            while any(Path("/proc", str(pid)).exists() for pid in family):  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
+            await until(lambda: not any(Path("/proc", str(pid)).exists() for pid in family))
 
 
 class Fleet:
@@ -118,12 +118,12 @@ class Fleet:
 
     async def until_held(self, versions: int, asset: str = "a") -> None:
         """Waits until the edge holds so many versions whole."""
-        async with asyncio.timeout(30):
-            while await self._held(asset) < versions:  # noqa: ASYNC110 - it is the edge's doing
-                await asyncio.sleep(0.05)
 
-    async def _held(self, asset: str) -> int:
-        return sum(told["edges"] for told in await self.operator.versions(asset))
+        async def held() -> bool:
+            told = await self.operator.versions(asset)
+            return sum(int(each["edges"]) for each in told) >= versions
+
+        await eventually(held)
 
     async def statuses(self, version: str) -> set[int]:
         """What requests for some of a version's objects come to."""

@@ -23,6 +23,13 @@ TOKEN = "publisher-token-for-tests"
 EDGE_TOKEN = "edge-token-for-tests"
 CONTROL_TOKEN = "control-token-for-tests"
 FINAL = {"done", "failed", "cancelled"}
+FIRST_AT_ONCE = {
+    "segment_seconds": 2.0,
+    "chunk_seconds": 4.0,
+    "first_seconds": 0.0,
+    "codecs": ["hevc"],
+}
+"""A plan of which even the shortest video has a first version."""
 
 
 def free_port() -> int:

@@ -16,27 +16,19 @@ import m3u8
 import pytest
 from aiohttp import web
 
-from tests.integration.edge_service import serving
+from tests.integration.edge_service import serving, until
 from tests.integration.fleet_service import Fleet, running_fleet
-from tests.integration.ingest_service import FINAL, Service, make_clip, running
+from tests.integration.ingest_service import FINAL, FIRST_AT_ONCE, Service, running
 from tests.integration.test_control_plane import TOKENS, control_plane
 from tests.integration.versions_service import Operator, origin_of, with_origin
 from tests.servers.processes import free_ports
-
-PLAN = {"segment_seconds": 2.0, "chunk_seconds": 4.0, "first_seconds": 0.0, "codecs": ["hevc"]}
-
-
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    path = tmp_path_factory.mktemp("clip") / "clip.mp4"
-    return make_clip(path, seconds=4, size="640x360").read_bytes()
 
 
 @contextlib.contextmanager
 def ingest(folder: Path, control: str, **encoding: Any) -> Iterator[Service]:
     settings = {"preset": "ultrafast", "threads": 1, "hevc_preset": "superfast", **encoding}
     peer = {"url": control, "token": TOKENS["ingest"]}
-    with running(Service(folder, None, control=peer, plan=PLAN, encoding=settings)) as one:
+    with running(Service(folder, None, control=peer, plan=FIRST_AT_ONCE, encoding=settings)) as one:
         yield one
 
 
@@ -97,10 +89,10 @@ async def until_job(service: Service, job_id: str, what: str) -> dict[str, Any]:
 
 
 async def test_viewers_of_the_first_version_go_on_when_the_later_one_is_current(
-    tmp_path: Path, clip: bytes
+    tmp_path: Path, early_clip: bytes
 ) -> None:
     async with running_fleet(tmp_path) as fleet, ingesting(tmp_path, fleet.control_url) as one:
-        job = (await asyncio.to_thread(one.upload, clip)).json
+        job = (await asyncio.to_thread(one.upload, early_clip)).json
         job_id, asset = job["job_id"], job["asset_id"]
         job = await until_job(one, job_id, "playable")
         assert job["state"] == "encoding"
@@ -142,13 +134,15 @@ async def test_viewers_of_the_first_version_go_on_when_the_later_one_is_current(
         assert await fleet.store.keys(asset) == set()
 
 
-async def test_nothing_of_a_cancelled_job_is_left_on_edges(tmp_path: Path, clip: bytes) -> None:
+async def test_nothing_of_a_cancelled_job_is_left_on_edges(
+    tmp_path: Path, early_clip: bytes
+) -> None:
     slow = {"hevc_preset": "veryslow"}
     async with (
         running_fleet(tmp_path) as fleet,
         ingesting(tmp_path, fleet.control_url, **slow) as one,
     ):
-        job = (await asyncio.to_thread(one.upload, clip)).json
+        job = (await asyncio.to_thread(one.upload, early_clip)).json
         await until_job(one, job["job_id"], "playable")
         early = await play(fleet, job["asset_id"])
         paths = [early.entry, *await early.segments()]
@@ -195,7 +189,7 @@ class Postman:
 
 @pytest.mark.parametrize("killed", [False, True])
 async def test_a_first_version_that_is_announced_after_its_job_was_cancelled_is_refused(
-    tmp_path: Path, clip: bytes, killed: bool
+    tmp_path: Path, early_clip: bytes, killed: bool
 ) -> None:
     """``killed`` says whether the worker dies while it announces."""
     async with origin_of(tmp_path) as origin, origin.running():
@@ -209,7 +203,7 @@ async def test_a_first_version_that_is_announced_after_its_job_was_cancelled_is_
             one = await stack.enter_async_context(
                 ingesting(tmp_path, f"http://127.0.0.1:{port}", hevc_preset="veryslow")
             )
-            job = (await asyncio.to_thread(one.upload, clip)).json
+            job = (await asyncio.to_thread(one.upload, early_clip)).json
             async with asyncio.timeout(60):
                 await postman.held.wait()
             if killed:
@@ -221,9 +215,7 @@ async def test_a_first_version_that_is_announced_after_its_job_was_cancelled_is_
             assert (ended["state"], ended["playable"]) == ("cancelled", False)
 
             postman.deliver.set()
-            async with asyncio.timeout(10):
-                while not postman.answers:  # noqa: ASYNC110 - it is the postman's doing
-                    await asyncio.sleep(0.01)
+            await until(lambda: bool(postman.answers))
             assert set(postman.answers) == {410}
             assert await Operator(talk).current(job["asset_id"]) is None
             assert await asyncio.to_thread(one.leftovers) == []

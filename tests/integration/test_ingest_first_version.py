@@ -3,34 +3,17 @@
 import contextlib
 import json
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import m3u8
-import pytest
 
-from tests.integration.ingest_service import ControlEar, Service, make_clip, running
-
-PLAN = {"segment_seconds": 2.0, "chunk_seconds": 4.0, "first_seconds": 0.0, "codecs": ["hevc"]}
-
-
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    path = tmp_path_factory.mktemp("clip") / "clip.mp4"
-    return make_clip(path, seconds=4, size="640x360").read_bytes()
-
-
-@pytest.fixture
-def ear() -> Iterator[ControlEar]:
-    ear = ControlEar()
-    yield ear
-    ear.close()
+from tests.integration.ingest_service import FIRST_AT_ONCE, ControlEar, Service, running
 
 
 def service(folder: Path, ear: ControlEar, **encoding: Any) -> Service:
     settings = {"preset": "ultrafast", "threads": 1, "hevc_preset": "superfast", **encoding}
-    return Service(folder, ear, plan=PLAN, encoding=settings)
+    return Service(folder, ear, plan=FIRST_AT_ONCE, encoding=settings)
 
 
 def published_first(one: Service, clip: bytes) -> Any:
@@ -48,10 +31,10 @@ def listed(one: Service, announcement: dict[str, Any]) -> set[str]:
 
 
 def test_the_first_version_is_out_while_the_others_are_encoded(
-    tmp_path: Path, ear: ControlEar, clip: bytes
+    tmp_path: Path, ear: ControlEar, early_clip: bytes
 ) -> None:
     with running(service(tmp_path, ear)) as one:
-        early = published_first(one, clip)
+        early = published_first(one, early_clip)
         assert early["state"] == "encoding"
         [first] = ear.heard
         assert first["version"] < early["version"]
@@ -68,10 +51,10 @@ def test_the_first_version_is_out_while_the_others_are_encoded(
 
 
 def test_no_progress_goes_back_while_both_versions_are_made(
-    tmp_path: Path, ear: ControlEar, clip: bytes
+    tmp_path: Path, ear: ControlEar, early_clip: bytes
 ) -> None:
     with running(service(tmp_path, ear)) as one:
-        job_id = one.upload(clip).json["job_id"]
+        job_id = one.upload(early_clip).json["job_id"]
         seen: dict[str, float] = {}
         playable = False
 
@@ -90,11 +73,11 @@ def test_no_progress_goes_back_while_both_versions_are_made(
 
 
 def test_the_same_file_sent_again_while_the_first_version_is_out_is_encoded_once(
-    tmp_path: Path, ear: ControlEar, clip: bytes
+    tmp_path: Path, ear: ControlEar, early_clip: bytes
 ) -> None:
     with running(service(tmp_path, ear)) as one:
-        early = published_first(one, clip)
-        again = one.upload(clip).json
+        early = published_first(one, early_clip)
+        again = one.upload(early_clip).json
         assert one.finished(early["job_id"])["state"] == "done"
         copied = one.finished(again["job_id"])
         assert (copied["state"], copied["playable"]) == ("done", True)
@@ -115,10 +98,10 @@ def tasks_of(one: Service, job_id: str) -> list[tuple[str, str]]:
 
 
 def test_playlists_of_the_first_version_name_objects_of_the_last(
-    tmp_path: Path, ear: ControlEar, clip: bytes
+    tmp_path: Path, ear: ControlEar, early_clip: bytes
 ) -> None:
     with running(service(tmp_path, ear)) as one:
-        job = published_first(one, clip)
+        job = published_first(one, early_clip)
         one.finished(job["job_id"])
         first, last = ear.heard
         store = one.folder / "objects"
@@ -134,10 +117,10 @@ def test_playlists_of_the_first_version_name_objects_of_the_last(
 
 
 def test_a_job_that_is_cancelled_now_takes_its_first_version_back(
-    tmp_path: Path, ear: ControlEar, clip: bytes
+    tmp_path: Path, ear: ControlEar, early_clip: bytes
 ) -> None:
     with running(service(tmp_path, ear, hevc_preset="veryslow")) as one:
-        job = published_first(one, clip)
+        job = published_first(one, early_clip)
         assert one.ask("POST", f"/v1/jobs/{job['job_id']}/cancel", b"").status == 200
         ended = one.finished(job["job_id"])
         assert (ended["state"], ended["playable"]) == ("cancelled", False)

@@ -410,9 +410,7 @@ async def test_what_ingest_withdraws_is_refused_after_a_restart_and_by_other_con
         assert await Operator(talk).announce(await origin.package("3")) == 201
         assert await Operator(other).withdraw("3") == 202
         await talk.beat("eu-1")
-        async with asyncio.timeout(10):
-            while await Operator(talk).current() is not None:  # noqa: ASYNC110 - it is the other's doing
-                await asyncio.sleep(0.02)
+        await until_current(Operator(talk), None)
 
 
 async def test_ingest_can_withdraw_where_nothing_can_be_removed(tmp_path: Path) -> None:
@@ -443,7 +441,7 @@ async def test_another_control_plane_knows_within_its_refresh(
             assert (removal["versions"], removal["origin"]["deleted"]) == (["1"], 6)
 
 
-async def until_current(operator: Operator, version: str) -> None:
+async def until_current(operator: Operator, version: str | None) -> None:
     async with asyncio.timeout(10):
         while await operator.current() != version:  # noqa: ASYNC110 - it is another control plane's
             await asyncio.sleep(0.02)
