@@ -1,12 +1,15 @@
 """Fixtures that several tests of services share."""
 
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+from deploy.up.geography import ensure_database
 from edge.fetch.pool import Pool
 from edge.store.claim import runtime_path
+from tests.integration.control_service import GEOIP, Talk, control_plane, control_settings
 from tests.integration.ingest_service import ControlEar, make_clip
 from tests.integration.proxy_service import RawOrigin, Viewer, proxy, raw_origin
 from tests.integration.upstream_service import HURRIED
@@ -66,3 +69,27 @@ def large_clip(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """A clip that takes seconds to encode."""
     path = tmp_path_factory.mktemp("clip") / "clip.mp4"
     return make_clip(path, seconds=8, size="960x540").read_bytes()
+
+
+@pytest.fixture(scope="session")
+def geoip() -> Iterator[None]:
+    """The GeoIP database that all tests share."""
+    ensure_database(GEOIP)
+    yield
+    shutil.rmtree(GEOIP.parent)
+
+
+@pytest.fixture
+async def talk(tmp_path: Path, geoip: None) -> AsyncIterator[Talk]:
+    async with control_plane(control_settings(tmp_path)) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def filled(talk: Talk) -> Talk:
+    """A control plane with one asset that three edges hold."""
+    await talk.publish()
+    for edge in ("eu-1", "us-1", "ap-1"):
+        await talk.beat(edge)
+        await talk.hold(edge, ("a", "1"))
+    return talk

@@ -14,9 +14,9 @@ import aiohttp
 import tomli_w
 
 from edge.store.claim import Claim
+from tests.integration.control_service import TOKENS, Talk
 from tests.integration.edge_service import until
 from tests.integration.proxy_service import Viewer
-from tests.integration.test_control_plane import TOKENS, Talk
 from tests.integration.test_edge_workers import children, eventually
 from tests.integration.versions_service import CONTROL_TOKEN, Operator, Origin, origin_of
 from tests.servers.processes import free_ports, wait_until_open

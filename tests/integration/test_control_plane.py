@@ -1,159 +1,31 @@
-"""The control plane over real sockets: the talk with edges, routes, the page, and refusals."""
+"""The control plane over real sockets: the talk with edges, routes, and refusals."""
 
 import asyncio
-import base64
 import contextlib
 import os
-import re
-import shutil
 import signal
 import sqlite3
-import tempfile
-from collections.abc import AsyncIterator, Iterator
-from importlib import resources
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
-import aiohttp
 import msgspec
 import pytest
 
 from common.errors import PortTaken
 from common.messages import encode
-from common.service import CredentialSettings, DatabaseSettings, ListenSettings, PeerSettings, Role
+from common.service import DatabaseSettings
 from control_plane.app import main
 from control_plane.geoip import GeoDatabaseUnusable
-from control_plane.settings import RegionSettings, Settings
-from deploy.up.geography import PLACES, ensure_database
+from tests.integration.control_service import (
+    CLIENTS,
+    Talk,
+    control_plane,
+    control_settings,
+)
 from tests.servers.databases import mongodb
-from tests.servers.processes import free_ports
 from tests.unit.control_plane.records import announcement, heartbeat, holdings
 
-TOKENS = {
-    name: f"{name}-token-for-tests"
-    for name in ("operator", "ingest", "publisher", "eu-1", "eu-2", "us-1", "ap-1")
-}
-ROLES = {"operator": Role.OPERATOR, "ingest": Role.INGEST, "publisher": Role.PUBLISHER}
-CLIENTS = {"eu": "192.0.2.1", "us": "198.51.100.1", "ap": "203.0.113.1"}
-
-
-GEOIP = Path(tempfile.mkdtemp()) / "geoip.mmdb"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def database() -> Iterator[None]:
-    """The GeoIP database that all tests share."""
-    ensure_database(GEOIP)
-    yield
-    shutil.rmtree(GEOIP.parent)
-
-
-def control_settings(folder: Path, **changes: Any) -> Settings:
-    (port,) = free_ports(1)
-    given: dict[str, Any] = {
-        "listen": ListenSettings(port=port),
-        "database": DatabaseSettings(sqlite=folder / "control.sqlite"),
-        "regions": tuple(
-            RegionSettings(name=p.region, title=p.title, latitude=p.latitude, longitude=p.longitude)
-            for p in PLACES
-        ),
-        "credentials": tuple(
-            CredentialSettings(name=name, token=token, roles=(ROLES.get(name, Role.EDGE),))
-            for name, token in TOKENS.items()
-        ),
-        "geoip": GEOIP,
-        "trusted_proxies": ("127.0.0.0/8",),
-        "heartbeat_timeout": 1.0,
-    }
-    return Settings(**{**given, **changes})
-
-
-class Talk:
-    """Says to a control plane what edges, ingest and viewers say."""
-
-    def __init__(self, session: aiohttp.ClientSession) -> None:
-        self.session = session
-        self._sequences: dict[str, int] = {}
-
-    async def call(
-        self, method: str, path: str, name: str | None = None, **options: Any
-    ) -> tuple[int, Any, dict[str, str]]:
-        """Status, body and fields of an answer; ``name`` is who asks."""
-        headers = {"Authorization": f"Bearer {TOKENS[name]}"} if name else {}
-        headers |= options.pop("headers", {})
-        async with self.session.request(
-            method, path, headers=headers, allow_redirects=False, **options
-        ) as response:
-            text = await response.text()
-            body = msgspec.json.decode(text) if "json" in response.content_type else text
-            return response.status, body, dict(response.headers)
-
-    async def beat(self, edge: str, **changes: Any) -> dict[str, Any]:
-        self._sequences[edge] = self._sequences.get(edge, 0) + 1
-        body = encode(heartbeat(edge, self._sequences[edge], **changes))
-        status, answer, _ = await self.call("POST", f"/v1/edges/{edge}/heartbeat", edge, data=body)
-        assert status == 200, answer
-        return dict(answer)
-
-    async def publish(self, asset: str = "a", **changes: Any) -> None:
-        status, body, _ = await self.call(
-            "POST", "/v1/packages", "ingest", data=encode(announcement(asset, **changes))
-        )
-        assert status == 201, body
-
-    async def hold(self, edge: str, *names: tuple[str, str], held: int = 3) -> None:
-        body = encode(holdings(edge, *names, held=held))
-        status, answer, _ = await self.call("PUT", f"/v1/edges/{edge}/holdings", edge, data=body)
-        assert status == 204, answer
-
-    async def route(self, client: str, asset: str = "a") -> list[dict[str, Any]]:
-        headers = {"X-Forwarded-For": client}
-        status, body, _ = await self.call("GET", f"/play/{asset}.json", headers=headers)
-        assert status == 200, body
-        return list(body["edges"])
-
-
-@contextlib.asynccontextmanager
-async def control_plane(settings: Settings) -> AsyncIterator[Talk]:
-    stop = asyncio.Event()
-    running = asyncio.create_task(main(settings, stop))
-    base = f"http://127.0.0.1:{settings.listen.port}"
-    async with aiohttp.ClientSession(base) as session:
-        try:
-            async with asyncio.timeout(10):
-                while not await listens(settings.listen.port):
-                    if running.done():
-                        await running
-                    await asyncio.sleep(0.01)
-            yield Talk(session)
-        finally:
-            stop.set()
-            await running
-
-
-async def listens(port: int) -> bool:
-    try:
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
-    except OSError:
-        return False
-    writer.close()
-    return True
-
-
-@pytest.fixture
-async def talk(tmp_path: Path) -> AsyncIterator[Talk]:
-    async with control_plane(control_settings(tmp_path)) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def filled(talk: Talk) -> Talk:
-    """A control plane with one asset that three edges hold."""
-    await talk.publish()
-    for edge in ("eu-1", "us-1", "ap-1"):
-        await talk.beat(edge)
-        await talk.hold(edge, ("a", "1"))
-    return talk
+pytestmark = pytest.mark.usefixtures("geoip")
 
 
 async def test_an_edge_learns_what_to_hold_and_tells_that_it_does(talk: Talk) -> None:
@@ -420,105 +292,6 @@ async def test_edges_stay_up_while_mongodb_does_not_answer(tmp_path: Path) -> No
                 assert routed[0]["reason"].startswith("holds the version")
             finally:
                 os.kill(server.pid, signal.SIGCONT)
-
-
-async def test_the_page_asks_for_an_operators_token(talk: Talk) -> None:
-    status, _, fields = await talk.call("GET", "/")
-    assert status == 401
-    assert fields["WWW-Authenticate"].startswith("Basic ")
-
-    login = base64.b64encode(f"anyone:{TOKENS['operator']}".encode()).decode()
-    status, page, _ = await talk.call("GET", "/", headers={"Authorization": f"Basic {login}"})
-    assert status == 200
-    assert "Europe" in page
-
-
-async def test_the_page_shows_everything_and_trusts_nothing(tmp_path: Path) -> None:
-    settings = control_settings(
-        tmp_path,
-        dashboard_open=True,
-        ingest=PeerSettings(url=f"http://127.0.0.1:{free_ports(1)[0]}", token="x" * 20),
-    )
-    async with control_plane(settings) as talk:
-        await talk.publish(title="<script>alert(1)</script>")
-        await talk.beat("eu-1")
-        await talk.hold("eu-1", ("a", "1"))
-        status, page, fields = await talk.call("GET", "/")
-        assert status == 200
-        _, part, _ = await talk.call("GET", "/parts")
-
-    assert part in page
-    assert "<script>alert" not in page
-    assert "&lt;script&gt;alert(1)" in page
-    assert "Ingest does not tell its jobs: " in page
-    for text in ("Europe", "Asia-Pacific", "eu-1", "eu 1/1", "placed"):
-        assert text in page
-    policy = fields["Content-Security-Policy"]
-    assert "default-src 'none'" in policy
-    assert "script-src 'self';" in policy
-    assert "https://eu-1.example.org" in policy
-
-
-async def test_an_edge_cannot_write_the_pages_policy(tmp_path: Path) -> None:
-    async with control_plane(control_settings(tmp_path, dashboard_open=True)) as talk:
-        await talk.beat("eu-1", url="https://x;script-src-elem")
-        await talk.beat("eu-2", url="https://evil.example/base;sandbox")
-        _, _, fields = await talk.call("GET", "/")
-
-    policy = fields["Content-Security-Policy"]
-    assert "script-src-elem" not in policy
-    assert "sandbox" not in policy
-    assert "connect-src 'self' https://evil.example;" in policy
-
-
-async def test_everybody_may_see_the_upload_page_and_it_may_call_ingest_alone(
-    tmp_path: Path,
-) -> None:
-    settings = control_settings(tmp_path, uploads_url="https://uploads.example.org/base/")
-    async with control_plane(settings) as talk:
-        await talk.beat("eu-1")
-        status, page, fields = await talk.call("GET", "/upload")
-        assert status == 200
-        scripts = re.findall(r"<script[^>]*>", page)
-        found = [await talk.call("GET", re.findall(r'src="([^"]+)"', one)[0]) for one in scripts]
-
-    assert 'data-ingest="https://uploads.example.org/base"' in page
-    assert len(scripts) == 3
-    assert [answer[0] for answer in found] == [200, 200, 200]
-    policy = fields["Content-Security-Policy"]
-    assert "connect-src 'self' https://uploads.example.org https://eu-1.example.org;" in policy
-    assert "script-src 'self';" in policy
-    assert "style-src 'self';" in policy
-    # Whatever is written into the page itself would need leave of the policy.
-    assert "onclick" not in page
-    assert "style=" not in page
-    assert "<style" not in page
-
-
-async def test_every_module_of_the_pages_is_served(tmp_path: Path) -> None:
-    async with control_plane(control_settings(tmp_path)) as talk:
-        seen, waiting = set[str](), ["page.js", "upload.js"]
-        while waiting:
-            name = waiting.pop()
-            status, text, fields = await talk.call("GET", f"/static/{name}")
-            assert status == 200, name
-            assert fields["Content-Type"] == "text/javascript; charset=utf-8"
-            seen.add(name)
-            waiting += set(re.findall(r'from "\./([a-z.]+)"', text)) - seen
-
-    folder = resources.files("control_plane") / "dashboard" / "static"
-    assert seen == {file.name for file in folder.iterdir() if file.name.endswith(".js")}
-
-
-async def test_without_ingests_address_there_is_no_upload_page(tmp_path: Path) -> None:
-    async with control_plane(control_settings(tmp_path, dashboard_open=True)) as talk:
-        status, problem, _ = await talk.call("GET", "/upload")
-        _, front, fields = await talk.call("GET", "/")
-
-    assert status == 404
-    assert "`uploads_url` is not given" in problem["detail"]
-    assert 'href="/upload"' not in front
-    assert "connect-src 'self';" in fields["Content-Security-Policy"]
 
 
 async def test_a_body_that_does_not_come_is_not_waited_for(

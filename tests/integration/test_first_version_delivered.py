@@ -16,10 +16,10 @@ import m3u8
 import pytest
 from aiohttp import web
 
+from tests.integration.control_service import TOKENS, control_plane
 from tests.integration.edge_service import serving, until
 from tests.integration.fleet_service import Fleet, running_fleet
 from tests.integration.ingest_service import FINAL, FIRST_AT_ONCE, Service, running
-from tests.integration.test_control_plane import TOKENS, control_plane
 from tests.integration.versions_service import Operator, origin_of, with_origin
 from tests.servers.processes import free_ports
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.test_control_plane import TOKENS, control_plane
+from tests.integration.control_service import TOKENS, control_plane
 from tests.integration.versions_service import Operator, Origin, origin_of, with_origin
 
 MOMENT = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"

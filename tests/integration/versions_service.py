@@ -14,7 +14,7 @@ from common.service import CredentialSettings, ListenSettings, PeerSettings, Rol
 from control_plane.settings import Settings
 from origin import app
 from origin.store import ObjectStore, StoreSettings, open_store
-from tests.integration.test_control_plane import TOKENS, Talk, control_settings, listens
+from tests.integration.control_service import TOKENS, Talk, control_settings, listens
 from tests.servers.processes import free_ports
 from tests.unit.control_plane.records import announcement
 

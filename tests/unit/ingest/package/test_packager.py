@@ -1,7 +1,5 @@
-"""From measured parts to playlists, and the refusal of parts that are not as planned."""
+"""From parts to playlists and the objects that they name."""
 
-from collections.abc import Callable
-from itertools import pairwise
 from typing import Any
 
 import m3u8
@@ -10,45 +8,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.hls import PlaylistInvalid, VideoRange
+from common.hls import PlaylistInvalid
 from ingest.inspect.media import Rational
-from ingest.package import Package, PackageInvalid, Part, PartFacts, package
+from ingest.package import PackageInvalid, PartFacts, package
 from ingest.plan.model import EncodingPlan, VideoCodec
-from tests.unit.ingest.package.parts import all_parts, with_init, with_segment
-from tests.unit.ingest.package.plans import a_plan, ladder, subtitles, track
-
-PLAN = a_plan()
-SILENT = a_plan(audio=())
-PARTS = all_parts(PLAN)
-BEST = "h264-1080p"
-HDR = ladder(VideoCodec.HEVC, VideoRange.PQ)
-RICH = a_plan(
-    video=ladder(half=True) + HDR + ladder(VideoCodec.AV1),
-    audio=(
-        track(opus=(96_000,)),
-        track(1, language="de", label="Deutsch", default=False, opus=(96_000,)),
-        track(2, language="de", label='"Audio" {$d}', default=False, opus=(96_000,)),
-    ),
-    texts=(
-        subtitles(default=True),
-        subtitles("subtitles-en-2", label="English (SDH)", hearing_impaired=True),
-        subtitles("subtitles-de", language="de", label="Deutsch", forced=True),
-    ),
-    transport_stream=True,
+from tests.unit.ingest.package.packaged import (
+    BEST,
+    PARTS,
+    PLAN,
+    RICH,
+    RICH_PARTS,
+    SILENT,
+    read,
+    texts,
+    uris,
 )
-RICH_PARTS = all_parts(RICH)
-
-
-def texts(packaged: Package) -> dict[str, str]:
-    return {playlist.key: playlist.text for playlist in packaged.playlists}
-
-
-def read(packaged: Package, key: str = "main.m3u8") -> Any:
-    return m3u8.loads(texts(packaged)[key])
-
-
-def uris(packaged: Package, key: str = "main.m3u8") -> list[str]:
-    return [one.uri.partition("/")[0] for one in read(packaged, key).playlists]
+from tests.unit.ingest.package.parts import all_parts, with_segment
+from tests.unit.ingest.package.plans import a_plan, ladder, subtitles, track
 
 
 def test_every_rendition_has_its_playlists_and_the_main_one_comes_last() -> None:
@@ -151,50 +127,6 @@ def test_the_best_picture_has_the_best_sound_however_small_it_is() -> None:
     assert read(package(small, all_parts(small))).playlists[0].stream_info.audio == "aac-128k"
 
 
-@pytest.mark.parametrize("plan", [PLAN, RICH], ids=["plain", "rich"])
-def test_players_start_near_two_megabits_with_what_all_of_them_play(plan: EncodingPlan) -> None:
-    first, *others = read(package(plan, all_parts(plan))).playlists
-
-    assert first.stream_info.codecs == "avc1.64001f,mp4a.40.2"
-    rates = [
-        one.stream_info.average_bandwidth for one in others if "avc1" in one.stream_info.codecs
-    ]
-    start = abs(first.stream_info.average_bandwidth - 2_000_000)
-    assert all(start <= abs(rate - 2_000_000) for rate in rates)
-
-
-def test_variants_rank_by_picture_then_range_then_codec_then_sound() -> None:
-    text = texts(package(RICH, RICH_PARTS))["main.m3u8"]
-    scores = {}
-    lines = text.splitlines()
-    for tag, uri in pairwise(lines):
-        if tag.startswith("#EXT-X-STREAM-INF:"):
-            score = float(tag.partition("SCORE=")[2].partition(",")[0])
-            codec = "opus" if "opus" in tag else "aac"
-            scores[uri.partition("/")[0], codec] = score
-
-    ranked = sorted(scores, key=scores.__getitem__, reverse=True)
-    assert len(set(scores.values())) == len(scores) == 30
-    assert ranked[:6] == [
-        ("hevc-1080p-hdr", "opus"),
-        ("hevc-1080p-hdr", "aac"),
-        ("av1-1080p", "opus"),
-        ("av1-1080p", "aac"),
-        ("h264-1080p", "opus"),
-        ("h264-1080p", "aac"),
-    ]
-    assert ranked[-1] == ("h264-234p", "aac")
-
-
-def test_of_one_size_the_better_codec_ranks_higher_and_then_the_higher_rate() -> None:
-    hevc, h264 = ladder(VideoCodec.HEVC)[2], ladder()[2]
-    low = msgspec.structs.replace(hevc, name="hevc-540p-2", max_bitrate=600_000)
-    plan = a_plan(video=(h264, low, hevc))
-
-    # What all players have comes first, whatever its rank; the others follow in their order.
-    assert uris(package(plan, all_parts(plan))) == ["h264-540p", "hevc-540p", "hevc-540p-2"]
-
-
 def test_a_halved_frame_rate_is_told() -> None:
     rates = {
         one.uri.partition("/")[0]: one.stream_info.frame_rate
@@ -289,109 +221,6 @@ def test_subtitles_of_the_source_that_could_not_be_read_are_left_out() -> None:
         package(RICH, parts, sidecars=[subtitles("subtitles-side")])
 
 
-def test_silent_films_have_no_audio_group_and_no_profile_of_sound_alone() -> None:
-    packaged = package(SILENT, all_parts(SILENT))
-    found = read(packaged)
-
-    assert found.media == []
-    assert {one.stream_info.codecs for one in found.playlists} == {"avc1.64001f"}
-    assert {one.stream_info.audio for one in found.playlists} == {None}
-    assert packaged.profiles == ("data-saver", "up-to-720p", "no-hevc-av1", "main")
-
-
-def test_profiles_offer_what_they_are_for() -> None:
-    packaged = package(RICH, RICH_PARTS)
-
-    assert packaged.profiles == (
-        "audio-only",
-        "ts",
-        "data-saver",
-        "up-to-720p",
-        "no-hevc-av1",
-        "main",
-    )
-    assert set(uris(packaged)) == {one.name for one in RICH.video}
-    assert set(uris(packaged, "no-hevc-av1.m3u8")) == {one.name for one in ladder()}
-    small = {one.name for one in RICH.video if one.height <= 720}
-    assert set(uris(packaged, "up-to-720p.m3u8")) == small
-    saving = read(packaged, "data-saver.m3u8")
-    assert {one.stream_info.resolution[1] for one in saving.playlists} == {360, 234}
-    assert {one.stream_info.audio for one in saving.playlists} == {"aac-64k", "opus-96k"}
-    assert {one.group_id for one in saving.media} == {"aac-64k", "opus-96k", "subtitles"}
-
-
-def test_upright_video_is_measured_by_its_short_side() -> None:
-    upright = tuple(
-        msgspec.structs.replace(one, width=one.height, height=one.width) for one in ladder()
-    )
-    plan = a_plan(video=upright)
-
-    assert "h264-720p" in uris(package(plan, all_parts(plan)), "up-to-720p.m3u8")
-
-
-def test_where_nothing_is_small_enough_the_smallest_is_offered() -> None:
-    plan = a_plan(video=ladder()[:2])
-    packaged = package(plan, all_parts(plan))
-
-    assert uris(packaged, "data-saver.m3u8") == ["h264-720p"]
-
-
-def test_sound_alone_is_offered_at_every_rate_and_in_every_language() -> None:
-    text = texts(package(RICH, RICH_PARTS))["audio-only.m3u8"]
-    found = m3u8.loads(text)
-
-    assert [(one.uri, one.stream_info.codecs) for one in found.playlists] == [
-        ("aac-128k/playlist.m3u8", "mp4a.40.2"),
-        ("opus-96k/playlist.m3u8", "opus"),
-        ("aac-64k/playlist.m3u8", "mp4a.40.2"),
-    ]
-    assert {one.stream_info.resolution for one in found.playlists} == {None}
-    assert len(found.media) == 9
-    assert found.iframe_playlists == []
-    assert "VIDEO-RANGE" not in text
-    assert "FRAME-RATE" not in text
-    assert found.playlists[0].stream_info.bandwidth == pytest.approx(128_000, rel=0.01)
-
-
-def test_transport_streams_are_twins_of_plain_renditions() -> None:
-    packaged = package(RICH, RICH_PARTS)
-    found = read(packaged, "ts.m3u8")
-
-    assert set(uris(packaged, "ts.m3u8")) == {f"ts-{one.name}" for one in ladder()}
-    assert {one.stream_info.codecs for one in found.playlists} == {"avc1.64001f,mp4a.40.2"}
-    assert {one.uri for one in found.media if one.type == "AUDIO"} == {
-        f"ts-aac-{rate}k{tail}/playlist.m3u8" for rate in (128, 64) for tail in ("", "-2", "-3")
-    }
-    assert {one.uri for one in found.iframe_playlists} == {
-        f"ts-{one.name}/iframes.m3u8" for one in ladder()
-    }
-    media = read(packaged, "ts-h264-720p/playlist.m3u8")
-    assert media.segment_map == []
-    assert media.version == 3
-    assert [one.uri for one in media.segments][:2] == ["c0000a1/00000.ts", "c0000a1/00001.ts"]
-    assert [one.duration for one in media.segments] == [
-        one.duration for one in read(packaged, "h264-720p/playlist.m3u8").segments
-    ]
-    frames = read(packaged, "ts-h264-720p/iframes.m3u8")
-    assert (frames.version, frames.segment_map) == (4, [])
-    assert not any("ts-" in name for name in packaged.renditions)
-
-
-def test_subtitles_go_with_transport_streams_where_they_are_timed_by_their_clock() -> None:
-    packaged = package(RICH, RICH_PARTS)
-    names = ("subtitles-en", "subtitles-en-2", "subtitles-de")
-    for key, prefix in (("ts.m3u8", "ts-"), ("main.m3u8", "")):
-        texts = [one.uri for one in read(packaged, key).media if one.type == "SUBTITLES"]
-        assert texts == [f"{prefix}{name}/playlist.m3u8" for name in names]
-
-    untimed = {
-        name: found for name, found in RICH_PARTS.items() if not name.startswith("ts-subtitles")
-    }
-    found = read(package(RICH, untimed), "ts.m3u8")
-    assert {one.type for one in found.media} == {"AUDIO"}
-    assert {one.stream_info.subtitles for one in found.playlists} == {None}
-
-
 @pytest.mark.parametrize("plan", [PLAN, SILENT, RICH], ids=["plain", "silent", "rich"])
 def test_playlists_name_the_listed_objects_and_no_others(plan: EncodingPlan) -> None:
     packaged = package(plan, all_parts(plan))
@@ -481,96 +310,6 @@ def test_parts_of_later_attempts_are_listed_under_their_names() -> None:
 
     assert "c0001a7/00005.m4s" in text
     assert "c0001a1" not in text
-
-
-@pytest.mark.parametrize(
-    ("change", "reason"),
-    [
-        (lambda parts: (), "none of it was encoded"),
-        (lambda parts: parts[:1], "parts: 1, planned 2"),
-        (lambda parts: parts[::-1], "segments in c0001a1: 6, planned 5"),
-        (lambda parts: with_init(parts, 1, sha256="0" * 64), "different init segments"),
-        (lambda parts: with_segment(parts, 0, 2, sample_count=179), "frames in 00002.m4s: 179"),
-        (lambda parts: with_segment(parts, 1, 0, decode_time=0), "decode time of 00005.m4s: 0"),
-        (lambda parts: with_segment(parts, 0, 0, duration=1), "duration of 00000.m4s: 1"),
-        (lambda parts: with_segment(parts, 0, 0, name="00009.m4s"), "name: 00009.m4s"),
-        (lambda parts: with_segment(parts, 0, 0, starts_with_sync=False), "with a key frame"),
-        (lambda parts: with_segment(parts, 0, 0, key_frames=()), "key frames of 00000.m4s"),
-        (
-            lambda parts: [
-                msgspec.structs.replace(one, facts=msgspec.structs.replace(one.facts, init=None))
-                for one in parts
-            ],
-            "different init segments",
-        ),
-    ],
-)
-def test_video_that_is_not_as_planned_is_refused(
-    change: Callable[[tuple[Part, ...]], tuple[Part, ...]], reason: str
-) -> None:
-    with pytest.raises(PackageInvalid, match=reason) as refused:
-        package(PLAN, PARTS | {BEST: change(PARTS[BEST])})
-
-    assert str(refused.value).startswith("The rendition h264-1080p cannot be packaged: ")
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [{"timescale": 1000}, {"width": 640}, {"height": 722}, {"video_range": VideoRange.PQ}],
-    ids=str,
-)
-def test_another_picture_or_clock_is_refused(changes: dict[str, object]) -> None:
-    parts = tuple(PARTS[BEST])
-    for number in range(len(parts)):
-        parts = tuple(with_init(parts, number, **changes))
-
-    with pytest.raises(PackageInvalid):
-        package(PLAN, PARTS | {BEST: parts})
-
-
-@pytest.mark.parametrize(
-    ("change", "reason"),
-    [
-        (lambda parts: (), "none of it was encoded"),
-        (lambda parts: parts * 2, "parts: 2, planned 1"),
-        (lambda parts: with_segment(parts, 0, 1, decode_time=7), "decode time of 00001.m4s"),
-        (lambda parts: with_segment(parts, 0, 0, duration=400_000), "00000.m4s is too long"),
-        (lambda parts: with_segment(parts, 0, 10, duration=1024), "seconds, not 62.000 as"),
-        (lambda parts: with_init(parts, 0, channels=1), "channels: 1, planned 2"),
-        (
-            lambda parts: with_segment(
-                with_segment(parts, 0, 0, duration=240_000), 0, 1, decode_time=240_000
-            ),
-            "00001.m4s starts -1.000 seconds late",
-        ),
-    ],
-)
-def test_audio_that_is_not_as_planned_is_refused(
-    change: Callable[[tuple[Part, ...]], tuple[Part, ...]], reason: str
-) -> None:
-    with pytest.raises(PackageInvalid, match=reason):
-        package(PLAN, PARTS | {"aac-128k": change(PARTS["aac-128k"])})
-
-
-@pytest.mark.parametrize(
-    ("name", "change", "reason"),
-    [
-        ("subtitles-en", lambda parts: (), "none of it was encoded"),
-        ("subtitles-en", lambda parts: parts * 2, "parts: 2, planned 1"),
-        ("subtitles-en", lambda parts: with_segment(parts, 0, 1, duration=1), "duration of 00001"),
-        ("subtitles-en", lambda parts: with_segment(parts, 0, 1, decode_time=1), "decode time"),
-        ("subtitles-en", lambda parts: with_segment(parts, 0, 1, name="x.vtt"), "name: x.vtt"),
-        ("ts-aac-64k", lambda parts: (), "none of it was encoded"),
-        ("ts-h264-720p", lambda parts: parts[:1], "parts: "),
-        ("ts-h264-720p", lambda parts: with_segment(parts, 0, 1, duration=1), "duration of 00001"),
-        ("ts-h264-720p", lambda parts: with_segment(parts, 0, 1, name="1.ts"), "name: 1.ts"),
-    ],
-)
-def test_subtitles_and_twins_that_are_not_as_planned_are_refused(
-    name: str, change: Callable[[tuple[Part, ...]], tuple[Part, ...]], reason: str
-) -> None:
-    with pytest.raises(PackageInvalid, match=reason):
-        package(RICH, RICH_PARTS | {name: change(RICH_PARTS[name])})
 
 
 @settings(max_examples=60, deadline=None)
