@@ -104,6 +104,8 @@ class PackageAnnouncement(msgspec.Struct, frozen=True):
     objects_of: Identifier | None = None
     """The version under whose prefix its objects lie, where that is another one: it cannot outlive
     that, which may not be announced yet."""
+    creator: Identifier | None = None
+    """Whose it is: what is new of them is watched where the rest of theirs is."""
 
 
 def version_prefix(asset_id: str, version: str) -> str:

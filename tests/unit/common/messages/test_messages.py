@@ -69,7 +69,7 @@ def any_scalar(hint: Any, bounds: tuple[msgspec.Meta, ...]) -> st.SearchStrategy
         return QUICK[pattern]
     if pattern:
         return st.from_regex(pattern, alphabet=st.characters(codec="ascii"))
-    return st.text(max_size=bound("max_length"))
+    return st.text(min_size=bound("min_length") or 0, max_size=bound("max_length"))
 
 
 def test_every_message_is_among_those_tried() -> None:
