@@ -211,6 +211,7 @@ def _document(row: Decided, revision: int) -> Document:
         "revision": revision,
         "urgent": row.urgent,
         "priority": row.priority,
+        "lost": list(row.lost),
     }
 
 
@@ -222,4 +223,5 @@ def _row(document: Document, names: dict[str, str]) -> PlanRow:
         document["revision"],
         document["urgent"],
         document["priority"],
+        tuple(names.setdefault(edge, edge) for edge in document["lost"]),
     )

@@ -33,6 +33,11 @@ class Decided(Protocol):
         ...
 
     @property
+    def lost(self) -> Sequence[str]:
+        """Other edges that held it once, and are to be told that they should no more."""
+        ...
+
+    @property
     def urgent(self) -> bool:
         """Whether it is filled at any time of the day."""
         ...
@@ -52,6 +57,8 @@ class PlanRow(msgspec.Struct, frozen=True):
     """Of the commit that decided it."""
     urgent: bool
     priority: float
+    lost: tuple[str, ...] = ()
+    """Other edges that held it once, which tells them that they should no more."""
 
 
 class Demand(NamedTuple):

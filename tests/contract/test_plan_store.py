@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from pymongo import AsyncMongoClient
 
@@ -43,12 +44,12 @@ async def other(settings: DatabaseSettings) -> AsyncIterator[PlanStore]:
 
 
 def decided(*assets: str, edges: Iterable[str] = ("eu-1", "us-1"), **changes: Any) -> list[PlanRow]:
-    given: dict[str, Any] = {"revision": 0, "urgent": False, "priority": 0.25}
+    given: dict[str, Any] = {"revision": 0, "urgent": False, "priority": 0.25, "lost": ("eu-9",)}
     return [PlanRow(asset, tuple(edges), **{**given, **changes}) for asset in assets]
 
 
 def at(revision: int, rows: Iterable[PlanRow]) -> list[PlanRow]:
-    return [PlanRow(row.asset_id, row.edges, revision, row.urgent, row.priority) for row in rows]
+    return [msgspec.structs.replace(row, revision=revision) for row in rows]
 
 
 async def read(store: PlanStore, since: int = 0) -> list[PlanRow]:
