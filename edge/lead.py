@@ -98,7 +98,7 @@ class Lead:
             sequence=sequence,
             ready=self._ready(),
             desired_revision=agent.revision,
-            holdings_revision=agent.holdings().revision,
+            holdings_revision=agent.holdings_revision,
             capacity_bytes=int(settings.disk),
             used_bytes=self._cache.used * settings.workers,
             requests=sum(one.requests for one in totals),
