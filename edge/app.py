@@ -33,13 +33,13 @@ from edge.configured import (
     rules_of,
     tokens_of,
 )
+from edge.control_planes import ControlRefused
 from edge.fetch.connection import Timeouts
 from edge.fetch.fetches import Fetches
 from edge.fetch.pool import Pool
 from edge.fill import FillAgent
 from edge.lead import Lead
 from edge.readings import readings
-from edge.report import ControlRefused
 from edge.serve.counters import Counters, Reading
 from edge.serve.front import Front
 from edge.serve.handler import Viewers

@@ -9,12 +9,15 @@ import msgspec
 
 from common.clock import Clock
 from common.errors import NearcastError
-from common.messages import Heartbeat
+from common.messages import Heartbeat, Neighbours, OrderedPurges
 from common.service import PeerSettings
 from common.service.client import new_client_session
+from edge.control_planes import ControlPlanes
 from edge.fetch.fetches import Fetches
 from edge.fill import FillAgent, Removals
 from edge.fill.obtain import Obtain
+from edge.orders import OrderFollower
+from edge.policy.purging import Scope
 from edge.report import Reporter
 from edge.serve.counters import Counters, Totals
 from edge.settings import Settings
@@ -39,10 +42,13 @@ class Lead:
         """``ready`` tells whether this process takes viewers."""
         self._settings, self._control = settings, control
         self._cache, self._siblings, self._counters = cache, siblings, counters
-        self._ready = ready
+        self._ready, self._clock = ready, clock
+        self._draining = False
         self._started_at = clock.now()
         self._others: list[Totals] = []
         self._removals = Removals(cache, clock)
+        self._purges = _Purges(cache, clock)
+        self._neighbours = _Neighbours()
         self._reporter: Reporter | None = None
         self.agent = FillAgent(
             settings.edge_id,
@@ -60,27 +66,48 @@ class Lead:
     async def prepare(self, stack: AsyncExitStack, duties: Duties) -> None:
         """Learns what must be known before viewers are served, and adds to ``duties`` what goes on
         while they are; ``stack`` closes what this opens."""
-        session = await new_client_session(self._settings.ca, token=self._control.token)
+        settings = self._settings
+        session = await new_client_session(settings.ca, token=self._control.token)
         stack.push_async_callback(session.close)
+        urls = (self._control.url, *settings.control_fallbacks)
+        planes = ControlPlanes(session, urls, settings.edge_id)
+        follower = OrderFollower(
+            planes,
+            self._clock,
+            agent=self.agent,
+            removals=self._removals,
+            purges=self._purges,
+            neighbours=self._neighbours,
+        )
         reporter = self._reporter = Reporter(
-            session,
-            self._control.url,
-            self._settings.edge_id,
-            interval=self._settings.heartbeat_interval,
+            planes,
+            self._clock,
+            settings.edge_id,
+            interval=settings.heartbeat_interval,
             compose=self._heartbeat,
+            answered=follower.compare,
             agent=self.agent,
             removals=self._removals,
         )
+
+        def moved() -> None:
+            follower.ask_again()
+            reporter.hurry()
+
+        planes.moved = moved
+        self.agent.completed = reporter.hurry
         await self.agent.restore()
-        await reporter.learn_removals()
-        duties.add(self.agent.run)
-        duties.add(self._removals.run)
+        await follower.catch_up()
+        for duty in (self.agent.run, self._removals.run, follower.run, follower.adopt):
+            duties.add(duty)
         duties.add(reporter.run)
+        duties.add(reporter.tell)
         if self._siblings is not None:
             duties.add(self._watch_others)
 
     async def take_leave(self) -> None:
         """Tells that the edge ends, so that no more viewers are sent to it."""
+        self._draining = True
         if self._reporter is not None:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(1):
@@ -107,6 +134,10 @@ class Lead:
             fill_pending=pending,
             fill_bytes_pending=pending_bytes,
             active_connections=sum(one.active for one in totals),
+            draining=self._draining,
+            weight=settings.weight,
+            bandwidth=settings.bandwidth,
+            purges=self._purges.cursor,
         )
 
     async def _watch_others(self) -> None:
@@ -117,3 +148,33 @@ class Lead:
             told = await self._siblings.tell("/totals")
             with contextlib.suppress(msgspec.MsgspecError):
                 self._others = [msgspec.json.decode(one, type=Totals) for one in told]
+
+
+class _Purges:
+    """Carries purges out; which ones, it knows as long as it runs."""
+
+    def __init__(self, cache: YieldingCache, clock: Clock) -> None:
+        self._cache, self._clock = cache, clock
+        self.cursor = 0
+
+    async def apply(self, purges: OrderedPurges) -> None:
+        """Carries them out, in their order."""
+        for purge in purges.purges:
+            if purge.sequence > self.cursor:
+                scope = Scope(purge.scope.value)
+                now = self._clock.now()
+                await self._cache.purges.add(scope, purge.value, soft=purge.soft, now=now)
+                self.cursor = purge.sequence
+        if purges.lost:
+            self.cursor = purges.head
+
+
+class _Neighbours:
+    """Knows which neighbours there are."""
+
+    def __init__(self) -> None:
+        self.revision = 0
+
+    async def apply(self, neighbours: Neighbours) -> None:
+        """Takes them up."""
+        self.revision = neighbours.revision

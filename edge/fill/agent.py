@@ -14,6 +14,7 @@ from pathlib import Path
 from common import logs
 from common.errors import NearcastError
 from common.messages import (
+    DesiredChange,
     DesiredPackage,
     DesiredState,
     HeldPackage,
@@ -142,8 +143,18 @@ class FillAgent:
         if state.edge_id == self._edge_id:
             await self._adopt(state)
 
-    async def apply(self, state: DesiredState) -> None:
-        """Takes up a new desired state."""
+    async def apply_change(self, change: DesiredChange) -> None:
+        """Takes up a new desired state, unless ``change`` is of one that is not known here."""
+        if change.since not in {0, self._state.revision}:
+            return
+        kept = () if change.since == 0 else self._state.packages
+        packages = {PackageName(each.asset_id, each.version): each for each in kept}
+        for name in change.dropped:
+            packages.pop(name, None)
+        packages.update(
+            (PackageName(each.asset_id, each.version), each) for each in change.packages
+        )
+        state = DesiredState(self._edge_id, change.revision, tuple(packages.values()))
         await self._adopt(state)
         try:
             await asyncio.to_thread(write_atomically, self._file, encode(state))
