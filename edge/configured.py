@@ -10,13 +10,14 @@ from edge.fetch.origins import Origins
 from edge.fetch.pool import Pool
 from edge.fetch.upstream import ShieldFinder, Upstream
 from edge.fetch.wire import Endpoint
+from edge.limit_settings import LimitSettings
 from edge.policy.forwarding import went_through
 from edge.policy.keys import KeyRules
 from edge.policy.limits import ConnectionCounts, RequestRate
 from edge.policy.shields import shield_of
 from edge.serve.access_log import AccessLog
 from edge.serve.tokens import Tokens
-from edge.settings import LimitSettings, Settings
+from edge.settings import Settings
 from edge.store import Cache
 from edge.store.tallies import SharedMoments, Tallies
 

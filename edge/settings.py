@@ -13,6 +13,7 @@ from common.service import (
     PeerSettings,
 )
 from common.settings import ByteSize
+from edge.limit_settings import LimitSettings
 
 
 class OriginSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,95 +130,42 @@ class TokenKeySettings(msgspec.Struct, frozen=True, kw_only=True):
     ]
 
 
-class LimitSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What viewers' connections may cost."""
+class FillSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """When an edge fills itself, and how fast; what is urgent is bound by neither."""
 
-    line_bytes: Annotated[
+    window: Annotated[
+        Annotated[str, msgspec.Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d\Z")]
+        | None,
+        msgspec.Meta(
+            description="Local time of day in which it is filled, perhaps over midnight; always "
+            "without this.",
+            extra={"example": "02:00-14:00"},
+        ),
+    ] = None
+    timezone: Annotated[
+        Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_+/-]{1,64}\Z")] | None,
+        msgspec.Meta(
+            description="IANA name of the time zone of the window; this machine's without it.",
+            extra={"example": "Europe/Berlin"},
+        ),
+    ] = None
+    rate: Annotated[
         int,
         msgspec.Meta(
-            description="Size of a request line, and of each field line.",
-            ge=8192,
-            le=1024**2,
-            extra={"unit": "bytes"},
-        ),
-    ] = 16 * 1024
-    fields: Annotated[int, msgspec.Meta(description="Fields of a request.", ge=64, le=1000)] = 128
-    head_seconds: Annotated[
-        float,
-        msgspec.Meta(
-            description="Time that a request's head may take to come.",
-            ge=1,
-            le=3600,
-            extra={"unit": "seconds"},
-        ),
-    ] = 15.0
-    idle_seconds: Annotated[
-        float,
-        msgspec.Meta(
-            description="Time that a connection may be idle.",
-            ge=1,
-            le=86400,
-            extra={"unit": "seconds"},
-        ),
-    ] = 75.0
-    send_bytes_per_second: Annotated[
-        int,
-        msgspec.Meta(
-            description="Rate below which a viewer who takes an answer is let go.",
+            description="Rate of filling in the window; 0 is as fast as it goes. Each worker "
+            "process has its part.",
             ge=0,
-            extra={"unit": "bytes per second"},
+            extra={"unit": "bits per second"},
         ),
-    ] = 1024
-    send_seconds: Annotated[
-        float,
-        msgspec.Meta(
-            description="Time over which that rate is measured.",
-            ge=1,
-            le=3600,
-            extra={"unit": "seconds"},
-        ),
-    ] = 30.0
-    content_bytes_per_second: Annotated[
-        int,
-        msgspec.Meta(
-            description="Rate below which a request's content is waited for no longer; it is "
-            "answered with 408.",
-            ge=0,
-            extra={"unit": "bytes per second"},
-        ),
-    ] = 500
-    content_seconds: Annotated[
-        float,
-        msgspec.Meta(
-            description="Time of waiting over which that rate is measured.",
-            ge=1,
-            le=3600,
-            extra={"unit": "seconds"},
-        ),
-    ] = 20.0
-    connections: Annotated[
-        int,
-        msgspec.Meta(description="Connections of the edge; further ones are closed at once.", ge=1),
-    ] = 100_000
-    connections_per_client: Annotated[
+    ] = 0
+    rate_outside: Annotated[
         Annotated[int, msgspec.Meta(ge=1)] | None,
         msgspec.Meta(
-            description="Connections of one client. A client is an IPv4 address or an IPv6 "
-            "network of 64 bits.",
-            extra={"example": 200},
+            description="Rate of filling outside the window; without it, nothing but what is "
+            "urgent is filled then.",
+            extra={"unit": "bits per second", "example": 20_000_000},
         ),
     ] = None
-    requests_per_second: Annotated[
-        Annotated[float, msgspec.Meta(gt=0)] | None,
-        msgspec.Meta(
-            description="Requests a second of one client; further ones are answered with 429.",
-            extra={"example": 100.0},
-        ),
-    ] = None
-    request_burst: Annotated[
-        int,
-        msgspec.Meta(description="Requests that a client may make at once after a pause.", ge=1),
-    ] = 200
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -281,6 +229,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "packages are served; without one, the edge is a caching proxy before any origin."
         ),
     ] = None
+    control_fallbacks: Annotated[
+        tuple[Annotated[str, msgspec.Meta(pattern=r"^https?://[!-~]{1,512}\Z")], ...],
+        msgspec.Meta(
+            description="URLs of further control planes that share its database and know the same "
+            "token, asked in this order when it does not answer.",
+            max_length=8,
+            extra={"example": ("https://control-2.example.org",)},
+        ),
+    ] = ()
     credentials: Annotated[
         tuple[CredentialSettings, ...],
         msgspec.Meta(description="Who may ask on the admin port for more than health."),
@@ -366,6 +323,26 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         int,
         msgspec.Meta(description="Objects that are filled at the same time.", ge=1, le=256),
     ] = 4
+    fill: Annotated[
+        FillSettings,
+        msgspec.Meta(description="When the edge fills itself, and how fast."),
+    ] = FillSettings()
+    bandwidth: Annotated[
+        int,
+        msgspec.Meta(
+            description="What the edge can send, as the control plane is told; 0 is unknown.",
+            ge=0,
+            extra={"unit": "bits per second"},
+        ),
+    ] = 0
+    weight: Annotated[
+        float,
+        msgspec.Meta(
+            description="The edge's share of packages and viewers beside others of the same size.",
+            ge=0.01,
+            le=100,
+        ),
+    ] = 1.0
     drain_seconds: Annotated[
         float,
         msgspec.Meta(

@@ -15,12 +15,12 @@ from aiohttp.web_protocol import RequestHandler, RequestPayloadError
 
 from common.clock import Clock
 from edge.fetch.begun import Begun
+from edge.limit_settings import LimitSettings
 from edge.policy.limits import ConnectionCounts
 from edge.serve.access_log import AccessLog
 from edge.serve.connection import ViewerConnection
 from edge.serve.counters import Counters
 from edge.serve.express import Express
-from edge.settings import LimitSettings
 
 KNOWN = frozenset(
     {

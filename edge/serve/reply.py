@@ -12,9 +12,9 @@ from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http_writer import StreamWriter
 
 from common.http.fields import Pairs
+from edge.limit_settings import LimitSettings
 from edge.policy.heads import render_head
 from edge.policy.limits import Pace
-from edge.settings import LimitSettings
 
 if TYPE_CHECKING:
     from edge.serve.protocol import ViewerHandler

@@ -16,7 +16,8 @@ from common.settings import ByteSize
 from edge import app as app_module
 from edge.fetch.begun import Begun
 from edge.fetch.connection import Timeouts
-from edge.settings import AccessLogSettings, LimitSettings, OriginSettings
+from edge.limit_settings import LimitSettings
+from edge.settings import AccessLogSettings, OriginSettings
 from tests.integration.edge_service import until
 from tests.integration.proxy_service import (
     Asked,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from common.settings import ByteSize
-from edge.settings import LimitSettings
+from edge.limit_settings import LimitSettings
 from tests.integration.edge_service import edge
 from tests.integration.proxy_service import (
     Asked,

@@ -9,7 +9,8 @@ import pytest
 
 from common.settings import ByteSize
 from common.signing import PathToken, mint
-from edge.settings import AccessLogSettings, LimitSettings, TokenKeySettings
+from edge.limit_settings import LimitSettings
+from edge.settings import AccessLogSettings, TokenKeySettings
 from tests.integration.edge_service import edge
 from tests.integration.proxy_service import RawOrigin, Viewer, proxy_settings, response
 
