@@ -20,6 +20,7 @@ from common.service import (
 )
 from control_plane.api.fleet import FleetApi
 from control_plane.api.play import PlayApi
+from control_plane.api.standing import StandingApi
 from control_plane.api.versions import VersionsApi
 from control_plane.catalog import open_catalog
 from control_plane.dashboard.jobs import IngestJobs
@@ -31,6 +32,7 @@ from control_plane.removal.desk import Desk
 from control_plane.removal.origin import Remover
 from control_plane.routing import Network, Region, parse_networks
 from control_plane.settings import Settings
+from control_plane.standing import Standings, open_standings
 
 __all__ = ["Settings", "main"]
 
@@ -63,6 +65,10 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
         stack.push_async_callback(catalog.close)
         fleet = Fleet(catalog, clock, _rules(settings))
         await fleet.refresh()
+        store = await open_standings(settings.database)
+        stack.push_async_callback(store.close)
+        standings = Standings(store, clock)
+        await standings.refresh()
         jobs = None
         if settings.ingest is not None:
             session = await new_client_session(settings.ca, token=settings.ingest.token)
@@ -90,7 +96,10 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
         metrics = ControlMetrics(registry, fleet)
         play = PlayApi(fleet, geography, trusted, metrics)
         application = web.Application(middlewares=[problem_middleware])
-        application.router.add_routes(FleetApi(fleet, desk, gatekeeper, metrics).routes())
+        application.router.add_routes(
+            FleetApi(fleet, desk, standings, gatekeeper, metrics).routes()
+        )
+        application.router.add_routes(StandingApi(fleet, standings, gatekeeper).routes())
         application.router.add_routes(VersionsApi(fleet, desk, gatekeeper).routes())
         application.router.add_routes(play.routes())
         application.router.add_routes(page.routes())
@@ -100,16 +109,16 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
             return {"catalog": fleet.away} if fleet.away is not None else {}
 
         add_health_routes(application, registry, ready)
-        await stack.enter_async_context(_kept_fresh(fleet))
+        await stack.enter_async_context(_kept_fresh(fleet, standings))
         await stack.enter_async_context(_removing(remover))
         async with listening([Listener(application, settings.listen)]):
             await stop.wait()
 
 
 @asynccontextmanager
-async def _kept_fresh(fleet: Fleet) -> AsyncIterator[None]:
+async def _kept_fresh(fleet: Fleet, standings: Standings) -> AsyncIterator[None]:
     """Keeps catalog and picture alike while the block runs, and writes down what is left."""
-    keeping = asyncio.create_task(_keep_fresh(fleet))
+    keeping = asyncio.create_task(_keep_fresh(fleet, standings))
     try:
         yield
     finally:
@@ -133,7 +142,7 @@ async def _removing(remover: Remover) -> AsyncIterator[None]:
             await removing
 
 
-async def _keep_fresh(fleet: Fleet) -> None:
+async def _keep_fresh(fleet: Fleet, standings: Standings) -> None:
     refresh_at = 0.0
     clock = SystemClock()
     while True:
@@ -143,6 +152,7 @@ async def _keep_fresh(fleet: Fleet) -> None:
             if clock.monotonic() >= refresh_at:
                 refresh_at = clock.monotonic() + REFRESH_EVERY
                 await fleet.refresh()
+                await standings.refresh()
         except Exception:
             # Whatever it was, it must not be the end of looking.
             _log.exception("the catalog could not be read or written")

@@ -3,6 +3,7 @@
 from common.messages import AssetState, AssetView, EdgeView, RegionCopies
 from control_plane.catalog import Asset, EdgeRecord
 from control_plane.fleet import Fleet
+from control_plane.standing import Standing
 
 
 def asset_view(fleet: Fleet, asset: Asset) -> AssetView:
@@ -47,8 +48,8 @@ def _copies(fleet: Fleet, asset: Asset, region: str, edges: tuple[str, ...]) -> 
     )
 
 
-def edge_view(fleet: Fleet, record: EdgeRecord) -> EdgeView:
-    """An edge with its health."""
+def edge_view(fleet: Fleet, record: EdgeRecord, standing: Standing | None = None) -> EdgeView:
+    """An edge with its health and what was last ordered of it."""
     beat = record.heartbeat
     return EdgeView(
         edge_id=record.edge_id,
@@ -67,4 +68,9 @@ def edge_view(fleet: Fleet, record: EdgeRecord) -> EdgeView:
         hits=beat.hits,
         bytes_sent=beat.bytes_sent,
         fill_pending=beat.fill_pending,
+        load=beat.load,
+        sending=beat.sending,
+        bandwidth=beat.bandwidth,
+        fill_bytes_pending=beat.fill_bytes_pending,
+        standing=standing.view if standing is not None else None,
     )

@@ -4,6 +4,8 @@ from enum import StrEnum
 
 import msgspec
 
+from common.messages.standing import StandingView
+
 
 class AssetState(StrEnum):
     """Where an asset stands between its publish and its viewers."""
@@ -78,6 +80,19 @@ class EdgeView(msgspec.Struct, frozen=True):
     hits: int
     bytes_sent: int
     fill_pending: int
+    share: float = 1.0
+    """Of the viewers that it would get at its best, 0 to 1: how many it gets."""
+    reason: str = ""
+    """Why it is in this state, for people."""
+    load: float = 0.0
+    """The part of its processors' time that it uses."""
+    sending: int = 0
+    """Bits per second."""
+    bandwidth: int = 0
+    """Bits per second that it can send; 0 when nobody has told it."""
+    fill_bytes_pending: int = 0
+    standing: StandingView | None = None
+    """What was last ordered of it; None for nothing ever."""
 
 
 class RankedEdge(msgspec.Struct, frozen=True):

@@ -12,6 +12,7 @@ from control_plane.api.bodies import KIBIBYTE, read_message
 from control_plane.fleet import Fleet
 from control_plane.metrics import ControlMetrics
 from control_plane.removal.desk import Desk
+from control_plane.standing import Standings
 from control_plane.views import asset_view, edge_view
 
 MOST_ASSETS = 1000
@@ -30,10 +31,16 @@ class FleetApi:
     """Handlers for packages, edges and the catalog."""
 
     def __init__(
-        self, fleet: Fleet, desk: Desk, gatekeeper: Gatekeeper, metrics: ControlMetrics
+        self,
+        fleet: Fleet,
+        desk: Desk,
+        standings: Standings,
+        gatekeeper: Gatekeeper,
+        metrics: ControlMetrics,
     ) -> None:
         self._fleet = fleet
         self._desk = desk
+        self._standings = standings
         self._gatekeeper = gatekeeper
         self._metrics = metrics
 
@@ -100,7 +107,12 @@ class FleetApi:
     async def edges(self, request: web.Request) -> web.Response:
         """Every edge."""
         self._gatekeeper.require(request, Role.OPERATOR)
-        return json_answer([edge_view(self._fleet, record) for record in self._fleet.edges()])
+        return json_answer(
+            [
+                edge_view(self._fleet, record, self._standings.known.get(record.edge_id))
+                for record in self._fleet.edges()
+            ]
+        )
 
     async def regions(self, request: web.Request) -> web.Response:
         """Every region."""
