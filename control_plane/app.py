@@ -4,15 +4,17 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
+import aiohttp
 from aiohttp import web
 
 from common import logs
-from common.clock import SystemClock
+from common.clock import Clock, SystemClock
 from common.errors import SettingsInvalid
 from common.metrics import new_registry
 from common.service import (
     Gatekeeper,
     Listener,
+    PeerSettings,
     add_health_routes,
     listening,
     new_client_session,
@@ -56,28 +58,21 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
         PortTaken: the port is another program's.
     """
     trusted = _trusted(settings)
-    geography = (
-        await asyncio.to_thread(GeoDatabase, settings.geoip) if settings.geoip is not None else None
-    )
+    geography = await _geography(settings)
     clock = SystemClock()
     async with AsyncExitStack() as stack:
         catalog = await open_catalog(settings.database)
         stack.push_async_callback(catalog.close)
         fleet = Fleet(catalog, clock, _rules(settings))
         await fleet.refresh()
-        store = await open_standings(settings.database)
-        stack.push_async_callback(store.close)
-        standings = Standings(store, clock)
-        await standings.refresh()
+        standings = await _standings(settings, clock, stack)
         jobs = None
         if settings.ingest is not None:
-            session = await new_client_session(settings.ca, token=settings.ingest.token)
-            stack.push_async_callback(session.close)
+            session = await _session(settings, settings.ingest, stack)
             jobs = IngestJobs(session, settings.ingest.url, clock)
         origin = None
         if settings.origin is not None:
-            session = await new_client_session(settings.ca, token=settings.origin.token)
-            stack.push_async_callback(session.close)
+            session = await _session(settings, settings.origin, stack)
             origin = (session, settings.origin.url)
         remover = Remover(catalog, fleet, clock, origin)
         desk = Desk(catalog, fleet, remover, clock)
@@ -113,6 +108,28 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
         await stack.enter_async_context(_removing(remover))
         async with listening([Listener(application, settings.listen)]):
             await stop.wait()
+
+
+async def _geography(settings: Settings) -> GeoDatabase | None:
+    if settings.geoip is None:
+        return None
+    return await asyncio.to_thread(GeoDatabase, settings.geoip)
+
+
+async def _standings(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Standings:
+    store = await open_standings(settings.database)
+    stack.push_async_callback(store.close)
+    standings = Standings(store, clock)
+    await standings.refresh()
+    return standings
+
+
+async def _session(
+    settings: Settings, peer: PeerSettings, stack: AsyncExitStack
+) -> aiohttp.ClientSession:
+    session = await new_client_session(settings.ca, token=peer.token)
+    stack.push_async_callback(session.close)
+    return session
 
 
 @asynccontextmanager
