@@ -242,4 +242,6 @@ class Region:
         rows, first = np.unique(every, return_index=True)
         old = np.concatenate(olds, axis=1)[:, first]
         self._before.clear()
-        return rows[(old != self.bits[:, rows]).any(axis=0)]
+        other: Bools = (old != self.bits[:, rows]).any(axis=0)
+        changed: Ints = rows[other]
+        return changed
