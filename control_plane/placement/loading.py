@@ -88,15 +88,14 @@ class Stored:
         self.lost: set[int] = set()
         """Rows that were placed on an edge that is no more."""
         self.gone: list[str] = []
-        """Assets that are no more."""
+        """Assets that are no more, and had edges."""
         self.copies: dict[str, tuple[array[int], list[str]]] = {}
         """Rows, and the edge beside each, by region."""
         for one in placed:
             row = rows.get(one.asset_id)
-            if row is None:
+            if row is None and one.edges:
                 self.gone.append(one.asset_id)
-                continue
-            if row in self.known:
+            if row is None or row in self.known:
                 continue
             self.known.add(row)
             for edge in dict.fromkeys(one.edges):

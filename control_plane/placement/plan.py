@@ -31,6 +31,7 @@ from control_plane.placement.reclaiming import exchange, reclaim
 from control_plane.placement.region import Assets, Ints, Region
 from control_plane.placement.scores import key_of
 
+MOST_ROUNDS = 4
 EMITTED = 65536
 """Rows whose edges are named at once."""
 
@@ -124,9 +125,7 @@ class Plan:
             slots = np.flatnonzero(region.holders(rows)[0])
             region.remove(np.repeat(rows, len(slots)), slots)
             region.traffic[row] = region.want[row] = 0
-            if had:
-                reclaim(region)
-                shed(region)
+            _settle(region)
         self._ids[row] = ""
         self._free.append(row)
         gone = [Placed(asset_id, (), 0.0, False)] if dropped else []
@@ -137,13 +136,23 @@ class Plan:
         before = self._edges.get(edge.edge_id)
         if before == edge:
             return []
-        lost: Ints = np.zeros(0, np.int64)
-        if before and before.region != edge.region:
-            lost = self._leave(before)
-            before = None
         region = self._region(edge.region)
+        if before and (before.region != edge.region or not region.room_of(edge)):
+            old = self._regions[before.region]
+            rows = old.on(old.slots[edge.edge_id])
+            was = {one.asset_id: one.edges for one in self._tell(rows, ())}
+            lost = self._leave(before)
+            self._join(region, edge)
+            told = self._changed(urgent=set(lost.tolist()))
+            return [one for one in told if was.get(one.asset_id) != one.edges]
+        self._join(region, edge)
+        return self._changed()
+
+    def _join(self, region: Region, edge: PlacementEdge) -> None:
+        """Put an edge in, or change it where it is."""
+        before = edge.edge_id in self._edges
         self._edges[edge.edge_id] = edge
-        rows = region.on(region.slots[edge.edge_id]) if before else lost[:0]
+        rows = region.on(region.slots[edge.edge_id]) if before else np.zeros(0, np.int64)
         region.lift(rows)
         shares = np.array([0.0, 0.0])
         if before:
@@ -153,10 +162,9 @@ class Plan:
         out = fit(region, slot)
         _place(region, out)
         if (region.shares(slot) > shares).any():
-            reclaim(region, len(self._ids))
+            reclaim(region)
             join(region, slot)
-        shed(region)
-        return self._changed(urgent=set(lost.tolist()))
+        _settle(region)
 
     def drop_edge(self, edge_id: str) -> list[Placed]:
         """Plan without an edge; what it held is urgent elsewhere."""
@@ -179,7 +187,7 @@ class Plan:
             region.land(other)
             shrink(region, other)
             if len(other):
-                _place(region, other, reclaimed=True)
+                _place(region, other)
         return self._changed()
 
     def _leave(self, edge: PlacementEdge) -> Ints:
@@ -241,8 +249,8 @@ class Plan:
             places, slots = np.nonzero(region.holders(rows))
             for place, slot in zip(places.tolist(), slots.tolist(), strict=True):
                 edges[place].append(region.names[slot])
-            share = region.traffic[rows] / max(region.total, 1e-300)
-            priority = np.maximum(priority, np.where(held, np.minimum(share, 1.0), 0.0))
+            share = np.where(held, region.traffic[rows], 0.0) / max(region.total, 1e-300)
+            priority = np.maximum(priority, np.minimum(share, 1.0))
         return [
             Placed(self._ids[row], tuple(sorted(names)), part, row in urgent)
             for row, names, part in zip(rows.tolist(), edges, priority.tolist(), strict=True)
@@ -250,10 +258,20 @@ class Plan:
         ]
 
 
-def _place(region: Region, rows: Ints, *, reclaimed: bool = False) -> None:
+def _place(region: Region, rows: Ints) -> None:
     """Make the copies that ``rows`` lack, and keep the bound."""
     fill(region, rows)
     exchange(region, rows)
-    if reclaimed:
-        reclaim(region)
-    shed(region)
+    _settle(region)
+
+
+def _settle(region: Region) -> None:
+    """Use what room has become free, and keep the bound."""
+    for _ in range(MOST_ROUNDS):
+        if region.freed:
+            region.freed = False
+            reclaim(region)
+        shed(region)
+        if not region.freed:
+            return
+    region.freed = False

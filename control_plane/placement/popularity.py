@@ -36,7 +36,7 @@ class Decay:
 
     def weight_at(self, now: float) -> float:
         """What to multiply a count by that is added ``now``; from 0.5 to 2^258."""
-        return 2.0 ** self._age(now)
+        return math.exp2(self._age(now))
 
     def rate(self, total: float, now: float) -> float:
         """Bits per second of a total of weighted bytes, averaged over the time as it fades.
@@ -58,7 +58,7 @@ class Decay:
 
     def renewed(self) -> tuple["Decay", float]:
         """The same with the landmark at the reference, and what to multiply every total by."""
-        factor = 2.0 ** -self._age(self.reference)
+        factor = math.exp2(-self._age(self.reference))
         return replace(self, landmark=self.reference), factor
 
     def _believed(self, now: float) -> float:
@@ -99,7 +99,7 @@ def blended(
     The measured rate of what is watched evenly since then lacks the part 2^(-age / half_life); that
     part is taken from ``prior``, what was expected when it was new.
     """
-    part = 2.0 ** -min(max(age / half_life, 0.0), 1000.0)
+    part = math.exp2(-min(max(age / half_life, 0.0), 1000.0))
     return {
         region: prior.get(region, 0.0) * part + measured.get(region, 0.0)
         for region in {**prior, **measured}

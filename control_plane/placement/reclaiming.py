@@ -12,23 +12,25 @@ from control_plane.placement.region import Bools, Ints, Region
 from control_plane.placement.scores import Floats
 
 MOST_EXCHANGES = 1000
-MOST_RECLAIMED = 1024
 MOST_FAILURES = 16
 VICTIMS = 4096
 SPREAD = 3000.0
 """More than twice any logarithm of a density."""
 
 
-def reclaim(region: Region, most: int = MOST_RECLAIMED) -> None:
-    """Make copies that are missing, where room has become free."""
-    rows = np.flatnonzero(region.count < np.minimum(region.want, region.usable))
-    if not len(rows):
-        return
-    free = np.maximum(region.room - region.used, 0)
-    rows = _by_worth(region, rows[region.assets.size[rows] <= free.max(initial=0)])
-    size = region.assets.size[rows].astype(np.float64)
-    ahead = np.cumsum(size) - size
-    fill(region, rows[ahead <= 2 * free.sum(dtype=np.float64)][:most])
+def reclaim(region: Region) -> None:
+    """Make copies that are missing, where room has become free, until there are no more."""
+    copies = -1
+    while copies != (copies := int(region.count.sum(dtype=np.int64))):
+        rows = np.flatnonzero(region.count < np.minimum(region.want, region.usable))
+        free = np.maximum(region.room - region.used, 0)
+        rows = rows[region.assets.size[rows] <= free.max(initial=0)]
+        if not len(rows):
+            return
+        rows = _by_worth(region, rows)
+        size = region.assets.size[rows].astype(np.float64)
+        rows = rows[np.cumsum(size) - size <= 2 * free.sum(dtype=np.float64)]
+        fill(region, rows)
 
 
 def exchange(region: Region, rows: Ints) -> None:

@@ -25,6 +25,7 @@ Bools = NDArray[np.bool_]
 CHUNK = 8192
 """Rows whose bits are unpacked at once."""
 MOST_COPIES = 60_000
+LARGEST_WEIGHT = 1000.0
 NEGLIGIBLE = 1e-6
 """Of a sum: when less is left of it, it is added up anew, lest rounding be all that is left."""
 
@@ -75,6 +76,8 @@ class Region:
         self.portion = np.zeros(rows)
         self.total = 0.0
         """The traffic of all rows with a copy."""
+        self.freed = False
+        """Whether room has become free, or an edge, since this was last made False."""
         self._before: list[tuple[Ints, Keys]] = []
 
     def grow(self, rows: int) -> None:
@@ -96,15 +99,19 @@ class Region:
             self.slots[edge.edge_id] = slot
             self.names[slot] = edge.edge_id
             self.edge_keys[slot] = key_of(edge.edge_id)
-        weight = bounded(edge.weight, 1e6)
-        weight = max(weight, 1e-3) if weight else 0.0
+        weight = weight_of(edge)
         bandwidth = bounded(edge.bandwidth, LARGEST_TRAFFIC) or self.rules.bandwidth
         capacity = bounded(edge.capacity_bytes, LARGEST_BYTES)
-        room = int(capacity * self.rules.fullness) if weight else 0
+        room = self.room_of(edge)
         self.room[slot] = room
         self.capacity[slot] = weight * capacity if room else 0.0
         self.bandwidth[slot] = weight * bandwidth if room else 0.0
         return slot
+
+    def room_of(self, edge: PlacementEdge) -> int:
+        """The bytes that may be planned on ``edge``."""
+        capacity = bounded(edge.capacity_bytes, LARGEST_BYTES)
+        return int(capacity * self.rules.fullness) if weight_of(edge) else 0
 
     def _free_slot(self) -> int:
         if "" in self.names:
@@ -159,6 +166,7 @@ class Region:
     def remove(self, rows: Ints, slots: Ints) -> None:
         """No copy of each of the ``rows``, which are lifted, on the slot beside it."""
         self._remember(rows)
+        self.freed |= len(rows) > 0
         bits = np.left_shift(np.uint64(1), (slots & 63).astype(np.uint64))
         np.bitwise_and.at(self.bits, (slots >> 6, rows), ~bits)
         np.subtract.at(self.count, rows, np.uint16(1))
@@ -245,3 +253,9 @@ class Region:
         other: Bools = (old != self.bits[:, rows]).any(axis=0)
         changed: Ints = rows[other]
         return changed
+
+
+def weight_of(edge: PlacementEdge) -> float:
+    """Its weight, not too small to divide by unless it is 0."""
+    weight = bounded(edge.weight, LARGEST_WEIGHT)
+    return max(weight, 1 / LARGEST_WEIGHT) if weight else 0.0
