@@ -11,7 +11,16 @@ from urllib.parse import quote
 import aiohttp
 
 from common.errors import NearcastError
-from common.messages import AssetView, JobView, RemovalView, VersionView, decode
+from common.messages import (
+    AssetView,
+    JobView,
+    PurgeRequest,
+    PurgeView,
+    RemovalView,
+    VersionView,
+    decode,
+    encode,
+)
 from common.service import new_client_session
 from deploy.up.home import Home
 
@@ -105,6 +114,17 @@ class Api:
     async def removal(self, removal_id: str) -> RemovalView:
         """How far a removal is; raises as ``asset``."""
         return await self._call("GET", f"{self._control}/v1/removals/{removal_id}", RemovalView)
+
+    async def purge(self, asked: PurgeRequest) -> PurgeView:
+        """Purges on every edge; raises as ``asset``."""
+        fields = {"Content-Type": "application/json"}
+        url = f"{self._control}/v1/purges"
+        return await self._call("POST", url, PurgeView, data=encode(asked), headers=fields)
+
+    async def purge_of(self, purge_id: str, *, wait: float) -> PurgeView:
+        """How far a purge is, once it is done or after ``wait`` seconds; raises as ``asset``."""
+        url = f"{self._control}/v1/purges/{purge_id}"
+        return await self._call("GET", url, PurgeView, params={"wait": str(wait)})
 
     def _asset(self, asset_id: str) -> str:
         return f"{self._control}/v1/assets/{quote(asset_id, safe='')}"

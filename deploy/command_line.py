@@ -5,14 +5,12 @@ import ctypes
 import os
 import signal
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
 
 from common.errors import NearcastError
-from deploy import roles
+from deploy import operating, roles
 
 PR_SET_PDEATHSIG = 1
 """prctl(2): the signal a process gets when its parent ends."""
@@ -122,17 +120,8 @@ def show_config(role: str) -> None:
     click.echo(roles.example_config(role), nl=False)
 
 
-_home_option = click.option(
-    "--home",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path(".nearcast"),
-    show_default=True,
-    help="Folder of everything that `nearcast up` keeps.",
-)
-
-
 @main.command()
-@_home_option
+@operating.home_option
 @click.option(
     "--port-base",
     type=click.IntRange(1024, 65535 - 30),
@@ -155,14 +144,6 @@ def up(*, home: Path, port_base: int, no_sample: bool, video: Path | None) -> No
     sys.exit(run_up(home, port_base=port_base, sample=not no_sample, video=video))
 
 
-_ca_option = click.option(
-    "--ca",
-    envvar="NEARCAST_CA",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="File of CA certificates to trust besides the system's.",
-)
-
-
 @main.command()
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--title", help="Title of the video.  [default: the file's name]")
@@ -173,10 +154,10 @@ _ca_option = click.option(
     help="SRT or WebVTT file of subtitles, such as en=film.srt; for several languages repeatedly.",
 )
 @click.option("--wait", is_flag=True, help="Waits until the video is published, with progress.")
-@_home_option
+@operating.home_option
 @click.option("--ingest", "url", envvar="NEARCAST_INGEST", help="URL of ingest.")
 @click.option("--token", envvar="NEARCAST_TOKEN", help="A publisher's token.")
-@_ca_option
+@operating.ca_option
 def upload(
     *,
     file: Path,
@@ -219,7 +200,7 @@ def upload(
     help="Prints JSON: the target, how many rules were checked, and findings, each with its rule, "
     "clause, severity (must or should) and sentence.",
 )
-@_ca_option
+@operating.ca_option
 def check(*, target: str, as_json: bool, ca: Path | None) -> None:
     """Tells which rules of HLS a finished package breaks, anyone's.
 
@@ -286,62 +267,8 @@ def transcode(
     sys.exit(transcode_command(file, folder, wanted))
 
 
-def _at_control(command: Callable[..., None]) -> Callable[..., None]:
-    """Options of a command that asks the control plane as an operator."""
-    options = (
-        _home_option,
-        click.option(
-            "--control", "url", envvar="NEARCAST_CONTROL", help="URL of the control plane."
-        ),
-        click.option("--token", envvar="NEARCAST_TOKEN", help="An operator's token."),
-        _ca_option,
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
-@main.command("versions")
-@click.argument("asset")
-@_at_control
-def show_versions(*, asset: str, **where: Any) -> None:
-    """Lists the versions of ASSET, the newest first.
-
-    Without --control, it asks the system that `nearcast up` runs on the same --home.
-    """
-    from deploy import versions  # noqa: PLC0415 - roles start faster without it
-
-    sys.exit(asyncio.run(versions.with_api(versions.listing(asset), **where)))
-
-
-@main.command()
-@click.argument("asset")
-@click.argument("version")
-@_at_control
-def rollback(*, asset: str, version: str, **where: Any) -> None:
-    """Has viewers of ASSET get VERSION until a newer one is published.
-
-    Without --control, it asks the system that `nearcast up` runs on the same --home.
-    """
-    from deploy import versions  # noqa: PLC0415 - roles start faster without it
-
-    sys.exit(asyncio.run(versions.with_api(versions.rolling_back(asset, version), **where)))
-
-
-@main.command()
-@click.argument("asset")
-@click.argument("version", required=False)
-@click.option("--wait", is_flag=True, help="Waits until origin and edges have proven it.")
-@_at_control
-def remove(*, asset: str, version: str | None, wait: bool, **where: Any) -> None:
-    """Removes VERSION of ASSET, or all of ASSET, from the origin and every edge, for good.
-
-    Without --control, it asks the system that `nearcast up` runs on the same --home.
-    """
-    from deploy import versions  # noqa: PLC0415 - roles start faster without it
-
-    work = versions.removing(asset, version, wait=wait)
-    sys.exit(asyncio.run(versions.with_api(work, **where)))
+for _command in operating.COMMANDS:
+    main.add_command(_command)
 
 
 @main.group("filter")

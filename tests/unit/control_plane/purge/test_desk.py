@@ -21,6 +21,7 @@ from control_plane.purge import (
     open_purge_log,
 )
 from control_plane.purge.sqlite import SqlitePurgeLog
+from tests.unit.control_plane.purge.records import purge
 
 ASKED = PurgeRequest(asset_id="a")
 
@@ -173,7 +174,7 @@ async def test_a_log_that_is_away_is_told_to_who_asks_and_to_health(told: Told, 
 
 
 async def test_before_the_log_was_read_nothing_is_called_lost(log: Log) -> None:
-    await log.append([PurgeRecord("p", *_given())])
+    await log.append([purge(0)])
     log.away = True
     made = Told(log)
     await made.desk.refresh()
@@ -187,12 +188,6 @@ async def test_before_the_log_was_read_nothing_is_called_lost(log: Log) -> None:
     answer = await made.desk.orders("eu-1", 0)
     assert answer is not None
     assert answer.head == 1
-
-
-def _given() -> tuple[object, ...]:
-    from common.messages import PurgeScope
-
-    return PurgeScope.EVERYTHING, "", False, "ops", 1.0
 
 
 async def test_what_another_control_plane_wrote_is_told_too(told: Told, other: Told) -> None:
@@ -283,9 +278,8 @@ async def test_a_log_that_was_trimmed_beyond_what_is_known_is_read_anew(
 
 
 async def test_a_long_log_is_read_whole(tmp_path: Path, log: Log) -> None:
-    given = _given()
     for start in range(0, 2300, 100):
-        await log.append([PurgeRecord(f"p{start + n}", *given) for n in range(100)])
+        await log.append([purge(0, purge_id=f"p{start + n}") for n in range(100)])
     made = Told(log)
 
     await made.desk.refresh()
