@@ -16,10 +16,13 @@ from common.messages import (
     EdgeStanding,
     EdgeView,
     JobView,
+    PurgeRequest,
+    PurgeView,
     RemovalView,
     StandingView,
     VersionView,
     decode,
+    encode,
 )
 from common.service import new_client_session
 from deploy.up.home import Home
@@ -134,6 +137,17 @@ class Api:
         path = f"{self._control}/v1/edges/{quote(edge_id, safe='')}/standing"
         body = {"standing": standing.value, "reason": reason}
         return await self._call("PUT", path, StandingView, json=body)
+
+    async def purge(self, asked: PurgeRequest) -> PurgeView:
+        """Purges on every edge; raises as ``asset``."""
+        fields = {"Content-Type": "application/json"}
+        url = f"{self._control}/v1/purges"
+        return await self._call("POST", url, PurgeView, data=encode(asked), headers=fields)
+
+    async def purge_of(self, purge_id: str, *, wait: float) -> PurgeView:
+        """How far a purge is, once it is done or after ``wait`` seconds; raises as ``asset``."""
+        url = f"{self._control}/v1/purges/{purge_id}"
+        return await self._call("GET", url, PurgeView, params={"wait": str(wait)})
 
     def _asset(self, asset_id: str) -> str:
         return f"{self._control}/v1/assets/{quote(asset_id, safe='')}"

@@ -6,14 +6,13 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
 
 from common.errors import NearcastError
-from deploy import roles
+from deploy import operating, roles
 from deploy.edge_commands import edges
-from deploy.options import at_control, ca_option, home_option
+from deploy.options import ca_option, home_option
 
 PR_SET_PDEATHSIG = 1
 """prctl(2): the signal a process gets when its parent ends."""
@@ -270,47 +269,8 @@ def transcode(
     sys.exit(transcode_command(file, folder, wanted))
 
 
-@main.command("versions")
-@click.argument("asset")
-@at_control
-def show_versions(*, asset: str, **where: Any) -> None:
-    """Lists the versions of ASSET, the newest first.
-
-    Without --control, it asks the system that `nearcast up` runs on the same --home.
-    """
-    from deploy import versions  # noqa: PLC0415 - roles start faster without it
-
-    sys.exit(asyncio.run(versions.with_api(versions.listing(asset), **where)))
-
-
-@main.command()
-@click.argument("asset")
-@click.argument("version")
-@at_control
-def rollback(*, asset: str, version: str, **where: Any) -> None:
-    """Has viewers of ASSET get VERSION until a newer one is published.
-
-    Without --control, it asks the system that `nearcast up` runs on the same --home.
-    """
-    from deploy import versions  # noqa: PLC0415 - roles start faster without it
-
-    sys.exit(asyncio.run(versions.with_api(versions.rolling_back(asset, version), **where)))
-
-
-@main.command()
-@click.argument("asset")
-@click.argument("version", required=False)
-@click.option("--wait", is_flag=True, help="Waits until origin and edges have proven it.")
-@at_control
-def remove(*, asset: str, version: str | None, wait: bool, **where: Any) -> None:
-    """Removes VERSION of ASSET, or all of ASSET, from the origin and every edge, for good.
-
-    Without --control, it asks the system that `nearcast up` runs on the same --home.
-    """
-    from deploy import versions  # noqa: PLC0415 - roles start faster without it
-
-    work = versions.removing(asset, version, wait=wait)
-    sys.exit(asyncio.run(versions.with_api(work, **where)))
+for _command in operating.COMMANDS:
+    main.add_command(_command)
 
 
 main.add_command(edges)
