@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 
@@ -12,16 +13,22 @@ from common.errors import NearcastError
 from common.messages import Heartbeat, Neighbours, OrderedPurges
 from common.service import PeerSettings
 from common.service.client import new_client_session
+from edge.account import Account, account_of
 from edge.control_planes import ControlPlanes
 from edge.fetch.fetches import Fetches
 from edge.fill import FillAgent, Removals
 from edge.fill.obtain import Obtain
 from edge.orders import OrderFollower
 from edge.policy.purging import Scope
+from edge.policy.recent import Recent
+from edge.policy.watched import Gathered
 from edge.report import Reporter
-from edge.serve.counters import Counters, Totals
+from edge.serve.counters import Counters
 from edge.settings import Settings
 from edge.workers import Duties, Siblings, YieldingCache
+
+LATELY = 5.0
+"""Seconds over which bandwidth and load are measured."""
 
 
 class Lead:
@@ -45,7 +52,10 @@ class Lead:
         self._ready, self._clock = ready, clock
         self._draining = False
         self._started_at = clock.now()
-        self._others: list[Totals] = []
+        self._others: list[Account] = []
+        self._watched = Gathered()
+        self._sending, self._processors = Recent(LATELY), Recent(LATELY)
+        self._cores = len(os.sched_getaffinity(0))
         self._removals = Removals(cache, clock)
         self._purges = _Purges(cache, clock)
         self._neighbours = _Neighbours()
@@ -115,7 +125,12 @@ class Lead:
 
     def _heartbeat(self, sequence: int) -> Heartbeat:
         agent, settings = self.agent, self._settings
-        totals = [self._counters.totals, *self._others]
+        own = account_of(self._counters, self._cache, self._clock)
+        self._watched.add(own.watched)
+        accounts = [own, *self._others]
+        totals = [account.totals for account in accounts]
+        sent = sum(one.bytes_sent for one in totals)
+        now, busy = self._clock.monotonic(), sum(one.processor_seconds for one in accounts)
         pending, pending_bytes = agent.pending
         return Heartbeat(
             edge_id=settings.edge_id,
@@ -130,14 +145,19 @@ class Lead:
             used_bytes=self._cache.used * settings.workers,
             requests=sum(one.requests for one in totals),
             hits=sum(one.hits for one in totals),
-            bytes_sent=sum(one.bytes_sent for one in totals),
+            bytes_sent=sent,
             fill_pending=pending,
             fill_bytes_pending=pending_bytes,
             active_connections=sum(one.active for one in totals),
             draining=self._draining,
             weight=settings.weight,
             bandwidth=settings.bandwidth,
+            sending=int(self._sending.rate(now, 8 * sent)),
+            load=min(1.0, self._processors.rate(now, busy) / self._cores),
+            errors=sum(one.errors for one in totals),
+            disk_errors=sum(one.disk_errors for one in accounts),
             purges=self._purges.cursor,
+            watched=self._watched.take(),
         )
 
     async def _watch_others(self) -> None:
@@ -145,9 +165,11 @@ class Lead:
         assert self._siblings is not None
         while True:
             await asyncio.sleep(self._settings.heartbeat_interval)
-            told = await self._siblings.tell("/totals")
+            told = await self._siblings.tell("/account")
             with contextlib.suppress(msgspec.MsgspecError):
-                self._others = [msgspec.json.decode(one, type=Totals) for one in told]
+                self._others = [msgspec.json.decode(one, type=Account) for one in told]
+                for other in self._others:
+                    self._watched.add(other.watched)
 
 
 class _Purges:

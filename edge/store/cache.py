@@ -78,7 +78,7 @@ class Cache:
         self._on_disk = Objects(self._objects, self._index)
         self._promotion = Promotion(self._on_disk, self.memory)
         self.evictions = 0
-        self.corrupted = 0
+        self.corrupted = self.disk_errors = 0
         self._load()
 
     @classmethod
@@ -191,6 +191,7 @@ class Cache:
         if stored not in self.lookup(key):
             return
         self.corrupted += 1
+        self.disk_errors += isinstance(error.__cause__, OSError)
         _log.warning("stored object is damaged and is dropped", key=key, reason=str(error))
         with contextlib.suppress(NearcastError):
             await self._remove([stored.number])
@@ -253,6 +254,7 @@ class Cache:
             async with self._growing if body.grows else contextlib.nullcontext():
                 return await self._commit(key, stored, body, arrived)
         except (NearcastError, OSError) as error:
+            self.disk_errors += isinstance(error, OSError)
             _log.warning("object not kept", key=key, reason=str(error))
             return None
 
@@ -294,6 +296,7 @@ class Cache:
         def ended(written: Written | None, error: Exception | None) -> None:
             self._soon -= stored.size
             if written is None:
+                self.disk_errors += isinstance(error, OSError)
                 _log.warning("object not kept", key=key, reason=str(error))
                 done(None)
                 return
