@@ -1,7 +1,7 @@
 """The control plane put together: the one place that names its parts."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 from aiohttp import web
@@ -9,6 +9,7 @@ from aiohttp import web
 from common import logs
 from common.clock import SystemClock
 from common.errors import SettingsInvalid
+from common.messages import EdgeState
 from common.metrics import new_registry
 from common.service import (
     Gatekeeper,
@@ -20,6 +21,7 @@ from common.service import (
 )
 from control_plane.api.fleet import FleetApi
 from control_plane.api.play import PlayApi
+from control_plane.api.purges import PurgesApi
 from control_plane.api.versions import VersionsApi
 from control_plane.catalog import open_catalog
 from control_plane.dashboard.jobs import IngestJobs
@@ -27,6 +29,7 @@ from control_plane.dashboard.page import Page
 from control_plane.fleet import Fleet, Rules
 from control_plane.geoip import GeoDatabase
 from control_plane.metrics import ControlMetrics
+from control_plane.purge import KnownEdge, PurgeDesk, open_purge_log
 from control_plane.removal.desk import Desk
 from control_plane.removal.origin import Remover
 from control_plane.routing import Network, Region, parse_networks
@@ -75,6 +78,11 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
             origin = (session, settings.origin.url)
         remover = Remover(catalog, fleet, clock, origin)
         desk = Desk(catalog, fleet, remover, clock)
+        purge_log = await open_purge_log(settings.database)
+        stack.push_async_callback(purge_log.close)
+        purges = PurgeDesk(purge_log, lambda: _known_edges(fleet), clock)
+        stack.push_async_callback(purges.close)
+        await purges.refresh()
         gatekeeper = Gatekeeper(settings.credentials)
         page = await asyncio.to_thread(
             Page,
@@ -92,16 +100,19 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
         application = web.Application(middlewares=[problem_middleware])
         application.router.add_routes(FleetApi(fleet, desk, gatekeeper, metrics).routes())
         application.router.add_routes(VersionsApi(fleet, desk, gatekeeper).routes())
+        application.router.add_routes(PurgesApi(purges, gatekeeper).routes())
         application.router.add_routes(play.routes())
         application.router.add_routes(page.routes())
         application.on_response_prepare.append(play.allow_any_origin)
 
         async def ready() -> dict[str, str]:
-            return {"catalog": fleet.away} if fleet.away is not None else {}
+            away = {"catalog": fleet.away, "purges": purges.away}
+            return {name: reason for name, reason in away.items() if reason is not None}
 
         add_health_routes(application, registry, ready)
         await stack.enter_async_context(_kept_fresh(fleet))
-        await stack.enter_async_context(_removing(remover))
+        await stack.enter_async_context(_running(remover.run))
+        await stack.enter_async_context(_running(purges.run))
         async with listening([Listener(application, settings.listen)]):
             await stop.wait()
 
@@ -122,15 +133,23 @@ async def _kept_fresh(fleet: Fleet) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _removing(remover: Remover) -> AsyncIterator[None]:
-    """Carries removals out while the block runs."""
-    removing = asyncio.create_task(remover.run())
+async def _running(work: Callable[[], Coroutine[None, None, None]]) -> AsyncIterator[None]:
+    """Does ``work``, which has no end, while the block runs."""
+    working = asyncio.create_task(work())
     try:
         yield
     finally:
-        removing.cancel()
+        working.cancel()
         with suppress(asyncio.CancelledError):
-            await removing
+            await working
+
+
+def _known_edges(fleet: Fleet) -> Iterable[KnownEdge]:
+    """What following purges needs of every edge."""
+    return (
+        KnownEdge(record.edge_id, fleet.state_of(record) is EdgeState.DOWN, record.heartbeat.purges)
+        for record in fleet.edges()
+    )
 
 
 async def _keep_fresh(fleet: Fleet) -> None:

@@ -21,8 +21,15 @@ class EdgeState(StrEnum):
 
     UP = "up"
     STARTING = "starting"
-    """Alive, but not ready for viewers: it starts or drains."""
+    """Alive, but not trusted with viewers yet: it starts, or has come back a moment ago."""
+    DEGRADED = "degraded"
+    """It takes a smaller share of viewers: it fails, or has more to do than it can."""
+    DRAINING = "draining"
+    """It lets its viewers go, of itself or because an operator has ordered it."""
+    MAINTENANCE = "maintenance"
+    """An operator works on it: it may be silent, and nobody is alarmed."""
     DOWN = "down"
+    """Silent, or out of the reach of every control plane."""
 
 
 class RegionCopies(msgspec.Struct, frozen=True):
