@@ -9,6 +9,8 @@ alone stores under it and evicts it; all read.
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
+from functools import partial
+from operator import setitem
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +68,9 @@ class Cache:
         self._worker = worker
         self._workers = workers
         self._first_number = self._index.numbers.first_free()
-        self.purges = PurgeNotes(self._index, self._shared)
-        self._sweep = Sweep(self._index, self.purges, self._is_own, self._remove)
+        self.purges = PurgeNotes(self._index, self._shared, workers)
+        swept = partial(setitem, self._shared.swept, worker)
+        self._sweep = Sweep(self._index, self.purges, self._is_own, self._remove, swept)
         self._growing = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._soon = 0
