@@ -1,7 +1,6 @@
 """An edge put together: the one place that names its parts."""
 
 import asyncio
-import contextlib
 import os
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -14,13 +13,11 @@ from common import logs
 from common.clock import Clock, SystemClock
 from common.errors import NearcastError, SettingsInvalid
 from common.http.fields import Pairs
-from common.messages import Heartbeat
 from common.metrics import new_registry
 from common.service import (
     Listener,
     add_health_routes,
     listening,
-    new_client_session,
     problem_middleware,
 )
 from common.service.client import client_context
@@ -36,14 +33,14 @@ from edge.configured import (
     rules_of,
     tokens_of,
 )
+from edge.control_planes import ControlRefused
 from edge.fetch.connection import Timeouts
 from edge.fetch.fetches import Fetches
 from edge.fetch.pool import Pool
-from edge.fill import FillAgent, Removals
-from edge.fill.obtain import Obtain
+from edge.fill import FillAgent
+from edge.lead import Lead
 from edge.readings import readings
-from edge.report import ControlRefused, Reporter
-from edge.serve.counters import Counters, Reading, Totals
+from edge.serve.counters import Counters, Reading
 from edge.serve.front import Front
 from edge.serve.handler import Viewers
 from edge.serve.lanes import express_lane
@@ -166,11 +163,8 @@ class _Worker:
         self._cache, self._pool, self._fetches = cache, pool, fetches
         self._registry: CollectorRegistry = new_registry()
         self._counters = Counters(self._registry, self._readings)
-        self._others: list[Totals] = []
         self._access_log = access_log_of(settings)
-        self._started_at = clock.now()
         self._ready = False
-        self._reporter: Reporter | None = None
         self._duties = Duties(cache, self._tidy)
         rules = rules_of(settings)
         added = CROSS_ORIGIN if rules.objects_only else ()
@@ -204,28 +198,27 @@ class _Worker:
             rate=rate,
             siblings=siblings,
         )
-        self._agent = self._filling(siblings)
+        self._lead = None
+        if spec.number == 0 and settings.control is not None:
+            self._lead = Lead(
+                settings,
+                settings.control,
+                cache,
+                fetches,
+                siblings,
+                counters,
+                clock,
+                ready=lambda: self._ready,
+            )
         host = settings.admin.host if settings.admin is not None else None
         self._admin = Admin(cache, self._agent, clock, rules, host, settings.credentials)
 
-    def _filling(self, siblings: Siblings | None) -> FillAgent | None:
-        """What fills the edge ahead of demand, where this process does so."""
-        settings = self._settings
-        if self._spec.number > 0 or settings.control is None:
-            return None
-        return FillAgent(
-            settings.edge_id,
-            self._cache,
-            Obtain(self._cache, self._fetches, siblings),
-            settings.cache_folder,
-            concurrency=settings.fill_concurrency,
-        )
+    @property
+    def _agent(self) -> FillAgent | None:
+        return self._lead.agent if self._lead is not None else None
 
     async def run(self, stop: asyncio.Event, line: Line | None) -> None:
         """Serves until ``stop``; tells its supervisor on ``line``, where it has one."""
-        if self._agent is not None:
-            await self._agent.restore()
-            self._duties.add(self._agent.run)
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._viewers.close)
             stack.push_async_callback(self._lane.crowds.close)
@@ -238,8 +231,8 @@ class _Worker:
             stack.push_async_callback(self._duties.end)
             drain = self._settings.drain_seconds
             tickets = await asyncio.to_thread((self._spec.runtime / TICKETS).read_bytes)
-            if self._spec.number == 0:
-                await self._lead(stack)
+            if self._lead is not None:
+                await self._lead.prepare(stack, self._duties)
             async with listening(self._listeners(tickets), shutdown_timeout=drain):
                 self._ready = True
                 self._duties.begin(stop)
@@ -258,11 +251,8 @@ class _Worker:
             self._server.drain_idle = self._settings.drain_seconds
             if self._siblings is not None:
                 self._siblings.succeeded = True
-        elif self._reporter is not None:
-            # So that no more viewers are sent here while the last ones are served.
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(1):
-                    await self._reporter.beat()
+        elif self._lead is not None:
+            await self._lead.take_leave()
 
     def _listeners(self, tickets: bytes) -> Sequence[Listener]:
         settings, spec = self._settings, self._spec
@@ -290,29 +280,6 @@ class _Worker:
             listeners.append(Listener(application, settings.admin, inherited(spec.admin)))
         return listeners
 
-    async def _lead(self, stack: AsyncExitStack) -> None:
-        """Prepares what the first process alone does."""
-        settings = self._settings
-        if settings.control is None or self._agent is None:
-            return
-        if self._siblings is not None:
-            self._duties.add(self._watch_others)
-        session = await new_client_session(settings.ca, token=settings.control.token)
-        stack.push_async_callback(session.close)
-        removals = Removals(self._cache, self._clock)
-        self._reporter = Reporter(
-            session,
-            settings.control.url,
-            settings.edge_id,
-            interval=settings.heartbeat_interval,
-            compose=self._heartbeat,
-            agent=self._agent,
-            removals=removals,
-        )
-        await self._reporter.learn_removals()
-        self._duties.add(removals.run)
-        self._duties.add(self._reporter.run)
-
     async def _tidy(self) -> None:
         """Deletes what crashes and purges have left, at leisure."""
         if self._spec.number == 0:
@@ -332,30 +299,6 @@ class _Worker:
         assert self._access_log is not None
         self._access_log.note(record_of(visit, began, seconds))
 
-    def _heartbeat(self, sequence: int) -> Heartbeat:
-        agent, settings = self._agent, self._settings
-        assert agent is not None
-        totals = [self._counters.totals, *self._others]
-        pending, pending_bytes = agent.pending
-        return Heartbeat(
-            edge_id=settings.edge_id,
-            region=settings.region or "",
-            url=settings.url or "",
-            started_at=self._started_at,
-            sequence=sequence,
-            ready=self._ready,
-            desired_revision=agent.revision,
-            holdings_revision=agent.holdings().revision,
-            capacity_bytes=int(settings.disk),
-            used_bytes=self._cache.used * settings.workers,
-            requests=sum(one.requests for one in totals),
-            hits=sum(one.hits for one in totals),
-            bytes_sent=sum(one.bytes_sent for one in totals),
-            fill_pending=pending,
-            fill_bytes_pending=pending_bytes,
-            active_connections=sum(one.active for one in totals),
-        )
-
     def _readings(self) -> list[Reading]:
         return readings(self._cache, self._pool, self._fetches, self._agent, self._access_log)
 
@@ -366,19 +309,10 @@ class _Worker:
         texts = [own, *(other.decode() for other in others)]
         return await asyncio.to_thread(merge_expositions, texts)
 
-    async def _watch_others(self) -> None:
-        """Keeps up with what the other workers have served, for the heartbeat."""
-        assert self._siblings is not None
-        while True:
-            await asyncio.sleep(self._settings.heartbeat_interval)
-            told = await self._siblings.tell("/totals")
-            with contextlib.suppress(msgspec.MsgspecError):
-                self._others = [msgspec.json.decode(one, type=Totals) for one in told]
-
     def _admin_application(self) -> web.Application:
         async def ready() -> dict[str, str]:
             reasons = {} if self._ready else {"edge": "it starts or drains"}
-            trouble = self._reporter.trouble if self._reporter else None
+            trouble = self._lead.trouble if self._lead else None
             # An edge serves on while the control plane is away; one that it refuses never fills.
             if isinstance(trouble, ControlRefused):
                 reasons["control"] = str(trouble)

@@ -229,6 +229,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "packages are served; without one, the edge is a caching proxy before any origin."
         ),
     ] = None
+    control_fallbacks: Annotated[
+        tuple[Annotated[str, msgspec.Meta(pattern=r"^https?://[!-~]{1,512}\Z")], ...],
+        msgspec.Meta(
+            description="URLs of further control planes that share its database and know the same "
+            "token, asked in this order when it does not answer.",
+            max_length=8,
+            extra={"example": ("https://control-2.example.org",)},
+        ),
+    ] = ()
     credentials: Annotated[
         tuple[CredentialSettings, ...],
         msgspec.Meta(description="Who may ask on the admin port for more than health."),

@@ -6,21 +6,24 @@ if the control plane is gone. What is held already is never fetched again.
 
 import asyncio
 import contextlib
-import hashlib
-from collections.abc import Iterable
+import uuid
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from common import logs
 from common.errors import NearcastError
 from common.messages import (
+    DesiredChange,
     DesiredPackage,
     DesiredState,
     HeldPackage,
     Holdings,
+    HoldingsChange,
     ManifestObject,
     MessageInvalid,
     PackageManifest,
+    PackageName,
     decode,
     encode,
 )
@@ -28,6 +31,7 @@ from common.service import write_atomically
 from edge.fetch.errors import UpstreamBroke
 from edge.fill.obtain import Obtain
 from edge.policy.fill_order import object_order, package_order
+from edge.policy.held_changes import HeldChanges
 from edge.policy.stored import Stored
 from edge.store import Cache
 
@@ -49,6 +53,10 @@ class _Progress:
     manifest: PackageManifest | None = None
     missing: dict[str, ManifestObject] = field(default_factory=dict)
     """By key; of no meaning before the manifest is there."""
+
+    @property
+    def name(self) -> PackageName:
+        return PackageName(self.desired.asset_id, self.desired.version)
 
     @property
     def held(self) -> HeldPackage:
@@ -79,6 +87,9 @@ class FillAgent:
         self._state = DesiredState(edge_id, 0, ())
         self._progress: dict[tuple[str, str], _Progress] = {}
         self._changed = asyncio.Event()
+        self._changes = HeldChanges(uuid.uuid4().hex[:12])
+        self.completed: Callable[[], None] = _nobody_waits
+        """Called when all of another package is held."""
 
     @property
     def revision(self) -> int:
@@ -92,15 +103,32 @@ class FillAgent:
         unknown = sum(1 for part in self._progress.values() if part.manifest is None)
         return len(missing) + unknown, sum(item.size for item in missing)
 
+    @property
+    def holdings_revision(self) -> str:
+        """Names what the edge holds of its desired state."""
+        return self._changes.revision
+
     def holdings(self) -> Holdings:
-        """What the edge holds of its desired state. The revision is made from the content."""
+        """What the edge holds of its desired state."""
         packages = tuple(
             self._progress[name].held
             for name in sorted(self._progress)
             if self._progress[name].manifest is not None
         )
-        revision = hashlib.sha256(encode(packages)).hexdigest()[:16]
-        return Holdings(edge_id=self._edge_id, revision=revision, packages=packages)
+        return Holdings(self._edge_id, self._changes.revision, packages)
+
+    def holdings_since(self, revision: str) -> HoldingsChange | None:
+        """What differs from the holdings of ``revision``; None where that cannot be told."""
+        changed = self._changes.since(revision)
+        if changed is None:
+            return None
+        return HoldingsChange(
+            self._edge_id,
+            revision,
+            self._changes.revision,
+            tuple(self._progress[name.asset_id, name.version].held for name in changed.held),
+            changed.dropped,
+        )
 
     async def restore(self) -> None:
         """Takes up the desired state of the last run, and looks at what is held of it."""
@@ -115,8 +143,18 @@ class FillAgent:
         if state.edge_id == self._edge_id:
             await self._adopt(state)
 
-    async def apply(self, state: DesiredState) -> None:
-        """Takes up a new desired state."""
+    async def apply_change(self, change: DesiredChange) -> None:
+        """Takes up a new desired state, unless ``change`` is of one that is not known here."""
+        if change.since not in {0, self._state.revision}:
+            return
+        kept = () if change.since == 0 else self._state.packages
+        packages = {PackageName(each.asset_id, each.version): each for each in kept}
+        for name in change.dropped:
+            packages.pop(name, None)
+        packages.update(
+            (PackageName(each.asset_id, each.version), each) for each in change.packages
+        )
+        state = DesiredState(self._edge_id, change.revision, tuple(packages.values()))
         await self._adopt(state)
         try:
             await asyncio.to_thread(write_atomically, self._file, encode(state))
@@ -139,6 +177,12 @@ class FillAgent:
                         # What cannot be read is fetched again with the rest.
                         await self._read_manifest(known, entry)
             self._progress[name] = known
+        for name, part in old.items():
+            if part.manifest is not None and self._progress.get(name) is not part:
+                self._changes.drop(part.name)
+        for name, part in self._progress.items():
+            if old.get(name) is not part:
+                self._note(part)
         await self._pin()
         self._changed.set()
 
@@ -191,6 +235,7 @@ class FillAgent:
         desired = part.desired
         entry = await self._obtain.fetch(desired.manifest_key, desired.manifest_sha256)
         await self._read_manifest(part, entry)
+        self._note(part)
         await self._pin()
 
     async def _read_manifest(self, part: _Progress, entry: Stored) -> None:
@@ -203,6 +248,15 @@ class FillAgent:
 
     def _holds(self, item: ManifestObject) -> bool:
         return self._obtain.held(item.key, item.sha256) is not None
+
+    def _note(self, part: _Progress) -> None:
+        """Has it told that more is held of a package, unless nobody asks for that any more."""
+        wanted = self._progress.get((part.desired.asset_id, part.desired.version))
+        if wanted is not part or part.manifest is None:
+            return
+        self._changes.hold(part.name)
+        if not part.missing:
+            self.completed()
 
     async def _fill(self, part: _Progress) -> bool:
         """Fetches what is missing of a package, a few objects at a time; whether all came."""
@@ -219,6 +273,7 @@ class FillAgent:
                     failures.append(error)
                 else:
                     part.missing.pop(item.key, None)
+                    self._note(part)
 
         async with asyncio.TaskGroup() as group:
             for _ in range(self._concurrency):
@@ -226,3 +281,7 @@ class FillAgent:
         if failures:
             raise failures[0]
         return not part.missing
+
+
+def _nobody_waits() -> None:
+    pass

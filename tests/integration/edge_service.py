@@ -14,15 +14,21 @@ from aiohttp import web
 
 from common.messages import (
     CarriedOut,
+    DesiredChange,
     DesiredPackage,
-    DesiredState,
     Heartbeat,
     HeartbeatAnswer,
     Holdings,
+    HoldingsChange,
     ManifestObject,
+    Neighbours,
+    OrderedPurge,
+    OrderedPurges,
     OrderedRemoval,
     OrderedRemovals,
+    Orders,
     PackageManifest,
+    PurgeScope,
     decode,
     encode,
 )
@@ -92,33 +98,79 @@ class Control:
     status: int = 200
     heartbeats: list[Heartbeat] = field(default_factory=list)
     holdings: Holdings | None = None
+    holdings_told: list[Holdings | HoldingsChange] = field(default_factory=list)
+    """In the messages that they were told in."""
     removals: OrderedRemovals = field(default_factory=lambda: OrderedRemovals(0, ()))
     carried_out: set[str] = field(default_factory=set)
+    purges: tuple[OrderedPurge, ...] = ()
+    neighbours: Neighbours = field(default_factory=lambda: Neighbours(0, ()))
+    asked: list[dict[str, int]] = field(default_factory=list)
+    """What each request for orders knew."""
+    scripts: dict[str, Script] = field(default_factory=dict)
+    """By the last part of a path: what answers in place of this."""
     port: int = 0
 
-    async def answer(self, request: web.Request) -> web.Response:
+    async def answer(self, request: web.Request) -> web.StreamResponse:
         if self.status != 200:
             return web.json_response({"detail": "The test refuses it."}, status=self.status)
+        name = request.path.rsplit("/", 1)[1]
+        if name in self.scripts:
+            return await self.scripts[name](request)
+        return await self.properly(request)
+
+    async def properly(self, request: web.Request) -> web.StreamResponse:
+        """The answer to ``request`` where no script has another."""
         body = await request.read()
         match request.path.rsplit("/", 1)[1]:
             case "heartbeat":
-                beat = decode(body, Heartbeat)
-                self.heartbeats.append(beat)
-                known = self.holdings.revision if self.holdings else ""
-                told = HeartbeatAnswer(
-                    self.revision, known != beat.holdings_revision, self.removals.revision
-                )
-                return web.Response(body=encode(told))
-            case "desired":
-                return web.Response(body=encode(DesiredState("eu-1", self.revision, self.packages)))
-            case "removals" if request.method == "GET":
-                return web.Response(body=encode(self.removals))
+                return web.Response(body=encode(self._hear(decode(body, Heartbeat))))
+            case "orders":
+                known = {name: int(told) for name, told in request.query.items()}
+                self.asked.append(known)
+                ending = asyncio.get_running_loop().time() + known["wait"]
+                while self.news(known) == Orders():
+                    if asyncio.get_running_loop().time() >= ending:
+                        break
+                    await asyncio.sleep(0.005)
+                return web.Response(body=encode(self.news(known)))
             case "removals":
                 self.carried_out |= {*decode(body, CarriedOut).removal_ids}
                 return web.Response(status=204)
+            case "holdings" if request.method == "POST":
+                return self._change(decode(body, HoldingsChange))
             case _:
                 self.holdings = decode(body, Holdings)
+                self.holdings_told.append(self.holdings)
                 return web.Response(status=204)
+
+    def _hear(self, beat: Heartbeat) -> HeartbeatAnswer:
+        self.heartbeats.append(beat)
+        known = self.holdings.revision if self.holdings else ""
+        return HeartbeatAnswer(
+            self.revision, known != beat.holdings_revision, self.removals.revision, len(self.purges)
+        )
+
+    def news(self, known: dict[str, int]) -> Orders:
+        """What an edge does not know yet."""
+        whole = DesiredChange("eu-1", 0, self.revision, self.packages)
+        purges = OrderedPurges(known["purges"], len(self.purges), self.purges[known["purges"] :])
+        return Orders(
+            desired=whole if known["desired"] != self.revision else None,
+            removals=self.removals if known["removals"] != self.removals.revision else None,
+            purges=purges if known["purges"] != len(self.purges) else None,
+            neighbours=self.neighbours if known["neighbours"] != self.neighbours.revision else None,
+        )
+
+    def _change(self, change: HoldingsChange) -> web.Response:
+        self.holdings_told.append(change)
+        if self.holdings is None or self.holdings.revision != change.since:
+            return web.json_response({"detail": "They are others."}, status=409)
+        held = {(each.asset_id, each.version): each for each in self.holdings.packages}
+        for name in change.dropped:
+            held.pop((name.asset_id, name.version), None)
+        held.update({(each.asset_id, each.version): each for each in change.packages})
+        self.holdings = Holdings(change.edge_id, change.revision, tuple(held.values()))
+        return web.Response(status=204)
 
     @property
     def url(self) -> str:
@@ -126,6 +178,10 @@ class Control:
 
     def remove(self, *removals: OrderedRemoval) -> None:
         self.removals = OrderedRemovals(self.removals.revision + 1 if removals else 0, removals)
+
+    def purge(self, value: str, scope: PurgeScope = PurgeScope.URL, *, soft: bool = False) -> None:
+        number = len(self.purges) + 1
+        self.purges += (OrderedPurge(number, f"p-{number}", scope, value, soft, 0.0),)
 
     def want(self, *packages: DesiredPackage) -> None:
         self.packages = packages

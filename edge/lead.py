@@ -1,0 +1,180 @@
+"""What one process does for the whole edge: it fills it, and talks with the control plane."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+
+import msgspec
+
+from common.clock import Clock
+from common.errors import NearcastError
+from common.messages import Heartbeat, Neighbours, OrderedPurges
+from common.service import PeerSettings
+from common.service.client import new_client_session
+from edge.control_planes import ControlPlanes
+from edge.fetch.fetches import Fetches
+from edge.fill import FillAgent, Removals
+from edge.fill.obtain import Obtain
+from edge.orders import OrderFollower
+from edge.policy.purging import Scope
+from edge.report import Reporter
+from edge.serve.counters import Counters, Totals
+from edge.settings import Settings
+from edge.workers import Duties, Siblings, YieldingCache
+
+
+class Lead:
+    """The edge as its control plane knows it: what it is told to do, and what it tells."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        control: PeerSettings,
+        cache: YieldingCache,
+        fetches: Fetches,
+        siblings: Siblings | None,
+        counters: Counters,
+        clock: Clock,
+        *,
+        ready: Callable[[], bool],
+    ) -> None:
+        """``ready`` tells whether this process takes viewers."""
+        self._settings, self._control = settings, control
+        self._cache, self._siblings, self._counters = cache, siblings, counters
+        self._ready, self._clock = ready, clock
+        self._draining = False
+        self._started_at = clock.now()
+        self._others: list[Totals] = []
+        self._removals = Removals(cache, clock)
+        self._purges = _Purges(cache, clock)
+        self._neighbours = _Neighbours()
+        self._reporter: Reporter | None = None
+        self.agent = FillAgent(
+            settings.edge_id,
+            cache,
+            Obtain(cache, fetches, siblings),
+            settings.cache_folder,
+            concurrency=settings.fill_concurrency,
+        )
+
+    @property
+    def trouble(self) -> NearcastError | None:
+        """Why the control plane does not listen; None while it does."""
+        return self._reporter.trouble if self._reporter is not None else None
+
+    async def prepare(self, stack: AsyncExitStack, duties: Duties) -> None:
+        """Learns what must be known before viewers are served, and adds to ``duties`` what goes on
+        while they are; ``stack`` closes what this opens."""
+        settings = self._settings
+        session = await new_client_session(settings.ca, token=self._control.token)
+        stack.push_async_callback(session.close)
+        urls = (self._control.url, *settings.control_fallbacks)
+        planes = ControlPlanes(session, urls, settings.edge_id)
+        follower = OrderFollower(
+            planes,
+            self._clock,
+            agent=self.agent,
+            removals=self._removals,
+            purges=self._purges,
+            neighbours=self._neighbours,
+        )
+        reporter = self._reporter = Reporter(
+            planes,
+            self._clock,
+            settings.edge_id,
+            interval=settings.heartbeat_interval,
+            compose=self._heartbeat,
+            answered=follower.compare,
+            agent=self.agent,
+            removals=self._removals,
+        )
+
+        def moved() -> None:
+            follower.ask_again()
+            reporter.hurry()
+
+        planes.moved = moved
+        self.agent.completed = reporter.hurry
+        await self.agent.restore()
+        await follower.catch_up()
+        for duty in (self.agent.run, self._removals.run, follower.run, follower.adopt):
+            duties.add(duty)
+        duties.add(reporter.run)
+        duties.add(reporter.tell)
+        if self._siblings is not None:
+            duties.add(self._watch_others)
+
+    async def take_leave(self) -> None:
+        """Tells that the edge ends, so that no more viewers are sent to it."""
+        self._draining = True
+        if self._reporter is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1):
+                    await self._reporter.beat()
+
+    def _heartbeat(self, sequence: int) -> Heartbeat:
+        agent, settings = self.agent, self._settings
+        totals = [self._counters.totals, *self._others]
+        pending, pending_bytes = agent.pending
+        return Heartbeat(
+            edge_id=settings.edge_id,
+            region=settings.region or "",
+            url=settings.url or "",
+            started_at=self._started_at,
+            sequence=sequence,
+            ready=self._ready(),
+            desired_revision=agent.revision,
+            holdings_revision=agent.holdings_revision,
+            capacity_bytes=int(settings.disk),
+            used_bytes=self._cache.used * settings.workers,
+            requests=sum(one.requests for one in totals),
+            hits=sum(one.hits for one in totals),
+            bytes_sent=sum(one.bytes_sent for one in totals),
+            fill_pending=pending,
+            fill_bytes_pending=pending_bytes,
+            active_connections=sum(one.active for one in totals),
+            draining=self._draining,
+            weight=settings.weight,
+            bandwidth=settings.bandwidth,
+            purges=self._purges.cursor,
+        )
+
+    async def _watch_others(self) -> None:
+        """Keeps up with what the other workers have served, for the heartbeat."""
+        assert self._siblings is not None
+        while True:
+            await asyncio.sleep(self._settings.heartbeat_interval)
+            told = await self._siblings.tell("/totals")
+            with contextlib.suppress(msgspec.MsgspecError):
+                self._others = [msgspec.json.decode(one, type=Totals) for one in told]
+
+
+class _Purges:
+    """Carries purges out; which ones, it knows as long as it runs."""
+
+    def __init__(self, cache: YieldingCache, clock: Clock) -> None:
+        self._cache, self._clock = cache, clock
+        self.cursor = 0
+
+    async def apply(self, purges: OrderedPurges) -> None:
+        """Carries them out, in their order."""
+        for purge in purges.purges:
+            if purge.sequence > self.cursor:
+                scope = Scope(purge.scope.value)
+                now = self._clock.now()
+                await self._cache.purges.add(scope, purge.value, soft=purge.soft, now=now)
+                self.cursor = purge.sequence
+        if purges.lost:
+            self.cursor = purges.head
+
+
+class _Neighbours:
+    """Knows which neighbours there are."""
+
+    def __init__(self) -> None:
+        self.revision = 0
+
+    async def apply(self, neighbours: Neighbours) -> None:
+        """Takes them up."""
+        self.revision = neighbours.revision
