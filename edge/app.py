@@ -29,6 +29,7 @@ from edge.configured import (
     fetches_of,
     limits_of_siblings,
     name_of,
+    neighbourhood_of,
     rate_of,
     rules_of,
     tokens_of,
@@ -36,6 +37,7 @@ from edge.configured import (
 from edge.control_planes import ControlRefused
 from edge.fetch.connection import Timeouts
 from edge.fetch.fetches import Fetches
+from edge.fetch.neighbourhood import Neighbourhood
 from edge.fetch.pool import Pool
 from edge.fill import FillAgent
 from edge.lead import Lead
@@ -140,9 +142,11 @@ async def _serve(spec: WorkerSpec, stop: asyncio.Event, line: Line | None = None
             stack.push_async_callback(siblings.close)
             tallies = await asyncio.to_thread(Tallies, spec.runtime, settings.workers)
             stack.callback(tallies.close)
-        fetches = fetches_of(settings, cache, pool, clock)
+        neighbourhood = neighbourhood_of(settings, spec.runtime)
+        fetches = fetches_of(settings, cache, pool, clock, neighbourhood)
         stack.push_async_callback(fetches.close)
-        await _Worker(spec, cache, pool, fetches, siblings, tallies, clock).run(stop, line)
+        worker = _Worker(spec, cache, pool, fetches, neighbourhood, siblings, tallies, clock)
+        await worker.run(stop, line)
 
 
 class _Worker:
@@ -154,6 +158,7 @@ class _Worker:
         cache: YieldingCache,
         pool: Pool,
         fetches: Fetches,
+        neighbourhood: Neighbourhood,
         siblings: Siblings | None,
         tallies: Tallies | None,
         clock: Clock,
@@ -205,11 +210,14 @@ class _Worker:
                 settings.control,
                 cache,
                 fetches,
+                neighbourhood,
                 siblings,
                 counters,
                 clock,
                 ready=lambda: self._ready,
             )
+        elif settings.control is not None:
+            self._duties.add(neighbourhood.watch)
         host = settings.admin.host if settings.admin is not None else None
         self._admin = Admin(cache, self._agent, clock, rules, host, settings.credentials)
 

@@ -9,11 +9,12 @@ import msgspec
 
 from common.clock import Clock
 from common.errors import NearcastError
-from common.messages import Heartbeat, Neighbours, OrderedPurges
+from common.messages import Heartbeat, OrderedPurges
 from common.service import PeerSettings
 from common.service.client import new_client_session
 from edge.control_planes import ControlPlanes
 from edge.fetch.fetches import Fetches
+from edge.fetch.neighbourhood import Neighbourhood
 from edge.fill import FillAgent, Removals
 from edge.fill.obtain import Obtain
 from edge.orders import OrderFollower
@@ -33,6 +34,7 @@ class Lead:
         control: PeerSettings,
         cache: YieldingCache,
         fetches: Fetches,
+        neighbourhood: Neighbourhood,
         siblings: Siblings | None,
         counters: Counters,
         clock: Clock,
@@ -48,7 +50,7 @@ class Lead:
         self._others: list[Totals] = []
         self._removals = Removals(cache, clock)
         self._purges = _Purges(cache, clock)
-        self._neighbours = _Neighbours()
+        self._neighbours = neighbourhood
         self._reporter: Reporter | None = None
         self.agent = FillAgent(
             settings.edge_id,
@@ -96,6 +98,7 @@ class Lead:
 
         planes.moved = moved
         self.agent.completed = reporter.hurry
+        await self._neighbours.look()
         await self.agent.restore()
         await follower.catch_up()
         for duty in (self.agent.run, self._removals.run, follower.run, follower.adopt):
@@ -167,14 +170,3 @@ class _Purges:
                 self.cursor = purge.sequence
         if purges.lost:
             self.cursor = purges.head
-
-
-class _Neighbours:
-    """Knows which neighbours there are."""
-
-    def __init__(self) -> None:
-        self.revision = 0
-
-    async def apply(self, neighbours: Neighbours) -> None:
-        """Takes them up."""
-        self.revision = neighbours.revision
