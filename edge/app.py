@@ -30,6 +30,7 @@ from edge.configured import (
     fetches_of,
     limits_of_siblings,
     name_of,
+    neighbourhood_of,
     rate_of,
     rules_of,
     tokens_of,
@@ -37,6 +38,7 @@ from edge.configured import (
 from edge.control_planes import ControlRefused
 from edge.fetch.connection import Timeouts
 from edge.fetch.fetches import Fetches
+from edge.fetch.neighbourhood import Neighbourhood
 from edge.fetch.pool import Pool
 from edge.fill import FillAgent
 from edge.lead import Lead
@@ -141,9 +143,11 @@ async def _serve(spec: WorkerSpec, stop: asyncio.Event, line: Line | None = None
             stack.push_async_callback(siblings.close)
             tallies = await asyncio.to_thread(Tallies, spec.runtime, settings.workers)
             stack.callback(tallies.close)
-        fetches = fetches_of(settings, cache, pool, clock)
+        neighbourhood = neighbourhood_of(settings, spec.runtime)
+        fetches = fetches_of(settings, cache, pool, clock, neighbourhood)
         stack.push_async_callback(fetches.close)
-        await _Worker(spec, cache, pool, fetches, siblings, tallies, clock).run(stop, line)
+        worker = _Worker(spec, cache, pool, fetches, neighbourhood, siblings, tallies, clock)
+        await worker.run(stop, line)
 
 
 class _Worker:
@@ -155,6 +159,7 @@ class _Worker:
         cache: YieldingCache,
         pool: Pool,
         fetches: Fetches,
+        neighbourhood: Neighbourhood,
         siblings: Siblings | None,
         tallies: Tallies | None,
         clock: Clock,
@@ -199,11 +204,13 @@ class _Worker:
             rate=rate,
             siblings=siblings,
         )
-        self._lead = self._leading()
+        self._lead = self._leading(neighbourhood)
+        if self._lead is None and settings.control is not None:
+            self._duties.add(neighbourhood.watch)
         host = settings.admin.host if settings.admin is not None else None
         self._admin = Admin(cache, self._agent, clock, rules, host, settings.credentials)
 
-    def _leading(self) -> Lead | None:
+    def _leading(self, neighbourhood: Neighbourhood) -> Lead | None:
         """What this process does for the whole edge, if it does."""
         settings, control = self._settings, self._settings.control
         if self._spec.number > 0 or control is None:
@@ -213,6 +220,7 @@ class _Worker:
             control,
             self._cache,
             self._fetches,
+            neighbourhood,
             self._siblings,
             self._counters,
             self._clock,

@@ -10,16 +10,16 @@ import msgspec
 
 from common.clock import Clock
 from common.errors import NearcastError
-from common.messages import Heartbeat, Neighbours, OrderedPurges
+from common.messages import Heartbeat
 from common.service import PeerSettings
 from common.service.client import new_client_session
 from edge.account import Account, account_of
 from edge.control_planes import ControlPlanes
 from edge.fetch.fetches import Fetches
-from edge.fill import FillAgent, Removals
+from edge.fetch.neighbourhood import Neighbourhood
+from edge.fill import FillAgent, Purges, Removals
 from edge.fill.obtain import Obtain
 from edge.orders import OrderFollower
-from edge.policy.purging import Scope
 from edge.policy.recent import Recent
 from edge.policy.watched import Gathered
 from edge.report import Reporter
@@ -40,6 +40,7 @@ class Lead:
         control: PeerSettings,
         cache: YieldingCache,
         fetches: Fetches,
+        neighbourhood: Neighbourhood,
         siblings: Siblings | None,
         counters: Counters,
         clock: Clock,
@@ -57,8 +58,8 @@ class Lead:
         self._sending, self._processors = Recent(LATELY), Recent(LATELY)
         self._cores = len(os.sched_getaffinity(0))
         self._removals = Removals(cache, clock)
-        self._purges = _Purges(cache, clock)
-        self._neighbours = _Neighbours()
+        self._purges = Purges(cache, clock, taken=lambda: None)
+        self._neighbours = neighbourhood
         self._reporter: Reporter | None = None
         self.agent = FillAgent(
             settings.edge_id,
@@ -106,6 +107,7 @@ class Lead:
 
         planes.moved = moved
         self.agent.completed = reporter.hurry
+        await self._neighbours.look()
         await self.agent.restore()
         await follower.catch_up()
         for duty in (self.agent.run, self._removals.run, follower.run, follower.adopt):
@@ -170,33 +172,3 @@ class Lead:
                 self._others = [msgspec.json.decode(one, type=Account) for one in told]
                 for other in self._others:
                     self._watched.add(other.watched)
-
-
-class _Purges:
-    """Carries purges out; which ones, it knows as long as it runs."""
-
-    def __init__(self, cache: YieldingCache, clock: Clock) -> None:
-        self._cache, self._clock = cache, clock
-        self.cursor = 0
-
-    async def apply(self, purges: OrderedPurges) -> None:
-        """Carries them out, in their order."""
-        for purge in purges.purges:
-            if purge.sequence > self.cursor:
-                scope = Scope(purge.scope.value)
-                now = self._clock.now()
-                await self._cache.purges.add(scope, purge.value, soft=purge.soft, now=now)
-                self.cursor = purge.sequence
-        if purges.lost:
-            self.cursor = purges.head
-
-
-class _Neighbours:
-    """Knows which neighbours there are."""
-
-    def __init__(self) -> None:
-        self.revision = 0
-
-    async def apply(self, neighbours: Neighbours) -> None:
-        """Takes them up."""
-        self.revision = neighbours.revision

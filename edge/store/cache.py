@@ -110,13 +110,9 @@ class Cache:
             Unavailable: its index cannot be opened.
         """
         cache = await asyncio.to_thread(
-            cls,
-            folder,
-            runtime,
+            partial(cls, folder, runtime, worker=worker, workers=workers),
             disk_budget=disk_budget,
             memory_budget=memory_budget,
-            worker=worker,
-            workers=workers,
         )
         with contextlib.suppress(StorageFull):
             await cache.make_room()
