@@ -100,12 +100,7 @@ class Lead:
             agent=self.agent,
             removals=self._removals,
         )
-
-        def moved() -> None:
-            follower.ask_again()
-            reporter.hurry()
-
-        planes.moved = moved
+        planes.moved = reporter.hurry
         self.agent.completed = reporter.hurry
         await self._neighbours.look()
         await self.agent.restore()
@@ -122,7 +117,8 @@ class Lead:
         self._draining = True
         if self._reporter is not None:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(1):
+                # Each control plane may take a second until the next is told.
+                async with asyncio.timeout(1 + len(self._settings.control_fallbacks)):
                     await self._reporter.beat()
 
     def _heartbeat(self, sequence: int) -> Heartbeat:

@@ -179,7 +179,14 @@ class OrderFollower:
             change, self._to_adopt = self._to_adopt, None
             if change is None:
                 continue
-            await self._agent.apply_change(change)
+            try:
+                await self._agent.apply_change(change)
+            except asyncio.CancelledError:
+                # Another process was to do so, and it may come back to this one.
+                waiting = self._to_adopt
+                self._to_adopt = change if waiting is None else joined(change, waiting)
+                self._came.set()
+                raise
             if self._agent.revision == change.revision:
                 pause = FIRST_PAUSE
                 continue

@@ -57,6 +57,12 @@ def knows(control: Control, **numbers: int) -> bool:
     return bool(control.asked) and numbers.items() <= control.asked[-1].items()
 
 
+def holds_a_package(control: Control) -> bool:
+    """Whether the edge has told that it holds the whole of one."""
+    packages = control.holdings.packages if control.holdings is not None else ()
+    return any(package.complete for package in packages)
+
+
 async def test_each_order_is_carried_out_and_the_next_request_says_so(
     tmp_path: Path, origin: Origin, control: Control
 ) -> None:
@@ -362,12 +368,35 @@ async def test_a_control_plane_that_hangs_is_left_before_the_edge_is_missed(
         settings = edge_settings(tmp_path, origin.url, **placed(first, second))
         async with edge(settings):
             await until(lambda: knows(first, desired=1) and bool(first.heartbeats))
-            first.scripts.update(dict.fromkeys(("heartbeat", "orders"), never))
+            first.scripts.update(dict.fromkeys(("heartbeat", "orders", "holdings"), never))
+            second.want(publish(origin, "1", PACKAGE))
             await until(lambda: bool(second.heartbeats))
             # One that gets no answer is told to the other, and they are never told at once.
             assert beats == 1
-            second.purge("v/a/1/0.m4s")
-            await until(lambda: knows(second, purges=1))
+            second.purge("v/b/1/0.m4s")
+            await until(lambda: knows(second, purges=1, desired=2))
+            await until(lambda: holds_a_package(second))
+
+
+async def test_what_is_told_while_the_control_plane_ends_is_told_to_the_other(
+    tmp_path: Path, origin: Origin
+) -> None:
+    async with two_planes() as (first, second, ends_first):
+        waiting = asyncio.Event()
+
+        async def never(_: web.Request) -> web.StreamResponse:
+            waiting.set()
+            await asyncio.sleep(60)
+            return web.Response(status=500)
+
+        first.scripts["holdings"] = never
+        first.want(publish(origin, "1", PACKAGE))
+        second.packages, second.revision = first.packages, first.revision
+        settings = edge_settings(tmp_path, origin.url, **placed(first, second))
+        async with edge(settings):
+            await asyncio.wait_for(waiting.wait(), 10)
+            await ends_first.aclose()
+            await until(lambda: holds_a_package(second))
 
 
 async def test_an_edge_that_starts_finds_the_control_plane_that_is_there(
