@@ -84,7 +84,7 @@ class MongoPlanStore:
                 upsert=True,
                 return_document=ReturnDocument.AFTER,
             )
-        return int(found["token"]) if found["holder"] == holder else None
+        return int(found["token"]) if found and found["holder"] == holder else None
 
     async def release(self, token: int) -> None:
         """See the port."""
