@@ -22,6 +22,7 @@ from common.service import (
 )
 from common.service.client import client_context
 from common.service.run import ProcessStop
+from edge.account import account_of
 from edge.admin import Admin
 from edge.configured import (
     access_log_of,
@@ -29,6 +30,7 @@ from edge.configured import (
     fetches_of,
     limits_of_siblings,
     name_of,
+    neighbourhood_of,
     rate_of,
     rules_of,
     tokens_of,
@@ -36,6 +38,7 @@ from edge.configured import (
 from edge.control_planes import ControlRefused
 from edge.fetch.connection import Timeouts
 from edge.fetch.fetches import Fetches
+from edge.fetch.neighbourhood import Neighbourhood
 from edge.fetch.pool import Pool
 from edge.fill import FillAgent
 from edge.lead import Lead
@@ -140,9 +143,11 @@ async def _serve(spec: WorkerSpec, stop: asyncio.Event, line: Line | None = None
             stack.push_async_callback(siblings.close)
             tallies = await asyncio.to_thread(Tallies, spec.runtime, settings.workers)
             stack.callback(tallies.close)
-        fetches = fetches_of(settings, cache, pool, clock)
+        neighbourhood = neighbourhood_of(settings, spec.runtime)
+        fetches = fetches_of(settings, cache, pool, clock, neighbourhood)
         stack.push_async_callback(fetches.close)
-        await _Worker(spec, cache, pool, fetches, siblings, tallies, clock).run(stop, line)
+        worker = _Worker(spec, cache, pool, fetches, neighbourhood, siblings, tallies, clock)
+        await worker.run(stop, line)
 
 
 class _Worker:
@@ -154,6 +159,7 @@ class _Worker:
         cache: YieldingCache,
         pool: Pool,
         fetches: Fetches,
+        neighbourhood: Neighbourhood,
         siblings: Siblings | None,
         tallies: Tallies | None,
         clock: Clock,
@@ -198,20 +204,28 @@ class _Worker:
             rate=rate,
             siblings=siblings,
         )
-        self._lead = None
-        if spec.number == 0 and settings.control is not None:
-            self._lead = Lead(
-                settings,
-                settings.control,
-                cache,
-                fetches,
-                siblings,
-                counters,
-                clock,
-                ready=lambda: self._ready,
-            )
+        self._lead = self._leading(neighbourhood)
+        if self._lead is None and settings.control is not None:
+            self._duties.add(neighbourhood.watch)
         host = settings.admin.host if settings.admin is not None else None
         self._admin = Admin(cache, self._agent, clock, rules, host, settings.credentials)
+
+    def _leading(self, neighbourhood: Neighbourhood) -> Lead | None:
+        """What this process does for the whole edge, if it does."""
+        settings, control = self._settings, self._settings.control
+        if self._spec.number > 0 or control is None:
+            return None
+        return Lead(
+            settings,
+            control,
+            self._cache,
+            self._fetches,
+            neighbourhood,
+            self._siblings,
+            self._counters,
+            self._clock,
+            ready=lambda: self._ready,
+        )
 
     @property
     def _agent(self) -> FillAgent | None:
@@ -318,8 +332,9 @@ class _Worker:
                 reasons["control"] = str(trouble)
             return reasons
 
-        async def totals(_: web.Request) -> web.Response:
-            return web.Response(body=msgspec.json.encode(self._counters.totals))
+        async def account(_: web.Request) -> web.Response:
+            told = account_of(self._counters, self._cache, self._clock)
+            return web.Response(body=msgspec.json.encode(told))
 
         application = web.Application(middlewares=[problem_middleware])
         leads = self._spec.number == 0 and self._siblings is not None
@@ -327,6 +342,6 @@ class _Worker:
         add_health_routes(application, self._registry, ready, merge=merge)
         if self._spec.number > 0:
             # Its admin address is a socket that only this edge's processes may enter.
-            application.router.add_get("/totals", totals)
+            application.router.add_get("/account", account)
         self._admin.add_routes(application)
         return application

@@ -1,20 +1,23 @@
 """The parts of an edge that its settings shape."""
 
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
 import msgspec
 
 from common.clock import Clock
 from common.errors import SettingsInvalid
-from common.http.fields import Fields
 from edge.fetch.fetches import Fetches
+from edge.fetch.neighbourhood import Neighbourhood, Tickets
 from edge.fetch.origins import Origins
+from edge.fetch.pacing import Pacing
 from edge.fetch.pool import Pool
-from edge.fetch.upstream import ShieldFinder, Upstream
+from edge.fetch.upstream import Upstream
 from edge.fetch.wire import Endpoint
 from edge.limit_settings import LimitSettings
-from edge.policy.forwarding import went_through
+from edge.policy.fill_window import FillPlan, FillWindow
 from edge.policy.keys import KeyRules
 from edge.policy.limits import ConnectionCounts, RequestRate
-from edge.policy.shields import shield_of
 from edge.serve.access_log import AccessLog
 from edge.serve.tokens import Tokens
 from edge.settings import Settings
@@ -22,11 +25,23 @@ from edge.store import Cache
 from edge.store.tallies import SharedMoments, Tallies
 
 
-def fetches_of(settings: Settings, cache: Cache, pool: Pool, clock: Clock) -> Fetches:
-    """What goes upstream, and how.
+def neighbourhood_of(settings: Settings, runtime: Path) -> Neighbourhood:
+    """The other edges of the region; ``runtime`` is the folder that the processes share.
 
     Raises:
         SettingsInvalid: a URL names no server.
+    """
+    fixed = {shield.edge_id: _endpoint(shield.url) for shield in settings.shields}
+    return Neighbourhood(settings.edge_id, runtime, fixed)
+
+
+def fetches_of(
+    settings: Settings, cache: Cache, pool: Pool, clock: Clock, neighbourhood: Neighbourhood
+) -> Fetches:
+    """What goes upstream, and how.
+
+    Raises:
+        SettingsInvalid: a URL names no server, or a time zone is not known.
     """
     managed = settings.control is not None
     added: list[tuple[str, str]] = []
@@ -36,33 +51,39 @@ def fetches_of(settings: Settings, cache: Cache, pool: Pool, clock: Clock) -> Fe
         # What is stored is what is served: no transformation on the way.
         added.append(("Accept-Encoding", "identity"))
     endpoints = [_endpoint(origin.url) for origin in (settings.origin, *settings.fallback_origins)]
+    tickets = Tickets([(key.key_id, key.secret) for key in settings.token_keys], clock)
     upstream = Upstream(
-        Origins(pool, endpoints, clock),
+        Origins(pool, endpoints, clock, ticket=tickets.for_target),
         pseudonym=name_of(settings),
         added=tuple(added),
         forward_fields=not managed,
-        shield=_shield_finder(settings) if settings.shields else None,
+        route=neighbourhood.route,
     )
     return Fetches(
         cache,
         upstream,
         clock,
+        pacing=Pacing(fill_plan_of(settings), clock, settings.workers),
         heuristic=settings.heuristic_freshness,
         negative=settings.negative_lifetime,
     )
 
 
-def _shield_finder(settings: Settings) -> ShieldFinder:
-    others = {shield.edge_id: _endpoint(shield.url) for shield in settings.shields}
-    names = sorted({settings.edge_id, *others})
+def fill_plan_of(settings: Settings) -> FillPlan:
+    """When what is not urgent is filled, and how fast.
 
-    def find(key: str, fields: Fields) -> Endpoint | None:
-        if any(went_through(fields, f"nearcast-{edge}") for edge in others):
-            # Another edge asks: this one is the shield.
-            return None
-        return others.get(shield_of(key, names))
-
-    return find
+    Raises:
+        SettingsInvalid: the time zone is not known.
+    """
+    fill = settings.fill
+    try:
+        zone = ZoneInfo(fill.timezone) if fill.timezone is not None else None
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise SettingsInvalid(
+            file="edge", key="fill.timezone", expected="the IANA name of a time zone"
+        ) from error
+    window = FillWindow.of(fill.window, zone) if fill.window is not None else None
+    return FillPlan(window, fill.rate, fill.rate_outside)
 
 
 def access_log_of(settings: Settings) -> AccessLog | None:

@@ -28,7 +28,7 @@ from edge.store import Body, Cache
 from edge.store.claim import Claim
 from edge.supervisor import Plan, command_of
 
-INTERNAL = ("nearcast-scheme", "nearcast-client", "nearcast-sha256")
+INTERNAL = ("nearcast-scheme", "nearcast-client", "nearcast-sha256", "nearcast-paced")
 
 _log = logs.get(__name__)
 
@@ -186,6 +186,7 @@ class Siblings:
         client: str,
         *,
         sha256: bytes = b"",
+        paced: bool = False,
         body: AsyncIterable[bytes] | None = None,
         length: int | None = None,
     ) -> AsyncIterator[Exchange]:
@@ -196,6 +197,7 @@ class Siblings:
             request: what the viewer asks.
             client: the viewer's address.
             sha256: what the object's digest must be, where that is known.
+            paced: whether it is filled at the rate that is set for that.
             body: the request's content.
             length: its bytes; None when unknown.
 
@@ -210,6 +212,8 @@ class Siblings:
         ]
         if sha256:
             fields.append(("Nearcast-Sha256", sha256.hex()))
+        if paced:
+            fields.append(("Nearcast-Paced", "1"))
         asked = UpstreamRequest(request.method, request.target, tuple(fields), body, length)
         async with self._pool.request(self._endpoint(viewers_socket, owner), asked) as exchange:
             yield exchange

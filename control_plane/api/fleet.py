@@ -86,7 +86,7 @@ class FleetApi:
     async def heartbeat(self, request: web.Request) -> web.Response:
         """An edge tells how it is."""
         edge_id = as_edge(self._gatekeeper, request)
-        heartbeat = await read_message(request, Heartbeat, limit=64 * KIBIBYTE)
+        heartbeat = await read_message(request, Heartbeat, limit=256 * KIBIBYTE)
         check_name(heartbeat.edge_id, edge_id)
         self._metrics.heartbeats.inc()
         told = self._fleet.hear(heartbeat).heartbeat

@@ -164,6 +164,10 @@ class History:
         """The last pin of an asset."""
         return self._pins.get(asset_id)
 
+    def told_of(self, asset_id: str) -> int:
+        """How many versions of an asset were ever announced, and how many removed, together."""
+        return len(self._packages.get(asset_id, {})) + len(self._gone.get(asset_id, {}))
+
     def versions(self, asset_id: str) -> list[tuple[Package, str | None]]:
         """All versions of an asset that were ever announced, the newest first, each with the
         removal that took it."""

@@ -212,6 +212,7 @@ def _document(row: Decided, revision: int) -> Document:
         "urgent": row.urgent,
         "priority": row.priority,
         "lost": list(row.lost),
+        "told": row.told,
     }
 
 
@@ -224,4 +225,5 @@ def _row(document: Document, names: dict[str, str]) -> PlanRow:
         document["urgent"],
         document["priority"],
         tuple(names.setdefault(edge, edge) for edge in document["lost"]),
+        document["told"],
     )

@@ -174,6 +174,9 @@ class Planner:
         changed = await asyncio.to_thread(plan.load, list(self._edges.values()), assets, placed)
         _log.info("planning", assets=len(assets), edges=len(self._edges), changes=len(changed))
         self._take(changed)
+        # What came while nobody planned changes no edges, but they are to be told of it.
+        history = self._library.history
+        self._dirty |= {row.asset_id for row in rows if row.told != history.told_of(row.asset_id)}
         return plan
 
     def _placeable(self) -> dict[str, PlacementEdge]:
@@ -259,4 +262,5 @@ class Planner:
             urgent=placed.urgent,
             priority=placed.priority,
             lost=tuple(lost),
+            told=self._library.history.told_of(placed.asset_id),
         )

@@ -36,6 +36,8 @@ class Arriving:
         self.body = body
         self.kept: Stored | None = None
         """As it is in the cache, once it is."""
+        self.hurried = False
+        """Whether somebody else than the fill agent wants it."""
         self._error: NearcastError | None = None
         self._spill: Spill | None = None
         self._done = False

@@ -33,6 +33,14 @@ class UpstreamBroke(NearcastError):
     status = 502
 
 
+class WrongBytes(UpstreamBroke):
+    """The bytes of {key!r} are not those that were published: {reason}."""
+
+
+class PartsDiffer(UpstreamBroke):
+    """The parts of {key!r} do not belong together: {reason}."""
+
+
 class UpstreamSlow(NearcastError):
     """The origin did not answer in time."""
 

@@ -15,15 +15,16 @@ import msgspec
 from common.clock import Clock
 from common.errors import NearcastError
 from common.http.digests import repr_sha256
-from common.http.fields import Fields
 from edge.fetch.arriving import Arriving
 from edge.fetch.begun import Begun
-from edge.fetch.errors import ObjectRemoved, UpstreamBroke
-from edge.fetch.filling import Resumed, fill
+from edge.fetch.errors import ObjectRemoved, PartsDiffer, UpstreamBroke
+from edge.fetch.filling import fill
 from edge.fetch.flights import FlightKey, Flights, Shared
 from edge.fetch.memory import Memory
 from edge.fetch.outcomes import Ask, Coming, Outcome, Passing, Settled, Validated
+from edge.fetch.pacing import Pacing
 from edge.fetch.pool import Exchange
+from edge.fetch.transfer import Transfer
 from edge.fetch.upstream import Upstream, response_of
 from edge.policy.messages import Request, Response
 from edge.policy.partial import read_content_range, same_representation
@@ -45,13 +46,16 @@ class Fetches:
         upstream: Upstream,
         clock: Clock,
         *,
+        pacing: Pacing | None = None,
         heuristic: float = 0.0,
         negative: float = 0.0,
     ) -> None:
-        """Fetches into ``cache`` from ``upstream``; the rest is as in ``freshness.lifetime``."""
+        """Fetches into ``cache`` from ``upstream``, what nobody waits for at the rate of
+        ``pacing``; the rest is as in ``freshness.lifetime``."""
         self.cache = cache
         self.upstream = upstream
         self.clock = clock
+        self._pacing = pacing
         self.guesses = {"heuristic": heuristic, "negative": negative}
         self.flights = Flights()
         self.arriving: dict[str, list[Arriving]] = {}
@@ -118,6 +122,7 @@ class Fetches:
                 await arriving.settled()
                 return Settled()
             if arriving is not None and not ask.reload:
+                arriving.hurried |= not ask.paced
                 return Coming(arriving.enter(), collapsed=True)
             flight_key = self.flight_key(ask.key, ask.range, ask.request)
             flight = self.flights.get(flight_key)
@@ -137,7 +142,8 @@ class Fetches:
         names = self.memory.vary(key)
         selecting = selecting_fields(names, request.fields) if names else ()
         # Whoever asks after a purge does not want what was asked for before it.
-        return (key, span, selecting, self.cache.purges.sequence)
+        through = self.upstream.asks_edges(request, key)
+        return (key, span, selecting, self.cache.purges.sequence, through)
 
     async def joined(self, ask: Ask) -> Coming | None:
         """What another's request brings, if this one may have it too; never asks upstream."""
@@ -155,6 +161,7 @@ class Fetches:
         """What another's request brought, if it is this one's answer too."""
         if isinstance(shared, Arriving):
             if matches(shared.stored.selecting, ask.request.fields):
+                shared.hurried |= not ask.paced
                 return Coming(shared.enter(), collapsed=True)
             return None
         if isinstance(shared, Validated):
@@ -299,7 +306,7 @@ class Fetches:
         if ask.start is not None and not (told.start <= ask.start < told.stop or past_end):
             raise UpstreamBroke(key=ask.key, reason="it sends another range than was asked for")
         if ask.grow is not None and ask.grow.size != told.size:
-            raise UpstreamBroke(key=ask.key, reason="it sends parts of different objects")
+            raise PartsDiffer(key=ask.key, reason="it sends parts of different objects")
         if storing.stored is None or not self._keeps(ask, storing, told.stop - told.start):
             if ask.grow is not None:
                 return Passing(response, exchange, stack.pop_all(), "range")
@@ -309,7 +316,7 @@ class Fetches:
         stored = msgspec.structs.replace(storing.stored, size=told.size, sha256=ask.sha256)
         if ask.grow is not None:
             if not same_representation(ask.grow, stored):
-                raise UpstreamBroke(key=ask.key, reason="it sends parts of different objects")
+                raise PartsDiffer(key=ask.key, reason="it sends parts of different objects")
             body = await self.cache.body_of(ask.grow)
             # The fields of the new part hold for all of them (RFC 9111 §3.4).
             update = freshen(
@@ -337,28 +344,14 @@ class Fetches:
         self.memory.set_shared(ask.key, shared=storing.shared)
         self.arriving.setdefault(ask.key, []).append(arriving)
 
-        async def resume(held: AsyncExitStack, asked: str) -> Resumed | None:
-            if ask.request.method != "GET":
-                # To ask again would be to do again what it does (RFC 9110 §9.2.2).
-                return None
-            again = dataclasses.replace(
-                ask, range=asked, grow=arriving.stored, stale=None, interim=None
-            )
-            more = await held.enter_async_context(self.upstream.send(again))
-            fields = Fields(more.head.fields)
-            if more.head.status != 206 or fields.get("etag") != arriving.stored.field("etag"):
-                return None
-            return Resumed(fields.get("content-range") or "", more.pieces())
-
+        transfer = Transfer(self.upstream, ask, arriving, exchange, stack.pop_all(), self._pacing)
         coming = Coming(arriving.enter(), collapsed=False, unshared=storing.unshared)
         task = asyncio.create_task(
             fill(
                 self.cache,
                 ask.key,
                 arriving,
-                stack.pop_all(),
-                exchange.pieces(),
-                resume,
+                transfer,
                 lambda: self.memory.changes(ask.key) == ask.changes,
                 largest=self.cache.largest,
             )

@@ -6,16 +6,17 @@ those who wait are cut instead of being given a proper end.
 """
 
 import asyncio
-from collections.abc import AsyncIterable, Awaitable, Callable
-from contextlib import AsyncExitStack
+import contextlib
+from collections.abc import Callable
 
 import msgspec
 
 from common import logs
 from common.errors import NearcastError, StorageFull
 from edge.fetch.arriving import Arriving, received
-from edge.fetch.errors import UpstreamBroke, UpstreamSlow, UpstreamUnreachable
-from edge.policy.partial import read_content_range, strong_validator
+from edge.fetch.errors import UpstreamBroke, UpstreamSlow, UpstreamUnreachable, WrongBytes
+from edge.fetch.transfer import Transfer
+from edge.policy.partial import strong_validator
 from edge.store import Cache
 
 RESUMES = 3
@@ -24,44 +25,37 @@ INTERRUPTED = (UpstreamBroke, UpstreamSlow, UpstreamUnreachable)
 
 _log = logs.get(__name__)
 
-Resume = Callable[[AsyncExitStack, str], Awaitable["Resumed | None"]]
-"""Asks upstream again, with the Range that it is given and the If-Range that belongs to it."""
-
-
-class Resumed(msgspec.Struct, frozen=True):
-    """The answer to a request for the rest."""
-
-    content_range: str
-    pieces: AsyncIterable[bytes]
-
 
 async def fill(
     cache: Cache,
     key: str,
     arriving: Arriving,
-    stack: AsyncExitStack,
-    pieces: AsyncIterable[bytes],
-    resume: Resume,
+    transfer: Transfer,
     unchanged: Callable[[], bool],
     *,
     largest: int,
 ) -> None:
-    """Writes ``pieces`` until their end, and stores them; ``arriving`` is told how it went.
+    """Writes what comes until its end, and stores it; ``arriving`` is told how it went.
 
     Args:
         cache: where to.
         key: the cache key.
         arriving: what others read.
-        stack: holds the exchange with upstream, and is closed here.
-        pieces: the content.
-        resume: gets the rest after a break.
+        transfer: brings the content; its stack is closed here.
         unchanged: whether nothing has invalidated what is under the key since it was asked for.
         largest: bytes that an object may have.
     """
     try:
-        async with stack:
-            await _receive(arriving, stack, pieces, resume, largest)
+        async with transfer.stack:
+            await _receive(arriving, transfer, largest)
         await _finish(cache, key, arriving, unchanged)
+    except WrongBytes as error:
+        transfer.was_wrong()
+        _log.warning("wrong bytes", key=key, source=transfer.sender, reason=str(error))
+        if arriving.body.grows:
+            # What was there before may be what is wrong.
+            await _forget(cache, key)
+        arriving.failed(error)
     except NearcastError as error:
         _log.warning("fetch failed", key=key, reason=str(error))
         if unchanged():
@@ -81,18 +75,17 @@ async def fill(
             arriving.leave()
 
 
-async def _receive(
-    arriving: Arriving,
-    stack: AsyncExitStack,
-    pieces: AsyncIterable[bytes],
-    resume: Resume,
-    largest: int,
-) -> None:
+async def _forget(cache: Cache, key: str) -> None:
+    with contextlib.suppress(NearcastError):
+        await cache.forget(key)
+
+
+async def _receive(arriving: Arriving, transfer: Transfer, largest: int) -> None:
     position = arriving.span[0]
     expected = arriving.size if arriving.span[1] is None else arriving.span[1]
     for attempt in range(RESUMES + 1):
         try:
-            async for piece in pieces:
+            async for piece in transfer.pieces():
                 if expected is not None and position + len(piece) > expected:
                     raise UpstreamBroke(key="it", reason="more bytes came than were told")
                 if arriving.spilled or (expected is None and position + len(piece) > largest):
@@ -110,14 +103,11 @@ async def _receive(
             provable = strong_validator(arriving.stored) is not None
             if attempt == RESUMES or not provable or expected is None:
                 raise
-            stop = "" if arriving.span[1] is None else str(expected - 1)
-            resumed = await resume(stack, f"bytes={position}-{stop}")
-            told = read_content_range(resumed.content_range) if resumed is not None else None
-            if resumed is None or told is None or told.start != position:
+            told = await transfer.resume(position, arriving.span[1])
+            if told is None or told.start != position:
                 raise
             if told.size not in {None, arriving.size}:
                 raise
-            pieces = resumed.pieces
 
 
 async def _write(arriving: Arriving, position: int, piece: bytes) -> None:
@@ -141,7 +131,7 @@ async def _finish(
     """Checks what came, and stores it.
 
     Raises:
-        UpstreamBroke: its bytes are not what they should be.
+        WrongBytes: its bytes are not what they should be.
     """
     arrived = received(arriving.body, arriving.span)
     if arriving.spilled:
@@ -153,9 +143,8 @@ async def _finish(
     if expected and arriving.body.available(0) == size:
         digest = await asyncio.to_thread(arriving.body.whole_digest, size)
         if digest != expected:
-            raise UpstreamBroke(
-                key=key, reason=f"its SHA-256 is {digest.hex()}, not {expected.hex()}"
-            )
+            reason = f"its SHA-256 is {digest.hex()}, not {expected.hex()}"
+            raise WrongBytes(key=key, reason=reason)
     kept = await cache.commit(key, stored, arriving.body, arrived) if unchanged() else None
     if kept is not None and not unchanged():
         await cache.forget(key)
@@ -168,7 +157,7 @@ async def _keep_part(cache: Cache, key: str, arriving: Arriving) -> None:
     arrived = received(arriving.body, arriving.span)
     if arriving.spilled or arriving.size is None or arrived[0] == arrived[1]:
         return
-    if strong_validator(arriving.stored) is None or arriving.stored.sha256:
+    if strong_validator(arriving.stored) is None:
         return
     if arrived[1] == arriving.size and arrived[0] == 0:
         # All came, and was found wrong.

@@ -1,37 +1,83 @@
-"""The origins of an edge: the first that is well is asked, the next one when it fails."""
+"""The origins of an edge, and other edges: the first that is well is asked, the next one when it
+fails."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Final
 
 from common.clock import Clock
 from common.errors import NearcastError
+from common.http.digests import repr_sha256
+from common.http.fields import Fields
 from edge.fetch.connection import Interim
-from edge.fetch.errors import UpstreamBroke, UpstreamSlow, UpstreamUnreachable
+from edge.fetch.errors import UpstreamBroke, UpstreamSlow, UpstreamUnreachable, WrongBytes
 from edge.fetch.pool import IDEMPOTENT, Exchange, Pool, Sent
-from edge.fetch.wire import Endpoint, UpstreamRequest, plain_request
-from edge.policy.origin_health import Health, order_to_try
+from edge.fetch.wire import Endpoint, Head, UpstreamRequest, plain_request
 from edge.policy.plain_responses import PlainResponse
+from edge.policy.standing import Route, Source, Standing
 
 FAILING = frozenset({500, 502, 503, 504})
 """Statuses by which an origin, or what stands before it, says that it is not well."""
+FROM_PEER = frozenset({200, 206, 304, 416})
+"""Statuses of answers that are taken from an edge which is asked for what it holds."""
+FROM_SHIELD = FROM_PEER | {404, 410}
+"""Those of one that asks the origin."""
 
 PlainRequests = dict[Endpoint, bytes | None]
 """Requests for ``/`` as they are sent to endpoints; None where they are not plain."""
+EdgeSource = Source[Endpoint]
+EdgeRoute = Route[Endpoint]
+ORIGINS_ALONE: Final = EdgeRoute()
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a request is about, beyond what it says."""
+
+    key: str = ""
+    route: EdgeRoute = ORIGINS_ALONE
+    """The edges to ask besides the origins."""
+    sha256: bytes = b""
+    """What the representation's digest must be, where that is known."""
+
+
+ANYTHING: Final = Wanted()
+
+
+def no_ticket(_: str) -> str:
+    """What stands before a target where no edge asks for a token: nothing."""
+    return ""
 
 
 class Origins:
     """Asks one of several servers that hold the same."""
 
     def __init__(
-        self, pool: Pool, endpoints: Sequence[Endpoint], clock: Clock, *, keep_host: bool = False
+        self,
+        pool: Pool,
+        endpoints: Sequence[Endpoint],
+        clock: Clock,
+        *,
+        keep_host: bool = False,
+        ticket: Callable[[str], str] = no_ticket,
     ) -> None:
-        """Asks ``endpoints``, the first ones first; Host tells theirs unless ``keep_host``."""
+        """Asks ``endpoints``, the first ones first.
+
+        Args:
+            pool: connections.
+            endpoints: the origins.
+            clock: the time.
+            keep_host: whether Host tells what the viewer named, not the origin.
+            ticket: what other edges want before a target that has this path.
+        """
         self._pool = pool
-        self._endpoints = tuple(endpoints)
-        self._health: dict[Endpoint, Health] = {}
+        self._origins = tuple(EdgeSource(one, one.authority) for one in endpoints)
+        self.count = len(self._origins)
         self._clock = clock
         self._keep_host = keep_host
+        self._ticket = ticket
+        self.standing: Standing[Endpoint] = Standing()
 
     @asynccontextmanager
     async def request(
@@ -39,7 +85,7 @@ class Origins:
         request: UpstreamRequest,
         *,
         interim: Interim | None = None,
-        shield: Endpoint | None = None,
+        wanted: Wanted = ANYTHING,
         sent: Sent | None = None,
     ) -> AsyncIterator[Exchange]:
         """Asks, as ``Pool.request``.
@@ -47,11 +93,19 @@ class Origins:
         Args:
             request: what to ask.
             interim: is called with each interim response.
-            shield: the edge to ask before all origins.
+            wanted: what it is about.
             sent: the first attempt, where ``send_now`` has made it.
+
+        Raises:
+            WrongBytes: all that say what they have say that it is something else.
         """
         async with AsyncExitStack() as stack:
-            yield await self._first_good(stack, request, interim, shield, sent)
+            exchange = await self._first_good(stack, request, interim, wanted, sent)
+            try:
+                yield exchange
+            finally:
+                if exchange.source is not None:
+                    self.standing.bytes[exchange.source.kind] += exchange.bytes_received
 
     def send_now(
         self,
@@ -59,7 +113,7 @@ class Origins:
         target: str,
         plain: PlainRequests,
         heard: Callable[[], None],
-        shield: Endpoint | None,
+        wanted: Wanted,
     ) -> Sent | None:
         """Asks for ``target``, as ``Pool.send_now``.
 
@@ -68,14 +122,16 @@ class Origins:
             target: its target.
             plain: remembers requests that differ in nothing else.
             heard: is called once, when anything of the response is there.
-            shield: the edge to ask before all origins.
+            wanted: what it is about.
         """
-        known = self._known(shield)
-        index = self._order(known)[0]
-        endpoint = known[index]
+        source = self._order(wanted)[0]
+        if source.is_edge and not source.keeps_host:
+            # What it is told differs from one request to the next.
+            return None
+        endpoint = source.place
         if endpoint not in plain:
             example = replace(request(), target="/")
-            plain[endpoint] = plain_request(self._addressed(endpoint, example, shield))
+            plain[endpoint] = plain_request(self._addressed(source, example))
         like = plain[endpoint]
         if like is None:
             return None
@@ -84,60 +140,69 @@ class Origins:
         text = like[:slash] + target[1:].encode("latin-1") + like[slash:]
         sent = self._pool.send_now(endpoint, text, heard)
         if sent is not None:
-            self._health[endpoint].began()
+            sent.source = source
+            self.standing.began(source)
         return sent
 
     def take(self, sent: Sent, found: PlainResponse) -> None:
         """Is done with a response that is no failure, as ``Pool.take``."""
-        self._health[sent.endpoint].succeeded()
+        if sent.source is not None:
+            self.standing.succeeded(sent.source)
+            self.standing.bytes[sent.source.kind] += found.length
         self._pool.take(sent, found)
 
     def give_up(self, sent: Sent) -> None:
         """Ends it, as ``Pool.give_up``."""
-        self._health[sent.endpoint].abandoned()
+        if sent.source is not None:
+            self.standing.abandoned(sent.source)
         self._pool.give_up(sent)
 
-    def _known(self, shield: Endpoint | None) -> tuple[Endpoint, ...]:
-        return self._endpoints if shield is None else (shield, *self._endpoints)
+    def broke(self, key: str, source: EdgeSource | None) -> None:
+        """Notes that ``source`` broke off in the midst of ``key``: the next one has its turn."""
+        if source is not None:
+            self.standing.broke(key, source, self._clock.monotonic())
 
-    def _order(self, known: Sequence[Endpoint]) -> list[int]:
-        """The indices of ``known`` in the order in which to try them."""
-        health = [self._health.setdefault(endpoint, Health()) for endpoint in known]
-        return order_to_try(health, self._clock.monotonic())
+    def lied(self, key: str, source: EdgeSource | None) -> None:
+        """Notes that ``source`` sent something else than ``key``."""
+        if source is not None:
+            self.standing.lied(key, source, self._clock.monotonic())
+
+    def _order(self, wanted: Wanted) -> list[EdgeSource]:
+        now = self._clock.monotonic()
+        return self.standing.order(wanted.key, self._origins, wanted.route, now)
 
     async def _first_good(
         self,
         stack: AsyncExitStack,
         request: UpstreamRequest,
         interim: Interim | None,
-        shield: Endpoint | None,
+        wanted: Wanted,
         sent: Sent | None,
     ) -> Exchange:
-        known = self._known(shield)
-        order = self._order(known)
-        if sent is not None:
-            first = known.index(sent.endpoint)
-            order = [first, *(index for index in order if index != first)]
+        order = self._order(wanted)
+        if sent is not None and sent.source is not None:
+            first = sent.source
+            order = [first, *(source for source in order if source != first)]
         repeatable = request.body is None and request.method in IDEMPOTENT
         failure: NearcastError | None = None
-        for index in order:
-            last = index == order[-1]
+        for source in order:
+            last = source is order[-1]
+            begun = sent if source is order[0] else None
             try:
                 async with AsyncExitStack() as attempt:
-                    addressed = self._addressed(known[index], request, shield)
-                    begun = sent if index == order[0] else None
-                    exchange = await self._ask(attempt, known[index], addressed, interim, begun)
-                    passed_over = request.method in {"GET", "HEAD"} and not last and repeatable
-                    if exchange.head.status not in FAILING or not passed_over:
+                    exchange = await self._ask(attempt, source, request, interim, begun)
+                    told = self._trouble(source, exchange.head, wanted)
+                    readable = request.method in {"GET", "HEAD"} and repeatable
+                    if told is None or not readable or (last and not _is_useless(source, told)):
                         stack.push_async_exit(attempt.pop_all())
                         return exchange
+                    # What an origin says tells more than that others do not have it either.
+                    failure = told if failure is None or not source.is_edge else failure
             except UpstreamUnreachable as error:
                 # Nothing was sent, so that any request may go elsewhere.
-                if last:
-                    raise
                 failure = error
             except (UpstreamBroke, UpstreamSlow) as error:
-                if last or not repeatable:
+                if not repeatable:
                     raise
                 failure = error
         raise failure or UpstreamUnreachable(reason="there is none")
@@ -145,38 +210,76 @@ class Origins:
     async def _ask(
         self,
         stack: AsyncExitStack,
-        endpoint: Endpoint,
+        source: EdgeSource,
         request: UpstreamRequest,
         interim: Interim | None,
         sent: Sent | None,
     ) -> Exchange:
-        health = self._health[endpoint]
-        health.began()
+        standing = self.standing
+        standing.began(source)
         try:
+            addressed = self._addressed(source, request)
             exchange = await stack.enter_async_context(
-                self._pool.request(endpoint, request, interim=interim, sent=sent)
+                self._pool.request(source.place, addressed, interim=interim, sent=sent)
             )
         except (UpstreamUnreachable, UpstreamBroke, UpstreamSlow):
-            health.failed(self._clock.monotonic())
+            standing.failed(source, "away", self._clock.monotonic())
             raise
         except BaseException:
-            health.abandoned()
+            standing.abandoned(source)
             raise
-        if exchange.head.status in FAILING:
-            health.failed(self._clock.monotonic())
-        else:
-            health.succeeded()
+        exchange.source = source
         return exchange
 
-    def _addressed(
-        self, endpoint: Endpoint, request: UpstreamRequest, shield: Endpoint | None
-    ) -> UpstreamRequest:
-        """``request`` as ``endpoint`` gets it."""
-        fields = request.fields
-        if endpoint != shield and not self._keep_host:
-            others = (pair for pair in fields if pair[0].lower() != "host")
-            fields = (("Host", endpoint.authority), *others)
-        return replace(request, target=_below(endpoint.prefix, request.target), fields=fields)
+    def _trouble(self, source: EdgeSource, head: Head, wanted: Wanted) -> UpstreamBroke | None:
+        """Why the next one is to be asked in place of ``source``, which answered with ``head``."""
+        now = self._clock.monotonic()
+        expected = _expected(source)
+        if source.kind == "peer" and head.status == 504:
+            # It does not hold it (RFC 9111 §5.2.1.7).
+            self.standing.succeeded(source)
+        elif head.status in FAILING or (expected is not None and head.status not in expected):
+            self.standing.failed(source, "error", now)
+        else:
+            self.standing.succeeded(source)
+            told = _told_digest(head) if wanted.sha256 else b""
+            if not told or told == wanted.sha256:
+                return None
+            self.standing.differs(wanted.key, source, now)
+            reason = f"{source.name} has some whose SHA-256 is {told.hex()}"
+            return WrongBytes(key=wanted.key, reason=reason)
+        return UpstreamBroke(key=wanted.key, reason=f"{source.name} answers {head.status}")
+
+    def _addressed(self, source: EdgeSource, request: UpstreamRequest) -> UpstreamRequest:
+        """``request`` as ``source`` gets it."""
+        endpoint, fields, target = source.place, Fields(request.fields), request.target
+        if not (source.keeps_host or self._keep_host):
+            fields = Fields((("Host", endpoint.authority), *fields.without(("host",)).pairs))
+        if source.is_edge and not source.keeps_host:
+            # The origin's credential is none of its business.
+            fields = fields.without(("authorization",))
+            target = self._ticket(target) + target
+        if source.kind == "peer":
+            fields = fields.with_replaced(("Cache-Control", "only-if-cached"))
+        return replace(request, target=_below(endpoint.prefix, target), fields=fields.pairs)
+
+
+def _expected(source: EdgeSource) -> frozenset[int] | None:
+    """The statuses with which ``source`` is of use; None for all but failures."""
+    if not source.is_edge or source.keeps_host:
+        return None
+    return FROM_PEER if source.kind == "peer" else FROM_SHIELD
+
+
+def _is_useless(source: EdgeSource, trouble: UpstreamBroke) -> bool:
+    """Whether an answer helps nobody even when there is no other."""
+    return isinstance(trouble, WrongBytes) or (source.is_edge and not source.keeps_host)
+
+
+def _told_digest(head: Head) -> bytes:
+    if head.status not in {200, 206}:
+        return b""
+    return repr_sha256(Fields(head.fields).lines("repr-digest")) or b""
 
 
 def _below(prefix: str, target: str) -> str:

@@ -37,6 +37,8 @@ class Ask:
     """Whether the viewer wants what the origin says now, not what was asked for before."""
     changes: int = 0
     """How often unsafe requests had changed what is under the key when it was asked for."""
+    paced: bool = False
+    """Whether it is filled ahead of demand, at the rate that is set for that."""
     alone: bool = False
     """Whether the viewer's own conditions and range are passed on, as nobody else shares this."""
 

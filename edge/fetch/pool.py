@@ -11,6 +11,7 @@ from edge.fetch.connection import Connection, Interim, Timeouts
 from edge.fetch.errors import UpstreamBroke, UpstreamSlow
 from edge.fetch.wire import Endpoint, Head, UpstreamRequest
 from edge.policy.plain_responses import PlainResponse
+from edge.policy.standing import Source
 
 PER_ENDPOINT = 128
 """Connections to one endpoint at the same time."""
@@ -63,6 +64,8 @@ class Sent:
     connection: Connection
     at: float
     """By the event loop's clock."""
+    source: Source[Endpoint] | None = None
+    """Whose response it is, for whoever keeps account of that."""
 
 
 class Exchange:
@@ -74,6 +77,8 @@ class Exchange:
         self._target = target
         self.bytes_received = 0
         """Bytes of content so far."""
+        self.source: Source[Endpoint] | None = None
+        """Whose it is, for whoever keeps account of that."""
 
     async def pieces(self) -> AsyncGenerator[bytes, None]:
         """The content, at most 256 KiB at once.

@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager
 
 from common.http import format_http_date
 from common.http.fields import Fields, Pairs
-from edge.fetch.origins import Origins, PlainRequests
+from edge.fetch.origins import ORIGINS_ALONE, EdgeRoute, EdgeSource, Origins, PlainRequests, Wanted
 from edge.fetch.outcomes import Ask
 from edge.fetch.pool import Exchange, Sent
 from edge.fetch.wire import Endpoint, Head, UpstreamRequest
@@ -14,16 +14,17 @@ from edge.policy.forwarding import end_to_end, request_fields
 from edge.policy.messages import Request, Response
 from edge.policy.partial import strong_validator
 from edge.policy.plain_responses import PlainResponse
+from edge.policy.standing import Standing
 from edge.policy.updating import validation_fields
 
 CONDITIONS = ("if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "if-range")
 
-ShieldFinder = Callable[[str, Fields], Endpoint | None]
-"""Answers which edge to ask before the origin, by key and the request's fields."""
+RouteFinder = Callable[[str, Fields], EdgeRoute]
+"""Answers which edges to ask besides the origins, by key and the request's fields."""
 
 
 class Upstream:
-    """Asks the origins, or the edge that shields them."""
+    """Asks the origins, or the edges that stand before them."""
 
     def __init__(
         self,
@@ -32,7 +33,7 @@ class Upstream:
         pseudonym: str,
         added: Pairs = (),
         forward_fields: bool = True,
-        shield: ShieldFinder | None = None,
+        route: RouteFinder | None = None,
     ) -> None:
         """Asks ``origins``.
 
@@ -41,13 +42,18 @@ class Upstream:
             pseudonym: this edge's name in Via.
             added: fields that every request gets, in place of the viewer's.
             forward_fields: whether viewers' fields go upstream at all.
-            shield: which edge to ask first.
+            route: which edges to ask besides.
         """
         self._origins = origins
         self._pseudonym = pseudonym
         self._added = added
         self._forward_fields = forward_fields
-        self._shield = shield
+        self._route = route
+
+    @property
+    def standing(self) -> Standing[Endpoint]:
+        """What is known of all whom it asks."""
+        return self._origins.standing
 
     def send(
         self,
@@ -68,9 +74,9 @@ class Upstream:
         Raises:
             NearcastError: on entering, there is no response.
         """
-        shield = self._shield_of(ask.request, ask.key)
-        request = self._request(ask, shield, body, length)
-        return self._origins.request(request, interim=ask.interim, shield=shield, sent=sent)
+        wanted = Wanted(ask.key, self._route_of(ask.request, ask.key), ask.sha256)
+        request = self._request(ask, body, length)
+        return self._origins.request(request, interim=ask.interim, wanted=wanted, sent=sent)
 
     def send_now(
         self, request: Request, key: str, plain: PlainRequests, heard: Callable[[], None]
@@ -83,10 +89,31 @@ class Upstream:
             plain: what is remembered of requests with the same fields, host and scheme.
             heard: is called once, when anything of the response is there.
         """
-        shield = self._shield_of(request, key)
+        wanted = Wanted(key, self._route_of(request, key))
         return self._origins.send_now(
-            lambda: self._request(Ask(request, key), shield), request.target, plain, heard, shield
+            lambda: self._request(Ask(request, key)), request.target, plain, heard, wanted
         )
+
+    def asks_edges(self, request: Request, key: str) -> bool:
+        """Whether another edge is asked before the origins.
+
+        Two edges that take each other for the shield must not wait for each other: whoever comes
+        from one and is sent to the origin does not wait for what was asked of the other.
+        """
+        return bool(self._route_of(request, key).before)
+
+    def sources(self, request: Request, key: str) -> int:
+        """How many may be asked for ``key``."""
+        route = self._route_of(request, key)
+        return len(route.before) + len(route.after) + self._origins.count
+
+    def broke(self, key: str, source: EdgeSource | None) -> None:
+        """As ``Origins.broke``."""
+        self._origins.broke(key, source)
+
+    def lied(self, key: str, source: EdgeSource | None) -> None:
+        """As ``Origins.lied``."""
+        self._origins.lied(key, source)
 
     def take(self, sent: Sent, found: PlainResponse) -> None:
         """Is done with a response that is no failure, as ``Pool.take``."""
@@ -96,21 +123,15 @@ class Upstream:
         """Ends it, as ``Pool.give_up``."""
         self._origins.give_up(sent)
 
-    def _shield_of(self, request: Request, key: str) -> Endpoint | None:
-        if self._shield is None or request.method not in {"GET", "HEAD"}:
-            return None
-        return self._shield(key, request.fields)
+    def _route_of(self, request: Request, key: str) -> EdgeRoute:
+        if self._route is None or request.method not in {"GET", "HEAD"}:
+            return ORIGINS_ALONE
+        return self._route(key, request.fields)
 
     def _request(
-        self,
-        ask: Ask,
-        shield: Endpoint | None,
-        body: AsyncIterable[bytes] | None = None,
-        length: int | None = None,
+        self, ask: Ask, body: AsyncIterable[bytes] | None = None, length: int | None = None
     ) -> UpstreamRequest:
-        fields = self._fields(ask).pairs
-        if shield is not None:
-            fields = (("Host", ask.request.host), *fields)
+        fields = (("Host", ask.request.host), *self._fields(ask).pairs)
         return UpstreamRequest(ask.request.method, ask.request.target, fields, body, length)
 
     def _fields(self, ask: Ask) -> Fields:

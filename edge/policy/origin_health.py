@@ -26,6 +26,8 @@ class Health:
     failed_at: float = 0.0
     trying: bool = False
     """Whether a request tries whether it is up again."""
+    patience: int = FAILURES
+    """Failures in a row after which it is down."""
 
     def usable(self, now: float) -> bool:
         """Whether a request may go to it."""
@@ -47,9 +49,14 @@ class Health:
         self.failed_at = now
         self.trying = False
         # Requests that were under way when it went down say nothing new.
-        if self.failures >= FAILURES and now >= self.down_until:
+        if self.failures >= self.patience and now >= self.down_until:
             self.pause = min(self.pause * 2, LONGEST_PAUSE) if self.pause else FIRST_PAUSE
             self.down_until = now + self.pause
+
+    def leave_alone(self, now: float, seconds: float) -> None:
+        """Notes that it is not to be asked for so long."""
+        self.pause = max(self.pause, FIRST_PAUSE)
+        self.down_until = max(self.down_until, now + seconds)
 
     def abandoned(self) -> None:
         """Notes that a request ended for reasons that say nothing about it."""

@@ -33,6 +33,7 @@ async def ask_for_rest(
         grow=stored,
         range=range_field(span, stored.size),
         start=gaps(stored.held, wanted)[0][0],
+        paced=visit.paced,
     )
     outcome = await fetches.obtain(ask)
     if isinstance(outcome, Coming):

@@ -248,6 +248,7 @@ class Viewers:
             interim=self._interim_of(visit),
             client=visit.client,
             sha256=visit.sha256,
+            paced=visit.paced,
             reload=reload,
         )
         if stored is None and self._fetches.memory.is_unshared(visit.key):

@@ -64,6 +64,8 @@ class Visit:
     """What was begun upstream for it."""
     sha256: bytes = b""
     """What the object's digest must be, where the fill agent says so."""
+    paced: bool = False
+    """Whether the fill agent asks, and it is to be filled at the rate that is set for that."""
     result: str = "none"
     """What the cache did, for counting."""
     cache_status: str = ""
@@ -126,6 +128,7 @@ def read_visit(
         has_content=raw.can_read_body,
         internal=internal,
         sha256=_digest(received) if internal else b"",
+        paced=internal and "nearcast-paced" in received,
     )
 
 

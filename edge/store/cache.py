@@ -81,7 +81,7 @@ class Cache:
         self._on_disk = Objects(self._objects, self._index)
         self._promotion = Promotion(self._on_disk, self.memory)
         self.evictions = 0
-        self.corrupted = 0
+        self.corrupted = self.disk_errors = 0
         self._load()
 
     @classmethod
@@ -110,13 +110,9 @@ class Cache:
             Unavailable: its index cannot be opened.
         """
         cache = await asyncio.to_thread(
-            cls,
-            folder,
-            runtime,
+            partial(cls, folder, runtime, worker=worker, workers=workers),
             disk_budget=disk_budget,
             memory_budget=memory_budget,
-            worker=worker,
-            workers=workers,
         )
         with contextlib.suppress(StorageFull):
             await cache.make_room()
@@ -194,6 +190,7 @@ class Cache:
         if stored not in self.lookup(key):
             return
         self.corrupted += 1
+        self.disk_errors += isinstance(error.__cause__, OSError)
         _log.warning("stored object is damaged and is dropped", key=key, reason=str(error))
         with contextlib.suppress(NearcastError):
             await self._remove([stored.number])
@@ -256,6 +253,7 @@ class Cache:
             async with self._growing if body.grows else contextlib.nullcontext():
                 return await self._commit(key, stored, body, arrived)
         except (NearcastError, OSError) as error:
+            self.disk_errors += isinstance(error, OSError)
             _log.warning("object not kept", key=key, reason=str(error))
             return None
 
@@ -297,6 +295,7 @@ class Cache:
         def ended(written: Written | None, error: Exception | None) -> None:
             self._soon -= stored.size
             if written is None:
+                self.disk_errors += isinstance(error, OSError)
                 _log.warning("object not kept", key=key, reason=str(error))
                 done(None)
                 return

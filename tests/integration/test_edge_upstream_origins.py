@@ -6,9 +6,9 @@ import dataclasses
 import pytest
 
 from edge.fetch.errors import UpstreamBroke
-from edge.fetch.origins import Origins
+from edge.fetch.origins import EdgeRoute, EdgeSource, Origins, Wanted
 from edge.fetch.pool import Pool
-from edge.fetch.wire import UpstreamRequest
+from edge.fetch.wire import Endpoint, UpstreamRequest
 from edge.policy.origin_health import FAILURES, FIRST_PAUSE
 from tests.integration.upstream_service import (
     BUSY,
@@ -38,6 +38,12 @@ class Moved:
 
     def monotonic(self) -> float:
         return self.seconds
+
+
+def shielded(endpoint: Endpoint) -> Wanted:
+    """What is asked for at the edge ``endpoint`` first."""
+    shield = EdgeSource(endpoint, "eu-2", "shield", keeps_host=True)
+    return Wanted(route=EdgeRoute((shield,)))
 
 
 async def answered_by_two(
@@ -175,13 +181,14 @@ async def test_a_shield_is_asked_before_the_origins(pool: Pool) -> None:
     async with serving(answers(OK)) as origin, serving(answers(OTHER)) as shield:
         origins = Origins(pool, [origin.endpoint], Moved())
 
-        assert await content_from(origins, shield=shield.endpoint) == b"other"
+        assert await content_from(origins, wanted=shielded(shield.endpoint)) == b"other"
 
 
 async def test_a_shield_is_told_the_host_that_was_asked_for(pool: Pool) -> None:
     heard: list[bytes] = []
     async with serving(hears(heard)) as shield:
-        await content_from(Origins(pool, [nobody()], Moved()), shield=shield.endpoint)
+        origins = Origins(pool, [nobody()], Moved())
+        await content_from(origins, wanted=shielded(shield.endpoint))
 
     assert heard == [b"GET /a HTTP/1.1\r\nHost: origin.test\r\n\r\n"]
 
@@ -190,7 +197,7 @@ async def test_the_origin_is_asked_when_the_shield_is_gone(pool: Pool) -> None:
     async with serving(answers(OK)) as origin:
         origins = Origins(pool, [origin.endpoint], Moved())
 
-        assert await content_from(origins, shield=nobody()) == b"ok"
+        assert await content_from(origins, wanted=shielded(nobody())) == b"ok"
 
 
 async def test_an_origin_that_is_down_is_not_asked(pool: Pool) -> None:

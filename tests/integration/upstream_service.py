@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 from edge.fetch.connection import Timeouts
-from edge.fetch.origins import Origins
+from edge.fetch.origins import ANYTHING, Origins, Wanted
 from edge.fetch.pool import Pool
 from edge.fetch.wire import Endpoint, Head, UpstreamRequest
 from tests.servers.processes import free_ports
@@ -151,10 +151,10 @@ async def fetched(
 
 
 async def content_from(
-    origins: Origins, request: UpstreamRequest | None = None, shield: Endpoint | None = None
+    origins: Origins, request: UpstreamRequest | None = None, wanted: Wanted = ANYTHING
 ) -> bytes:
     """The content of the response of one of ``origins``."""
-    async with origins.request(request or asking(), shield=shield) as exchange:
+    async with origins.request(request or asking(), wanted=wanted) as exchange:
         return b"".join([piece async for piece in exchange.pieces()])
 
 

@@ -1,0 +1,31 @@
+"""Filling at the rate that is set for it, as its bytes arrive."""
+
+import asyncio
+from collections.abc import Callable
+
+from common.clock import Clock
+from edge.policy.fill_rate import FillRate
+from edge.policy.fill_window import FillPlan
+
+LONGEST_SLEEP = 0.25
+"""Seconds until it is looked again whether somebody waits for what is filled."""
+
+
+class Pacing:
+    """The part of one of ``workers`` processes in the edge's rate."""
+
+    def __init__(self, plan: FillPlan, clock: Clock, workers: int) -> None:
+        self._plan = plan
+        self._clock = clock
+        self._workers = workers
+        self._rate = FillRate()
+
+    async def wait(self, size: int, hurried: Callable[[], bool]) -> None:
+        """Waits for as long as the ``size`` bytes that have come take at the rate; no longer once
+        ``hurried``, when a viewer wants them."""
+        clock = self._clock
+        rate = self._plan.bytes_per_second(clock.now()) / self._workers
+        until = clock.monotonic() + self._rate.take(size, rate, clock.monotonic())
+        # A flag that is looked at: an event for each object would cost every miss its making.
+        while (left := until - clock.monotonic()) > 0 and not hurried():  # noqa: ASYNC110
+            await asyncio.sleep(min(left, LONGEST_SLEEP))
