@@ -12,6 +12,7 @@ from common.errors import NearcastError
 from common.messages import Heartbeat, OrderedPurges
 from common.service import PeerSettings
 from common.service.client import new_client_session
+from edge.configured import fill_plan_of
 from edge.control_planes import ControlPlanes
 from edge.fetch.fetches import Fetches
 from edge.fetch.neighbourhood import Neighbourhood
@@ -56,7 +57,8 @@ class Lead:
             settings.edge_id,
             cache,
             Obtain(cache, fetches, siblings),
-            settings.cache_folder,
+            clock,
+            fill_plan_of(settings),
             concurrency=settings.fill_concurrency,
         )
 
