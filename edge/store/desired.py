@@ -70,6 +70,11 @@ class DesiredRows:
         """Whether some package needs the key with that digest."""
         return transaction.get(digest, db=self._pinned) is not None
 
+    def needs(self, key: str) -> bool:
+        """Whether some package needs what is stored under ``key``."""
+        with self._environment.begin() as transaction:
+            return self.is_pinned(transaction, self._digest_of(key))
+
     async def load(self, edge_id: str) -> tuple[int, list[DesiredRow]]:
         """The revision and the rows of the edge of that name.
 
