@@ -1,47 +1,87 @@
 """The control plane put together: the one place that names its parts."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
 
+import aiohttp
 from aiohttp import web
 
-from common import logs
-from common.clock import SystemClock
-from common.errors import SettingsInvalid
+from common.clock import Clock, SystemClock
+from common.errors import NearcastError, SettingsInvalid
+from common.messages import EdgeState
 from common.metrics import new_registry
 from common.service import (
     Gatekeeper,
     Listener,
+    PeerSettings,
     add_health_routes,
     listening,
     new_client_session,
     problem_middleware,
 )
 from control_plane.api.fleet import FleetApi
+from control_plane.api.orders import OrdersApi
 from control_plane.api.play import PlayApi
+from control_plane.api.purges import PurgesApi
 from control_plane.api.versions import VersionsApi
-from control_plane.catalog import open_catalog
+from control_plane.catalog import Catalog, open_catalog
 from control_plane.dashboard.jobs import IngestJobs
 from control_plane.dashboard.page import Page
 from control_plane.fleet import Fleet, Rules
 from control_plane.geoip import GeoDatabase
+from control_plane.health import HealthRules
+from control_plane.keeping import Keeper
+from control_plane.lag import PublishLag
+from control_plane.library import Library
 from control_plane.metrics import ControlMetrics
+from control_plane.neighbourhoods import Neighbourhoods
+from control_plane.placement import PlacementRules
+from control_plane.planning import Placements, Planner, open_plan_store
+from control_plane.purge import KnownEdge, PurgeDesk, open_purge_log
 from control_plane.removal.desk import Desk
 from control_plane.removal.origin import Remover
 from control_plane.routing import Network, Region, parse_networks
 from control_plane.settings import Settings
+from control_plane.views import Views
+from control_plane.waiting import News
+from control_plane.watch import Watch
 
 __all__ = ["Settings", "main"]
 
-REFRESH_EVERY = 1.0
-"""Seconds between looks at what other control planes wrote."""
-SAVE_EVERY = 0.2
-"""Seconds that what an edge told waits to be written."""
 LAST_WRITES_WITHIN = 1.0
 """Seconds that the last writes may take when the role ends."""
 
-_log = logs.get(__name__)
+
+@dataclass(frozen=True)
+class _Known:
+    """What a control plane knows, and what keeps it so."""
+
+    clock: Clock
+    news: News
+    catalog: Catalog
+    library: Library
+    fleet: Fleet
+    watch: Watch
+    neighbourhoods: Neighbourhoods
+    placements: Placements
+    planner: Planner
+    purges: PurgeDesk
+    keeper: Keeper
+
+    @property
+    def views(self) -> Views:
+        return Views(self.fleet, self.watch, self.placements)
+
+    def away(self) -> dict[str, str]:
+        """What it has to do without."""
+        away = dict(self.keeper.away)
+        if self.purges.away is not None:
+            away["purges"] = self.purges.away
+        if self.watch.blind:
+            away["fleet"] = "no edge is heard: going on with what was last known of them"
+        return away
 
 
 async def main(settings: Settings, stop: asyncio.Event) -> None:
@@ -57,95 +97,176 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
     geography = (
         await asyncio.to_thread(GeoDatabase, settings.geoip) if settings.geoip is not None else None
     )
-    clock = SystemClock()
     async with AsyncExitStack() as stack:
-        catalog = await open_catalog(settings.database)
-        stack.push_async_callback(catalog.close)
-        fleet = Fleet(catalog, clock, _rules(settings))
-        await fleet.refresh()
-        jobs = None
-        if settings.ingest is not None:
-            session = await new_client_session(settings.ca, token=settings.ingest.token)
-            stack.push_async_callback(session.close)
-            jobs = IngestJobs(session, settings.ingest.url, clock)
-        origin = None
-        if settings.origin is not None:
-            session = await new_client_session(settings.ca, token=settings.origin.token)
-            stack.push_async_callback(session.close)
-            origin = (session, settings.origin.url)
-        remover = Remover(catalog, fleet, clock, origin)
-        desk = Desk(catalog, fleet, remover, clock)
-        gatekeeper = Gatekeeper(settings.credentials)
-        page = await asyncio.to_thread(
-            Page,
-            fleet,
-            desk,
-            jobs,
-            gatekeeper,
-            clock,
-            uploads_url=settings.uploads_url,
-            open_to_all=settings.dashboard_open,
-        )
-        registry = new_registry()
-        metrics = ControlMetrics(registry, fleet)
-        play = PlayApi(fleet, geography, trusted, metrics)
-        application = web.Application(middlewares=[problem_middleware])
-        application.router.add_routes(FleetApi(fleet, desk, gatekeeper, metrics).routes())
-        application.router.add_routes(VersionsApi(fleet, desk, gatekeeper).routes())
-        application.router.add_routes(play.routes())
-        application.router.add_routes(page.routes())
-        application.on_response_prepare.append(play.allow_any_origin)
-
-        async def ready() -> dict[str, str]:
-            return {"catalog": fleet.away} if fleet.away is not None else {}
-
-        add_health_routes(application, registry, ready)
-        await stack.enter_async_context(_kept_fresh(fleet))
-        await stack.enter_async_context(_removing(remover))
+        known = await _knowing(settings, stack)
+        origin = await _peer(settings, settings.origin, stack)
+        remover = Remover(known.catalog, known.library, known.fleet, known.clock, origin)
+        application = await _application(settings, known, remover, geography, trusted, stack)
+        await stack.enter_async_context(_kept(known.keeper))
+        await stack.enter_async_context(_running(remover.run))
+        await stack.enter_async_context(_running(known.purges.run))
+        await stack.enter_async_context(_running(known.watch.run))
+        await stack.enter_async_context(_planning(known.planner))
         async with listening([Listener(application, settings.listen)]):
             await stop.wait()
 
 
-@asynccontextmanager
-async def _kept_fresh(fleet: Fleet) -> AsyncIterator[None]:
-    """Keeps catalog and picture alike while the block runs, and writes down what is left."""
-    keeping = asyncio.create_task(_keep_fresh(fleet))
-    try:
-        yield
-    finally:
-        keeping.cancel()
-        with suppress(asyncio.CancelledError):
-            await keeping
-        with suppress(TimeoutError):
-            async with asyncio.timeout(LAST_WRITES_WITHIN):
-                await fleet.save()
+async def _knowing(settings: Settings, stack: AsyncExitStack) -> _Known:
+    clock, news = SystemClock(), News()
+    catalog = await open_catalog(settings.database)
+    stack.push_async_callback(catalog.close)
+    store = await open_plan_store(settings.database)
+    stack.push_async_callback(store.close)
+    log = await open_purge_log(settings.database)
+    stack.push_async_callback(log.close)
+    library, fleet = Library(catalog, clock), Fleet(catalog, clock, _rules(settings))
+    placements = Placements(library.history)
+    purges = PurgeDesk(log, lambda: _known_edges(fleet, watch), clock)
+    stack.push_async_callback(purges.close)
+    health = HealthRules(silence=settings.heartbeat_timeout)
+    watch = Watch(fleet, health, clock, lambda: purges.head)
+    neighbourhoods = Neighbourhoods(fleet, watch, news.tell)
+    watch.on_change(neighbourhoods.refresh)
+    rules = PlacementRules(minimum=settings.copies_per_region)
+    planner = Planner(store, library, fleet, placements, rules, clock, news.tell)
+    library.on_change(lambda _: news.tell())
+    purges.on_new = news.tell
+    keeper = Keeper({"catalog": library, "edges": fleet, "plan": planner}, clock)
+    await keeper.refresh()
+    await purges.refresh()
+    return _Known(
+        clock=clock,
+        news=news,
+        catalog=catalog,
+        library=library,
+        fleet=fleet,
+        watch=watch,
+        neighbourhoods=neighbourhoods,
+        placements=placements,
+        planner=planner,
+        purges=purges,
+        keeper=keeper,
+    )
+
+
+async def _application(
+    settings: Settings,
+    known: _Known,
+    remover: Remover,
+    geography: GeoDatabase | None,
+    trusted: tuple[Network, ...],
+    stack: AsyncExitStack,
+) -> web.Application:
+    library, fleet, watch, clock, views = (
+        known.library,
+        known.fleet,
+        known.watch,
+        known.clock,
+        known.views,
+    )
+    ingest = await _peer(settings, settings.ingest, stack)
+    jobs = IngestJobs(*ingest, clock) if ingest is not None else None
+    desk = Desk(known.catalog, library, fleet, watch, remover, clock)
+    gatekeeper = Gatekeeper(settings.credentials)
+    registry = new_registry()
+    metrics = ControlMetrics(registry, library, fleet, watch)
+    lag = PublishLag(library, clock, metrics.lag)
+    fleet.on_complete(lag.completed)
+    play = PlayApi(library, watch, fleet.rules.regions, geography, trusted, metrics)
+    orders = OrdersApi(
+        library,
+        known.placements,
+        known.purges,
+        known.neighbourhoods,
+        known.news,
+        gatekeeper,
+        clock,
+    )
+    page = await asyncio.to_thread(
+        Page,
+        library,
+        views,
+        known.keeper,
+        desk,
+        jobs,
+        gatekeeper,
+        clock,
+        uploads_url=settings.uploads_url,
+        open_to_all=settings.dashboard_open,
+    )
+    application = web.Application(middlewares=[problem_middleware])
+    for api in (
+        FleetApi(library, views, desk, known.purges, gatekeeper, metrics),
+        orders,
+        VersionsApi(views, desk, gatekeeper),
+        PurgesApi(known.purges, gatekeeper),
+        play,
+        page,
+    ):
+        application.router.add_routes(api.routes())
+    application.on_response_prepare.append(play.allow_any_origin)
+    application.on_shutdown.append(orders.end)
+
+    async def ready() -> dict[str, str]:
+        return known.away()
+
+    add_health_routes(application, registry, ready)
+    return application
+
+
+async def _peer(
+    settings: Settings, peer: PeerSettings | None, stack: AsyncExitStack
+) -> tuple[aiohttp.ClientSession, str] | None:
+    """What to ask another role with, and its URL; None when nobody said where it is."""
+    if peer is None:
+        return None
+    session = await new_client_session(settings.ca, token=peer.token)
+    stack.push_async_callback(session.close)
+    return session, peer.url
 
 
 @asynccontextmanager
-async def _removing(remover: Remover) -> AsyncIterator[None]:
-    """Carries removals out while the block runs."""
-    removing = asyncio.create_task(remover.run())
+async def _running(work: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    """Has ``work``, which has no end, done while the block runs."""
+    running = asyncio.ensure_future(work())
     try:
         yield
     finally:
-        removing.cancel()
+        running.cancel()
         with suppress(asyncio.CancelledError):
-            await removing
+            await running
 
 
-async def _keep_fresh(fleet: Fleet) -> None:
-    refresh_at = 0.0
-    clock = SystemClock()
-    while True:
-        await asyncio.sleep(SAVE_EVERY)
-        try:
-            await fleet.save()
-            if clock.monotonic() >= refresh_at:
-                refresh_at = clock.monotonic() + REFRESH_EVERY
-                await fleet.refresh()
-        except Exception:
-            # Whatever it was, it must not be the end of looking.
-            _log.exception("the catalog could not be read or written")
+@asynccontextmanager
+async def _kept(keeper: Keeper) -> AsyncIterator[None]:
+    """Keeps all alike while the block runs, and writes down what is left."""
+    async with _running(keeper.run):
+        yield
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LAST_WRITES_WITHIN):
+            await keeper.save()
+
+
+@asynccontextmanager
+async def _planning(planner: Planner) -> AsyncIterator[None]:
+    """Plans while the block runs, and lets another one do so after it."""
+    async with _running(planner.run):
+        yield
+    with suppress(NearcastError, TimeoutError):
+        async with asyncio.timeout(LAST_WRITES_WITHIN):
+            await planner.resign()
+
+
+def _known_edges(fleet: Fleet, watch: Watch) -> Iterable[KnownEdge]:
+    """What following purges needs of every edge."""
+    return (
+        KnownEdge(
+            record.edge_id,
+            watch.health(record.edge_id).state is EdgeState.DOWN,
+            record.heartbeat.purges,
+        )
+        for record in fleet.edges()
+    )
 
 
 def _rules(settings: Settings) -> Rules:
@@ -154,7 +275,6 @@ def _rules(settings: Settings) -> Rules:
             Region(region.name, region.title, region.latitude, region.longitude)
             for region in settings.regions
         ),
-        copies_per_region=settings.copies_per_region,
         silence=settings.heartbeat_timeout,
         patience=settings.placement_patience,
     )

@@ -1,38 +1,35 @@
-"""The control plane's picture of catalog and fleet: in memory, so that routing waits for nobody.
+"""The edges there are, what they tell of themselves and what they hold: in memory, so that routing
+waits for nobody.
 
-The picture is drawn anew from the catalog every second, which is how several control planes see the
-same, and at once after what this one is told. What edges tell is written down a moment later, so
-that a database that is away or slow keeps no edge waiting: the last picture serves, and goes on.
+What edges tell other control planes is read from the catalog every second; what they tell this one
+counts at once, and is written down a moment later, so that a database that is away or slow keeps no
+edge waiting.
 """
 
-import itertools
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
 
 from common import logs
 from common.clock import Clock
 from common.errors import NearcastError
 from common.messages import (
-    DesiredState,
-    EdgeState,
     Heartbeat,
-    HeartbeatAnswer,
+    HeldPackage,
     Holdings,
-    OrderedRemovals,
-    PackageAnnouncement,
+    HoldingsChange,
+    PackageName,
 )
-from control_plane import health, placement
-from control_plane.catalog import Asset, Catalog, EdgeRecord, History, Package, Pin, Removal
-from control_plane.removal.orders import ordered
-from control_plane.routing.rank import EdgeFacts, Region
+from control_plane import health
+from control_plane.catalog import Catalog, EdgeRecord
+from control_plane.routing import Region
+
+MANY_HELD: Final = 1000
+"""Packages; what an edge with more holds is long, and written down only every so often."""
+MANY_SAVED_EVERY: Final = 5.0
+"""Seconds."""
 
 _log = logs.get(__name__)
-
-
-class AssetUnknown(NearcastError):
-    """There is no asset {asset_id!r}."""
-
-    status = 404
 
 
 class EdgeUnknown(NearcastError):
@@ -47,249 +44,155 @@ class RegionUnknown(NearcastError):
     status = 422
 
 
+class HoldingsNotKnown(NearcastError):
+    """What the edge {edge_id!r} held before this change is not known here: tell it whole."""
+
+    status = 409
+
+
 @dataclass(frozen=True)
 class Rules:
-    """What the settings say of fleet and placement."""
+    """What the settings say of edges."""
 
     regions: tuple[Region, ...]
-    copies_per_region: int
     silence: float
     """Seconds without a heartbeat after which an edge is down."""
     patience: float
     """Seconds that a silent edge keeps its packages before they are placed elsewhere."""
 
 
-@dataclass(frozen=True)
-class _Picture:
-    history: History = field(default_factory=History)
-    removals: tuple[Removal, ...] = ()
-    """Those that are not done, the oldest first."""
-    orders: OrderedRemovals = field(default_factory=lambda: ordered(()))
-    assets: Mapping[str, Asset] = field(default_factory=dict)
-    edges: Mapping[str, EdgeRecord] = field(default_factory=dict)
-    candidates: tuple[placement.Candidate, ...] = ()
-    wanted: Mapping[tuple[str, str], placement.Wanted] = field(default_factory=dict)
-    desired: Mapping[str, DesiredState] = field(default_factory=dict)
+class _Held:
+    """What an edge holds."""
+
+    def __init__(self, told: Holdings) -> None:
+        self.revision = told.revision
+        self.packages = {_name(each): each for each in told.packages}
+        self.saved_at: float | None = None
+
+    def change(self, change: HoldingsChange) -> None:
+        for name in change.dropped:
+            self.packages.pop(name, None)
+        for package in change.packages:
+            self.packages[_name(package)] = package
+        self.revision = change.revision
+
+    def told(self, edge_id: str) -> Holdings:
+        return Holdings(edge_id, self.revision, tuple(self.packages.values()))
 
 
 class Fleet:
-    """Knows assets and edges, and what should be where."""
+    """Knows every edge that was ever heard of."""
 
     def __init__(self, catalog: Catalog, clock: Clock, rules: Rules) -> None:
         self._catalog = catalog
         self._clock = clock
         self.rules = rules
-        self._picture = _Picture()
+        self._edges: dict[str, EdgeRecord] = {}
+        self._held: dict[str, _Held] = {}
         self._unsaved_heartbeats: dict[str, EdgeRecord] = {}
-        self._unsaved_holdings: dict[str, Holdings] = {}
-        self._unread: str | None = "the catalog was not read yet"
-        self._unwritten: str | None = None
+        self._unsaved_holdings: dict[str, _Held] = {}
+        self.fresh = False
+        """Whether the last look into the catalog succeeded."""
+        self._beat_at: dict[str, float] = {}
+        self._heard: list[Callable[[EdgeRecord], None]] = []
+        self._completed: list[Callable[[EdgeRecord, PackageName], None]] = []
 
-    @property
-    def away(self) -> str | None:
-        """Why picture and catalog may differ; None when both are fresh."""
-        return self._unread or self._unwritten
+    def on_heard(self, listener: Callable[[EdgeRecord], None]) -> None:
+        """Has ``listener`` called with each edge that is heard here, unless it says nothing new."""
+        self._heard.append(listener)
+
+    def on_complete(self, listener: Callable[[EdgeRecord, PackageName], None]) -> None:
+        """Has ``listener`` called when an edge tells that it holds the whole of a package."""
+        self._completed.append(listener)
 
     async def save(self) -> None:
-        """Writes down what edges told since the last time. Never raises: what cannot be written is
-        kept for the next time, the latest of each edge."""
-        try:
-            for record in list(self._unsaved_heartbeats.values()):
-                await self._catalog.record_heartbeat(record.heartbeat, record.heard_at)
-                if self._unsaved_heartbeats.get(record.edge_id) is record:
-                    del self._unsaved_heartbeats[record.edge_id]
-            for holdings in list(self._unsaved_holdings.values()):
-                await self._catalog.record_holdings(holdings)
-                if self._unsaved_holdings.get(holdings.edge_id) is holdings:
-                    del self._unsaved_holdings[holdings.edge_id]
-        except NearcastError as error:
-            if self._unwritten is None:
-                _log.warning("what edges tell is not written down", reason=str(error))
-            self._unwritten = str(error)
-        else:
-            self._unwritten = None
+        """Writes down what edges told since the last time. What cannot be written is kept for the
+        next time, the latest of each edge.
+
+        Raises:
+            Unavailable: the database does not answer.
+        """
+        for record in list(self._unsaved_heartbeats.values()):
+            await self._catalog.record_heartbeat(record.heartbeat, record.heard_at)
+            if self._unsaved_heartbeats.get(record.edge_id) is record:
+                del self._unsaved_heartbeats[record.edge_id]
+        now = self._clock.monotonic()
+        for edge_id, held in list(self._unsaved_holdings.items()):
+            often = len(held.packages) < MANY_HELD or held.saved_at is None
+            if not often and now - (held.saved_at or 0.0) < MANY_SAVED_EVERY:
+                continue
+            del self._unsaved_holdings[edge_id]
+            try:
+                await self._catalog.record_holdings(held.told(edge_id))
+            except BaseException:
+                self._unsaved_holdings.setdefault(edge_id, held)
+                raise
+            held.saved_at = now
 
     async def refresh(self) -> None:
-        """Draws the picture anew. Never raises: an old picture is better than none.
+        """Learns what edges told other control planes. Not to be called while ``save`` runs.
 
-        Not to be called while ``save`` runs.
+        Raises:
+            Unavailable: the database does not answer.
+            MessageInvalid: a record in it is none that this release can read.
         """
-        try:
-            read = await self._catalog.edges()
-            told = await self._catalog.holdings(self._with_other_holdings(read))
-            before = self._picture
-            removals = await self._catalog.open_removals()
-            history: History | None = None
-            if await self._catalog.counts() != before.history.counts:
-                history = History.of(
-                    await self._catalog.packages(),
-                    await self._catalog.pins(),
-                    await self._catalog.tombstones(),
-                )
-        except NearcastError as error:
-            # Unreachable, or with a record in it that this release cannot read.
-            if self._unread is None:
-                _log.warning("routing from the last picture", reason=str(error))
-            self._unread = str(error)
-            return
-        if self._unread is not None:
-            _log.info("the catalog answers")
-        self._unread = None
-        edges = self._merged(read, {holdings.edge_id: holdings for holdings in told})
-        self._order(before, removals)
-        # What was done here while the catalog was read stays in the picture.
-        self._draw(edges, history and self._picture.history.joined(history))
-
-    def _with_other_holdings(self, read: Iterable[EdgeRecord]) -> list[str]:
-        """The edges whose holdings are not the ones that their heartbeat names: holdings are long,
-        and most of the time they are known."""
-        mine = self._picture.edges
-        return [
-            record.edge_id
-            for record in read
-            if record.edge_id not in mine
-            or (held := mine[record.edge_id].holdings) is None
-            or held.revision != record.heartbeat.holdings_revision
-        ]
-
-    def _merged(
-        self, read: Iterable[EdgeRecord], told: Mapping[str, Holdings]
-    ) -> dict[str, EdgeRecord]:
-        """Of what was read and what this process heard itself, the newer."""
-        edges = dict(self._picture.edges)
+        self.fresh = False
+        read = await self._catalog.edges()
+        told = await self._catalog.holdings(
+            [
+                record.edge_id
+                for record in read
+                if self._revision(record.edge_id) != record.heartbeat.holdings_revision
+            ]
+        )
         for record in read:
-            mine = edges.get(record.edge_id)
+            mine = self._edges.get(record.edge_id)
             if mine is None or mine.heard_at < record.heard_at:
-                edges[record.edge_id] = replace(record, holdings=mine.holdings if mine else None)
-        for edge_id, holdings in {**told, **self._unsaved_holdings}.items():
-            edges[edge_id] = replace(edges[edge_id], holdings=holdings)
-        return edges
+                self._edges[record.edge_id] = record
+                age = max(0.0, self._clock.now() - record.heard_at)
+                self._beat_at[record.edge_id] = self._clock.monotonic() - age
+        for holdings in told:
+            if holdings.edge_id not in self._unsaved_holdings:
+                self._hold(holdings)
+        self.fresh = True
 
-    def _order(self, before: _Picture, read: Iterable[Removal]) -> None:
-        """Makes what was read the removals that are not done, and what came in here since."""
-        known = {removal.removal_id for removal in before.removals}
-        removals = {removal.removal_id: removal for removal in read}
-        for removal in self._picture.removals:
-            if removal.removal_id not in known:
-                removals.setdefault(removal.removal_id, removal)
-        orders = self._picture.orders
-        if [*removals] != [each.removal_id for each in orders.removals]:
-            orders = ordered(removals.values())
-        self._picture = replace(self._picture, removals=tuple(removals.values()), orders=orders)
+    def _revision(self, edge_id: str) -> str | None:
+        held = self._held.get(edge_id)
+        return held.revision if held else None
 
-    def _draw(self, edges: Mapping[str, EdgeRecord], changed: History | None = None) -> None:
-        """Replaces the picture; places only what came, or all when edges came or went."""
-        old = self._picture
-        now = self._clock.now()
-        regions = {region.name for region in self.rules.regions}
-        candidates = tuple(
-            placement.Candidate(record.edge_id, record.region)
-            for _, record in sorted(edges.items())
-            if now - record.heard_at < self.rules.patience and record.region in regions
-        )
-        if changed is None and candidates == old.candidates:
-            self._picture = replace(old, edges=edges)
-            return
-        history = old.history if changed is None else changed
-        current = old.assets if changed is None else history.assets()
-        placed = old.wanted if candidates == old.candidates else {}
-        wanted = {
-            name: placed.get(name)
-            or placement.wanted_edges(
-                package.announcement,
-                candidates,
-                copies_per_region=self.rules.copies_per_region,
-            )
-            for asset in current.values()
-            for package in asset.packages
-            if (name := (package.announcement.asset_id, package.announcement.version))
-        }
-        desired = _desired(candidates, wanted, placed, old.desired)
-        self._picture = replace(
-            old,
-            history=history,
-            assets=current,
-            edges=edges,
-            candidates=candidates,
-            wanted=wanted,
-            desired=desired,
-        )
-
-    async def publish(self, announcement: PackageAnnouncement) -> Package:
-        """Takes a package into the catalog; durable when this returns.
-
-        Raises:
-            PackageConflict: the version is known with another manifest.
-            Unavailable: the database does not answer.
-        """
-        package = await self._catalog.publish(announcement, self._clock.now())
-        self._take_in(History.of([package]))
-        return package
-
-    async def pin(self, pin: Pin) -> None:
-        """Has viewers of an asset get another version; raises as ``publish``."""
-        self._take_in(History.of(pins=[await self._catalog.pin(pin)]))
-
-    async def remove(self, removal: Removal) -> None:
-        """Has nobody get what ``removal`` names, from the moment this returns; raises as
-        ``publish``."""
-        await self._catalog.add_removal(removal)
-        self._order(_Picture(), (*self._picture.removals, removal))
-        self._take_in(History.of(tombstones=[removal.tombstone]))
-
-    def _take_in(self, told: History) -> None:
-        history = self._picture.history.joined(told)
-        if history != self._picture.history:
-            self._draw(self._picture.edges, history)
-
-    async def refresh_removals(self) -> None:
-        """Sees how far removals are, without waiting for the next refresh.
-
-        Raises:
-            Unavailable: the database does not answer.
-        """
-        before = self._picture
-        self._order(before, await self._catalog.open_removals())
-
-    @property
-    def history(self) -> History:
-        """All that was ever announced, pinned and removed."""
-        return self._picture.history
-
-    @property
-    def removals(self) -> tuple[Removal, ...]:
-        """Those that are not done, the oldest first."""
-        return self._picture.removals
-
-    @property
-    def orders(self) -> OrderedRemovals:
-        """What edges are told of them."""
-        return self._picture.orders
-
-    def hear(self, heartbeat: Heartbeat) -> HeartbeatAnswer:
-        """Takes a heartbeat and answers what the edge should do.
+    def hear(self, heartbeat: Heartbeat) -> EdgeRecord:
+        """Takes a heartbeat; what is known of its edge then.
 
         Raises:
             RegionUnknown: the edge names a region that is none.
+            EdgeNameTaken: another edge reports under its name.
         """
         if all(region.name != heartbeat.region for region in self.rules.regions):
             raise RegionUnknown(edge_id=heartbeat.edge_id, region=heartbeat.region)
-        now = self._clock.now()
-        record = self._picture.edges.get(heartbeat.edge_id)
+        now = self._clock.monotonic()
+        record = self._edges.get(heartbeat.edge_id)
         if record is None or health.accepts(
-            record.heartbeat, record.heard_at, heartbeat, now=now, silence=self.rules.silence
+            record.heartbeat,
+            self._beat_at[record.edge_id],
+            heartbeat,
+            now=now,
+            silence=self.rules.silence,
         ):
-            record = EdgeRecord(heartbeat, now, record.holdings if record else None)
+            record = EdgeRecord(heartbeat, self._clock.now())
+            self._edges[record.edge_id] = record
+            self._beat_at[record.edge_id] = now
             self._unsaved_heartbeats[record.edge_id] = record
-            self._draw({**self._picture.edges, record.edge_id: record})
-        holdings = record.holdings
-        desired = self._picture.desired.get(record.edge_id)
-        return HeartbeatAnswer(
-            # A replay from an edge that was given up asks for nothing.
-            desired_revision=desired.revision if desired else heartbeat.desired_revision,
-            send_holdings=holdings is None or holdings.revision != heartbeat.holdings_revision,
-            removals_revision=self._picture.orders.revision,
-        )
+            for listener in self._heard:
+                listener(record)
+        return record
+
+    def beat_at(self, edge_id: str) -> float:
+        """When the last heartbeat of an edge came, on this process's monotonic clock."""
+        return self._beat_at[edge_id]
+
+    def knows_holdings(self, edge_id: str, revision: str) -> bool:
+        """Whether the edge's holdings are known at that revision."""
+        return self._revision(edge_id) == revision
 
     def take_holdings(self, holdings: Holdings) -> None:
         """Takes what an edge holds.
@@ -297,96 +200,83 @@ class Fleet:
         Raises:
             EdgeUnknown: it never sent a heartbeat.
         """
-        record = self._picture.edges.get(holdings.edge_id)
+        self._known(holdings.edge_id)
+        self._hold(holdings)
+        self._unsaved_holdings[holdings.edge_id] = self._held[holdings.edge_id]
+
+    def change_holdings(self, change: HoldingsChange) -> None:
+        """Takes what changed of what an edge holds.
+
+        Raises:
+            EdgeUnknown: it never sent a heartbeat.
+            HoldingsNotKnown: what it changes is not known here.
+        """
+        record = self._known(change.edge_id)
+        held = self._held.get(change.edge_id)
+        if held is None or held.revision not in {change.since, change.revision}:
+            raise HoldingsNotKnown(edge_id=change.edge_id)
+        completed = _completed(held, change.packages)
+        held.change(change)
+        self._unsaved_holdings[change.edge_id] = held
+        self._tell(record, completed)
+
+    def _hold(self, holdings: Holdings) -> None:
+        known = self._held.get(holdings.edge_id)
+        completed = _completed(known, holdings.packages)
+        held = self._held[holdings.edge_id] = _Held(holdings)
+        held.saved_at = known.saved_at if known else None
+        self._tell(self._edges[holdings.edge_id], completed)
+
+    def _tell(self, record: EdgeRecord, completed: Iterable[PackageName]) -> None:
+        for name in completed:
+            for listener in self._completed:
+                listener(record, name)
+
+    def _known(self, edge_id: str) -> EdgeRecord:
+        record = self._edges.get(edge_id)
         if record is None:
-            raise EdgeUnknown(edge_id=holdings.edge_id)
-        self._unsaved_holdings[holdings.edge_id] = holdings
-        self._draw({**self._picture.edges, record.edge_id: replace(record, holdings=holdings)})
-
-    def desired(self, edge_id: str) -> DesiredState:
-        """What an edge should hold.
-
-        Raises:
-            EdgeUnknown: it has not been heard of for long.
-        """
-        state = self._picture.desired.get(edge_id)
-        if state is None:
             raise EdgeUnknown(edge_id=edge_id)
-        return state
+        return record
 
-    def asset(self, asset_id: str) -> Asset:
-        """The asset ``asset_id``.
-
-        Raises:
-            AssetUnknown: there is none.
-        """
-        asset = self._picture.assets.get(asset_id)
-        if asset is None:
-            raise AssetUnknown(asset_id=asset_id[:64])
-        return asset
-
-    def assets(self) -> Iterable[Asset]:
-        """Every asset, the newest publish first."""
-        return sorted(
-            self._picture.assets.values(),
-            key=lambda asset: asset.current.published_at,
-            reverse=True,
-        )
-
-    def edges(self) -> Iterable[EdgeRecord]:
+    def edges(self) -> list[EdgeRecord]:
         """Every edge, by region and name."""
-        return sorted(self._picture.edges.values(), key=lambda edge: (edge.region, edge.edge_id))
+        return sorted(self._edges.values(), key=lambda edge: (edge.region, edge.edge_id))
 
     def edge(self, edge_id: str) -> EdgeRecord | None:
         """The edge ``edge_id``, if it was ever heard of."""
-        return self._picture.edges.get(edge_id)
+        return self._edges.get(edge_id)
 
-    def wanted(self, asset_id: str, version: str) -> Mapping[str, tuple[str, ...]]:
-        """The edges that should hold a version, by region."""
-        found = self._picture.wanted.get((asset_id, version))
-        return found.edges if found else {}
+    def held(self, edge_id: str, name: PackageName) -> HeldPackage | None:
+        """How much of a version an edge holds; None for nothing."""
+        held = self._held.get(edge_id)
+        return held.packages.get(name) if held else None
 
-    def state_of(self, record: EdgeRecord) -> EdgeState:
-        """An edge's health now."""
-        return health.state_of(
-            record.heartbeat,
-            record.heard_at,
-            now=self._clock.now(),
-            silence=self.rules.silence,
-        )
+    def holds(self, edge_id: str, name: PackageName) -> bool:
+        """Whether an edge holds the whole version."""
+        package = self.held(edge_id, name)
+        return package is not None and package.complete
 
-    def serving(self, package: PackageAnnouncement) -> list[EdgeFacts]:
-        """The edges that take viewers of ``package``."""
-        return [
-            EdgeFacts(
-                edge_id=record.edge_id,
-                region=record.region,
-                url=record.heartbeat.url,
-                holds=record.holds(package.asset_id, package.version),
-            )
-            for record in self._picture.edges.values()
-            if self.state_of(record) is EdgeState.UP
-        ]
+    def packages_held(self, edge_id: str) -> int:
+        """How many packages an edge holds whole."""
+        held = self._held.get(edge_id)
+        return sum(package.complete for package in held.packages.values()) if held else 0
+
+    def placeable(self) -> list[EdgeRecord]:
+        """The edges that keep what is placed on them: those that are not silent for long."""
+        now = self._clock.now()
+        return [edge for edge in self.edges() if now - edge.heard_at < self.rules.patience]
 
 
-def _desired(
-    candidates: Iterable[placement.Candidate],
-    wanted: Mapping[tuple[str, str], placement.Wanted],
-    placed: Mapping[tuple[str, str], placement.Wanted],
-    known: Mapping[str, DesiredState],
-) -> dict[str, DesiredState]:
-    """What each edge should hold; only edges that get something that is not in ``placed``, or lose
-    something that is, are asked anew."""
-    shares: dict[str, list[placement.Wanted]] = {each.edge_id: [] for each in candidates}
-    changed: set[str] = set() if placed else set(shares)
-    for name in placed.keys() - wanted.keys():
-        changed.update(*placed[name].edges.values())
-    for name, package in wanted.items():
-        for edge_id in itertools.chain.from_iterable(package.edges.values()):
-            shares[edge_id].append(package)
-            if name not in placed:
-                changed.add(edge_id)
-    return {
-        edge_id: placement.desired_state(edge_id, share) if edge_id in changed else known[edge_id]
-        for edge_id, share in shares.items()
-    }
+def _completed(known: _Held | None, told: Iterable[HeldPackage]) -> list[PackageName]:
+    """What of ``told`` is whole, and was not before."""
+    before = known.packages if known else {}
+    return [
+        name
+        for package in told
+        if package.complete
+        and ((held := before.get(name := _name(package))) is None or not held.complete)
+    ]
+
+
+def _name(package: HeldPackage) -> PackageName:
+    return PackageName(package.asset_id, package.version)

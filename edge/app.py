@@ -22,6 +22,7 @@ from common.service import (
 )
 from common.service.client import client_context
 from common.service.run import ProcessStop
+from edge.account import account_of
 from edge.admin import Admin
 from edge.configured import (
     access_log_of,
@@ -203,23 +204,28 @@ class _Worker:
             rate=rate,
             siblings=siblings,
         )
-        self._lead = None
-        if spec.number == 0 and settings.control is not None:
-            self._lead = Lead(
-                settings,
-                settings.control,
-                cache,
-                fetches,
-                neighbourhood,
-                siblings,
-                counters,
-                clock,
-                ready=lambda: self._ready,
-            )
-        elif settings.control is not None:
+        self._lead = self._leading(neighbourhood)
+        if self._lead is None and settings.control is not None:
             self._duties.add(neighbourhood.watch)
         host = settings.admin.host if settings.admin is not None else None
         self._admin = Admin(cache, self._agent, clock, rules, host, settings.credentials)
+
+    def _leading(self, neighbourhood: Neighbourhood) -> Lead | None:
+        """What this process does for the whole edge, if it does."""
+        settings, control = self._settings, self._settings.control
+        if self._spec.number > 0 or control is None:
+            return None
+        return Lead(
+            settings,
+            control,
+            self._cache,
+            self._fetches,
+            neighbourhood,
+            self._siblings,
+            self._counters,
+            self._clock,
+            ready=lambda: self._ready,
+        )
 
     @property
     def _agent(self) -> FillAgent | None:
@@ -326,8 +332,9 @@ class _Worker:
                 reasons["control"] = str(trouble)
             return reasons
 
-        async def totals(_: web.Request) -> web.Response:
-            return web.Response(body=msgspec.json.encode(self._counters.totals))
+        async def account(_: web.Request) -> web.Response:
+            told = account_of(self._counters, self._cache, self._clock)
+            return web.Response(body=msgspec.json.encode(told))
 
         application = web.Application(middlewares=[problem_middleware])
         leads = self._spec.number == 0 and self._siblings is not None
@@ -335,6 +342,6 @@ class _Worker:
         add_health_routes(application, self._registry, ready, merge=merge)
         if self._spec.number > 0:
             # Its admin address is a socket that only this edge's processes may enter.
-            application.router.add_get("/totals", totals)
+            application.router.add_get("/account", account)
         self._admin.add_routes(application)
         return application

@@ -1,6 +1,8 @@
 """The control planes of an edge: it talks with one, and goes on to the next when that is away."""
 
-from collections.abc import Callable, Sequence
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Final, TypeVar
 
 import aiohttp
@@ -33,6 +35,8 @@ class ControlPlanes:
         self._session = session
         self._bases = [f"{url.rstrip('/')}/v1/edges/{edge_id}" for url in urls]
         self._current = 0
+        self._open: set[asyncio.Timeout] = set()
+        """The requests that are not answered yet."""
         self.moved: Callable[[], None] = _nobody_cares
         """Called when another one is asked from now on."""
 
@@ -88,6 +92,10 @@ class ControlPlanes:
         if asked == self._current and len(self._bases) > 1:
             self._current = (asked + 1) % len(self._bases)
             _log.warning("another control plane is asked", url=self._bases[self._current])
+            for waiting in self._open:
+                # Nobody would answer these, or whoever does is not the one that is told the rest.
+                if not waiting.expired():
+                    waiting.reschedule(asyncio.get_running_loop().time())
             self.moved()
 
     async def _call(
@@ -101,15 +109,18 @@ class ControlPlanes:
     ) -> bytes:
         body = None if message is None else encode(message)
         try:
-            async with self._session.request(
-                method,
-                f"{self._bases[self._current]}/{name}",
-                params=query,
-                data=body,
-                headers={"Content-Type": "application/json"} if body is not None else {},
-                timeout=aiohttp.ClientTimeout(total=within),
-                allow_redirects=False,
-            ) as response:
+            async with (
+                self._limited(within),
+                self._session.request(
+                    method,
+                    f"{self._bases[self._current]}/{name}",
+                    params=query,
+                    data=body,
+                    headers={"Content-Type": "application/json"} if body is not None else {},
+                    timeout=aiohttp.ClientTimeout(total=None),
+                    allow_redirects=False,
+                ) as response,
+            ):
                 if begun is not None:
                     begun()
                 content = bytearray()
@@ -124,6 +135,16 @@ class ControlPlanes:
                 return bytes(content)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise ControlAway(reason=str(error) or type(error).__name__) from error
+
+    @contextlib.asynccontextmanager
+    async def _limited(self, within: float) -> AsyncIterator[None]:
+        """Ends the block after ``within`` seconds, or when another control plane is asked."""
+        async with asyncio.timeout(within) as limit:
+            self._open.add(limit)
+            try:
+                yield
+            finally:
+                self._open.discard(limit)
 
 
 def _told(body: bytes) -> str:

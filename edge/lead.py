@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 
@@ -9,21 +10,26 @@ import msgspec
 
 from common.clock import Clock
 from common.errors import NearcastError
-from common.messages import Heartbeat, OrderedPurges
+from common.messages import Heartbeat
 from common.service import PeerSettings
 from common.service.client import new_client_session
+from edge.account import Account, account_of
 from edge.configured import fill_plan_of
 from edge.control_planes import ControlPlanes
 from edge.fetch.fetches import Fetches
 from edge.fetch.neighbourhood import Neighbourhood
-from edge.fill import FillAgent, Removals
+from edge.fill import FillAgent, Purges, Removals
 from edge.fill.obtain import Obtain
 from edge.orders import OrderFollower
-from edge.policy.purging import Scope
+from edge.policy.recent import Recent
+from edge.policy.watched import Gathered
 from edge.report import Reporter
-from edge.serve.counters import Counters, Totals
+from edge.serve.counters import Counters
 from edge.settings import Settings
 from edge.workers import Duties, Siblings, YieldingCache
+
+LATELY = 5.0
+"""Seconds over which bandwidth and load are measured."""
 
 
 class Lead:
@@ -48,9 +54,11 @@ class Lead:
         self._ready, self._clock = ready, clock
         self._draining = False
         self._started_at = clock.now()
-        self._others: list[Totals] = []
+        self._others: list[Account] = []
+        self._watched = Gathered()
+        self._sending, self._processors = Recent(LATELY), Recent(LATELY)
+        self._cores = len(os.sched_getaffinity(0))
         self._removals = Removals(cache, clock)
-        self._purges = _Purges(cache, clock)
         self._neighbours = neighbourhood
         self._reporter: Reporter | None = None
         self.agent = FillAgent(
@@ -61,6 +69,7 @@ class Lead:
             fill_plan_of(settings),
             concurrency=settings.fill_concurrency,
         )
+        self._purges = Purges(cache, clock, taken=self.agent.look_again)
 
     @property
     def trouble(self) -> NearcastError | None:
@@ -93,12 +102,7 @@ class Lead:
             agent=self.agent,
             removals=self._removals,
         )
-
-        def moved() -> None:
-            follower.ask_again()
-            reporter.hurry()
-
-        planes.moved = moved
+        planes.moved = reporter.hurry
         self.agent.completed = reporter.hurry
         await self._neighbours.look()
         await self.agent.restore()
@@ -115,12 +119,18 @@ class Lead:
         self._draining = True
         if self._reporter is not None:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(1):
+                # Each control plane may take a second until the next is told.
+                async with asyncio.timeout(1 + len(self._settings.control_fallbacks)):
                     await self._reporter.beat()
 
     def _heartbeat(self, sequence: int) -> Heartbeat:
         agent, settings = self.agent, self._settings
-        totals = [self._counters.totals, *self._others]
+        own = account_of(self._counters, self._cache, self._clock)
+        self._watched.add(own.watched)
+        accounts = [own, *self._others]
+        totals = [account.totals for account in accounts]
+        sent = sum(one.bytes_sent for one in totals)
+        now, busy = self._clock.monotonic(), sum(one.processor_seconds for one in accounts)
         pending, pending_bytes = agent.pending
         return Heartbeat(
             edge_id=settings.edge_id,
@@ -135,14 +145,19 @@ class Lead:
             used_bytes=self._cache.used * settings.workers,
             requests=sum(one.requests for one in totals),
             hits=sum(one.hits for one in totals),
-            bytes_sent=sum(one.bytes_sent for one in totals),
+            bytes_sent=sent,
             fill_pending=pending,
             fill_bytes_pending=pending_bytes,
             active_connections=sum(one.active for one in totals),
             draining=self._draining,
             weight=settings.weight,
             bandwidth=settings.bandwidth,
+            sending=int(self._sending.rate(now, 8 * sent)),
+            load=min(1.0, self._processors.rate(now, busy) / self._cores),
+            errors=sum(one.errors for one in totals),
+            disk_errors=sum(one.disk_errors for one in accounts),
             purges=self._purges.cursor,
+            watched=self._watched.take(),
         )
 
     async def _watch_others(self) -> None:
@@ -150,25 +165,8 @@ class Lead:
         assert self._siblings is not None
         while True:
             await asyncio.sleep(self._settings.heartbeat_interval)
-            told = await self._siblings.tell("/totals")
+            told = await self._siblings.tell("/account")
             with contextlib.suppress(msgspec.MsgspecError):
-                self._others = [msgspec.json.decode(one, type=Totals) for one in told]
-
-
-class _Purges:
-    """Carries purges out; which ones, it knows as long as it runs."""
-
-    def __init__(self, cache: YieldingCache, clock: Clock) -> None:
-        self._cache, self._clock = cache, clock
-        self.cursor = 0
-
-    async def apply(self, purges: OrderedPurges) -> None:
-        """Carries them out, in their order."""
-        for purge in purges.purges:
-            if purge.sequence > self.cursor:
-                scope = Scope(purge.scope.value)
-                now = self._clock.now()
-                await self._cache.purges.add(scope, purge.value, soft=purge.soft, now=now)
-                self.cursor = purge.sequence
-        if purges.lost:
-            self.cursor = purges.head
+                self._others = [msgspec.json.decode(one, type=Account) for one in told]
+                for other in self._others:
+                    self._watched.add(other.watched)

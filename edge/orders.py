@@ -6,7 +6,7 @@ between an answer and the next request: a desired state is adopted meanwhile.
 
 import asyncio
 import random
-from typing import Final, Protocol
+from typing import Final
 
 from common import logs
 from common.clock import Clock
@@ -14,13 +14,12 @@ from common.errors import NearcastError
 from common.messages import (
     DesiredChange,
     HeartbeatAnswer,
-    Neighbours,
-    OrderedPurges,
     OrderedRemovals,
     Orders,
 )
 from edge.control_planes import ControlAway, ControlPlanes
-from edge.fill import FillAgent, Removals
+from edge.fetch.neighbourhood import Neighbourhood
+from edge.fill import FillAgent, Purges, Removals
 from edge.policy.desired_changes import joined
 
 WAIT: Final = 25
@@ -39,32 +38,6 @@ FIRST_ANSWER_WITHIN: Final = 2.0
 _log = logs.get(__name__)
 
 
-class Purging(Protocol):
-    """Carries purges out on this edge."""
-
-    @property
-    def cursor(self) -> int:
-        """The number of the last that is carried out."""
-        ...
-
-    async def apply(self, purges: OrderedPurges) -> None:
-        """Carries ``purges`` out; raises a NearcastError when some cannot be."""
-        ...
-
-
-class Neighbouring(Protocol):
-    """Knows the other edges of the region."""
-
-    @property
-    def revision(self) -> int:
-        """What it knows; 0 before the first."""
-        ...
-
-    async def apply(self, neighbours: Neighbours) -> None:
-        """Takes them up."""
-        ...
-
-
 class OrderFollower:
     """Follows the orders of the control plane."""
 
@@ -75,8 +48,8 @@ class OrderFollower:
         *,
         agent: FillAgent,
         removals: Removals,
-        purges: Purging,
-        neighbours: Neighbouring,
+        purges: Purges,
+        neighbours: Neighbourhood,
     ) -> None:
         self._planes = planes
         self._clock = clock
@@ -206,7 +179,14 @@ class OrderFollower:
             change, self._to_adopt = self._to_adopt, None
             if change is None:
                 continue
-            await self._agent.apply_change(change)
+            try:
+                await self._agent.apply_change(change)
+            except asyncio.CancelledError:
+                # Another process was to do so, and it may come back to this one.
+                waiting = self._to_adopt
+                self._to_adopt = change if waiting is None else joined(change, waiting)
+                self._came.set()
+                raise
             if self._agent.revision == change.revision:
                 pause = FIRST_PAUSE
                 continue

@@ -23,6 +23,7 @@ def readings(
         Reading(f"{prefix}_memory_budget_bytes", "Bytes they may take.", cache.memory.budget),
         Reading(f"{prefix}_evictions", "Objects evicted.", cache.evictions, rises=True),
         Reading(f"{prefix}_corrupted_objects", "Damaged objects.", cache.corrupted, rises=True),
+        Reading(f"{prefix}_disk_errors", "Failed reads, writes.", cache.disk_errors, rises=True),
         Reading(f"{prefix}_upstream_requests", "Requests sent.", pool.requests, rises=True),
         Reading(f"{prefix}_upstream_bytes", "Bytes received.", pool.bytes_received, rises=True),
         Reading(f"{prefix}_fetches", "Responses on their way in.", len(fetches)),

@@ -61,6 +61,7 @@ from common.messages.removals import (
     RollbackRequest,
     VersionView,
 )
+from common.messages.standing import EdgeStanding, StandingRequest, StandingView
 from common.messages.views import (
     AssetState,
     AssetView,
@@ -84,6 +85,7 @@ __all__ = [
     "EdgePurgeState",
     "EdgeRemoval",
     "EdgeRemovalState",
+    "EdgeStanding",
     "EdgeState",
     "EdgeView",
     "Evidence",
@@ -124,6 +126,8 @@ __all__ = [
     "RollbackRequest",
     "RouteView",
     "StageView",
+    "StandingRequest",
+    "StandingView",
     "SubtitlesView",
     "Verdict",
     "VersionView",

@@ -21,8 +21,15 @@ class EdgeState(StrEnum):
 
     UP = "up"
     STARTING = "starting"
-    """Alive, but not ready for viewers: it starts or drains."""
+    """Alive, but not trusted with viewers yet: it starts, or has come back a moment ago."""
+    DEGRADED = "degraded"
+    """It takes a smaller share of viewers: it fails, or has more to do than it can."""
+    DRAINING = "draining"
+    """It lets its viewers go, of itself or because an operator has ordered it."""
+    MAINTENANCE = "maintenance"
+    """An operator works on it: it may be silent, and nobody is alarmed."""
     DOWN = "down"
+    """Silent, or out of the reach of every control plane."""
 
 
 class RegionCopies(msgspec.Struct, frozen=True):
@@ -71,6 +78,19 @@ class EdgeView(msgspec.Struct, frozen=True):
     hits: int
     bytes_sent: int
     fill_pending: int
+    share: float = 1.0
+    """Of the viewers that it would get at its best, 0 to 1: how many it gets."""
+    reason: str = ""
+    """Why it is in this state, for people; empty for an edge that is up and well."""
+    fill_bytes_pending: int = 0
+    load: float = 0.0
+    """The part of its processors' time that it uses."""
+    sending: int = 0
+    """Bits per second."""
+    bandwidth: int = 0
+    """Bits per second that it can send; 0 when nobody has told it."""
+    purges: int = 0
+    """The number of the last purge that it has carried out."""
 
 
 class RankedEdge(msgspec.Struct, frozen=True):

@@ -19,6 +19,9 @@ from common.errors import StorageFull, Unavailable
 
 T = TypeVar("T")
 
+Values = tuple[Any, ...] | dict[str, Any]
+"""What a statement has in place of its question marks or names."""
+
 LOCK_WITHIN = 5.0
 """Seconds to wait for another process that writes to the same file."""
 
@@ -28,7 +31,7 @@ class _Write:
     """A write that somebody waits for."""
 
     statement: str
-    values: tuple[Any, ...]
+    values: Values
     outcome: int | Exception = 0
     """How many rows it changed, or why it did not."""
 
@@ -63,7 +66,7 @@ class SqliteFile:
             raise _translated(path, error) from error
         return cls(connection, path)
 
-    async def write(self, statement: str, values: tuple[Any, ...] = ()) -> int:
+    async def write(self, statement: str, values: Values = ()) -> int:
         """Runs a statement that changes rows; how many it changed.
 
         Raises:
@@ -82,9 +85,7 @@ class SqliteFile:
             case changed:
                 return changed
 
-    async def read(
-        self, statement: str, values: tuple[Any, ...] | dict[str, Any] = ()
-    ) -> list[Any]:
+    async def read(self, statement: str, values: Values = ()) -> list[Any]:
         """The rows that a statement answers with.
 
         All of them are fetched before anything else runs on the connection: a statement that is

@@ -5,14 +5,22 @@ from typing import Any
 from aiohttp import web
 
 from common.errors import CredentialForbidden, NearcastError
-from common.messages import Heartbeat, Holdings, PackageAnnouncement, encode
+from common.messages import (
+    Heartbeat,
+    HeartbeatAnswer,
+    Holdings,
+    HoldingsChange,
+    PackageAnnouncement,
+    encode,
+)
 from common.messages.packages import IDENTIFIER_PATTERN
 from common.service import Gatekeeper, Role
 from control_plane.api.bodies import KIBIBYTE, read_message
-from control_plane.fleet import Fleet
+from control_plane.library import Library
 from control_plane.metrics import ControlMetrics
+from control_plane.purge import PurgeDesk
 from control_plane.removal.desk import Desk
-from control_plane.views import asset_view, edge_view
+from control_plane.views import Views
 
 MOST_ASSETS = 1000
 """Assets in one answer."""
@@ -30,9 +38,19 @@ class FleetApi:
     """Handlers for packages, edges and the catalog."""
 
     def __init__(
-        self, fleet: Fleet, desk: Desk, gatekeeper: Gatekeeper, metrics: ControlMetrics
+        self,
+        library: Library,
+        views: Views,
+        desk: Desk,
+        purges: PurgeDesk,
+        gatekeeper: Gatekeeper,
+        metrics: ControlMetrics,
     ) -> None:
-        self._fleet = fleet
+        self._library = library
+        self._views = views
+        self._fleet = views.fleet
+        self._placements = views.placements
+        self._purges = purges
         self._desk = desk
         self._gatekeeper = gatekeeper
         self._metrics = metrics
@@ -43,8 +61,8 @@ class FleetApi:
             web.post("/v1/packages", self.publish),
             web.delete(WITHDRAWN, self.withdraw),
             web.post("/v1/edges/{edge_id}/heartbeat", self.heartbeat),
-            web.get("/v1/edges/{edge_id}/desired", self.desired),
             web.put("/v1/edges/{edge_id}/holdings", self.holdings),
+            web.post("/v1/edges/{edge_id}/holdings", self.change_holdings),
             web.get("/v1/assets", self.assets),
             web.get("/v1/assets/{asset_id}", self.asset),
             web.get("/v1/edges", self.edges),
@@ -68,14 +86,19 @@ class FleetApi:
     async def heartbeat(self, request: web.Request) -> web.Response:
         """An edge tells how it is."""
         edge_id = as_edge(self._gatekeeper, request)
-        heartbeat = await read_message(request, Heartbeat, limit=64 * KIBIBYTE)
+        heartbeat = await read_message(request, Heartbeat, limit=256 * KIBIBYTE)
         check_name(heartbeat.edge_id, edge_id)
         self._metrics.heartbeats.inc()
-        return json_answer(self._fleet.hear(heartbeat))
-
-    async def desired(self, request: web.Request) -> web.Response:
-        """An edge asks what it should hold."""
-        return json_answer(self._fleet.desired(as_edge(self._gatekeeper, request)))
+        told = self._fleet.hear(heartbeat).heartbeat
+        self._purges.acknowledged(edge_id, told.purges)
+        return json_answer(
+            HeartbeatAnswer(
+                desired_revision=self._placements.revision(edge_id),
+                send_holdings=not self._fleet.knows_holdings(edge_id, told.holdings_revision),
+                removals_revision=self._library.orders.revision,
+                purges=self._purges.head,
+            )
+        )
 
     async def holdings(self, request: web.Request) -> web.Response:
         """An edge tells what it holds."""
@@ -85,22 +108,30 @@ class FleetApi:
         self._fleet.take_holdings(holdings)
         return web.Response(status=204)
 
+    async def change_holdings(self, request: web.Request) -> web.Response:
+        """An edge tells what changed of what it holds."""
+        edge_id = as_edge(self._gatekeeper, request)
+        change = await read_message(request, HoldingsChange, limit=16 * KIBIBYTE * KIBIBYTE)
+        check_name(change.edge_id, edge_id)
+        self._fleet.change_holdings(change)
+        return web.Response(status=204)
+
     async def assets(self, request: web.Request) -> web.Response:
         """The newest assets."""
         self._gatekeeper.require(request, Role.PUBLISHER)
-        assets = list(self._fleet.assets())[:MOST_ASSETS]
-        return json_answer([asset_view(self._fleet, asset) for asset in assets])
+        assets = self._library.history.newest(MOST_ASSETS)
+        return json_answer([self._views.asset(asset) for asset in assets])
 
     async def asset(self, request: web.Request) -> web.Response:
         """One asset."""
         self._gatekeeper.require(request, Role.PUBLISHER)
-        asset = self._fleet.asset(request.match_info["asset_id"])
-        return json_answer(asset_view(self._fleet, asset))
+        asset = self._library.asset(request.match_info["asset_id"])
+        return json_answer(self._views.asset(asset))
 
     async def edges(self, request: web.Request) -> web.Response:
         """Every edge."""
         self._gatekeeper.require(request, Role.OPERATOR)
-        return json_answer([edge_view(self._fleet, record) for record in self._fleet.edges()])
+        return json_answer([self._views.edge(record) for record in self._fleet.edges()])
 
     async def regions(self, request: web.Request) -> web.Response:
         """Every region."""

@@ -14,18 +14,20 @@ from common.errors import NearcastError
 from common.hls import HERE, PathwayClone, steering_manifest
 from common.messages import PackageAnnouncement, RankedEdge, RouteView, encode
 from common.messages.packages import IDENTIFIER_PATTERN
-from control_plane.fleet import AssetUnknown, Fleet
 from control_plane.geoip import GeoDatabase
+from control_plane.library import AssetUnknown, Library
 from control_plane.metrics import ControlMetrics
 from control_plane.routing import (
     EdgeFacts,
     Location,
     Network,
+    Region,
     client_address,
     rank_edges,
     reasons,
 )
 from control_plane.routing.clients import Address
+from control_plane.watch import Watch
 
 ASSET: Final = f"{{asset_id:{IDENTIFIER_PATTERN}}}"
 """The part of a path that names an asset."""
@@ -54,12 +56,16 @@ class PlayApi:
 
     def __init__(
         self,
-        fleet: Fleet,
+        library: Library,
+        watch: Watch,
+        regions: Sequence[Region],
         geography: GeoDatabase | None,
         trusted: Sequence[Network],
         metrics: ControlMetrics,
     ) -> None:
-        self._fleet = fleet
+        self._library = library
+        self._watch = watch
+        self._regions = regions
         self._geography = geography
         self._trusted = trusted
         self._redirected = metrics.routes.labels("redirected")
@@ -94,7 +100,7 @@ class PlayApi:
         route = self._route(request)
         self._explained.inc()
         package, best = route.package, route.edges[0]
-        why = reasons(route.edges, self._fleet.rules.regions, route.location)
+        why = reasons(route.edges, self._regions, route.location)
         view = RouteView(
             asset_id=package.asset_id,
             version=package.version,
@@ -146,7 +152,7 @@ class PlayApi:
 
     def _route(self, request: web.Request) -> _Route:
         try:
-            package = self._fleet.asset(request.match_info["asset_id"]).current.announcement
+            package = self._library.asset(request.match_info["asset_id"]).current.announcement
         except AssetUnknown:
             self._unknown.inc()
             raise
@@ -157,7 +163,7 @@ class PlayApi:
         )
         location = self._geography.locate(client) if self._geography else None
         ranked = rank_edges(
-            package.asset_id, self._fleet.serving(package), self._fleet.rules.regions, location
+            package.asset_id, self._watch.serving(package), self._regions, location, str(client)
         )
         if not ranked:
             self._no_edge.inc()

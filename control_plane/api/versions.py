@@ -7,9 +7,8 @@ from common.messages import CarriedOut, RollbackRequest
 from common.service import Gatekeeper, Role
 from control_plane.api.bodies import KIBIBYTE, read_message
 from control_plane.api.fleet import as_edge, check_name, json_answer
-from control_plane.fleet import Fleet
 from control_plane.removal.desk import Desk
-from control_plane.views import asset_view
+from control_plane.views import Views
 
 MOST_REMOVALS = 1000
 """Removals in one answer."""
@@ -25,8 +24,8 @@ class NotJson(NearcastError):
 class VersionsApi:
     """Handlers for versions and removals."""
 
-    def __init__(self, fleet: Fleet, desk: Desk, gatekeeper: Gatekeeper) -> None:
-        self._fleet = fleet
+    def __init__(self, views: Views, desk: Desk, gatekeeper: Gatekeeper) -> None:
+        self._views = views
         self._desk = desk
         self._gatekeeper = gatekeeper
 
@@ -39,7 +38,6 @@ class VersionsApi:
             web.delete(ASSET, self.remove),
             web.get("/v1/removals", self.removals),
             web.get("/v1/removals/{removal_id}", self.removal),
-            web.get("/v1/edges/{edge_id}/removals", self.orders),
             web.put("/v1/edges/{edge_id}/removals", self.carried_out),
         ]
 
@@ -58,7 +56,7 @@ class VersionsApi:
         asset = await self._desk.roll_back(
             request.match_info["asset_id"], asked.version, by=credential.name
         )
-        return json_answer(asset_view(self._fleet, asset))
+        return json_answer(self._views.asset(asset))
 
     async def remove(self, request: web.Request) -> web.Response:
         """Removes a version, or all of an asset."""
@@ -80,11 +78,6 @@ class VersionsApi:
         """How far a removal is."""
         self._gatekeeper.require(request, Role.OPERATOR)
         return json_answer(await self._desk.removal(request.match_info["removal_id"]))
-
-    async def orders(self, request: web.Request) -> web.Response:
-        """An edge asks what it should forget."""
-        as_edge(self._gatekeeper, request)
-        return json_answer(self._fleet.orders)
 
     async def carried_out(self, request: web.Request) -> web.Response:
         """An edge tells what it has forgotten."""

@@ -9,9 +9,7 @@ sort by the time they were made.
 """
 
 import itertools
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 
 import msgspec
 
@@ -64,16 +62,19 @@ class Asset(msgspec.Struct, frozen=True):
         return base if base is not None and self.package(base) is None else None
 
 
-@dataclass(frozen=True)
 class History:
-    """All that was ever announced, pinned and removed."""
+    """All that was ever announced, pinned and removed, and the assets that come of it."""
 
-    packages: Mapping[tuple[str, str], Package] = field(default_factory=dict)
-    """By asset and version."""
-    pins: Mapping[str, Pin] = field(default_factory=dict)
-    """The last of each asset."""
-    tombstones: Mapping[str, Tombstone] = field(default_factory=dict)
-    """By removal."""
+    def __init__(self) -> None:
+        self._packages: dict[str, dict[str, Package]] = {}
+        self._pins: dict[str, Pin] = {}
+        self._gone: dict[str, dict[str, str]] = {}
+        """By asset, the versions that were removed, and by which removal; in no order of time."""
+        self._removals: set[str] = set()
+        self._assets: dict[str, Asset] = {}
+        """Those that have a version left; the one whose current version came last at the end."""
+        self._sorted = True
+        self._announced = 0
 
     @classmethod
     def of(
@@ -83,64 +84,95 @@ class History:
         tombstones: Iterable[Tombstone] = (),
     ) -> "History":
         """The history that consists of these."""
-        return cls(
-            {(each.announcement.asset_id, each.announcement.version): each for each in packages},
-            {pin.asset_id: pin for pin in pins},
-            {each.removal_id: each for each in tombstones},
-        )
+        history = cls()
+        history.take(packages, pins, tombstones)
+        return history
+
+    def take(
+        self,
+        packages: Iterable[Package] = (),
+        pins: Iterable[Pin] = (),
+        tombstones: Iterable[Tombstone] = (),
+    ) -> set[str]:
+        """Learns of these; which assets are others now, those that are gone included."""
+        touched: set[str] = set()
+        for package in packages:
+            told = package.announcement
+            known = self._packages.setdefault(told.asset_id, {})
+            if known.get(told.version) != package:
+                self._announced += told.version not in known
+                known[told.version] = package
+                touched.add(told.asset_id)
+        for pin in pins:
+            before = self._pins.get(pin.asset_id)
+            if before is None or before.number < pin.number:
+                self._pins[pin.asset_id] = pin
+                touched.add(pin.asset_id)
+        for tombstone in tombstones:
+            if tombstone.removal_id not in self._removals:
+                self._removals.add(tombstone.removal_id)
+                gone = self._gone.setdefault(tombstone.asset_id, {})
+                gone.update(dict.fromkeys(tombstone.versions, tombstone.removal_id))
+                touched.add(tombstone.asset_id)
+        return {asset_id for asset_id in touched if self._differs(asset_id)}
+
+    def _differs(self, asset_id: str) -> bool:
+        """Makes the asset anew; whether it is another than before."""
+        before = self._assets.get(asset_id)
+        asset = self._made(asset_id)
+        if asset == before:
+            return False
+        self._assets.pop(asset_id, None)
+        if asset is not None:
+            last = next(reversed(self._assets.values()), None)
+            newer = last is None or last.current.published_at <= asset.current.published_at
+            self._sorted = self._sorted and newer
+            self._assets[asset_id] = asset
+        return True
+
+    def _made(self, asset_id: str) -> Asset | None:
+        known, gone = self._packages.get(asset_id, {}), self._gone.get(asset_id, {})
+        left = tuple(package for _, package in sorted(known.items()) if not _is_gone(package, gone))
+        if not left:
+            return None
+        asset = Asset(asset_id, left)
+        pin = self._pins.get(asset_id)
+        if pin is None or left[-1].announcement.version > pin.newest:
+            return asset
+        return msgspec.structs.replace(asset, pinned=asset.package(pin.version))
 
     @property
     def counts(self) -> Counts:
         """How much it is."""
-        pins = sum(pin.number for pin in self.pins.values())
-        return Counts(len(self.packages), pins, len(self.tombstones))
+        pins = sum(pin.number for pin in self._pins.values())
+        return Counts(self._announced, pins, len(self._removals))
 
-    def joined(self, other: "History") -> "History":
-        """What this and the other know together."""
-        pins = dict(self.pins)
-        for asset_id, pin in other.pins.items():
-            if asset_id not in pins or pins[asset_id].number < pin.number:
-                pins[asset_id] = pin
-        return History(
-            {**self.packages, **other.packages}, pins, {**self.tombstones, **other.tombstones}
-        )
-
-    def gone(self) -> dict[str, dict[str, str]]:
-        """By asset, the versions that were removed, and by which removal; in no order of time."""
-        gone: dict[str, dict[str, str]] = defaultdict(dict)
-        for tombstone in self.tombstones.values():
-            for version in tombstone.versions:
-                gone[tombstone.asset_id][version] = tombstone.removal_id
-        return gone
-
-    def assets(self) -> dict[str, Asset]:
+    @property
+    def assets(self) -> Mapping[str, Asset]:
         """The assets that have a version left."""
-        gone = self.gone()
-        nothing: dict[str, str] = {}
-        left = (
-            package
-            for (asset_id, _), package in sorted(self.packages.items(), key=lambda item: item[0])
-            if not _is_gone(package, gone.get(asset_id, nothing))
-        )
-        grouped = itertools.groupby(left, key=lambda package: package.announcement.asset_id)
-        return {asset_id: self._asset(asset_id, tuple(packages)) for asset_id, packages in grouped}
+        return self._assets
+
+    def newest(self, limit: int) -> list[Asset]:
+        """The ``limit`` assets whose current version came last, the newest first."""
+        if not self._sorted:
+            ordered = sorted(self._assets.items(), key=lambda item: item[1].current.published_at)
+            self._assets = dict(ordered)
+            self._sorted = True
+        return list(itertools.islice(reversed(self._assets.values()), limit))
+
+    def pin(self, asset_id: str) -> Pin | None:
+        """The last pin of an asset."""
+        return self._pins.get(asset_id)
 
     def versions(self, asset_id: str) -> list[tuple[Package, str | None]]:
         """All versions of an asset that were ever announced, the newest first, each with the
         removal that took it."""
-        gone = self.gone().get(asset_id, {})
-        known = (package for (asset, _), package in self.packages.items() if asset == asset_id)
+        gone = self._gone.get(asset_id, {})
+        known = self._packages.get(asset_id, {})
         return [
-            (package, gone.get(package.announcement.version) or gone.get(_base(package)))
-            for package in sorted(known, key=lambda each: each.announcement.version, reverse=True)
+            (package, gone.get(version) or gone.get(_base(package)))
+            for version, package in sorted(known.items(), reverse=True)
         ]
-
-    def _asset(self, asset_id: str, packages: tuple[Package, ...]) -> Asset:
-        asset = Asset(asset_id, packages)
-        pin = self.pins.get(asset_id)
-        if pin is None or packages[-1].announcement.version > pin.newest:
-            return asset
-        return msgspec.structs.replace(asset, pinned=asset.package(pin.version))
 
 
 def _base(package: Package) -> str:

@@ -58,6 +58,7 @@ class MongoCatalog:
             catalog = cls(client, name)
             for keys in (["done_at"], ["at"], ["asset_id", "at"]):
                 await _asked(functools.partial(catalog._removals.create_index, keys))
+            await _asked(lambda: catalog._packages.create_index("published_at"))
         except BaseException:
             await client.close()
             raise
@@ -87,9 +88,11 @@ class MongoCatalog:
         found = await _asked(lambda: self._packages.find_one({"_id": f"{asset_id}/{version}"}))
         return _record(found, Package) if found else None
 
-    async def packages(self) -> tuple[Package, ...]:
+    async def packages(self, *, since: float = 0.0) -> tuple[Package, ...]:
         """See the port."""
-        found = await _asked(lambda: self._packages.find().to_list())
+        # Those that have no such time are none of this release, which reading them tells.
+        wanted = {"published_at": {"$gte": since}} if since > 0 else {}
+        found = await _asked(lambda: self._packages.find(wanted).to_list())
         return tuple(_record(document, Package) for document in found)
 
     async def counts(self) -> Counts:
@@ -101,9 +104,9 @@ class MongoCatalog:
             return int(found[0]["pins"]) if found else 0
 
         return Counts(
-            await _asked(lambda: self._packages.count_documents({})),
+            await _asked(self._packages.estimated_document_count),
             await _asked(pins),
-            await _asked(lambda: self._removals.count_documents({})),
+            await _asked(self._removals.estimated_document_count),
         )
 
     async def pin(self, pin: Pin) -> Pin:

@@ -36,8 +36,8 @@ class Catalog(Protocol):
         """
         ...
 
-    async def packages(self) -> tuple[Package, ...]:
-        """Every package, in no order."""
+    async def packages(self, *, since: float = 0.0) -> tuple[Package, ...]:
+        """Every package that was published at ``since`` or later, in no order."""
         ...
 
     async def package(self, asset_id: str, version: str) -> Package | None:
@@ -45,8 +45,8 @@ class Catalog(Protocol):
         ...
 
     async def counts(self) -> Counts:
-        """How many packages, pins and removals there are, which tells whether there are new ones.
-        A package stays when it is removed, so that it never comes back."""
+        """About how many packages, pins and removals there are: another number tells that there
+        are new ones. A package stays when it is removed, so that it never comes back."""
         ...
 
     async def pin(self, pin: Pin) -> Pin:
@@ -104,7 +104,7 @@ class Catalog(Protocol):
         ...
 
     async def edges(self) -> tuple[EdgeRecord, ...]:
-        """Every edge that was ever heard of, in no order, without its holdings."""
+        """Every edge that was ever heard of, in no order."""
         ...
 
     async def holdings(self, edge_ids: Collection[str]) -> tuple[Holdings, ...]:

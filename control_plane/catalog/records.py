@@ -1,11 +1,10 @@
 """The records of the catalog. Times are POSIX seconds by the control plane's own clock."""
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import msgspec
 
-from common.messages import Heartbeat, HeldPackage, Holdings, PackageAnnouncement
+from common.messages import Heartbeat, PackageAnnouncement
 
 
 class Package(msgspec.Struct, frozen=True):
@@ -73,8 +72,6 @@ class EdgeRecord:
 
     heartbeat: Heartbeat
     heard_at: float
-    holdings: Holdings | None = None
-    """None until it has told them."""
 
     @property
     def edge_id(self) -> str:
@@ -85,17 +82,3 @@ class EdgeRecord:
     def region(self) -> str:
         """The region it stands in."""
         return self.heartbeat.region
-
-    @cached_property
-    def _held(self) -> dict[tuple[str, str], HeldPackage]:
-        packages = self.holdings.packages if self.holdings else ()
-        return {(package.asset_id, package.version): package for package in packages}
-
-    def held(self, asset_id: str, version: str) -> HeldPackage | None:
-        """How much of a version it holds; None for nothing."""
-        return self._held.get((asset_id, version))
-
-    def holds(self, asset_id: str, version: str) -> bool:
-        """Whether it holds the whole version."""
-        package = self.held(asset_id, version)
-        return package is not None and package.complete

@@ -28,6 +28,8 @@ CREATE TABLE IF NOT EXISTS packages (
     record TEXT NOT NULL,
     PRIMARY KEY (asset_id, version)
 ) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS packages_by_age
+    ON packages (json_extract(record, '$.published_at'));
 CREATE TABLE IF NOT EXISTS pins (
     asset_id TEXT PRIMARY KEY,
     number INTEGER NOT NULL,
@@ -101,9 +103,14 @@ class SqliteCatalog:
         )
         return decode(rows[0][0], Package) if rows else None
 
-    async def packages(self) -> tuple[Package, ...]:
+    async def packages(self, *, since: float = 0.0) -> tuple[Package, ...]:
         """See the port."""
-        rows = await self._file.read("SELECT record FROM packages")
+        # Those that have no such time are none of this release, which reading them tells.
+        if since > 0:
+            newer = "SELECT record FROM packages WHERE json_extract(record, '$.published_at') >= ?"
+            rows = await self._file.read(newer, (since,))
+        else:
+            rows = await self._file.read("SELECT record FROM packages")
         return tuple(decode(row[0], Package) for row in rows)
 
     async def counts(self) -> Counts:

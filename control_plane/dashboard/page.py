@@ -20,9 +20,10 @@ from control_plane.dashboard.texts import (
     readable_size,
     readable_speed,
 )
-from control_plane.fleet import Fleet
+from control_plane.keeping import Keeper
+from control_plane.library import Library
 from control_plane.removal.desk import Desk
-from control_plane.views import asset_view, edge_view
+from control_plane.views import Views
 
 SHOWN_ASSETS = 100
 SHOWN_REMOVALS = 20
@@ -42,7 +43,9 @@ class Page:
 
     def __init__(
         self,
-        fleet: Fleet,
+        library: Library,
+        views: Views,
+        keeper: Keeper,
         desk: Desk,
         jobs: IngestJobs | None,
         gatekeeper: Gatekeeper,
@@ -52,7 +55,10 @@ class Page:
         open_to_all: bool,
     ) -> None:
         """``uploads_url`` is where browsers reach ingest."""
-        self._fleet = fleet
+        self._library = library
+        self._views = views
+        self._fleet = views.fleet
+        self._keeper = keeper
         self._desk = desk
         self._jobs = jobs
         self._gatekeeper = gatekeeper
@@ -107,8 +113,7 @@ class Page:
                 jobs = shown(await self._jobs.recent())
             except JobsNotRead as error:
                 jobs_error = str(error)
-        edges = [edge_view(self._fleet, record) for record in self._fleet.edges()]
-        assets = list(self._fleet.assets())
+        edges = [self._views.edge(record) for record in self._fleet.edges()]
         return self._answer(
             template,
             regions=[
@@ -116,20 +121,20 @@ class Page:
                 for region in self._fleet.rules.regions
             ],
             assets=[
-                (asset_view(self._fleet, asset), *self._pictures(asset))
-                for asset in assets[:SHOWN_ASSETS]
+                (self._views.asset(asset), *self._pictures(asset))
+                for asset in self._library.history.newest(SHOWN_ASSETS)
             ],
-            asset_count=len(assets),
+            asset_count=len(self._library.history.assets),
             removals=await self._removals(),
             jobs=jobs,
             jobs_error=jobs_error,
-            away=self._fleet.away,
+            away=next(iter(self._keeper.away.values()), None),
             now=self._clock.now(),
         )
 
     async def _removals(self) -> list[RemovalView]:
         """Those that are not done, and those that were done lately; the newest first."""
-        found = {removal.removal_id: removal for removal in self._fleet.removals[:SHOWN_REMOVALS]}
+        found = {removal.removal_id: removal for removal in self._library.removals[:SHOWN_REMOVALS]}
         since = self._clock.now() - DONE_SHOWN_FOR
         # Without the catalog's database, those that are not done are known all the same.
         with contextlib.suppress(NearcastError):
@@ -158,7 +163,7 @@ class Page:
     def _pictures(self, asset: Asset) -> tuple[str | None, str | None]:
         """Where the asset's picture and its moving one are: on an edge, as for viewers."""
         package = asset.current.announcement
-        holder = next((edge for edge in self._fleet.serving(package) if edge.holds), None)
+        holder = next((edge for edge in self._views.watch.serving(package) if edge.holds), None)
         if holder is None:
             return None, None
         folder = holder.url.rstrip("/")

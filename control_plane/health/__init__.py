@@ -1,5 +1,21 @@
-"""Which edges live. Pure."""
+"""Which edges live, and how far each is trusted. Pure."""
 
-from control_plane.health.heartbeats import accepts, state_of
+from control_plane.health.heartbeats import EdgeNameTaken, accepts, state_of
+from control_plane.health.machine import step
+from control_plane.health.model import EdgeHealth, HealthRules, Memory, Probed, Signs
+from control_plane.health.outlook import Outlook, admitted, look
 
-__all__ = ["accepts", "state_of"]
+__all__ = [
+    "EdgeHealth",
+    "EdgeNameTaken",
+    "HealthRules",
+    "Memory",
+    "Outlook",
+    "Probed",
+    "Signs",
+    "accepts",
+    "admitted",
+    "look",
+    "state_of",
+    "step",
+]

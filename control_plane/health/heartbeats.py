@@ -1,14 +1,18 @@
-"""What heartbeats say of an edge's health.
-
-    STARTING ──ready──▶ UP ──not ready──▶ STARTING      (drains, or starts anew)
-        └──────── silence ──▶ DOWN ◀── silence ──┘
-                              DOWN ──heartbeat──▶ UP or STARTING
+"""Which heartbeats are news: replays, stragglers, runs and edges that share a name.
 
 Only the control plane's own clock counts. What an edge says of time orders its heartbeats among
 themselves and nothing else.
 """
 
+from common.errors import NearcastError
 from common.messages import EdgeState, Heartbeat
+
+
+class EdgeNameTaken(NearcastError):
+    """Another edge reports as {edge_id}, from {url}: give this one a name and credential of its
+    own, or end the other."""
+
+    status = 409
 
 
 def state_of(heartbeat: Heartbeat, heard_at: float, *, now: float, silence: float) -> EdgeState:
@@ -30,13 +34,20 @@ def accepts(
 ) -> bool:
     """Whether ``heartbeat`` is news after ``known``, or a replay or a straggler.
 
-    A run of an edge is told by when it started. Of one run, the sequence must rise. A run that
-    started earlier than the known one is believed only once the known one has fallen silent: the
-    edge's clock was set back between two runs.
+    A run of an edge is told by when it started. Of one run, the sequence must rise. A run at the
+    same URL that started later is the edge's next. Any other is believed only once the known one
+    has fallen silent: the edge moved, its clock was set back between two runs, or it is another
+    edge with the same name, of which one at a time is listened to.
+
+    Raises:
+        EdgeNameTaken: it is of another run, while the known one still reports.
     """
-    if heartbeat.started_at == known.started_at:
+    same_url = heartbeat.url == known.url
+    if heartbeat.started_at == known.started_at and same_url:
         return heartbeat.sequence > known.sequence
-    return heartbeat.started_at > known.started_at or _silent(heard_at, now, silence)
+    if _silent(heard_at, now, silence) or (same_url and heartbeat.started_at > known.started_at):
+        return True
+    raise EdgeNameTaken(edge_id=known.edge_id, url=known.url)
 
 
 def _silent(heard_at: float, now: float, silence: float) -> bool:

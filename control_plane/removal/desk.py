@@ -4,11 +4,13 @@ import secrets
 
 from common.clock import Clock
 from common.errors import NearcastError
-from common.messages import PackageAnnouncement, RemovalView, VersionView
+from common.messages import PackageAnnouncement, PackageName, RemovalView, VersionView
 from control_plane.catalog import Asset, Catalog, Package, Pin, Removal
-from control_plane.fleet import AssetUnknown, Fleet
+from control_plane.fleet import Fleet
+from control_plane.library import AssetUnknown, Library
 from control_plane.removal.orders import view_of
 from control_plane.removal.origin import Remover
+from control_plane.watch import Watch
 
 
 class VersionUnknown(NearcastError):
@@ -35,9 +37,19 @@ class Desk:
     Every method raises ``Unavailable`` when the catalog's database does not answer.
     """
 
-    def __init__(self, catalog: Catalog, fleet: Fleet, remover: Remover, clock: Clock) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        library: Library,
+        fleet: Fleet,
+        watch: Watch,
+        remover: Remover,
+        clock: Clock,
+    ) -> None:
         self._catalog = catalog
+        self._library = library
         self._fleet = fleet
+        self._watch = watch
         self._remover = remover
         self._clock = clock
 
@@ -55,7 +67,7 @@ class Desk:
                 # Whoever announces it may have written its objects once more.
                 await self._remove(told.asset_id, (told.version,), by="ingest")
             raise VersionRemoved(asset_id=told.asset_id, version=told.version)
-        return await self._fleet.publish(told)
+        return await self._library.publish(told)
 
     async def roll_back(self, asset_id: str, version: str, *, by: str) -> Asset:
         """Has viewers get ``version`` until a newer one than all that are known is announced.
@@ -65,16 +77,16 @@ class Desk:
             VersionRemoved: it was removed.
             VersionUnknown: there is no such version.
         """
-        asset = self._fleet.asset(asset_id)
+        asset = self._library.asset(asset_id)
         if asset.package(version) is None:
             if await self._catalog.removal_of(asset_id, [version]) is not None:
                 raise VersionRemoved(asset_id=asset_id, version=version)
             raise VersionUnknown(asset_id=asset_id, version=version[:64])
-        known = self._fleet.history.pins.get(asset_id)
+        known = self._library.history.pin(asset_id)
         if known is None or (known.version, known.newest) != (version, asset.newest):
             pin = Pin(asset_id, version, asset.newest, by, self._clock.now())
-            await self._fleet.pin(pin)
-        return self._fleet.asset(asset_id)
+            await self._library.pin(pin)
+        return self._library.asset(asset_id)
 
     async def remove(self, asset_id: str, version: str | None, *, by: str) -> Removal:
         """Removes a version and what has its objects, or all versions of an asset.
@@ -92,7 +104,7 @@ class Desk:
         """
         self._remover.check()
         try:
-            asset = self._fleet.asset(asset_id)
+            asset = self._library.asset(asset_id)
         except AssetUnknown:
             going: tuple[str, ...] = ()
         else:
@@ -100,7 +112,7 @@ class Desk:
         if going:
             return await self._remove(asset_id, going, by=by)
         announced = [
-            told.announcement.version for told, _ in self._fleet.history.versions(asset_id)
+            told.announcement.version for told, _ in self._library.history.versions(asset_id)
         ]
         removal = await self._catalog.removal_of(asset_id, [version] if version else announced)
         if removal is not None:
@@ -125,7 +137,7 @@ class Desk:
     async def _remove(self, asset_id: str, versions: tuple[str, ...], *, by: str) -> Removal:
         now = self._clock.now()
         removal = Removal(secrets.token_hex(8), asset_id, versions, by, now)
-        await self._fleet.remove(removal)
+        await self._library.remove(removal)
         self._remover.wake()
         return removal
 
@@ -153,10 +165,13 @@ class Desk:
     def view(self, removal: Removal) -> RemovalView:
         """A removal as people see it."""
         try:
-            current = self._fleet.asset(removal.asset_id).current.announcement.version
+            current = self._library.asset(removal.asset_id).current.announcement.version
         except AssetUnknown:
             current = None
-        health = {record.edge_id: self._fleet.state_of(record) for record in self._fleet.edges()}
+        health = {
+            record.edge_id: self._watch.health(record.edge_id).state
+            for record in self._fleet.edges()
+        }
         return view_of(removal, health, current=current, trouble=self._remover.trouble)
 
     def versions(self, asset_id: str) -> list[VersionView]:
@@ -165,8 +180,8 @@ class Desk:
         Raises:
             AssetUnknown: there is no such asset.
         """
-        current = self._fleet.asset(asset_id).current.announcement.version
-        records = tuple(self._fleet.edges())
+        current = self._library.asset(asset_id).current.announcement.version
+        records = self._fleet.edges()
         return [
             VersionView(
                 version=(told := package.announcement).version,
@@ -176,9 +191,12 @@ class Desk:
                 objects=told.object_count,
                 current=told.version == current,
                 removed=removal_id is not None,
-                edges=sum(record.holds(asset_id, told.version) for record in records),
+                edges=sum(
+                    self._fleet.holds(record.edge_id, PackageName(asset_id, told.version))
+                    for record in records
+                ),
                 removal_id=removal_id,
                 objects_of=told.objects_of,
             )
-            for package, removal_id in self._fleet.history.versions(asset_id)
+            for package, removal_id in self._library.history.versions(asset_id)
         ]

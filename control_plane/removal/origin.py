@@ -16,6 +16,7 @@ from common.errors import NearcastError
 from common.messages import MessageInvalid, PrefixDeletion, decode
 from control_plane.catalog import Catalog, Removal
 from control_plane.fleet import Fleet
+from control_plane.library import Library
 from control_plane.removal.orders import is_done, prefixes
 
 LOOK_EVERY: Final = 1.0
@@ -47,12 +48,14 @@ class Remover:
     def __init__(
         self,
         catalog: Catalog,
+        library: Library,
         fleet: Fleet,
         clock: Clock,
         origin: tuple[aiohttp.ClientSession, str] | None,
     ) -> None:
         """``origin`` is what to ask it with, and its URL; None when nobody said where it is."""
         self._catalog = catalog
+        self._library = library
         self._fleet = fleet
         self._clock = clock
         self._origin = origin
@@ -94,17 +97,17 @@ class Remover:
                 _log.exception("removals could not be carried out")
 
     async def _carry_out(self) -> None:
-        if not self._fleet.removals:
+        if not self._library.removals:
             return
-        await self._fleet.refresh_removals()
-        removals = self._fleet.removals
+        await self._library.refresh_removals()
+        removals = self._library.removals
         self._failed = {each.removal_id: self._failed.get(each.removal_id, 0) for each in removals}
         # One at which it always fails does not hold up the others.
         for removal in sorted(removals, key=lambda each: self._failed[each.removal_id]):
             if removal.emptied_at is None:
                 await self._empty(removal)
             # Edges that could not be read yet have confirmed nothing.
-            elif self._fleet.away is None and is_done(removal, self._edges()):
+            elif self._fleet.fresh and is_done(removal, self._edges()):
                 await self._catalog.finish_removal(removal.removal_id, self._clock.now())
                 _log.info("removed everywhere", removal=removal.removal_id, asset=removal.asset_id)
                 self.wake()

@@ -40,6 +40,8 @@ class EdgeFacts:
     url: str
     holds: bool
     """Whether it holds the whole version that is asked for."""
+    share: float = 1.0
+    """Of the viewers that it would get at its best, above 0 to 1: how many it gets."""
 
 
 def rank_edges(
@@ -47,16 +49,19 @@ def rank_edges(
     edges: Sequence[EdgeFacts],
     regions: Sequence[Region],
     client: Location | None,
+    address: str = "",
 ) -> list[EdgeFacts]:
     """The edges, best first: those that hold the version before those that would have to fetch it,
     then by distance, then by rendezvous hash, so that an asset's viewers in a region meet on one
-    edge.
+    edge. Of those clients for whom an edge would be the best, one that gets only a share leaves the
+    others to its region's next.
 
     Args:
         asset_id: what is asked for.
         edges: the edges that take viewers.
         regions: every region, in the operator's order, which counts where distance cannot.
         client: where the client is; None when nobody knows.
+        address: the client's, by which clients are shared out.
     """
     distances = _distances(regions, client)
     order = {region.name: number for number, region in enumerate(regions)}
@@ -66,9 +71,15 @@ def rank_edges(
             not edge.holds,
             distances[edge.region],
             order[edge.region],
+            not _takes(edge, address),
             -score(asset_id, edge.edge_id),
         ),
     )
+
+
+def _takes(edge: EdgeFacts, address: str) -> bool:
+    """Whether a client is in the share of an edge: the same ones always, more as it grows."""
+    return edge.share >= 1 or score(address, edge.edge_id) < edge.share * 2**64
 
 
 def reasons(

@@ -105,6 +105,16 @@ def went_through(fields: Fields, pseudonym: str) -> bool:
     )
 
 
+def is_of_edge(fields: Fields) -> bool:
+    """Whether another edge asks, not a viewer."""
+    return any(
+        by.startswith("nearcast-")
+        for line in fields.lines("via")
+        for member in split_list(line)
+        for by in member.split()[1:2]
+    )
+
+
 def stored_fields(fields: Fields, unshared: frozenset[str]) -> Pairs:
     """What is stored of a response's fields (RFC 9111 §3.1).
 

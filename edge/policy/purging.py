@@ -42,29 +42,77 @@ class Purge(msgspec.Struct, frozen=True, array_like=True):
     """Whether it takes what comes later too; its value is whole segments, without a last slash."""
 
 
+class _Last:
+    """The last purges under one name, which outrank those before them."""
+
+    __slots__ = ("hard", "soft")
+
+    def __init__(self) -> None:
+        self.hard: Purge | None = None
+        self.soft: Purge | None = None
+
+    def add(self, purge: Purge) -> None:
+        known = self.soft if purge.soft else self.hard
+        if known is not None and known.sequence > purge.sequence:
+            return
+        if purge.soft:
+            self.soft = purge
+        else:
+            self.hard = purge
+
+    def after(self, sequence: int) -> Purge | None:
+        """The one that takes what was asked for at ``sequence``: a hard one before a soft one."""
+        if self.hard is not None and self.hard.sequence > sequence:
+            return self.hard
+        if self.soft is not None and self.soft.sequence > sequence:
+            return self.soft
+        return None
+
+
 class Purges:
-    """The purges that still matter, ready to be asked on every hit."""
+    """The purges that still matter, ready to be asked on every hit.
+
+    What that costs does not grow with their number: beginnings of keys are looked up by their
+    lengths, of which there are few.
+    """
 
     def __init__(self, purges: Iterable[Purge] = ()) -> None:
-        self._exact: dict[tuple[Scope, str], list[Purge]] = {}
-        self._wide: list[Purge] = []
+        self._urls: dict[str, _Last] = {}
+        self._tags: dict[str, _Last] = {}
+        self._prefixes: dict[str, _Last] = {}
+        """What takes everything has the beginning that all keys have."""
+        self._lengths: tuple[int, ...] = ()
+        """How many characters the prefixes have."""
         self._bars: dict[str, Purge] = {}
         self._depths: set[int] = set()
         """How many segments the barred prefixes have."""
         self.last = 0
         """The highest number."""
         for purge in purges:
-            self.last = max(self.last, purge.sequence)
-            if purge.bars:
-                self._bars[purge.value] = purge
-                self._depths.add(purge.value.count("/") + 1)
-            elif purge.scope in {Scope.URL, Scope.TAG}:
-                self._exact.setdefault((purge.scope, purge.value), []).append(purge)
-            else:
-                self._wide.append(purge)
+            self.add(purge)
 
     def __bool__(self) -> bool:
         return self.last > 0
+
+    def add(self, purge: Purge) -> None:
+        """Takes one more."""
+        self.last = max(self.last, purge.sequence)
+        if purge.bars:
+            self._bars[purge.value] = purge
+            self._depths.add(purge.value.count("/") + 1)
+            return
+        match purge.scope:
+            case Scope.URL:
+                named = self._urls
+            case Scope.TAG:
+                named = self._tags
+            case Scope.PREFIX | Scope.EVERYTHING:
+                named = self._prefixes
+                if len(purge.value) not in self._lengths:
+                    self._lengths = tuple(sorted((*self._lengths, len(purge.value))))
+        if purge.value not in named:
+            named[purge.value] = _Last()
+        named[purge.value].add(purge)
 
     def bar(self, key: str) -> Purge | None:
         """What bars ``key``, whenever it was asked for."""
@@ -87,13 +135,13 @@ class Purges:
         bar = self.bar(key)
         if bar is not None or stored.sequence >= self.last:
             return bar
-        found = [
-            *(purge for purge in self._wide if key.startswith(purge.value)),
-            *self._exact.get((Scope.URL, key), ()),
-            *(purge for tag in stored.tags for purge in self._exact.get((Scope.TAG, tag), ())),
-        ]
+        named = [self._urls.get(key)]
+        named += [self._tags.get(tag) for tag in stored.tags]
+        prefixes, longest = self._prefixes, len(key)
+        named += [prefixes.get(key[:size]) for size in self._lengths if size <= longest]
+        found = [last.after(stored.sequence) for last in named if last is not None]
         return max(
-            (purge for purge in found if purge.sequence > stored.sequence),
+            (purge for purge in found if purge is not None),
             key=lambda purge: (not purge.soft, purge.sequence),
             default=None,
         )

@@ -16,6 +16,8 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
+from edge.policy.watched import Watches
+
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 """Bounds of the buckets of latencies."""
 _SHORTEST = SECONDS[0]
@@ -28,6 +30,8 @@ class Totals:
     requests: int = 0
     hits: int = 0
     bytes_sent: int = 0
+    errors: int = 0
+    """Answers of 500 to 599."""
     active: int = 0
     """Requests being answered now."""
 
@@ -102,6 +106,7 @@ class Counters:
         """``read`` answers what others count, whenever somebody asks."""
         self.active = 0
         """Requests being answered now."""
+        self.watches = Watches()
         self._tallies: dict[tuple[int, str], Tally] = {}
         self._upstream = Histogram(
             "nearcast_edge_upstream_first_byte_seconds",
@@ -119,7 +124,8 @@ class Counters:
     def totals(self) -> Totals:
         """What is counted so far."""
         totals = Totals(active=self.active)
-        for (_, result), tally in self._tallies.items():
+        for (status, result), tally in self._tallies.items():
+            totals.errors += tally.requests if 500 <= status < 600 else 0
             totals.requests += tally.requests
             totals.hits += tally.requests if result == "hit" else 0
             totals.bytes_sent += tally.sent

@@ -171,7 +171,7 @@ class Crowds:
         finally:
             crowd = self._waiting.pop(crowd_key)
             arriving = coming.arriving if coming is not None else None
-            ready = self._ready(request, arriving) if arriving is not None else None
+            ready = self._ready(key, request, arriving) if arriving is not None else None
             if ready is None:
                 for attendance in crowd:
                     attendance.pass_on()
@@ -187,7 +187,7 @@ class Crowds:
         finally:
             arriving.leave()
 
-    def _ready(self, request: Request, arriving: Arriving) -> Ready | None:
+    def _ready(self, key: str, request: Request, arriving: Arriving) -> Ready | None:
         """The answer to all; None where each has to be looked at."""
         size = arriving.size
         if size is None or arriving.stored.selecting or arriving.span != (0, None):
@@ -195,6 +195,7 @@ class Crowds:
         stored = msgspec.structs.replace(arriving.stored, size=size)
         decided = decide(request, stored, size)
         return self._means.ready(
+            key,
             decided,
             ByteRange(0, size if decided.parts else 0),
             age=stored.age_at(self._means.clock.now()),

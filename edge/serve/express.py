@@ -303,6 +303,10 @@ class Express:
                 return
         seconds = self._now() - now
         ready.tally.note(sent, seconds)
+        # As ``Watch.note``, without a call.
+        watch = ready.watch
+        watch.requests += 1
+        watch.bytes += sent
         log = self._log
         if log is not None:
             logged = connection.logged
@@ -317,6 +321,7 @@ class Express:
             # The viewer left before there was an answer.
             return
         ready.tally.note(sent, seconds)
+        ready.watch.note(sent)
         if self._log is not None:
             logged = ready.logged
             if sent < ready.stop - ready.start:

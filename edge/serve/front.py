@@ -13,7 +13,7 @@ from common.clock import Clock
 from common.errors import NearcastError
 from common.http.cache_status import CacheStatus
 from common.http.fields import Fields, Pairs
-from edge.policy.forwarding import went_through
+from edge.policy.forwarding import is_of_edge, went_through
 from edge.policy.keys import KeyRules
 from edge.policy.limits import RequestRate, client_group
 from edge.serve.counters import Counters
@@ -148,6 +148,8 @@ class Front:
             if visit is not None and not internal:
                 seconds = self._clock.monotonic() - started
                 self._counters.count(visit.status, visit.result, visit.sent, seconds)
+                if visit.status < 400 and not is_of_edge(visit.request.fields):
+                    self._counters.watches.of(visit.key).note(visit.sent)
                 if self._noted is not None:
                     self._noted(visit, began, seconds)
 

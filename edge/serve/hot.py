@@ -275,7 +275,12 @@ class HotObjects:
         if method == "HEAD" or decided.status in CONTENTLESS:
             span = ByteRange(0, 0)
         return self._means.ready(
-            decided, span, age=stored.age_at(now), result="hit", cache_status=hot.cache_status
+            hot.key,
+            decided,
+            span,
+            age=stored.age_at(now),
+            result="hit",
+            cache_status=hot.cache_status,
         )
 
     def _range(
@@ -301,7 +306,9 @@ class HotObjects:
         logged = ""
         if self._lines is not None:
             logged = self._lines.answered(206, stop - start, "hit", hot.cache_status)
-        return Ready(206, "hit", hot.cache_status, head, start, stop, first.tally, logged)
+        return Ready(
+            206, "hit", hot.cache_status, head, start, stop, first.tally, first.watch, logged
+        )
 
     def _first_byte(self, hot: HotObject, now: float) -> Ready | None:
         """The answer to a range of one byte, which shows what every range's answer is like."""

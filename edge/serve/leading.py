@@ -73,21 +73,22 @@ class Leading:
             return
         found, stored, content = taken
         request = begun.request
-        ready = self._ready(request, found, stored)
+        ready = self._ready(begun.key, request, found, stored)
         if not attendance.ended:
             attendance.answer(ready, content)
         if ready.status == 200:
             self._watched(begun.key, request)
 
-    def _ready(self, request: Request, found: PlainResponse, stored: Stored) -> Ready:
+    def _ready(self, key: str, request: Request, found: PlainResponse, stored: Stored) -> Ready:
         head = self._head_of(found.shape) if stored.age < 1 else None
         if head is not None:
             span = ByteRange(0, found.length)
             return self._means.with_head(
-                found.status, head.render(found), span, "miss", self._cache_status
+                key, found.status, head.render(found), span, "miss", self._cache_status
             )
         decided = decide(request, stored, stored.size)
         return self._means.ready(
+            key,
             decided,
             ByteRange(0, stored.size if decided.parts else 0),
             age=stored.age_at(self._means.clock.now()) if stored.age >= 1 else None,

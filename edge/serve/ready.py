@@ -9,6 +9,7 @@ from edge.policy.access_line import LineFormat
 from edge.policy.answering import Decided
 from edge.policy.heads import framed, render_head
 from edge.policy.keys import KeyRules
+from edge.policy.watched import Watch
 from edge.serve.counters import Counters, Tally
 from edge.serve.sending import Sender
 from edge.store import Cache
@@ -27,6 +28,8 @@ class Ready:
     stop: int
     """Its content: bytes of the object."""
     tally: Tally
+    watch: Watch
+    """What counts what is taken of its asset."""
     logged: str
     """What the access log says of it."""
     whole: bytes | None = None
@@ -59,19 +62,29 @@ class Means:
     """How the access log is written, if it is."""
 
     def ready(
-        self, decided: Decided, span: ByteRange, *, age: int | None, result: str, cache_status: str
+        self,
+        key: str,
+        decided: Decided,
+        span: ByteRange,
+        *,
+        age: int | None,
+        result: str,
+        cache_status: str,
     ) -> Ready:
-        """The answer of ``decided`` with the content ``span``; the rest is as in ``Ready``."""
+        """The answer of ``decided`` with the content ``span`` of the object ``key``; the rest is as
+        in ``Ready``."""
         fields = self.sender.told_of(decided, age, cache_status)
         head = render_head(decided.status, decided.reason, framed(fields, decided.length))
-        return self.with_head(decided.status, head, span, result, cache_status)
+        return self.with_head(key, decided.status, head, span, result, cache_status)
 
     def with_head(
-        self, status: int, head: bytes, span: ByteRange, result: str, cache_status: str
+        self, key: str, status: int, head: bytes, span: ByteRange, result: str, cache_status: str
     ) -> Ready:
-        """The answer with a head that is rendered; the rest is as in ``Ready``."""
+        """The answer with a head that is rendered; the rest is as in ``ready``."""
         logged = ""
         if self.lines is not None:
             logged = self.lines.answered(status, span.length, result, cache_status)
         tally = self.counters.tally(status, result)
-        return Ready(status, result, cache_status, head, span.start, span.stop, tally, logged)
+        watch = self.counters.watches.of(key)
+        start, stop = span.start, span.stop
+        return Ready(status, result, cache_status, head, start, stop, tally, watch, logged)

@@ -9,6 +9,8 @@ alone stores under it and evicts it; all read.
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
+from functools import partial
+from operator import setitem
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +69,9 @@ class Cache:
         self._workers = workers
         self._first_number = self._index.numbers.first_free()
         self.desired = self._index.desired
-        self.purges = PurgeNotes(self._index, self._shared)
-        self._sweep = Sweep(self._index, self.purges, self._is_own, self._remove)
+        self.purges = PurgeNotes(self._index, self._shared, workers)
+        swept = partial(setitem, self._shared.swept, worker)
+        self._sweep = Sweep(self._index, self.purges, self._is_own, self._remove, swept)
         self._growing = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._soon = 0
@@ -79,7 +82,7 @@ class Cache:
         self._on_disk = Objects(self._objects, self._index)
         self._promotion = Promotion(self._on_disk, self.memory)
         self.evictions = 0
-        self.corrupted = 0
+        self.corrupted = self.disk_errors = 0
         self._load()
 
     @classmethod
@@ -108,13 +111,9 @@ class Cache:
             Unavailable: its index cannot be opened.
         """
         cache = await asyncio.to_thread(
-            cls,
-            folder,
-            runtime,
+            partial(cls, folder, runtime, worker=worker, workers=workers),
             disk_budget=disk_budget,
             memory_budget=memory_budget,
-            worker=worker,
-            workers=workers,
         )
         with contextlib.suppress(StorageFull):
             await cache.make_room()
@@ -192,6 +191,7 @@ class Cache:
         if stored not in self.lookup(key):
             return
         self.corrupted += 1
+        self.disk_errors += isinstance(error.__cause__, OSError)
         _log.warning("stored object is damaged and is dropped", key=key, reason=str(error))
         with contextlib.suppress(NearcastError):
             await self._remove([stored.number])
@@ -254,6 +254,7 @@ class Cache:
             async with self._growing if body.grows else contextlib.nullcontext():
                 return await self._commit(key, stored, body, arrived)
         except (NearcastError, OSError) as error:
+            self.disk_errors += isinstance(error, OSError)
             _log.warning("object not kept", key=key, reason=str(error))
             return None
 
@@ -295,6 +296,7 @@ class Cache:
         def ended(written: Written | None, error: Exception | None) -> None:
             self._soon -= stored.size
             if written is None:
+                self.disk_errors += isinstance(error, OSError)
                 _log.warning("object not kept", key=key, reason=str(error))
                 done(None)
                 return

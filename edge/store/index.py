@@ -21,10 +21,10 @@ import lmdb
 import msgspec
 
 from common.errors import StorageFull, Unavailable
-from edge.policy.purging import Purge
 from edge.policy.stored import Stored
 from edge.store.batches import Batches
 from edge.store.desired import DesiredRows
+from edge.store.noted import NotedPurges
 from edge.store.numbers import Numbers
 from edge.store.records import Record, readable
 from edge.store.small import SmallObjects
@@ -48,7 +48,6 @@ class Written(NamedTuple):
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode_purge = msgspec.msgpack.Decoder(Purge).decode
 _NUMBER = struct.Struct(">Q")
 _OBJECT = struct.Struct(">16sQ")
 
@@ -123,10 +122,11 @@ class Index:
             raise
         self._environment = environment
         self._records, self._objects, small, *others = databases
-        self._purges, self._meta = others
-        self.desired = DesiredRows(environment, self._meta, digest_of, self.write)
+        purges, meta = others
+        self.desired = DesiredRows(environment, meta, digest_of, self.write)
         self._small = SmallObjects(environment, small, self._room)
-        self.numbers = Numbers(environment, self._meta, self.write)
+        self.numbers = Numbers(environment, meta, self.write)
+        self.purges = NotedPurges(environment, purges, meta)
 
     def _lengthen(self, environment: lmdb.Environment) -> None:
         """Puts zeros where a file that was cut has lost its end.
@@ -200,13 +200,6 @@ class Index:
         except lmdb.Error as error:
             raise Unavailable(what="the cache's index", reason=str(error)) from error
         return found
-
-    def purges(self) -> tuple[list[Purge], int]:
-        """The purges that matter, and the highest number of those that were forgotten."""
-        with self._environment.begin() as transaction:
-            floor = transaction.get(b"purge-floor", db=self._meta)
-            cursor = transaction.cursor(db=self._purges)
-            return [_decode_purge(value) for _, value in cursor], _int(floor)
 
     # Writing.
 
@@ -331,35 +324,6 @@ class Index:
 
         return work
 
-    def add_purge(self, make: Callable[[int], Purge]) -> Write[Purge]:
-        """Notes the purge that ``make`` makes with the number that it is given."""
-
-        def work(transaction: lmdb.Transaction) -> Purge:
-            number = _int(transaction.get(b"purge-last", db=self._meta)) + 1
-            transaction.put(b"purge-last", _NUMBER.pack(number), db=self._meta)
-            purge = make(number)
-            transaction.put(_NUMBER.pack(number), _encode(purge), db=self._purges)
-            return purge
-
-        return work
-
-    def change_purge(self, purge: Purge) -> Write[bool]:
-        """Has the note with the number of ``purge`` say what that says."""
-        number, note = _NUMBER.pack(purge.sequence), _encode(purge)
-        return lambda transaction: transaction.put(number, note, db=self._purges)
-
-    def forget_purges(self, upto: int) -> Write[None]:
-        """Forgets the purges up to number ``upto``, which could take nothing now, but what bars."""
-
-        def work(transaction: lmdb.Transaction) -> None:
-            for number, note in list(transaction.cursor(db=self._purges)):
-                if _int(number) <= upto and not _decode_purge(note).bars:
-                    transaction.delete(number, db=self._purges)
-            floor = max(upto, _int(transaction.get(b"purge-floor", db=self._meta)))
-            transaction.put(b"purge-floor", _NUMBER.pack(floor), db=self._meta)
-
-        return work
-
     def _variants(
         self, transaction: lmdb.Transaction, digest: bytes, key: str
     ) -> tuple[Stored, ...]:
@@ -383,7 +347,3 @@ class Index:
         """Finishes writing and closes it."""
         await self._writes.finished()
         await asyncio.to_thread(self._environment.close)
-
-
-def _int(found: Any) -> int:
-    return 0 if found is None else int(_NUMBER.unpack(found)[0])

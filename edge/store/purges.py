@@ -1,7 +1,8 @@
 """The notes of purges, shared by all worker processes: asked on every hit, read on change."""
 
 import asyncio
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -12,6 +13,11 @@ from edge.store.shared import Shared
 
 KEPT = 3600.0
 """Seconds that a note is kept for the sake of what is on its way upstream."""
+MOST_NOTES = 10_000
+"""Notes that there may be. Of more, half are forgotten before that time, once all that they take
+is swept up: what is on its way since before them is not stored then."""
+FORGET_EVERY = 60.0
+"""Seconds between looks for notes that are too old: each time, what is hot is looked up anew."""
 
 LOOKED_AT_AT_ONCE = 2000
 """Records that are looked at before others get their turn."""
@@ -20,19 +26,26 @@ LOOKED_AT_AT_ONCE = 2000
 class PurgeNotes:
     """What has been purged."""
 
-    def __init__(self, index: Index, shared: Shared) -> None:
+    def __init__(self, index: Index, shared: Shared, workers: int) -> None:
         self._index = index
         self._shared = shared
+        self._workers = workers
         self._seen: int | None = None
         self._purges = Purges()
         self._floor = 0
+        self._edits = -1
+        self._looked_at: float | None = None
 
     def current(self) -> Purges:
         """The purges that matter now, whichever process they were asked of."""
         generation = self._shared.generation[0]
         if generation != self._seen:
-            purges, self._floor = self._index.purges()
-            self._purges = Purges(purges)
+            notes = self._index.purges.read(self._purges.last, self._edits)
+            if notes.whole:
+                self._purges = Purges()
+            for purge in notes.purges:
+                self._purges.add(purge)
+            self._floor, self._edits = notes.floor, notes.edits
             self._seen = generation
         return self._purges
 
@@ -65,12 +78,41 @@ class PurgeNotes:
 
     async def _note(self, purge: Purge) -> Purge:
         """Notes ``purge`` with the next number."""
-        write = self._index.add_purge(
+        write = self._index.purges.add(
             lambda number: msgspec.structs.replace(purge, sequence=number)
         )
         noted = await self._index.write(write)
         self._shared.changed()
         return noted
+
+    @property
+    def followed(self) -> int:
+        """The number of the last purge of the control plane's log that is noted."""
+        return self._index.purges.followed()
+
+    async def follow(self, purges: Sequence[tuple[int, Purge]], *, since: int, upto: int) -> int:
+        """Notes purges of the control plane's log, all in one write: those from ``since`` on up to
+        ``upto``, each with its number there. Noted is what was not before, and nothing when what
+        is before ``since`` was not.
+
+        Returns:
+            The number of the last that is noted.
+
+        Raises:
+            StorageFull: no space is left to write that down.
+        """
+        write = self._index.purges.follow(purges, since=since, upto=upto)
+        followed = await self._index.write(write)
+        self._shared.changed()
+        return followed
+
+    async def follow_anew(self, *, upto: int, now: float) -> int:
+        """Has all that is stored validated, in place of all purges of the control plane's log up
+        to number ``upto``; raises as ``follow``."""
+        purge = Purge(0, Scope.EVERYTHING, "", soft=True, at=now)
+        followed = await self._index.write(self._index.purges.follow_anew(purge, upto=upto))
+        self._shared.changed()
+        return followed
 
     def barred(self, key: str) -> bool:
         """Whether ``key`` was removed for good."""
@@ -106,7 +148,7 @@ class PurgeNotes:
         """Has all that was written so far outlast the machine's power: what a commit does not wait
         for, its own last page, the next one does."""
         for bar in self.current().barred.values():
-            await self._index.write(self._index.change_purge(bar))
+            await self._index.write(self._index.purges.change(bar))
             return
 
     async def lift(self, prefixes: Iterable[str], *, now: float) -> None:
@@ -120,16 +162,23 @@ class PurgeNotes:
             bar = self.current().barred.get(prefix)
             if bar is not None:
                 plain = msgspec.structs.replace(bar, value=f"{prefix}/", at=now, bars=False)
-                await self._index.write(self._index.change_purge(plain))
+                await self._index.write(self._index.purges.change(plain))
                 self._shared.changed()
 
     async def forget_old(self, now: float) -> None:
-        """Forgets old notes, whose takings every worker has swept up by now.
+        """Forgets old notes, whose takings every worker has swept up.
 
         What was asked for before them, and is still on its way, is not stored when it comes.
         """
-        purges, _ = await asyncio.to_thread(self._index.purges)
-        old = [purge.sequence for purge in purges if purge.at < now - KEPT and not purge.bars]
-        if old:
-            await self._index.write(self._index.forget_purges(max(old)))
+        due = self._looked_at is None or abs(now - self._looked_at) >= FORGET_EVERY
+        if due:
+            self._looked_at = now
+        upto = await asyncio.to_thread(
+            self._index.purges.forgettable,
+            before=now - KEPT if due else -math.inf,
+            most=MOST_NOTES,
+            swept=min(self._shared.swept[: self._workers]),
+        )
+        if upto:
+            await self._index.write(self._index.purges.forget(upto))
             self._shared.changed()

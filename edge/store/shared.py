@@ -4,6 +4,8 @@ import mmap
 import os
 from pathlib import Path
 
+_SWEPT_AT = 8
+MOST_WORKERS = 256
 _USES_AT = 4096
 USES = 1 << 22
 """Counters of uses, one byte each; objects whose numbers are this far apart share one, which at
@@ -37,6 +39,8 @@ class Shared:
         before the index: while it is the same, so is what the index says."""
         self.visits = self._view[_VISITS_AT:]
         """Whether objects in memory were read lately, by number."""
+        self.swept = self._view[_SWEPT_AT : _SWEPT_AT + MOST_WORKERS * 8].cast("Q")
+        """The number of the purge up to which each worker process has swept what is its own."""
         self.generation = self._view[:8].cast("Q")
         """Its one member changes whenever purges or pins do; only good for comparing."""
 
@@ -58,7 +62,14 @@ class Shared:
 
     def close(self) -> None:
         """Unmaps it."""
-        for part in (self.uses, self.changes, self.visits, self.generation, self._view):
+        for part in (
+            self.uses,
+            self.changes,
+            self.visits,
+            self.swept,
+            self.generation,
+            self._view,
+        ):
             part.release()
         self._map.close()
 

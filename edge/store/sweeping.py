@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable
 import msgspec
 
 from edge.policy.purging import after_purges
+from edge.policy.stored import Stored
 from edge.store.index import Index
 from edge.store.purges import PurgeNotes
 from edge.store.records import Record
@@ -23,6 +24,7 @@ class Sweep:
         purges: PurgeNotes,
         is_own: Callable[[bytes], bool],
         remove: Callable[[list[int]], Awaitable[None]],
+        swept: Callable[[int], None],
     ) -> None:
         """Looks through ``index``.
 
@@ -31,12 +33,15 @@ class Sweep:
             purges: what has been purged.
             is_own: whether the key with a digest is this process's.
             remove: deletes objects by their numbers.
+            swept: is told the number of the purge up to which all is swept.
         """
         self._index = index
         self._purges = purges
         self._is_own = is_own
         self._remove = remove
         self._swept = 0
+        self._tell_swept = swept
+        swept(0)
 
     async def run(self) -> None:
         """Looks at all records, if there were purges since the last time."""
@@ -50,17 +55,23 @@ class Sweep:
                 record for digest, record in found if record is not None and self._is_own(digest)
             )
         self._swept = last
+        self._tell_swept(last)
 
     async def _sweep(self, records: Iterable[Record]) -> None:
         purges = self._purges.current()
+        last = purges.last
         gone: list[int] = []
+        softened: list[tuple[str, Stored]] = []
         for record in records:
             for stored in record.variants:
                 left = after_purges(record.key, stored, purges)
                 if left is None:
                     gone.append(stored.number)
                 elif left is not stored and not stored.softened:
-                    softened = msgspec.structs.replace(left, sequence=purges.last)
-                    await self._index.write(self._index.replace(record.key, softened))
+                    # Purges that come from now on apply to it.
+                    changed = msgspec.structs.replace(left, sequence=last)
+                    softened.append((record.key, changed))
+        writes = [self._index.write(self._index.replace(*change)) for change in softened]
+        await asyncio.gather(*writes)
         if gone:
             await self._remove(gone)

@@ -70,6 +70,14 @@ async def test_a_package_is_read_as_it_was_published(catalog: Catalog) -> None:
     assert (await catalog.counts()).packages == 1
 
 
+async def test_packages_are_read_from_a_time_on(catalog: Catalog) -> None:
+    for name, at in (("a", 5.0), ("b", 6.5), ("c", 7.0)):
+        await catalog.publish(announcement(name), at)
+
+    found = await catalog.packages(since=6.5)
+    assert sorted(package.published_at for package in found) == [6.5, 7]
+
+
 LATER = ("profiles", "preview", "storyboard", "objects_of")
 """What packages had not when the first were published."""
 
@@ -119,7 +127,7 @@ async def test_an_older_version_that_comes_late_does_not_become_current(catalog:
     await catalog.publish(announcement(version="2"), 1.0)
     await catalog.publish(announcement(version="1"), 2.0)
 
-    asset = History.of(await catalog.packages()).assets()["a"]
+    asset = History.of(await catalog.packages()).assets["a"]
     assert asset.current.announcement.version == "2"
     assert len(asset.packages) == 2
 
@@ -227,14 +235,14 @@ async def test_many_who_confirm_at_once_are_all_remembered(catalog: Catalog) -> 
 async def test_an_edge_is_known_from_its_first_heartbeat(catalog: Catalog) -> None:
     await catalog.record_heartbeat(heartbeat(), 7.25)
 
-    assert await catalog.edges() == (EdgeRecord(heartbeat(), 7.25, None),)
+    assert await catalog.edges() == (EdgeRecord(heartbeat(), 7.25),)
 
 
 async def test_a_heartbeat_takes_the_place_of_the_last(catalog: Catalog) -> None:
     await catalog.record_heartbeat(heartbeat(sequence=1), 1.0)
     await catalog.record_heartbeat(heartbeat(sequence=2), 2.0)
 
-    assert await catalog.edges() == (EdgeRecord(heartbeat(sequence=2), 2.0, None),)
+    assert await catalog.edges() == (EdgeRecord(heartbeat(sequence=2), 2.0),)
 
 
 async def test_holdings_stay_through_heartbeats(catalog: Catalog) -> None:
@@ -274,7 +282,7 @@ async def test_what_was_written_is_there_after_opening_again(
     assert await again.packages() == (Package(announcement(), 1.0),)
     assert await again.pins() == (pinned,)
     assert await again.open_removals() == (removal(),)
-    assert await again.edges() == (EdgeRecord(heartbeat(), 2.0, None),)
+    assert await again.edges() == (EdgeRecord(heartbeat(), 2.0),)
     await again.close()
 
 

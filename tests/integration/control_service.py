@@ -91,6 +91,22 @@ class Talk:
         status, answer, _ = await self.call("PUT", f"/v1/edges/{edge}/holdings", edge, data=body)
         assert status == 204, answer
 
+    async def until_placed(self, edges: int, asset: str = "a") -> None:
+        """Waits until so many edges should hold an asset."""
+        async with asyncio.timeout(10):
+            while True:
+                _, told, _ = await self.call("GET", f"/v1/assets/{asset}", "operator")
+                if sum(region["wanted"] for region in told["copies"]) == edges:
+                    return
+                await asyncio.sleep(0.01)
+
+    async def orders(self, edge: str, wait: int = 0, **known: int) -> dict[str, Any]:
+        """What is new to an edge."""
+        query = {"wait": wait, **known}
+        status, answer, _ = await self.call("GET", f"/v1/edges/{edge}/orders", edge, params=query)
+        assert status == 200, answer
+        return dict(answer)
+
     async def route(self, client: str, asset: str = "a") -> list[dict[str, Any]]:
         headers = {"X-Forwarded-For": client}
         status, body, _ = await self.call("GET", f"/play/{asset}.json", headers=headers)

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from common.errors import PortTaken
-from common.messages import encode
+from common.messages import HoldingsChange, encode
 from common.service import DatabaseSettings
 from control_plane.app import main
 from control_plane.geoip import GeoDatabaseUnusable
@@ -25,16 +25,19 @@ from tests.integration.control_service import (
 from tests.servers.databases import mongodb
 from tests.unit.control_plane.records import announcement, heartbeat, holdings
 
+CHANGE = HoldingsChange("eu-1", "1", "2", ())
+
 pytestmark = pytest.mark.usefixtures("geoip")
 
 
 async def test_an_edge_learns_what_to_hold_and_tells_that_it_does(talk: Talk) -> None:
     first = await talk.beat("eu-1")
     await talk.publish()
+    await talk.until_placed(1)
     second = await talk.beat("eu-1")
     assert first["desired_revision"] != second["desired_revision"]
 
-    _, desired, _ = await talk.call("GET", "/v1/edges/eu-1/desired", "eu-1")
+    desired = (await talk.orders("eu-1"))["desired"]
     assert desired["revision"] == second["desired_revision"]
     assert [package["asset_id"] for package in desired["packages"]] == ["a"]
 
@@ -181,7 +184,7 @@ async def test_a_name_that_no_asset_has_is_not_found(talk: Talk, asset: str) -> 
         ("POST", "/v1/edges/eu-1/heartbeat", None, 401),
         ("POST", "/v1/edges/eu-1/heartbeat", "eu-2", 403),
         ("POST", "/v1/edges/eu-1/heartbeat", "ingest", 403),
-        ("GET", "/v1/edges/eu-1/desired", "eu-2", 403),
+        ("GET", "/v1/edges/eu-1/orders", "eu-2", 403),
         ("PUT", "/v1/edges/eu-1/holdings", "eu-2", 403),
         ("GET", "/v1/assets", None, 401),
         ("GET", "/v1/assets", "eu-1", 403),
@@ -218,7 +221,8 @@ async def test_a_token_that_nobody_has_opens_nothing(talk: Talk) -> None:
         ("/v1/edges/eu-1/heartbeat", "POST", "eu-1", encode(heartbeat("eu-2")), 422),
         ("/v1/edges/eu-1/heartbeat", "POST", "eu-1", encode(heartbeat(region="mars")), 422),
         ("/v1/edges/eu-1/holdings", "PUT", "eu-1", encode(holdings("eu-1")), 404),
-        ("/v1/edges/eu-1/desired", "GET", "eu-1", b"", 404),
+        ("/v1/edges/eu-1/holdings", "POST", "eu-1", encode(CHANGE), 404),
+        ("/v1/edges/eu-1/orders?wait=soon", "GET", "eu-1", b"", 400),
     ],
 )
 async def test_bad_messages_are_told_in_a_sentence(
@@ -265,7 +269,7 @@ async def test_routing_goes_on_while_the_database_is_away(tmp_path: Path) -> Non
 
         async def told() -> bool:
             status, body, _ = await talk.call("GET", "/readyz")
-            return status == 503 and "catalog" in body["reasons"]
+            return status == 503 and "edges" in body["reasons"]
 
         async with asyncio.timeout(5):
             while not await told():  # noqa: ASYNC110 - the control plane finds out by itself

@@ -39,6 +39,7 @@ async def test_the_page_shows_everything_and_trusts_nothing(tmp_path: Path) -> N
     async with control_plane(settings) as talk:
         await talk.publish(title="<script>alert(1)</script>")
         await talk.beat("eu-1")
+        await talk.until_placed(1)
         await talk.hold("eu-1", ("a", "1"))
         status, page, fields = await talk.call("GET", "/")
         assert status == 200

@@ -57,16 +57,22 @@ async def test_edges_are_not_to_hold_what_is_removed(operator: Operator, origin:
     for version in ("1", "2"):
         await operator.announce(await origin.package(version))
 
-    async def wanted() -> list[str]:
-        _, desired, _ = await operator.talk.call("GET", "/v1/edges/eu-1/desired", "eu-1")
-        assert (await operator.talk.beat("eu-1"))["desired_revision"] == desired["revision"]
-        return [package["version"] for package in desired["packages"]]
+    async def until_wanted(*versions: str) -> None:
+        """Waits until the edge is told to hold these, whatever it knows."""
+        async with asyncio.timeout(10):
+            while True:
+                desired = (await operator.talk.orders("eu-1", desired=2**50))["desired"]
+                told = await operator.talk.beat("eu-1")
+                found = sorted(package["version"] for package in desired["packages"])
+                if found == [*versions] and told["desired_revision"] == desired["revision"]:
+                    return
+                await asyncio.sleep(0.01)
 
-    assert await wanted() == ["1", "2"]
+    await until_wanted("1", "2")
     await operator.remove("2")
-    assert await wanted() == ["1"]
+    await until_wanted("1")
     await operator.remove()
-    assert await wanted() == []
+    await until_wanted()
 
 
 async def test_an_asset_is_gone_with_its_last_version(operator: Operator, origin: Origin) -> None:
@@ -91,7 +97,7 @@ async def test_a_removal_is_done_when_every_edge_has_confirmed_it(
     name = removal["removal_id"]
 
     answer = await operator.talk.beat("us-1")
-    _, orders, _ = await operator.talk.call("GET", "/v1/edges/us-1/removals", "us-1")
+    orders = (await operator.talk.orders("us-1"))["removals"]
     assert answer["removals_revision"] == orders["revision"] != 0
     assert orders["removals"] == [{"removal_id": name, "prefixes": ["v/a/1"]}]
 

@@ -111,7 +111,7 @@ async def test_a_form_of_another_site_rolls_nothing_back(operator: Operator) -> 
         ("DELETE", "/v1/assets/a/versions/1", None, 401),
         ("GET", "/v1/removals", "publisher", 403),
         ("GET", "/v1/removals/x", "eu-1", 403),
-        ("GET", "/v1/edges/eu-1/removals", "eu-2", 403),
+        ("GET", "/v1/edges/eu-1/orders", "eu-2", 403),
         ("PUT", "/v1/edges/eu-1/removals", "eu-2", 403),
         ("GET", "/v1/removals/x", "operator", 404),
         ("DELETE", "/v1/assets/b", "operator", 404),

@@ -1,4 +1,4 @@
-"""The picture that the control plane keeps, on a real catalog, with a clock that the test moves."""
+"""The edges there are, on a real catalog, with a clock that the test moves."""
 
 import asyncio
 import contextlib
@@ -8,26 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from common.messages import EdgeState
+from common.errors import Unavailable
+from common.messages import HeldPackage, HoldingsChange, PackageName
 from control_plane.catalog.sqlite import SqliteCatalog
-from control_plane.fleet import AssetUnknown, EdgeUnknown, Fleet, RegionUnknown, Rules
+from control_plane.fleet import EdgeUnknown, Fleet, HoldingsNotKnown, RegionUnknown, Rules
 from control_plane.routing import Region
-from tests.unit.control_plane.records import announcement, heartbeat, holdings
+from tests.unit.control_plane.clock import Clock
+from tests.unit.control_plane.records import heartbeat, holdings
 
-
-class Clock:
-    time = 1000.0
-
-    def now(self) -> float:
-        return self.time
-
-    def monotonic(self) -> float:
-        return self.time
-
-
+A1 = PackageName("a", "1")
 RULES = Rules(
     regions=(Region("eu", "Europe", 50, 8), Region("us", "America", 39, -77)),
-    copies_per_region=2,
     silence=3.0,
     patience=600.0,
 )
@@ -52,69 +43,14 @@ async def fleet(catalog: SqliteCatalog, clock: Clock) -> Fleet:
     return made
 
 
-async def test_a_publish_is_known_at_once(fleet: Fleet) -> None:
-    with pytest.raises(AssetUnknown):
-        fleet.asset("a")
-    await fleet.publish(announcement())
-
-    assert fleet.asset("a").current.announcement == announcement()
-
-
-async def test_another_control_planes_publish_is_known_after_a_refresh(
-    fleet: Fleet, catalog: SqliteCatalog
-) -> None:
-    await catalog.publish(announcement(), 1.0)
-    await fleet.refresh()
-
-    assert fleet.asset("a").current.published_at == 1.0
-
-
-async def test_a_publish_during_a_refresh_does_not_vanish(
-    fleet: Fleet, catalog: SqliteCatalog
-) -> None:
-    for number in range(20):
-        await catalog.publish(announcement(f"other{number}"), 1.0)
-        await asyncio.gather(fleet.refresh(), fleet.publish(announcement(f"mine{number}")))
-        assert fleet.asset(f"mine{number}")
-    await fleet.refresh()
-    assert len(list(fleet.assets())) == 40
-
-
-async def test_an_edge_falls_silent_and_comes_back(fleet: Fleet, clock: Clock) -> None:
-    fleet.hear(heartbeat())
-    (record,) = fleet.edges()
-    assert fleet.state_of(record) is EdgeState.UP
-    clock.time += 3
-    assert fleet.state_of(record) is EdgeState.DOWN
-    fleet.hear(heartbeat(sequence=2))
-    (record,) = fleet.edges()
-    assert fleet.state_of(record) is EdgeState.UP
-
-
 async def test_a_silent_edge_keeps_its_packages_for_a_while(fleet: Fleet, clock: Clock) -> None:
-    await fleet.publish(announcement())
-    for edge in ("eu-1", "eu-2", "eu-3"):
+    for edge in ("eu-1", "eu-2"):
         fleet.hear(heartbeat(edge))
-    placed = fleet.wanted("a", "1")["eu"]
-    others = {"eu-1", "eu-2", "eu-3"} - {placed[0]}
-
     clock.time += 599
-    for edge in others:
-        fleet.hear(heartbeat(edge, 2))
-    assert fleet.wanted("a", "1")["eu"] == placed
+    fleet.hear(heartbeat("eu-2", 2))
+    assert [record.edge_id for record in fleet.placeable()] == ["eu-1", "eu-2"]
     clock.time += 1
-    await fleet.refresh()
-    assert set(fleet.wanted("a", "1")["eu"]) == others
-    with pytest.raises(EdgeUnknown):
-        fleet.desired(placed[0])
-
-
-async def test_an_edge_that_moves_is_placed_where_it_is(fleet: Fleet) -> None:
-    await fleet.publish(announcement())
-    fleet.hear(heartbeat("eu-1"))
-    fleet.hear(heartbeat("eu-1", 2, region="us"))
-
-    assert dict(fleet.wanted("a", "1")) == {"us": ("eu-1",)}
+    assert [record.edge_id for record in fleet.placeable()] == ["eu-2"]
 
 
 async def test_a_region_that_is_none_is_refused(fleet: Fleet) -> None:
@@ -122,36 +58,59 @@ async def test_a_region_that_is_none_is_refused(fleet: Fleet) -> None:
         fleet.hear(heartbeat(region="mars"))
 
 
-async def test_only_edges_that_are_up_serve(fleet: Fleet, clock: Clock) -> None:
-    await fleet.publish(announcement())
-    fleet.hear(heartbeat("eu-1"))
-    fleet.hear(heartbeat("eu-2", ready=False))
-    fleet.hear(heartbeat("us-1"))
-    fleet.take_holdings(holdings("us-1", ("a", "1")))
-
-    assert {edge.edge_id: edge.holds for edge in fleet.serving(announcement())} == {
-        "eu-1": False,
-        "us-1": True,
-    }
-
-
 async def test_holdings_of_an_edge_that_never_spoke_are_refused(fleet: Fleet) -> None:
     with pytest.raises(EdgeUnknown):
         fleet.take_holdings(holdings("eu-1"))
 
 
-async def test_the_last_picture_serves_while_the_catalog_is_away(
-    fleet: Fleet, catalog: SqliteCatalog
-) -> None:
-    await fleet.publish(announcement())
-    await catalog.close()
-    await fleet.refresh()
+def change(since: str, revision: str, held: int = 3, *dropped: PackageName) -> HoldingsChange:
+    package = HeldPackage("a", "1", held, 3, 1000 * held // 3, 1000)
+    return HoldingsChange("eu-1", since, revision, (package,), dropped)
 
-    assert fleet.away is not None
-    assert fleet.asset("a")
-    answer = fleet.hear(heartbeat())
-    assert answer.desired_revision > 0
-    assert [edge.edge_id for edge in fleet.serving(announcement())] == ["eu-1"]
+
+async def test_holdings_are_told_by_what_changed(fleet: Fleet) -> None:
+    fleet.hear(heartbeat())
+    fleet.take_holdings(holdings("eu-1", ("b", "1")))
+    fleet.change_holdings(change("1-3", "2", 2, PackageName("b", "1")))
+    assert not fleet.holds("eu-1", A1)
+    assert fleet.held("eu-1", PackageName("b", "1")) is None
+    fleet.change_holdings(change("2", "3"))
+
+    assert fleet.holds("eu-1", A1)
+    assert fleet.knows_holdings("eu-1", "3")
+
+
+async def test_a_change_of_holdings_that_are_not_known_is_refused(fleet: Fleet) -> None:
+    with pytest.raises(EdgeUnknown):
+        fleet.change_holdings(change("1", "2"))
+    fleet.hear(heartbeat())
+    with pytest.raises(HoldingsNotKnown):
+        fleet.change_holdings(change("1", "2"))
+    fleet.take_holdings(holdings("eu-1"))
+    with pytest.raises(HoldingsNotKnown):
+        fleet.change_holdings(change("7", "8"))
+
+
+async def test_a_change_of_holdings_that_comes_twice_is_one(fleet: Fleet) -> None:
+    fleet.hear(heartbeat())
+    fleet.take_holdings(holdings("eu-1"))
+    for _ in range(2):
+        fleet.change_holdings(change("0-3", "1"))
+
+    assert fleet.holds("eu-1", A1)
+
+
+async def test_each_package_that_becomes_whole_is_told_once(fleet: Fleet) -> None:
+    told: list[tuple[str, PackageName]] = []
+    fleet.on_complete(lambda record, name: told.append((record.edge_id, name)))
+    fleet.hear(heartbeat())
+    fleet.take_holdings(holdings("eu-1", ("b", "1"), held=2))
+    fleet.change_holdings(change("1-2", "2", held=2))
+    fleet.change_holdings(change("2", "3"))
+    fleet.change_holdings(change("3", "4"))
+    fleet.take_holdings(holdings("eu-1", ("a", "1"), ("b", "1")))
+
+    assert told == [("eu-1", A1), ("eu-1", PackageName("b", "1"))]
 
 
 async def test_what_edges_told_is_written_when_the_catalog_is_back(
@@ -161,16 +120,22 @@ async def test_what_edges_told_is_written_when_the_catalog_is_back(
         other.execute("ALTER TABLE edges RENAME TO gone")
         fleet.hear(heartbeat())
         fleet.take_holdings(holdings("eu-1", ("a", "1")))
-        await fleet.save()
-        told = fleet.away
+        with pytest.raises(Unavailable, match="no such table: edges"):
+            await fleet.save()
         other.execute("ALTER TABLE gone RENAME TO edges")
     await fleet.save()
     await fleet.refresh()
 
-    assert told is not None
-    assert "no such table: edges" in told
-    assert fleet.away is None
     assert await catalog.holdings(["eu-1"]) == (holdings("eu-1", ("a", "1")),)
+
+
+async def test_a_look_that_failed_is_told(fleet: Fleet, catalog: SqliteCatalog) -> None:
+    assert fleet.fresh
+    await catalog.close()
+    with pytest.raises(Unavailable):
+        await fleet.refresh()
+
+    assert not fleet.fresh
 
 
 async def test_holdings_told_during_a_refresh_stay(fleet: Fleet) -> None:
@@ -182,19 +147,7 @@ async def test_holdings_told_during_a_refresh_stay(fleet: Fleet) -> None:
     fleet.take_holdings(holdings("eu-1", ("a", "1")))
     await refreshing
 
-    assert [record.holds("a", "1") for record in fleet.edges()] == [True]
-
-
-async def test_a_replay_from_an_edge_that_was_given_up_is_answered(
-    fleet: Fleet, clock: Clock
-) -> None:
-    fleet.hear(heartbeat())
-    clock.time += 1000
-    await fleet.save()
-    await fleet.refresh()
-
-    assert fleet.hear(heartbeat(desired_revision=7)).desired_revision == 7
-    assert fleet.serving(announcement()) == []
+    assert fleet.holds("eu-1", A1)
 
 
 async def test_holdings_that_another_control_plane_heard_are_known(
@@ -207,43 +160,21 @@ async def test_holdings_that_another_control_plane_heard_are_known(
     await catalog.record_holdings(holdings("eu-1", ("a", "1")))
     await fleet.refresh()
 
-    assert [record.holds("a", "1") for record in fleet.edges()] == [True]
+    assert fleet.holds("eu-1", A1)
 
 
-async def test_a_publish_is_asked_of_the_edges_it_is_placed_on_and_of_no_other(
-    fleet: Fleet,
-) -> None:
-    edges = ["eu-1", "eu-2", "eu-3"]
-    for edge in edges:
-        fleet.hear(heartbeat(edge))
-    for number in range(20):
-        before = {edge: fleet.desired(edge).revision for edge in edges}
-        await fleet.publish(announcement(f"asset{number}"))
-        changed = {edge for edge in edges if fleet.desired(edge).revision != before[edge]}
-        assert changed == set(fleet.wanted(f"asset{number}", "1")["eu"])
-
-
-async def test_placing_one_by_one_is_the_same_as_placing_all_at_once(
+async def test_long_holdings_are_written_down_only_every_so_often(
     fleet: Fleet, catalog: SqliteCatalog, clock: Clock
 ) -> None:
-    for number in range(6):
-        fleet.hear(heartbeat(f"eu-{number}"))
-        await fleet.publish(announcement(f"asset{number}"))
+    fleet.hear(heartbeat())
+    many = [(f"a{number}", "1") for number in range(1000)]
+    fleet.take_holdings(holdings("eu-1", *many))
     await fleet.save()
-    another = Fleet(catalog, clock, RULES)
-    await another.refresh()
+    fleet.take_holdings(holdings("eu-1", *many, ("a", "1")))
+    clock.time += 4
+    await fleet.save()
+    assert [len(told.packages) for told in await catalog.holdings(["eu-1"])] == [1000]
+    clock.time += 1
+    await fleet.save()
 
-    for number in range(6):
-        assert fleet.desired(f"eu-{number}") == another.desired(f"eu-{number}")
-
-
-async def test_edges_of_a_region_that_the_settings_lost_get_nothing(
-    fleet: Fleet, catalog: SqliteCatalog
-) -> None:
-    await catalog.record_heartbeat(heartbeat("xx-1"), 1000.0)
-    await fleet.publish(announcement())
-    await fleet.refresh()
-
-    assert fleet.wanted("a", "1") == {}
-    with pytest.raises(EdgeUnknown):
-        fleet.desired("xx-1")
+    assert [len(told.packages) for told in await catalog.holdings(["eu-1"])] == [1001]

@@ -22,7 +22,7 @@ def removed(*versions: str, name: str = "r") -> Tombstone:
 
 
 def asset_of(*packages: Package, **told: list[Pin] | list[Tombstone]) -> Asset | None:
-    return History.of(packages, **told).assets().get("a")  # type: ignore[arg-type]  # each by its name
+    return History.of(packages, **told).assets.get("a")  # type: ignore[arg-type]  # each by its name
 
 
 def current(*packages: Package, **told: list[Pin] | list[Tombstone]) -> str | None:
@@ -102,42 +102,73 @@ def test_versions_are_listed_with_the_removals_that_took_them() -> None:
 
 
 versions = st.integers(0, 9).map(str)
+Told = Package | Pin | Tombstone
 events = st.lists(
     st.one_of(
-        st.builds(lambda version: History.of([package(version)]), versions),
+        st.builds(package, versions),
         st.builds(
-            lambda name, version: History.of(
-                tombstones=[removed(version, name=f"r{name}{version}")]
-            ),
-            versions,
-            versions,
+            lambda name, version: removed(version, name=f"r{name}{version}"), versions, versions
         ),
+        st.builds(lambda version, number: pin(version, "9", number), versions, st.integers(1, 9)),
     ),
     max_size=12,
+    unique_by=lambda told: told.number if isinstance(told, Pin) else id(told),
 )
+
+
+def take(history: History, told: Told) -> set[str]:
+    match told:
+        case Package():
+            return history.take([told])
+        case Pin():
+            return history.take(pins=[told])
+        case Tombstone():
+            return history.take(tombstones=[told])
 
 
 @given(events, st.randoms(use_true_random=False), st.integers(1, 3))
 def test_order_and_repetition_of_what_is_told_do_not_matter(
-    told: list[History], chance: random.Random, times: int
+    told: list[Told], chance: random.Random, times: int
 ) -> None:
     shuffled = told * times
     chance.shuffle(shuffled)
     one, other = History(), History()
     for each in told:
-        one = one.joined(each)
+        take(one, each)
     for each in shuffled:
-        other = other.joined(each)
+        take(other, each)
 
-    assert one.assets() == other.assets()
+    assert one.assets == other.assets
     assert one.counts == other.counts
 
 
-def test_of_two_pins_the_one_with_the_higher_number_counts() -> None:
-    older, newer = History.of(pins=[pin("1", "3", 1)]), History.of(pins=[pin("2", "3", 2)])
+@given(events)
+def test_what_is_told_to_be_changed_is_what_changed(told: list[Told]) -> None:
+    history = History()
+    for each in told:
+        before = dict(history.assets)
+        changed = take(history, each)
+        assert changed == {"a"} if history.assets != before else changed == set()
 
-    assert older.joined(newer).pins == newer.joined(older).pins == newer.pins
-    assert newer.counts.pins == 2
+
+def test_of_two_pins_the_one_with_the_higher_number_counts() -> None:
+    older, newer = pin("1", "3", 1), pin("2", "3", 2)
+
+    for told in ([older, newer], [newer, older]):
+        history = History.of(pins=told)
+        assert history.pin("a") == newer
+        assert history.counts.pins == 2
+
+
+def test_the_newest_assets_are_those_whose_current_version_came_last() -> None:
+    def at(asset: str, version: str, time: float) -> Package:
+        return Package(announcement(asset, version), time)
+
+    history = History.of([at("a", "1", 1.0), at("c", "1", 3.0)])
+    history.take([at("b", "1", 2.0)])
+    assert [asset.asset_id for asset in history.newest(9)] == ["c", "b", "a"]
+    history.take([at("a", "2", 4.0)])
+    assert [asset.asset_id for asset in history.newest(2)] == ["a", "c"]
 
 
 def test_a_version_is_to_come_while_only_the_one_with_its_objects_is_there() -> None:

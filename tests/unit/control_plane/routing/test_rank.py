@@ -1,5 +1,7 @@
 """Which edge comes first, and the reason that is given."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -88,3 +90,34 @@ def test_distances_are_symmetric_and_at_most_half_the_globe(one: Location, other
 
 def test_a_distance_that_is_known() -> None:
     assert distance(REGIONS[0], REGIONS[1]) == pytest.approx(6540, rel=0.01)
+
+
+@pytest.mark.parametrize("share", [0.0001, 0.1, 0.5, 0.9])
+def test_an_edge_with_a_share_gets_that_part_of_the_clients(share: float) -> None:
+    edges = [
+        EdgeFacts("eu-1", "eu", "https://eu-1.example.org", holds=True, share=share),
+        EdgeFacts("eu-2", "eu", "https://eu-2.example.org", holds=True),
+    ]
+    best = next(
+        asset
+        for asset in (f"a{number}" for number in range(100))
+        if rank_edges(asset, [replace(edges[0], share=1.0), edges[1]], REGIONS, None)[0].edge_id
+        == "eu-1"
+    )
+    first = [
+        rank_edges(best, edges, REGIONS, None, f"192.0.{number // 256}.{number % 256}")[0].edge_id
+        for number in range(4000)
+    ]
+
+    assert abs(first.count("eu-1") / len(first) - share) < 0.03
+    assert {edge.edge_id for edge in rank_edges(best, edges, REGIONS, None)} == {"eu-1", "eu-2"}
+
+
+def test_the_last_edge_of_a_region_serves_it_with_whatever_share() -> None:
+    edges = [
+        EdgeFacts("eu-1", "eu", "https://eu-1.example.org", holds=True, share=0.01),
+        EdgeFacts("us-1", "us", "https://us-1.example.org", holds=True),
+    ]
+    ranked = rank_edges("a", edges, REGIONS, None, "192.0.2.1")
+
+    assert [edge.edge_id for edge in ranked] == ["eu-1", "us-1"]

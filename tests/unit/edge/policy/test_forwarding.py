@@ -6,6 +6,7 @@ from common.http.fields import Fields, Pairs
 from edge.policy.forwarding import (
     HOP_BY_HOP,
     end_to_end,
+    is_of_edge,
     request_fields,
     stored_fields,
     went_through,
@@ -116,6 +117,19 @@ def test_rfc9110_7_6_3_a_circle_is_one_that_names_this_edge(via: str, circle: bo
 
 def test_rfc9110_7_6_3_every_line_of_via_counts() -> None:
     assert went_through(Fields([("Via", "1.1 a"), ("via", "1.1 b")]), "b")
+
+
+@pytest.mark.parametrize(
+    ("via", "edge"),
+    [
+        ("1.1 nearcast-eu-2", True),
+        ("1.1 proxy.example, 1.1 nearcast-e", True),
+        ("1.1 squid", False),
+    ],
+)
+def test_other_edges_are_told_from_viewers_behind_proxies(via: str, edge: bool) -> None:
+    assert is_of_edge(Fields([("Via", via)])) is edge
+    assert not is_of_edge(Fields())
 
 
 @pytest.mark.parametrize(

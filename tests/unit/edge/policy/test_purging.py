@@ -2,6 +2,8 @@
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edge.policy.purging import Purge, Purges, Scope, after_purges
 from edge.policy.stored import Stored
@@ -149,3 +151,44 @@ def test_a_note_of_an_older_release_does_not_bar() -> None:
     older = msgspec.msgpack.encode([3, "prefix", "v/a/1/", False, 1000.0])
 
     assert not msgspec.msgpack.decode(older, type=Purge).bars
+
+
+KEYS = st.text(alphabet="ab/", max_size=6)
+MADE = st.lists(st.tuples(st.sampled_from(list(Scope)), KEYS, st.booleans()), max_size=12).flatmap(
+    st.permutations
+)
+
+
+def plainly(key: str, one: Stored, purges: list[Purge]) -> Purge | None:
+    """What takes ``one``, found by looking at all purges."""
+
+    def names(each: Purge) -> bool:
+        match each.scope:
+            case Scope.URL:
+                return key == each.value
+            case Scope.TAG:
+                return each.value in one.tags
+            case Scope.PREFIX:
+                return key.startswith(each.value)
+            case Scope.EVERYTHING:
+                return True
+
+    found = [each for each in purges if names(each) and each.sequence > one.sequence]
+    return max(found, key=lambda each: (not each.soft, each.sequence), default=None)
+
+
+@given(made=MADE, key=KEYS, sequence=st.integers(0, 12), tags=st.lists(KEYS, max_size=3))
+def test_looking_names_up_finds_what_looking_at_all_purges_does(
+    made: list[tuple[Scope, str, bool]], key: str, sequence: int, tags: list[str]
+) -> None:
+    purges = [
+        purge(number, scope, "" if scope is Scope.EVERYTHING else value, soft=soft)
+        for number, (scope, value, soft) in enumerate(made, 1)
+    ]
+    one = stored(sequence, tuple(tags))
+    together, one_by_one = Purges(purges), Purges()
+    for each in reversed(purges):
+        one_by_one.add(each)
+
+    assert together.taking(key, one) == plainly(key, one, purges)
+    assert one_by_one.taking(key, one) == plainly(key, one, purges)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import NearcastError, Unavailable
-from common.service.sqlite import SqliteFile
+from common.service.sqlite import SqliteFile, Values
 from ingest.jobs.conductor import Conductor
 from ingest.jobs.dispatch import TaskDispatch, embedded_broker
 from ingest.jobs.events import MemoryEvents
@@ -73,13 +73,11 @@ class CutFile(SqliteFile):
 
     away = False
 
-    async def read(
-        self, statement: str, values: tuple[Any, ...] | dict[str, Any] = ()
-    ) -> list[Any]:
+    async def read(self, statement: str, values: Values = ()) -> list[Any]:
         self._reach()
         return await super().read(statement, values)
 
-    async def write(self, statement: str, values: tuple[Any, ...] = ()) -> int:
+    async def write(self, statement: str, values: Values = ()) -> int:
         self._reach()
         return await super().write(statement, values)
 

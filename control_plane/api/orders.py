@@ -1,0 +1,96 @@
+"""``/v1/edges/{edge_id}/orders``: an edge asks what is new, and is answered when there is some."""
+
+from typing import Final
+
+from aiohttp import web
+
+from common.clock import Clock
+from common.errors import BadRequest
+from common.messages import OrderedPurges, Orders
+from common.service import Gatekeeper
+from control_plane.api.fleet import as_edge, json_answer
+from control_plane.library import Library
+from control_plane.neighbourhoods import Neighbourhoods
+from control_plane.planning import Placements
+from control_plane.purge import PurgeDesk
+from control_plane.waiting import News, waited
+
+LONGEST_WAIT: Final = 60.0
+"""Seconds."""
+
+
+class OrdersApi:
+    """The handler of orders. An edge that asks with a number has carried out all up to it."""
+
+    def __init__(
+        self,
+        library: Library,
+        placements: Placements,
+        purges: PurgeDesk,
+        neighbourhoods: Neighbourhoods,
+        news: News,
+        gatekeeper: Gatekeeper,
+        clock: Clock,
+    ) -> None:
+        self._library = library
+        self._placements = placements
+        self._purges = purges
+        self._neighbourhoods = neighbourhoods
+        self._news = news
+        self._gatekeeper = gatekeeper
+        self._clock = clock
+        self._ending = False
+
+    def routes(self) -> list[web.RouteDef]:
+        """Where the handler is."""
+        return [web.get("/v1/edges/{edge_id}/orders", self.orders)]
+
+    async def end(self, _: web.Application) -> None:
+        """Answers everybody who waits: the control plane ends."""
+        self._ending = True
+        self._news.tell()
+
+    async def orders(self, request: web.Request) -> web.Response:
+        """What is new to an edge."""
+        edge_id = as_edge(self._gatekeeper, request)
+        desired, removals, purges, neighbours = (
+            _number(request, name) for name in ("desired", "removals", "purges", "neighbours")
+        )
+        until = self._clock.monotonic() + min(_number(request, "wait"), LONGEST_WAIT)
+        while True:
+            coming = self._news.coming()
+            told = await self._purges.orders(edge_id, purges)
+            found = self._new(edge_id, desired, removals, neighbours, told)
+            left = until - self._clock.monotonic()
+            if found != Orders() or left <= 0 or self._ending:
+                return json_answer(found)
+            await waited(coming, left)
+
+    def _new(
+        self,
+        edge_id: str,
+        desired: int,
+        removals: int,
+        neighbours: int,
+        purges: OrderedPurges | None,
+    ) -> Orders:
+        told = self._library.orders
+        near = self._neighbourhoods.of(edge_id)
+        return Orders(
+            desired=self._placements.change(edge_id, desired),
+            removals=told if told.revision != removals else None,
+            purges=purges,
+            neighbours=near if near.revision != neighbours else None,
+        )
+
+
+def _number(request: web.Request, name: str) -> int:
+    """The number that the query has under ``name``; 0 when it has none.
+
+    Raises:
+        BadRequest: it is none.
+    """
+    text = request.query.get(name, "0")
+    if not (text.isascii() and text.isdigit() and len(text) <= 19):
+        raise BadRequest(detail=f"The parameter {name} has to be a number.")
+    return int(text)

@@ -1,0 +1,233 @@
+"""One edge's health, as a state machine.
+
+                    ready, all purges done, steady
+        STARTING ─────────────────────────────────────▶ UP ──bad for long enough──▶ DEGRADED
+           ▲                                             ▲ ◀──good for long enough────┘
+           │ heard of again                              │
+           └──────────────── DOWN ◀── silence, or no monitor reaches it ── from any of them
+        DRAINING and MAINTENANCE: at once, by the edge's word or an operator's, and until then.
+
+An edge whose first start was seen here is up with its first ready heartbeat. One that fell (was
+silent, not ready, started anew) is up only after it has been steady for a time that doubles with
+each fall, so that a flapping edge does not flap its viewers; then its share grows from little to
+all, with the time and with how much it holds.
+"""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+from common.messages import EdgeStanding, EdgeState
+from control_plane.health.model import EdgeHealth, HealthRules, Memory, Signs
+from control_plane.health.troubles import troubles, unreached
+
+SERVING = frozenset({EdgeState.UP, EdgeState.DEGRADED})
+"""The states in which an edge takes new viewers."""
+FLAPPING_SPARE = 0.25
+UNREACHED_SPARE = 0.1
+"""Shares of edges that are taken only where a region has nothing better."""
+
+
+class _Out(NamedTuple):
+    """Why an edge takes no new viewers."""
+
+    state: EdgeState
+    reason: str
+    spare: float = 0.0
+
+
+def step(known: EdgeHealth | None, signs: Signs, *, now: float, rules: HealthRules) -> EdgeHealth:
+    """How an edge is at ``now``, after it was ``known``; to be asked once a second or more often.
+
+    Args:
+        known: the last judgement; None when there was none.
+        signs: what is known of the edge.
+        now: seconds, on the scale of ``signs``.
+        rules: how soon and how far edges are trusted.
+    """
+    before = known.memory if known else Memory(now)
+    restarted = known is not None and before.run != signs.heartbeat.started_at
+    fell = known is not None and known.state in SERVING and restarted
+    serving = known if known is not None and known.state in SERVING and not restarted else None
+    alive = now - max(signs.heard_at, before.excused_at) < rules.silence
+    memory = _counted(before, signs, now, rules)
+    memory = _owing(memory, signs, now, back=known is None or restarted or not known.alive)
+    if restarted or not _steady(signs, alive=alive, rules=rules):
+        memory = replace(memory, steady_since=now)
+    if fell:
+        memory = _fallen(memory, now, rules)
+    out = _ordered(signs, alive=alive, rules=rules) or _unfit(signs, memory, rules)
+    if out is None and serving is None:
+        out = _settling(memory, now, rules)
+    if out is None:
+        return _taking(serving, signs, memory, now, rules)
+    if serving is not None and not _by_order(signs):
+        memory = _fallen(memory, now, rules)
+    return EdgeHealth(
+        state=out.state,
+        since=known.since if known is not None and known.state is out.state else now,
+        share=0.0,
+        reason=out.reason,
+        alive=alive,
+        spare=out.spare,
+        memory=replace(memory, warm=False, turning_since=None),
+    )
+
+
+def _counted(memory: Memory, signs: Signs, now: float, rules: HealthRules) -> Memory:
+    """``memory`` with the totals of the last heartbeat."""
+    beat = signs.heartbeat
+    memory = replace(memory, at=now)
+    if (memory.run, memory.sequence) == (beat.started_at, beat.sequence):
+        return memory
+    # Of a run that was not heard before, nobody knows how long ago its errors were.
+    first = memory.run != beat.started_at
+    answers, errors, disk = (
+        0 if first else max(0, new - old)
+        for new, old in (
+            (beat.requests, memory.requests),
+            (beat.errors, memory.errors),
+            (beat.disk_errors, memory.disk_errors),
+        )
+    )
+    return replace(
+        memory,
+        run=beat.started_at,
+        sequence=beat.sequence,
+        requests=beat.requests,
+        errors=beat.errors,
+        disk_errors=beat.disk_errors,
+        failing=errors / max(answers, errors) if errors >= rules.failures_least else 0.0,
+        disk_failed_at=now if disk else memory.disk_failed_at,
+    )
+
+
+def _owing(memory: Memory, signs: Signs, now: float, *, back: bool) -> Memory:
+    """``memory`` with the purges that the edge still has to carry out."""
+    done, head = signs.heartbeat.purges, signs.purge_head
+    due = head if back else memory.due
+    if done >= head:
+        return replace(memory, due=due, owes=0)
+    if memory.owes == 0 or done >= memory.owes:
+        # Of a storm of purges it is always behind: what counts is that it gets on.
+        return replace(memory, due=due, owes=head, owes_since=now)
+    return replace(memory, due=due)
+
+
+def _steady(signs: Signs, *, alive: bool, rules: HealthRules) -> bool:
+    beat = signs.heartbeat
+    return alive and beat.ready and not beat.draining and not _unreachable(signs, rules)
+
+
+def _unreachable(signs: Signs, rules: HealthRules) -> bool:
+    """Whether no monitor reaches the edge; one that does is believed."""
+    return bool(signs.probes) and len(unreached(signs, rules)) == len(signs.probes)
+
+
+def _fallen(memory: Memory, now: float, rules: HealthRules) -> Memory:
+    return replace(memory, falls=_falls(memory, now, rules) + 1, fell_at=now, steady_since=now)
+
+
+def _falls(memory: Memory, now: float, rules: HealthRules) -> float:
+    """How often the edge fell, with what is forgiven by ``now`` taken off."""
+    if memory.falls == 0:
+        return 0.0
+    return float(memory.falls * 0.5 ** (max(0.0, now - memory.fell_at) / rules.fall_forgiven))
+
+
+def _by_order(signs: Signs) -> bool:
+    return signs.standing is not EdgeStanding.IN_SERVICE
+
+
+def _ordered(signs: Signs, *, alive: bool, rules: HealthRules) -> _Out | None:
+    """What takes an edge out without any judgement: orders and silence."""
+    order = signs.order or "an operator's order"
+    if signs.standing is EdgeStanding.MAINTENANCE:
+        return _Out(EdgeState.MAINTENANCE, order)
+    if not alive:
+        return _Out(EdgeState.DOWN, f"not heard of for {rules.silence:g} s")
+    if signs.standing is EdgeStanding.DRAINING:
+        return _Out(EdgeState.DRAINING, order)
+    if signs.heartbeat.draining:
+        return _Out(EdgeState.DRAINING, "it lets its viewers go")
+    return None
+
+
+def _unfit(signs: Signs, memory: Memory, rules: HealthRules) -> _Out | None:
+    """Why an edge cannot take viewers now, however well it was."""
+    if not signs.heartbeat.ready:
+        return _Out(EdgeState.STARTING, "it is not ready")
+    if signs.heartbeat.purges < memory.due:
+        return _Out(EdgeState.STARTING, f"it has to carry out the purges up to {memory.due}")
+    if _unreachable(signs, rules):
+        several = "no control plane reaches it, though its heartbeats come"
+        return _Out(EdgeState.DOWN, several, UNREACHED_SPARE)
+    return None
+
+
+def _settling(memory: Memory, now: float, rules: HealthRules) -> _Out | None:
+    """Whether an edge that fell has to be steady for longer before it takes viewers again."""
+    if memory.falls == 0:
+        return None
+    falls = _falls(memory, memory.steady_since, rules)
+    wait = min(rules.steady_most, rules.steady * 2 ** max(0.0, falls - 1))
+    if now - memory.steady_since >= wait:
+        return None
+    reason = f"back, and up once it has been steady for {wait:.0f} s"
+    return _Out(EdgeState.STARTING, reason, FLAPPING_SPARE)
+
+
+def _taking(
+    serving: EdgeHealth | None, signs: Signs, memory: Memory, now: float, rules: HealthRules
+) -> EdgeHealth:
+    """The health of an edge that takes viewers: up or degraded, and with which share."""
+    degraded = serving is not None and serving.state is EdgeState.DEGRADED
+    wrong = troubles(signs, memory, degraded=degraded, now=now, rules=rules)
+    turning = memory.turning_since if bool(wrong) != degraded else None
+    if bool(wrong) != degraded and turning is None:
+        turning = now
+    patience = rules.good_for if degraded else rules.bad_for
+    if turning is not None and now - turning >= patience:
+        degraded, turning = not degraded, None
+    state = EdgeState.DEGRADED if degraded else EdgeState.UP
+    share = _share(serving, signs, memory, now, rules)
+    if degraded:
+        share = min(share, rules.degraded_share)
+    return EdgeHealth(
+        state=state,
+        since=serving.since if serving is not None and serving.state is state else now,
+        share=share,
+        reason=_reason(serving, wrong, share, signs, degraded=degraded),
+        alive=True,
+        spare=0.0,
+        memory=replace(memory, served=True, warm=memory.warm or share >= 1, turning_since=turning),
+    )
+
+
+def _share(
+    serving: EdgeHealth | None, signs: Signs, memory: Memory, now: float, rules: HealthRules
+) -> float:
+    """How much an edge gets that nothing is wrong with: what it holds bounds it until it has had
+    everything once, and no more is given at a time than it warms up by."""
+    least = rules.first_share
+    before = serving.share if serving is not None else least
+    bound = 1.0 if memory.warm else min(1.0, max(least, before, signs.held / rules.held_enough))
+    if not memory.served:
+        return bound
+    passed = max(0.0, now - _judged_at(serving, now))
+    return min(bound, max(least, before) + (1 - least) * passed / rules.warm_up)
+
+
+def _judged_at(serving: EdgeHealth | None, now: float) -> float:
+    return serving.memory.at if serving is not None else now
+
+
+def _reason(
+    serving: EdgeHealth | None, wrong: list[str], share: float, signs: Signs, *, degraded: bool
+) -> str:
+    if degraded:
+        if wrong:
+            return "; ".join(wrong)
+        return serving.reason if serving is not None else ""
+    if share < 1:
+        return f"warms up: {share:.0%} of its share, holds {signs.held:.0%}"
+    return ""

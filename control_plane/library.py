@@ -1,0 +1,164 @@
+"""What there is to watch: the catalog's packages, rollbacks and removals, in memory, so that
+routing waits for nobody.
+
+What is new in the catalog is read every second, which is how several control planes know the same;
+what this one is told it knows at once.
+"""
+
+from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
+from typing import Final
+
+from common.clock import Clock
+from common.errors import NearcastError
+from common.messages import OrderedRemovals, PackageAnnouncement
+from control_plane.catalog import (
+    Asset,
+    Catalog,
+    Counts,
+    History,
+    Package,
+    Pin,
+    Removal,
+    Tombstone,
+)
+from control_plane.removal.orders import ordered
+
+READ_AGAIN: Final = 300.0
+"""Seconds before the newest known package from which packages are read anew: by as much may the
+clocks of control planes differ."""
+
+
+class AssetUnknown(NearcastError):
+    """There is no asset {asset_id!r}."""
+
+    status = 404
+
+
+class Library:
+    """Knows every asset."""
+
+    def __init__(self, catalog: Catalog, clock: Clock) -> None:
+        self._catalog = catalog
+        self._clock = clock
+        self._history = History()
+        self._counted: Counts | None = None
+        """What the catalog counted when it was read last."""
+        self._newest = 0.0
+        """When the newest known package was published."""
+        self._removals: tuple[Removal, ...] = ()
+        self._orders = ordered(())
+        self._listeners: list[Callable[[AbstractSet[str]], None]] = []
+
+    def on_change(self, listener: Callable[[AbstractSet[str]], None]) -> None:
+        """Has ``listener`` called with the names of assets that are others now, those that are
+        gone included; also with none, when only the removals that are not done changed."""
+        self._listeners.append(listener)
+
+    async def save(self) -> None:
+        """Does nothing: what is told is written down before it is known."""
+
+    async def refresh(self) -> None:
+        """Learns what is new in the catalog.
+
+        Raises:
+            Unavailable: the database does not answer.
+            MessageInvalid: a record in it is none that this release can read.
+        """
+        await self.refresh_removals()
+        counts = await self._catalog.counts()
+        if counts == self._counted:
+            return
+        # Pins and tombstones are few. Packages are many: the newest will do, unless some came late.
+        pins, tombstones = await self._catalog.pins(), await self._catalog.tombstones()
+        since = self._newest - READ_AGAIN if self._counted is not None else 0.0
+        self._take(await self._catalog.packages(since=since), pins, tombstones)
+        if self._history.counts.packages < counts.packages and since > 0.0:
+            self._take(await self._catalog.packages())
+        self._counted = counts
+
+    async def refresh_removals(self) -> None:
+        """Sees how far removals are.
+
+        Raises:
+            Unavailable: the database does not answer.
+        """
+        before = {removal.removal_id for removal in self._removals}
+        removals = {each.removal_id: each for each in await self._catalog.open_removals()}
+        for removal in self._removals:
+            # What came in here while the catalog was read stays.
+            if removal.removal_id not in before:
+                removals.setdefault(removal.removal_id, removal)
+        self._order(removals.values())
+
+    def _take(
+        self,
+        packages: Iterable[Package] = (),
+        pins: Iterable[Pin] = (),
+        tombstones: Iterable[Tombstone] = (),
+    ) -> None:
+        packages = tuple(packages)
+        self._newest = max((self._newest, *(package.published_at for package in packages)))
+        changed = self._history.take(packages, pins, tombstones)
+        if changed:
+            self._tell(changed)
+
+    def _order(self, removals: Iterable[Removal]) -> None:
+        self._removals = tuple(removals)
+        if [each.removal_id for each in self._removals] != [
+            each.removal_id for each in self._orders.removals
+        ]:
+            self._orders = ordered(self._removals)
+            self._tell(frozenset())
+
+    def _tell(self, changed: AbstractSet[str]) -> None:
+        for listener in self._listeners:
+            listener(changed)
+
+    async def publish(self, announcement: PackageAnnouncement) -> Package:
+        """Takes a package into the catalog; durable when this returns.
+
+        Raises:
+            PackageConflict: the version is known with another manifest.
+            Unavailable: the database does not answer.
+        """
+        package = await self._catalog.publish(announcement, self._clock.now())
+        self._take([package])
+        return package
+
+    async def pin(self, pin: Pin) -> None:
+        """Has viewers of an asset get another version; raises as ``publish``."""
+        self._take(pins=[await self._catalog.pin(pin)])
+
+    async def remove(self, removal: Removal) -> None:
+        """Has nobody get what ``removal`` names, from the moment this returns; raises as
+        ``publish``."""
+        await self._catalog.add_removal(removal)
+        self._order((*self._removals, removal))
+        self._take(tombstones=[removal.tombstone])
+
+    @property
+    def history(self) -> History:
+        """All that was ever announced, pinned and removed."""
+        return self._history
+
+    @property
+    def removals(self) -> tuple[Removal, ...]:
+        """Those that are not done, the oldest first."""
+        return self._removals
+
+    @property
+    def orders(self) -> OrderedRemovals:
+        """What edges are told of them."""
+        return self._orders
+
+    def asset(self, asset_id: str) -> Asset:
+        """The asset ``asset_id``.
+
+        Raises:
+            AssetUnknown: there is none.
+        """
+        asset = self._history.assets.get(asset_id)
+        if asset is None:
+            raise AssetUnknown(asset_id=asset_id[:64])
+        return asset

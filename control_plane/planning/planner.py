@@ -1,0 +1,256 @@
+"""The planner: of all control planes the one that has the lease decides what every edge holds.
+
+It carries out what the pure plan says: what changed in the library or among the edges goes in, the
+rows that it changes are committed, and every control plane reads them. Rows and lease are in the
+database, so that the next planner goes on where this one ended.
+"""
+
+import asyncio
+import itertools
+import secrets
+from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Set as AbstractSet
+from typing import Final
+
+import msgspec
+
+from common import logs
+from common.clock import Clock
+from common.errors import NearcastError
+from control_plane.catalog import Asset
+from control_plane.fleet import Fleet
+from control_plane.library import Library
+from control_plane.placement import Placed, PlacementAsset, PlacementEdge, PlacementRules, Plan
+from control_plane.planning.placements import Placements
+from control_plane.planning.port import LeaseLost, PlanRow, PlanStore
+from control_plane.waiting import waited
+
+LEASE: Final = 10.0
+"""Seconds that a planner is the only one without saying so again."""
+RENEWED_EVERY: Final = 2.0
+"""Seconds. It is also how often edges are looked at."""
+WRITTEN_WITHIN: Final = 6.0
+"""Seconds of its lease that a planner has to have left when it begins to write: a write that is not
+done by then has failed."""
+AT_ONCE: Final = 5000
+"""Rows of one commit."""
+
+_log = logs.get(__name__)
+
+
+class Planner:
+    """Plans while it has the lease."""
+
+    def __init__(
+        self,
+        store: PlanStore,
+        library: Library,
+        fleet: Fleet,
+        placements: Placements,
+        rules: PlacementRules,
+        clock: Clock,
+        committed: Callable[[], None],
+    ) -> None:
+        """``committed`` is called when there are new rows."""
+        self._store = store
+        self._library = library
+        self._fleet = fleet
+        self._placements = placements
+        self._rules = rules
+        self._clock = clock
+        self._committed = committed
+        self._holder = secrets.token_hex(8)
+        self._token: int | None = None
+        self._until = 0.0
+        """Until when the lease is this one's, on the monotonic clock."""
+        self._plan: Plan | None = None
+        self._edges: dict[str, PlacementEdge] = {}
+        self._unwritten: dict[str, Placed] = {}
+        """What the plan changed and is in no row yet, by asset."""
+        self._dirty: set[str] = set()
+        """Assets that are others than when they were planned."""
+        self._woken = asyncio.Event()
+        library.on_change(self._changed)
+
+    @property
+    def plans(self) -> bool:
+        """Whether this control plane is the one that plans."""
+        return self._plan is not None
+
+    def _changed(self, assets: AbstractSet[str]) -> None:
+        self._dirty |= assets
+        self._woken.set()
+
+    async def save(self) -> None:
+        """Does nothing: rows are written when they are planned."""
+
+    async def refresh(self) -> None:
+        """Learns what was planned, by whomever.
+
+        Raises:
+            Unavailable: the database does not answer.
+        """
+        rows = await self._store.rows(self._placements.head)
+        if rows:
+            # The packages that they are about were in the catalog before them.
+            await self._library.refresh()
+            self._placements.take(rows)
+            self._committed()
+
+    async def run(self) -> None:
+        """Plans whenever it may, for ever."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._for_ever(self._keep_lease, RENEWED_EVERY))
+            group.create_task(self._for_ever(self._work, RENEWED_EVERY, self._woken))
+
+    async def _for_ever(
+        self, work: Callable[[], Awaitable[None]], pause: float, woken: asyncio.Event | None = None
+    ) -> None:
+        told = failed = False
+        while True:
+            try:
+                await work()
+                told = failed = False
+            except NearcastError as error:
+                if not told:
+                    _log.warning("nothing is planned", reason=str(error))
+                told = failed = True
+            except Exception:
+                # Whatever it was, it must not be the end of planning: it begins anew.
+                _log.exception("planning failed")
+                self._plan, failed = None, True
+            if woken is None or failed:
+                await asyncio.sleep(pause)
+            else:
+                await waited(woken, pause)
+
+    async def resign(self) -> None:
+        """Lets another one plan at once.
+
+        Raises:
+            Unavailable: the database does not answer; the lease runs out by itself.
+        """
+        self._plan = None
+        if self._token is not None:
+            await self._store.release(self._token)
+
+    async def _keep_lease(self) -> None:
+        asked_at = self._clock.monotonic()
+        token = await self._store.acquire(self._holder, LEASE)
+        if token != self._token:
+            if self._plan is not None:
+                _log.warning("another control plane plans now")
+            self._token, self._plan = token, None
+            self._woken.set()
+        self._until = asked_at + LEASE
+
+    async def _work(self) -> None:
+        self._woken.clear()
+        token = self._token
+        if token is None:
+            return
+        if self._plan is None:
+            plan = await self._begun()
+            if token != self._token:
+                return
+            self._plan = plan
+        self._follow_edges(self._plan)
+        self._follow_assets(self._plan)
+        await self._write(token)
+
+    async def _begun(self) -> Plan:
+        """The plan, taken up where the rows say that it stands."""
+        await self._library.refresh()
+        await self.refresh()
+        # What is told from here on comes on top.
+        self._dirty.clear()
+        self._unwritten.clear()
+        self._edges = self._placeable()
+        assets = [self._asset(asset) for asset in self._library.history.assets.values()]
+        rows = self._placements.rows().values()
+        placed = {row.asset_id: row.edges for row in rows if row.edges}
+        plan = Plan([region.name for region in self._fleet.rules.regions], self._rules)
+        # A minute for a million assets: viewers are routed meanwhile.
+        changed = await asyncio.to_thread(plan.load, list(self._edges.values()), assets, placed)
+        _log.info("planning", assets=len(assets), edges=len(self._edges), changes=len(changed))
+        self._take(changed)
+        self._dirty |= placed.keys() - self._library.history.assets.keys()
+        return plan
+
+    def _placeable(self) -> dict[str, PlacementEdge]:
+        return {
+            record.edge_id: PlacementEdge(
+                edge_id=record.edge_id,
+                region=record.region,
+                capacity_bytes=record.heartbeat.capacity_bytes,
+                bandwidth=record.heartbeat.bandwidth,
+                weight=record.heartbeat.weight,
+            )
+            for record in self._fleet.placeable()
+        }
+
+    def _asset(self, asset: Asset) -> PlacementAsset:
+        return PlacementAsset(
+            asset_id=asset.asset_id,
+            bytes=sum(package.announcement.bytes for package in asset.packages),
+            traffic={},
+        )
+
+    def _follow_edges(self, plan: Plan) -> None:
+        """Has the plan follow the edges that came, went or changed."""
+        edges = self._placeable()
+        for edge_id in self._edges.keys() - edges.keys():
+            _log.info("an edge gives up its packages", edge=edge_id)
+            self._take(plan.drop_edge(edge_id))
+        for edge_id, edge in edges.items():
+            if self._edges.get(edge_id) != edge:
+                self._take(plan.put_edge(edge))
+        self._edges = edges
+
+    def _follow_assets(self, plan: Plan) -> None:
+        """Has the plan follow the assets that came, went or have other versions."""
+        while self._dirty:
+            asset_id = self._dirty.pop()
+            asset = self._library.history.assets.get(asset_id)
+            if asset is None:
+                self._take(plan.drop_asset(asset_id))
+                self._unwritten[asset_id] = Placed(asset_id, (), 0.0, urgent=False)
+            else:
+                self._take(plan.put_asset(self._asset(asset)))
+                # Its edges are told also where they stay: other versions are to be held.
+                self._unwritten.setdefault(asset_id, plan.placed(asset_id))
+
+    def _take(self, changed: Iterable[Placed]) -> None:
+        self._unwritten.update((placed.asset_id, placed) for placed in changed)
+
+    async def _write(self, token: int) -> None:
+        """Commits what changed; what could not be is for the next time."""
+        while self._unwritten:
+            if self._clock.monotonic() > self._until - WRITTEN_WITHIN:
+                # Another may plan before it is written; the lease is being renewed.
+                return
+            batch = list(itertools.islice(self._unwritten.values(), AT_ONCE))
+            rows = [self._row(placed) for placed in batch]
+            try:
+                revision = await self._store.commit(token, rows)
+            except LeaseLost:
+                self._plan = None
+                raise
+            self._placements.take(msgspec.structs.replace(row, revision=revision) for row in rows)
+            for placed in batch:
+                if self._unwritten.get(placed.asset_id) is placed:
+                    del self._unwritten[placed.asset_id]
+            self._committed()
+
+    def _row(self, placed: Placed) -> PlanRow:
+        known = self._placements.row(placed.asset_id)
+        had = {*known.edges, *known.lost} if known else set()
+        lost = sorted(edge for edge in had.difference(placed.edges) if self._fleet.edge(edge))
+        return PlanRow(
+            asset_id=placed.asset_id,
+            edges=placed.edges,
+            revision=0,
+            urgent=placed.urgent,
+            priority=placed.priority,
+            lost=tuple(lost),
+        )

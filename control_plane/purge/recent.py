@@ -1,0 +1,60 @@
+"""The log of purges as a control plane has it in memory, to tell edges without asking anybody.
+
+Pure.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from common.messages import OrderedPurge, OrderedPurges
+from control_plane.purge.records import PurgeRecord
+
+KEPT: Final = 100_000
+"""Purges that are kept, here and in the log: some 30 MB."""
+TOLD_AT_ONCE: Final = 1000
+"""Purges in one answer to an edge."""
+
+
+class RecentPurges:
+    """The last purges, without gaps."""
+
+    def __init__(self, *, after: int = 0, kept: int = KEPT) -> None:
+        """Has none yet; the first that it takes is the one after number ``after``."""
+        self._kept = kept
+        self._purges: list[OrderedPurge] = []
+        self._told: OrderedPurges | None = None
+        """The last answer: edges that keep up all ask the same."""
+        self.head = after
+        """The number of the last purge there is."""
+
+    @property
+    def last(self) -> OrderedPurge | None:
+        """The last purge; None before the first."""
+        return self._purges[-1] if self._purges else None
+
+    def take(self, records: Sequence[PurgeRecord]) -> bool:
+        """Takes those of ``records``, in order, that it does not have, up to the first that does
+        not follow on the one before; whether it has all of them now."""
+        for record in records:
+            if record.sequence > self.head + 1:
+                return False
+            if record.sequence > self.head:
+                self._purges.append(record.ordered)
+                self.head = record.sequence
+        if len(self._purges) > self._kept + self._kept // 10:
+            # Now and then, for it moves all the others.
+            del self._purges[: -self._kept]
+        return True
+
+    def since(self, sequence: int) -> OrderedPurges:
+        """What an edge is told that has carried out all purges up to number ``sequence``."""
+        told = self._told
+        if told is not None and (told.since, told.head) == (sequence, self.head):
+            return told
+        start = len(self._purges) - (self.head - sequence)
+        if start < 0 or sequence > self.head:
+            # The edge's number is from before all of these, or of another log.
+            return OrderedPurges(sequence, self.head, (), lost=True)
+        purges = tuple(self._purges[start : start + TOLD_AT_ONCE])
+        self._told = OrderedPurges(sequence, self.head, purges)
+        return self._told

@@ -1,0 +1,126 @@
+"""Watching the edges: how each one is now, and which take viewers."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Final
+
+from common import logs
+from common.clock import Clock
+from common.messages import EdgeState, PackageAnnouncement, PackageName
+from control_plane.catalog import EdgeRecord
+from control_plane.fleet import Fleet
+from control_plane.health import EdgeHealth, HealthRules, Outlook, Signs, admitted, look
+from control_plane.routing.rank import EdgeFacts
+
+LOOK_EVERY: Final = 0.2
+"""Seconds. An edge is given up so much earlier: silence is told with everything included."""
+
+_log = logs.get(__name__)
+
+
+class Watch:
+    """Judges every edge again and again."""
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        rules: HealthRules,
+        clock: Clock,
+        purge_head: Callable[[], int],
+    ) -> None:
+        """``purge_head`` tells the number of the last purge."""
+        self._fleet = fleet
+        self._rules = replace(rules, silence=rules.silence - LOOK_EVERY)
+        self._clock = clock
+        self._purge_head = purge_head
+        self._listeners: list[Callable[[], None]] = []
+        self._outlook = Outlook({}, blind=False)
+        self._shares: dict[str, float] = {}
+        fleet.on_heard(self._heard)
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Has ``listener`` called when edges are in other states than before."""
+        self._listeners.append(listener)
+
+    @property
+    def blind(self) -> bool:
+        """Whether no edge at all is heard, so that their states are what was last known."""
+        return self._outlook.blind
+
+    async def run(self) -> None:
+        """Looks, for ever."""
+        while True:
+            self.look()
+            await asyncio.sleep(LOOK_EVERY)
+
+    def _heard(self, record: EdgeRecord) -> None:
+        """An edge that is new, or tells something else of itself than before, is judged at once."""
+        known = self._outlook.edges.get(record.edge_id)
+        beat = record.heartbeat
+        takes = known is not None and known.state in {EdgeState.UP, EdgeState.DEGRADED}
+        if takes != (beat.ready and not beat.draining):
+            self.look()
+
+    def look(self) -> None:
+        """Judges every edge now."""
+        signs = {record.edge_id: self._signs(record) for record in self._fleet.edges()}
+        before = self._outlook.edges
+        self._outlook = look(before, signs, now=self._clock.monotonic(), rules=self._rules)
+        regions: dict[str, dict[str, EdgeHealth]] = defaultdict(dict)
+        for record in self._fleet.edges():
+            regions[record.region][record.edge_id] = self._outlook.edges[record.edge_id]
+        self._shares = {
+            edge_id: share
+            for edges in regions.values()
+            for edge_id, share in admitted(edges).items()
+        }
+        if self._told(before):
+            for listener in self._listeners:
+                listener()
+
+    def _signs(self, record: EdgeRecord) -> Signs:
+        beat = record.heartbeat
+        whole = beat.used_bytes + beat.fill_bytes_pending
+        return Signs(
+            heartbeat=beat,
+            beat_at=self._fleet.beat_at(record.edge_id),
+            purge_head=self._purge_head(),
+            held=beat.used_bytes / whole if whole else 1.0,
+        )
+
+    def _told(self, before: Mapping[str, EdgeHealth]) -> bool:
+        """Whether any edge is in another state than before, which is written down."""
+        changed = False
+        for edge_id, health in self._outlook.edges.items():
+            known = before.get(edge_id)
+            if known is None or known.state is not health.state:
+                changed = True
+                _log.info("edge", edge=edge_id, state=health.state.value, why=health.reason)
+        return changed
+
+    def health(self, edge_id: str) -> EdgeHealth:
+        """How an edge that was ever heard of is."""
+        if edge_id not in self._outlook.edges:
+            self.look()
+        return self._outlook.edges[edge_id]
+
+    def share(self, edge_id: str) -> float:
+        """How much of the viewers that it would get at its best an edge gets; 0 for none."""
+        return self._shares.get(edge_id, 0.0)
+
+    def serving(self, package: PackageAnnouncement) -> list[EdgeFacts]:
+        """The edges that take viewers of ``package``."""
+        name = PackageName(package.asset_id, package.version)
+        return [
+            EdgeFacts(
+                edge_id=record.edge_id,
+                region=record.region,
+                url=record.heartbeat.url,
+                holds=self._fleet.holds(record.edge_id, name),
+                share=share,
+            )
+            for edge_id, share in self._shares.items()
+            if (record := self._fleet.edge(edge_id)) is not None
+        ]

@@ -1,0 +1,94 @@
+"""Which edges take viewers, from what a real fleet heard."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from common.messages import EdgeState
+from control_plane.catalog.sqlite import SqliteCatalog
+from control_plane.fleet import Fleet, Rules
+from control_plane.health import HealthRules
+from control_plane.neighbourhoods import Neighbourhoods
+from control_plane.routing import Region
+from control_plane.watch import Watch
+from tests.unit.control_plane.clock import Clock
+from tests.unit.control_plane.records import announcement, heartbeat, holdings
+
+RULES = Rules(
+    regions=(Region("eu", "Europe", 50, 8), Region("us", "America", 39, -77)),
+    silence=3.0,
+    patience=600.0,
+)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def fleet(tmp_path: Path, clock: Clock) -> AsyncIterator[Fleet]:
+    catalog = await SqliteCatalog.open(tmp_path / "control.sqlite")
+    yield Fleet(catalog, clock, RULES)
+    await catalog.close()
+
+
+@pytest.fixture
+def watch(fleet: Fleet, clock: Clock) -> Watch:
+    return Watch(fleet, HealthRules(silence=3.0), clock, lambda: 0)
+
+
+async def test_only_edges_that_are_up_serve(fleet: Fleet, watch: Watch) -> None:
+    fleet.hear(heartbeat("eu-1"))
+    fleet.hear(heartbeat("eu-2", ready=False))
+    fleet.hear(heartbeat("us-1"))
+    fleet.take_holdings(holdings("us-1", ("a", "1")))
+
+    assert {edge.edge_id: edge.holds for edge in watch.serving(announcement())} == {
+        "eu-1": False,
+        "us-1": True,
+    }
+
+
+async def test_an_edge_that_is_silent_is_out_before_its_time_is_over(
+    fleet: Fleet, watch: Watch, clock: Clock
+) -> None:
+    for edge in ("eu-1", "us-1"):
+        fleet.hear(heartbeat(edge))
+    clock.time += 2.7
+    fleet.hear(heartbeat("us-1", 2))
+    watch.look()
+    assert watch.share("eu-1") == 1.0
+    clock.time += 0.1
+    watch.look()
+
+    assert watch.share("eu-1") == 0.0
+    assert watch.health("eu-1").state is EdgeState.DOWN
+    assert [edge.edge_id for edge in watch.serving(announcement())] == ["us-1"]
+
+
+async def test_an_edge_that_drains_is_out_at_once(fleet: Fleet, watch: Watch) -> None:
+    fleet.hear(heartbeat("eu-1"))
+    fleet.hear(heartbeat("eu-1", 2, draining=True))
+
+    assert watch.share("eu-1") == 0.0
+    assert watch.health("eu-1").state is EdgeState.DRAINING
+
+
+async def test_neighbours_are_the_edges_of_the_region_that_are_up(
+    fleet: Fleet, watch: Watch
+) -> None:
+    told: list[bool] = []
+    neighbourhoods = Neighbourhoods(fleet, watch, lambda: told.append(True))
+    watch.on_change(neighbourhoods.refresh)
+    for edge in ("eu-1", "eu-2", "us-1"):
+        fleet.hear(heartbeat(edge))
+    fleet.hear(heartbeat("eu-3", ready=False))
+
+    near = neighbourhoods.of("eu-1")
+    assert [edge.edge_id for edge in near.edges] == ["eu-2"]
+    assert neighbourhoods.of("us-1").revision == 0
+    fleet.hear(heartbeat("eu-2", 2, draining=True))
+    assert neighbourhoods.of("eu-1").edges == ()
+    assert len(told) >= 4
