@@ -103,6 +103,11 @@ class FillAgent:
         return self._plan.allows(self._clock.now())
 
     @property
+    def rate(self) -> float:
+        """Bits per second that may be filled now; 0 for any."""
+        return self._plan.bytes_per_second(self._clock.now()) * 8
+
+    @property
     def trouble(self) -> tuple[int, int]:
         """Packages of which something failed lately; and of them, those of which something else was
         found than was published."""
