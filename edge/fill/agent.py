@@ -39,7 +39,7 @@ from edge.store.desired import same_content
 
 LARGEST_MANIFEST = 64 * 1024 * 1024
 """Bytes of a manifest."""
-_AT_ONCE = 256
+_AT_ONCE = 128
 """Things that are looked at before others get their turn."""
 _QUICK = 256 * 1024
 """Bytes of a manifest that is decoded at once, not in a thread."""
@@ -160,7 +160,8 @@ class FillAgent:
         except NearcastError as error:
             # It is asked for again after a restart; an edge with a full disk has to serve on.
             _log.warning("desired state not stored", reason=str(error))
-        wanted = {PackageName(each.asset_id, each.version): each for each in change.packages}
+        # There may be tens of thousands, and others need the event loop meanwhile.
+        wanted, last_first = await asyncio.to_thread(_sorted, change.packages)
         dropped: Iterable[PackageName] = change.dropped
         if change.since == 0:
             dropped = tuple(self._progress)
@@ -169,7 +170,7 @@ class FillAgent:
                 self._drop(name)
             await _let_others(number)
         # Those that are to be filled first are looked at first, and before all that are there.
-        for number, package in enumerate(sorted(wanted.values(), key=rank, reverse=True)):
+        for number, package in enumerate(last_first):
             self._want(package)
             await _let_others(number)
         self.revision = change.revision
@@ -379,6 +380,14 @@ class FillAgent:
         """Has all look whether there is something to do."""
         wake, self._wake = self._wake, asyncio.Event()
         wake.set()
+
+
+def _sorted(
+    packages: Iterable[DesiredPackage],
+) -> tuple[dict[PackageName, DesiredPackage], list[DesiredPackage]]:
+    """``packages`` by name, and in the order in which they are filled, the first last."""
+    wanted = {PackageName(each.asset_id, each.version): each for each in packages}
+    return wanted, sorted(wanted.values(), key=rank, reverse=True)
 
 
 async def _let_others(number: int) -> None:

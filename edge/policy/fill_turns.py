@@ -49,7 +49,7 @@ class FillTurns:
         if later is not None:
             waits.append(max(0.0, later - now))
         if len(self._queue) and not self._plan.allows(wall):
-            waits.append(min(self._plan.wait(wall), LOOK_AT_WINDOW))
+            waits.append(self._plan.wait(wall, LOOK_AT_WINDOW))
         return min(waits, default=None)
 
     def came(self) -> None:

@@ -100,12 +100,11 @@ class DesiredRows:
             StorageFull: no space is left to write that down.
             Unavailable: the index is broken.
         """
-        rows = {_row_key(row.name): row for row in map(DesiredRow, change.packages)}
-        dropped = {_row_key(name) for name in change.dropped}
         edge = change.edge_id.encode()
 
         def work(transaction: lmdb.Transaction) -> None:
-            leaving = dropped
+            rows = {_row_key(row.name): row for row in map(DesiredRow, change.packages)}
+            leaving = {_row_key(name) for name in change.dropped}
             if change.since == 0 or transaction.get(_EDGE, db=self._meta) != edge:
                 leaving = {bytes(key) for key, _ in transaction.cursor(db=self._rows)}
             for key in leaving - rows.keys():
