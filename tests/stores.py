@@ -16,6 +16,7 @@ from origin.store import (
     ListedObject,
     ObjectInfo,
     ObjectStore,
+    ObjectUnknown,
     S3Settings,
     StoreSettings,
     open_store,
@@ -76,8 +77,12 @@ async def publish(
 
 
 async def content(store: ObjectStore, prefix: str = "v/") -> dict[str, bytes]:
-    """All objects under ``prefix``."""
-    return {each.key: await read(store, each.key) async for each in store.list(prefix)}
+    """All objects under ``prefix``, but for those that vanish meanwhile."""
+    found: dict[str, bytes] = {}
+    async for each in store.list(prefix):
+        with contextlib.suppress(ObjectUnknown):
+            found[each.key] = await read(store, each.key)
+    return found
 
 
 async def read(store: ObjectStore, key: str) -> bytes:
