@@ -215,6 +215,26 @@ def check(*, target: str, as_json: bool, ca: Path | None) -> None:
     sys.exit(asyncio.run(check_command(target, as_json=as_json, ca=ca)))
 
 
+@main.command("origin-check")
+@click.option(
+    "--config",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="TOML file of the settings of an origin with [[sources]].",
+)
+@click.option("--repair", is_flag=True, help="Puts right what another store has right.")
+@click.option("--deep", is_flag=True, help="Reads every byte and computes its SHA-256.")
+def origin_check(*, config: Path, repair: bool, deep: bool) -> None:
+    """Looks whether the stores of all regions hold the same packages, as their manifests say.
+
+    The exit status is 0 when all is well or repaired, 1 when something is not, and 2 when a store
+    cannot be read. One at a time repairs; origins may run meanwhile.
+    """
+    from deploy.origin_check import origin_check_command  # noqa: PLC0415 - roles start faster
+
+    sys.exit(asyncio.run(origin_check_command(config, deep=deep, repair=repair)))
+
+
 @main.command()
 @click.argument("file", type=click.Path(path_type=Path, readable=False))
 @click.option(
