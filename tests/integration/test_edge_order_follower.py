@@ -23,6 +23,7 @@ from edge.fetch.pool import Pool
 from edge.fill import FillAgent, Purges, Removals
 from edge.fill.obtain import Obtain
 from edge.orders import OrderFollower
+from edge.policy.fill_window import FillPlan
 from edge.store import Cache
 from tests.integration.edge_service import Control, edge_settings, serving, until
 from tests.servers.processes import free_ports
@@ -43,9 +44,9 @@ class NotingPurges(Purges):
     def note_in(self, noted: list[str]) -> None:
         self.noted = noted
 
-    async def apply(self, orders: OrderedPurges) -> bool:
+    async def apply(self, orders: OrderedPurges) -> None:
         self.noted.append("purges")
-        return await super().apply(orders)
+        await super().apply(orders)
 
 
 class NotingNeighbourhood(Neighbourhood):
@@ -91,7 +92,7 @@ async def following(
         fetches = fetches_of(settings, cache, pool, CLOCK, neighbourhood)
         stack.push_async_callback(fetches.close)
         session = await stack.enter_async_context(aiohttp.ClientSession())
-        agent = Agent("eu-1", cache, Obtain(cache, fetches, None), folder, concurrency=1)
+        agent = Agent("eu-1", cache, Obtain(cache, fetches, None), CLOCK, FillPlan(), concurrency=1)
         removals = NotingRemovals(cache, CLOCK)
         purges = NotingPurges(cache, CLOCK, taken=lambda: None)
         for part in (removals, purges, neighbourhood):
