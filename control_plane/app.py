@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 
 import aiohttp
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from common.clock import Clock, SystemClock
-from common.errors import NearcastError, SettingsInvalid
+from common.errors import NearcastError, SettingsInvalid, Unavailable
 from common.messages import EdgeState
 from common.metrics import new_registry
 from common.service import (
@@ -46,6 +47,7 @@ from control_plane.removal.desk import Desk
 from control_plane.removal.origin import Remover
 from control_plane.routing import Network, Region, parse_networks
 from control_plane.settings import Settings
+from control_plane.snapshots import Snapshots
 from control_plane.standing import Standings, open_standings
 from control_plane.views import Views
 from control_plane.waiting import News
@@ -73,6 +75,7 @@ class _Known:
     planner: Planner
     purges: PurgeDesk
     keeper: Keeper
+    snapshots: Snapshots | None
     registry: CollectorRegistry
     metrics: ControlMetrics
 
@@ -96,7 +99,7 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
     Raises:
         SettingsInvalid: a setting cannot be carried out.
         GeoDatabaseUnusable: the GeoIP database is missing or broken.
-        Unavailable: the catalog's database does not answer.
+        Unavailable: the catalog's database does not answer, and there is no snapshot.
         PortTaken: the port is another program's.
     """
     trusted = _trusted(settings)
@@ -114,6 +117,8 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
         await stack.enter_async_context(_kept(known.keeper))
         for work in (remover.run, known.purges.run, known.watch.run):
             await stack.enter_async_context(_running(work))
+        if known.snapshots is not None:
+            await stack.enter_async_context(_running(partial(known.snapshots.run, known.keeper)))
         await stack.enter_async_context(_planning(known.planner))
         async with listening([Listener(application, settings.listen)]):
             await stop.wait()
@@ -121,13 +126,14 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
 
 async def _knowing(settings: Settings, stack: AsyncExitStack) -> _Known:
     clock, news, database = SystemClock(), News(), settings.database
-    catalog = await open_catalog(database)
+    later = settings.snapshot is not None
+    catalog = await open_catalog(database, later=later)
     stack.push_async_callback(catalog.close)
-    store = await open_plan_store(database)
+    store = await open_plan_store(database, later=later)
     stack.push_async_callback(store.close)
-    log = await open_purge_log(database)
+    log = await open_purge_log(database, later=later)
     stack.push_async_callback(log.close)
-    orders = await open_standings(database)
+    orders = await open_standings(database, later=later)
     stack.push_async_callback(orders.close)
     library, fleet = Library(catalog, clock), Fleet(catalog, clock, _rules(settings))
     placements, standings = Placements(library.history), Standings(orders, clock)
@@ -143,8 +149,13 @@ async def _knowing(settings: Settings, stack: AsyncExitStack) -> _Known:
     purges.on_new = news.tell
     kept: dict[str, Kept] = {"catalog": library, "edges": fleet, "orders": standings}
     keeper = Keeper({**kept, "plan": planner}, clock)
-    await keeper.refresh()
-    await purges.refresh()
+    snapshots = None
+    if settings.snapshot is not None:
+        path = settings.snapshot
+        snapshots = Snapshots(path, library, fleet, standings, placements, clock)
+    if snapshots is None or not await _restored(catalog, snapshots):
+        await keeper.refresh()
+        await purges.refresh()
     registry = new_registry()
     return _Known(
         clock=clock,
@@ -159,9 +170,25 @@ async def _knowing(settings: Settings, stack: AsyncExitStack) -> _Known:
         planner=planner,
         purges=purges,
         keeper=keeper,
+        snapshots=snapshots,
         registry=registry,
         metrics=ControlMetrics(registry, library, fleet, watch),
     )
+
+
+async def _restored(catalog: Catalog, snapshots: Snapshots) -> bool:
+    """Whether there is only the snapshot to go on from, as the database does not answer.
+
+    Raises:
+        Unavailable: there is no snapshot either.
+    """
+    try:
+        await catalog.counts()
+    except Unavailable:
+        if not await snapshots.restore():
+            raise
+        return True
+    return False
 
 
 async def _application(

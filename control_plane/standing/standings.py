@@ -3,7 +3,7 @@
 What is ordered here holds here at once, and on every other control plane with its next look.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from common import logs
 from common.clock import Clock
@@ -58,6 +58,10 @@ class Standings:
         # What was ordered here meanwhile may be missing in what was read.
         if self._orders == orders:
             self._known = {each.edge_id: each for each in read}
+
+    def restore(self, standings: Iterable[Standing]) -> None:
+        """Goes on from what was known before a restart."""
+        self._known = {each.edge_id: each for each in standings}
 
     @property
     def known(self) -> Mapping[str, Standing]:
