@@ -25,9 +25,9 @@ class HealthRules:
     fall_forgiven: float = 300.0
     """After this, a fall counts half."""
     bad_for: float = 3.0
-    """An edge is degraded once it has been bad for this long."""
+    """An edge is degraded once it has been bad for this long; good times are taken off."""
     good_for: float = 10.0
-    """And up again once it has been good for this long."""
+    """And up again once it has been good for this long; bad times are taken off."""
     warm_up: float = 60.0
     """An edge that came back has its whole share after this at the earliest."""
     first_share: float = 0.1
@@ -119,8 +119,8 @@ class Memory:
     fell_at: float = -math.inf
     steady_since: float = -math.inf
     """Since when it has been there without a break."""
-    turning_since: float | None = None
-    """Since when its signs have spoken for degraded while it is up, or for up while degraded."""
+    strain: float = 0.0
+    """0 to 1: how bad it has been; it is degraded from 1 on, and until it is back at 0."""
     due: int = 0
     """The last purge that there was when it came back."""
     owes: int = 0
