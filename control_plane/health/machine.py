@@ -13,8 +13,9 @@ each fall, so that a flapping edge does not flap its viewers; then its share gro
 all, with the time and with how much it holds.
 """
 
-from dataclasses import replace
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from common.messages import EdgeStanding, EdgeState
 from control_plane.health.model import EdgeHealth, HealthRules, Memory, Signs
