@@ -14,6 +14,7 @@ from common.messages import Heartbeat
 from common.service import PeerSettings
 from common.service.client import new_client_session
 from edge.account import Account, account_of
+from edge.configured import fill_plan_of
 from edge.control_planes import ControlPlanes
 from edge.fetch.fetches import Fetches
 from edge.fetch.neighbourhood import Neighbourhood
@@ -58,16 +59,17 @@ class Lead:
         self._sending, self._processors = Recent(LATELY), Recent(LATELY)
         self._cores = len(os.sched_getaffinity(0))
         self._removals = Removals(cache, clock)
-        self._purges = Purges(cache, clock, taken=lambda: None)
         self._neighbours = neighbourhood
         self._reporter: Reporter | None = None
         self.agent = FillAgent(
             settings.edge_id,
             cache,
             Obtain(cache, fetches, siblings),
-            settings.cache_folder,
+            clock,
+            fill_plan_of(settings),
             concurrency=settings.fill_concurrency,
         )
+        self._purges = Purges(cache, clock, taken=self.agent.look_again)
 
     @property
     def trouble(self) -> NearcastError | None:

@@ -2,7 +2,9 @@
 
 from edge.fetch.fetches import Fetches
 from edge.fetch.pool import Pool
+from edge.fetch.wire import Endpoint
 from edge.fill import FillAgent
+from edge.policy.standing import Standing
 from edge.serve.access_log import AccessLog
 from edge.serve.counters import Reading
 from edge.store import Cache
@@ -35,4 +37,32 @@ def readings(
             log.dropped if log is not None else 0,
             rises=True,
         ),
+        *_of_sources(fetches.upstream.standing),
+        *(_of_filling(agent) if agent is not None else ()),
     ]
+
+
+def _of_sources(standing: Standing[Endpoint]) -> list[Reading]:
+    """What came from whom, and what did not."""
+    received, failures = standing.bytes, standing.failures
+    told = [
+        ("bytes_from_shield", "Bytes from the edge that shields.", received["shield"]),
+        ("bytes_from_peers", "Bytes from other edges.", received["peer"]),
+        ("bytes_from_origin", "Bytes from origins.", received["origin"]),
+        ("source_away", "Requests that nobody answered.", failures["away"]),
+        ("source_errors", "Answers that were errors.", failures["error"]),
+        ("source_broken", "Transfers that broke off or stalled.", failures["broke"]),
+        ("source_wrong_bytes", "Objects with other bytes.", failures["wrong"]),
+    ]
+    return [Reading(f"nearcast_edge_{name}", help_, value, True) for name, help_, value in told]
+
+
+def _of_filling(agent: FillAgent) -> list[Reading]:
+    troubled, changed = agent.trouble
+    told = [
+        ("window_open", "Whether what is not urgent may be filled.", agent.window_open),
+        ("rate_bits", "Bits per second that filling may take; 0 for any.", agent.rate),
+        ("troubled_packages", "Packages of which something failed.", troubled),
+        ("changed_packages", "Packages that are not what was published.", changed),
+    ]
+    return [Reading(f"nearcast_edge_fill_{name}", help_, value) for name, help_, value in told]

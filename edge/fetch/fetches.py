@@ -142,8 +142,7 @@ class Fetches:
         names = self.memory.vary(key)
         selecting = selecting_fields(names, request.fields) if names else ()
         # Whoever asks after a purge does not want what was asked for before it.
-        through = self.upstream.asks_edges(request, key)
-        return (key, span, selecting, self.cache.purges.sequence, through)
+        return (key, span, selecting, self.cache.purges.sequence)
 
     async def joined(self, ask: Ask) -> Coming | None:
         """What another's request brings, if this one may have it too; never asks upstream."""

@@ -20,9 +20,8 @@ from edge.policy.storing import Storing
 
 Shared = Arriving | Validated | OriginFailed | None
 """What those who wait may have; None when each has to ask."""
-FlightKey = tuple[str, str | None, tuple[tuple[str, str | None], ...], int, bool]
-"""Cache key, Range, selecting fields, the number of the last purge, and whether it is asked of
-another edge."""
+FlightKey = tuple[str, str | None, tuple[tuple[str, str | None], ...], int]
+"""Cache key, Range, selecting fields, and the number of the last purge."""
 
 
 class Flight:

@@ -1,8 +1,8 @@
 """The other edges of the region, as the control plane tells them to one process for all.
 
 Each asset has one edge that asks the origin, its shield; the others ask that one, then a few that
-may hold it, then the origin. What comes from another edge goes to the origin and no further, so
-nothing goes in circles, whatever two edges believe of each other.
+may hold it, then the origin. What comes from another edge goes to the origin and no further, and
+whoever is asked outranks the one who asks: none wait for each other, whichever edges each knows.
 """
 
 import asyncio

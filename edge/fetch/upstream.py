@@ -94,14 +94,6 @@ class Upstream:
             lambda: self._request(Ask(request, key)), request.target, plain, heard, wanted
         )
 
-    def asks_edges(self, request: Request, key: str) -> bool:
-        """Whether another edge is asked before the origins.
-
-        Two edges that take each other for the shield must not wait for each other: whoever comes
-        from one and is sent to the origin does not wait for what was asked of the other.
-        """
-        return bool(self._route_of(request, key).before)
-
     def sources(self, request: Request, key: str) -> int:
         """How many may be asked for ``key``."""
         route = self._route_of(request, key)

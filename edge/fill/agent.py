@@ -1,107 +1,117 @@
 """The fill agent: works until the edge holds its desired state, and knows what it holds.
 
-The desired state is kept on disk, so that after a restart the same objects are pinned and held even
-if the control plane is gone. What is held already is never fetched again.
+The desired state is kept in the index, so that after a restart the same objects are pinned and held
+even if the control plane is gone. What is held already is never fetched again. A package that fails
+is tried again, each time later; the others go on meanwhile.
 """
 
 import asyncio
 import contextlib
 import uuid
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+
+import msgspec
 
 from common import logs
+from common.clock import Clock
 from common.errors import NearcastError
 from common.messages import (
     DesiredChange,
     DesiredPackage,
-    DesiredState,
-    HeldPackage,
     Holdings,
     HoldingsChange,
     ManifestObject,
-    MessageInvalid,
     PackageManifest,
     PackageName,
     decode,
-    encode,
 )
-from common.service import write_atomically
-from edge.fetch.errors import UpstreamBroke
+from edge.fetch.errors import UpstreamBroke, WrongBytes
 from edge.fill.obtain import Obtain
-from edge.policy.fill_order import object_order, package_order
+from edge.fill.progress import Progress
+from edge.policy.fill_order import rank
+from edge.policy.fill_turns import FillTurns
+from edge.policy.fill_window import FillPlan
 from edge.policy.held_changes import HeldChanges
 from edge.policy.stored import Stored
-from edge.store import Cache
+from edge.store import Cache, DesiredRow
+from edge.store.desired import same_content
 
-FIRST_PAUSE = 0.5
-"""Seconds before a fill that failed is tried again."""
-LONGEST_PAUSE = 30.0
-"""Seconds that the pause, doubled at each failure, grows to."""
 LARGEST_MANIFEST = 64 * 1024 * 1024
 """Bytes of a manifest."""
+_AT_ONCE = 128
+"""Things that are looked at before others get their turn."""
+_QUICK = 256 * 1024
+"""Bytes of a manifest that is decoded at once, not in a thread."""
 
 _log = logs.get(__name__)
-
-
-@dataclass
-class _Progress:
-    """How much of a package is held."""
-
-    desired: DesiredPackage
-    manifest: PackageManifest | None = None
-    missing: dict[str, ManifestObject] = field(default_factory=dict)
-    """By key; of no meaning before the manifest is there."""
-
-    @property
-    def name(self) -> PackageName:
-        return PackageName(self.desired.asset_id, self.desired.version)
-
-    @property
-    def held(self) -> HeldPackage:
-        objects = self.manifest.objects if self.manifest else ()
-        missing = self.missing.values()
-        total = sum(item.size for item in objects)
-        return HeldPackage(
-            asset_id=self.desired.asset_id,
-            version=self.desired.version,
-            objects_held=len(objects) - len(missing),
-            objects_total=len(objects),
-            bytes_held=total - sum(item.size for item in missing),
-            bytes_total=total or self.desired.bytes,
-        )
 
 
 class FillAgent:
     """Fills the cache with the desired state."""
 
     def __init__(
-        self, edge_id: str, cache: Cache, obtain: Obtain, folder: Path, *, concurrency: int
+        self,
+        edge_id: str,
+        cache: Cache,
+        obtain: Obtain,
+        clock: Clock,
+        plan: FillPlan,
+        *,
+        concurrency: int,
     ) -> None:
+        """Fills.
+
+        Args:
+            edge_id: the edge's name.
+            cache: what is filled.
+            obtain: gets objects.
+            clock: the time.
+            plan: when what is not urgent is filled.
+            concurrency: how many objects are fetched at the same time.
+        """
         self._edge_id = edge_id
         self._cache = cache
         self._obtain = obtain
-        self._file = folder / "desired.json"
+        self._clock = clock
+        self._plan = plan
         self._concurrency = concurrency
-        self._state = DesiredState(edge_id, 0, ())
-        self._progress: dict[tuple[str, str], _Progress] = {}
-        self._changed = asyncio.Event()
+        self.revision = 0
+        """The desired state it works on; 0 before the first."""
+        self._progress: dict[PackageName, Progress] = {}
+        self._turns = FillTurns(plan)
+        self._to_look: OrderedDict[PackageName, None] = OrderedDict()
+        """Packages of which it is to be found out what is held."""
+        self._pending = [0, 0]
+        self._troubled: dict[PackageName, bool] = {}
+        """Packages of which something failed; whether it was something else than published."""
+        self._wake = asyncio.Event()
         self._changes = HeldChanges(uuid.uuid4().hex[:12])
         self.completed: Callable[[], None] = _nobody_waits
         """Called when all of another package is held."""
 
-    @property
-    def revision(self) -> int:
-        """The desired state it works on; 0 before the first."""
-        return self._state.revision
+    # What it knows.
 
     @property
     def pending(self) -> tuple[int, int]:
         """Objects still to be filled, and their bytes, as far as manifests tell."""
-        missing = [item for part in self._progress.values() for item in part.missing.values()]
-        unknown = sum(1 for part in self._progress.values() if part.manifest is None)
-        return len(missing) + unknown, sum(item.size for item in missing)
+        return self._pending[0], self._pending[1]
+
+    @property
+    def window_open(self) -> bool:
+        """Whether what is not urgent may be filled now."""
+        return self._plan.allows(self._clock.now())
+
+    @property
+    def rate(self) -> float:
+        """Bits per second that may be filled now; 0 for any."""
+        return self._plan.bytes_per_second(self._clock.now()) * 8
+
+    @property
+    def trouble(self) -> tuple[int, int]:
+        """Packages of which something failed lately; and of them, those of which something else was
+        found than was published."""
+        return len(self._troubled), sum(self._troubled.values())
 
     @property
     def holdings_revision(self) -> str:
@@ -110,11 +120,8 @@ class FillAgent:
 
     def holdings(self) -> Holdings:
         """What the edge holds of its desired state."""
-        packages = tuple(
-            self._progress[name].held
-            for name in sorted(self._progress)
-            if self._progress[name].manifest is not None
-        )
+        parts = (self._progress[name].held for name in sorted(self._progress))
+        packages = tuple(held for held in parts if held is not None)
         return Holdings(self._edge_id, self._changes.revision, packages)
 
     def holdings_since(self, revision: str) -> HoldingsChange | None:
@@ -122,165 +129,271 @@ class FillAgent:
         changed = self._changes.since(revision)
         if changed is None:
             return None
+        parts = (self._progress[name].held for name in changed.held)
+        packages = tuple(held for held in parts if held is not None)
         return HoldingsChange(
-            self._edge_id,
-            revision,
-            self._changes.revision,
-            tuple(self._progress[name.asset_id, name.version].held for name in changed.held),
-            changed.dropped,
+            self._edge_id, revision, self._changes.revision, packages, changed.dropped
         )
 
+    # What it is told.
+
     async def restore(self) -> None:
-        """Takes up the desired state of the last run, and looks at what is held of it."""
+        """Takes up the desired state of the last run, and what that knew to be held of it."""
         try:
-            stored = await asyncio.to_thread(self._file.read_bytes)
-            state = decode(stored, DesiredState)
-        except FileNotFoundError:
+            revision, rows = await self._cache.desired.load(self._edge_id)
+        except NearcastError as error:
+            _log.warning("desired state is lost, the control plane has it", reason=str(error))
             return
-        except (OSError, MessageInvalid) as error:
-            _log.warning("stored desired state is lost, the control plane has it", why=str(error))
-            return
-        if state.edge_id == self._edge_id:
-            await self._adopt(state)
+        for number, row in enumerate(rows):
+            part = self._progress[row.name] = Progress(row)
+            self._to_look[row.name] = None
+            self._note(part)
+            await _let_others(number)
+        self.revision = revision
 
     async def apply_change(self, change: DesiredChange) -> None:
         """Takes up a new desired state, unless ``change`` is of one that is not known here."""
-        if change.since not in {0, self._state.revision}:
+        if change.since not in {0, self.revision} or change.edge_id != self._edge_id:
             return
-        kept = () if change.since == 0 else self._state.packages
-        packages = {PackageName(each.asset_id, each.version): each for each in kept}
-        for name in change.dropped:
-            packages.pop(name, None)
-        packages.update(
-            (PackageName(each.asset_id, each.version), each) for each in change.packages
-        )
-        state = DesiredState(self._edge_id, change.revision, tuple(packages.values()))
-        await self._adopt(state)
         try:
-            await asyncio.to_thread(write_atomically, self._file, encode(state))
-        except OSError as error:
+            await self._cache.desired.change(change)
+        except NearcastError as error:
             # It is asked for again after a restart; an edge with a full disk has to serve on.
             _log.warning("desired state not stored", reason=str(error))
+        # There may be tens of thousands, and others need the event loop meanwhile.
+        wanted, last_first = await asyncio.to_thread(_sorted, change.packages)
+        dropped: Iterable[PackageName] = change.dropped
+        if change.since == 0:
+            dropped = tuple(self._progress)
+        for number, name in enumerate(dropped):
+            if name not in wanted:
+                self._drop(name)
+            await _let_others(number)
+        # Those that are to be filled first are looked at first, and before all that are there.
+        for number, package in enumerate(last_first):
+            self._want(package)
+            await _let_others(number)
+        self.revision = change.revision
+        self._turns.hurry()
+        self._tell()
 
-    async def _adopt(self, state: DesiredState) -> None:
-        self._state = state
-        old = self._progress
-        self._progress = {}
-        for desired in state.packages:
-            name = (desired.asset_id, desired.version)
-            known = old.get(name)
-            if known is None or known.desired.manifest_sha256 != desired.manifest_sha256:
-                known = _Progress(desired)
-                entry = self._obtain.held(desired.manifest_key, desired.manifest_sha256)
-                if entry is not None:
-                    with contextlib.suppress(NearcastError, OSError):
-                        # What cannot be read is fetched again with the rest.
-                        await self._read_manifest(known, entry)
-            self._progress[name] = known
-        for name, part in old.items():
-            if part.manifest is not None and self._progress.get(name) is not part:
-                self._changes.drop(part.name)
-        for name, part in self._progress.items():
-            if old.get(name) is not part:
-                self._note(part)
-        await self._pin()
-        self._changed.set()
+    def look_again(self) -> None:
+        """Finds out anew what is held, and fills what is not."""
+        self._to_look.update(dict.fromkeys(self._progress))
+        self._tell()
 
-    async def _pin(self) -> None:
-        """Keeps manifests and what they list from being evicted."""
-        keys: list[str] = []
-        for part in self._progress.values():
-            keys.append(part.desired.manifest_key)
-            keys += (item.key for item in part.manifest.objects) if part.manifest else ()
+    def _want(self, package: DesiredPackage) -> None:
+        name = PackageName(package.asset_id, package.version)
+        part = self._progress.get(name)
+        if part is not None and same_content(part.desired, package):
+            part.row = msgspec.structs.replace(part.row, package=package)
+            if name not in self._to_look:
+                self._enqueue(part)
+            return
+        self._drop(name)
+        part = self._progress[name] = Progress(DesiredRow(package))
+        self._note(part)
+        self._to_look[name] = None
+        self._to_look.move_to_end(name, last=False)
+
+    def _drop(self, name: PackageName) -> None:
+        part = self._progress.pop(name, None)
+        if part is None:
+            return
+        self._count(part, (0, 0))
+        self._turns.remove(name)
+        self._to_look.pop(name, None)
+        self._troubled.pop(name, None)
+        if part.told is not None:
+            self._changes.drop(name)
+
+    # What it does.
+
+    async def run(self) -> None:
+        """Fills for ever."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._look())
+            for _ in range(self._concurrency):
+                group.create_task(self._work())
+
+    async def _look(self) -> None:
+        """Finds out what is held of packages, whenever that has to be done."""
+        while True:
+            wake = self._wake
+            if not self._to_look:
+                await wake.wait()
+                continue
+            name, _ = self._to_look.popitem(last=False)
+            part = self._progress[name]
+            try:
+                await self._look_at(part)
+            except asyncio.CancelledError:
+                self._to_look[name] = None
+                raise
+            await asyncio.sleep(0)
+
+    async def _look_at(self, part: Progress) -> None:
+        item, known, before = part.manifest, False, part.whole
+        entry = self._obtain.held(item.key, item.sha256)
+        if entry is not None:
+            with contextlib.suppress(NearcastError, OSError):
+                # What cannot be read is fetched again with the rest.
+                await self._read_manifest(part, entry)
+                known = True
+        if not known:
+            part.forget()
+        self._note(part)
+        self._enqueue(part)
+        if part.whole != before:
+            await self._write_down(part)
+
+    async def _work(self) -> None:
+        """Fetches one object after the other."""
+        while True:
+            wake = self._wake
+            job = self._next()
+            if job is None:
+                with contextlib.suppress(TimeoutError):
+                    clock = self._clock
+                    async with asyncio.timeout(self._turns.wait(clock.monotonic(), clock.now())):
+                        await wake.wait()
+                continue
+            await self._fetch(*job)
+
+    def _next(self) -> tuple[Progress, ManifestObject] | None:
+        while True:
+            now = self._clock.monotonic()
+            name = self._turns.first(now, self._clock.now())
+            if name is None:
+                return None
+            part = self._progress[name]
+            item = part.take(now)
+            if item is not None:
+                return part, item
+            self._enqueue(part)
+
+    async def _fetch(self, part: Progress, item: ManifestObject) -> None:
+        paced = not part.desired.urgent
         try:
-            await self._cache.pin(keys)
+            entry = await self._obtain.fetch(item.key, item.sha256, paced=paced)
+            if item.key == part.desired.manifest_key:
+                await self._read_manifest(part, entry)
+        except (NearcastError, OSError) as error:
+            self._failed(part, item, error)
+        except asyncio.CancelledError:
+            part.give_back(item)
+            self._enqueue(part)
+            raise
+        else:
+            part.got(item)
+            if part.whole:
+                self._troubled.pop(part.name, None)
+            self._turns.came()
+            self._note(part)
+            if item.key == part.desired.manifest_key:
+                self._enqueue(part)
+            if part.whole:
+                await self._write_down(part)
+
+    def _failed(self, part: Progress, item: ManifestObject, error: Exception) -> None:
+        now = self._clock.monotonic()
+        pause = part.failed(item, now)
+        if self._progress.get(part.name) is not part:
+            return
+        changed = isinstance(error, WrongBytes)
+        self._troubled[part.name] = changed
+        _log.warning(
+            "what was published is not what is there" if changed else "fill failed",
+            asset=part.desired.asset_id,
+            version=part.desired.version,
+            key=item.key,
+            reason=str(error),
+            again_in=round(pause, 1),
+        )
+        self._turns.failed(now)
+        self._enqueue(part)
+
+    def _enqueue(self, part: Progress) -> None:
+        """Has its turn come when something of it can be fetched."""
+        if self._progress.get(part.name) is not part:
+            return
+        ready_at = part.ready_at
+        if ready_at is None:
+            # It is whole, or others fetch what there is: it comes back when that fails.
+            self._turns.remove(part.name)
+        else:
+            self._turns.put(part.desired, ready_at, self._clock.monotonic())
+            self._tell()
+
+    async def _read_manifest(self, part: Progress, entry: Stored) -> None:
+        if entry.size > LARGEST_MANIFEST:
+            raise UpstreamBroke(key=part.desired.manifest_key, reason="the manifest is too large")
+        body = b"".join([piece async for piece in self._cache.read(entry, 0, entry.size)])
+        if len(body) > _QUICK:
+            manifest = await asyncio.to_thread(decode, body, PackageManifest)
+        else:
+            manifest = decode(body, PackageManifest)
+        missing: dict[str, ManifestObject] = {}
+        for number, item in enumerate(manifest.objects):
+            if self._obtain.held(item.key, item.sha256) is None:
+                missing[item.key] = item
+            await _let_others(number)
+        part.learn(manifest, missing)
+        if not part.row.pinned:
+            await self._write_down(part, [item.key for item in manifest.objects])
+
+    async def _write_down(self, part: Progress, keys: Sequence[str] = ()) -> None:
+        """Has the next run know what is known of a package; and pins ``keys`` for it."""
+        if keys:
+            part.row = msgspec.structs.replace(part.row, pinned=True)
+        known = part.row
+        if not part.whole:
+            known = msgspec.structs.replace(known, objects=0, bytes=0)
+        try:
+            await self._cache.desired.learn(known, keys)
         except NearcastError as error:
             # With a full disk, what was pinned before stays pinned.
             _log.warning("pins not stored", reason=str(error))
 
-    async def run(self) -> None:
-        """Fills for ever."""
-        pause = FIRST_PAUSE
-        while True:
-            self._changed.clear()
-            if await self._fill_all():
-                await self._changed.wait()
-                pause = FIRST_PAUSE
-                continue
-            try:
-                async with asyncio.timeout(pause):
-                    await self._changed.wait()
-                pause = FIRST_PAUSE
-            except TimeoutError:
-                pause = min(pause * 2, LONGEST_PAUSE)
-
-    async def _fill_all(self) -> bool:
-        """Goes through the desired state once; False when something failed and is worth a retry."""
-        complete = True
-        for desired in package_order(self._state.packages):
-            if self._changed.is_set():
-                # A newer state may ask for something more urgent.
-                return False
-            part = self._progress[desired.asset_id, desired.version]
-            try:
-                if part.manifest is None:
-                    await self._fetch_manifest(part)
-                complete = await self._fill(part) and complete
-            except (NearcastError, OSError) as error:
-                _log.warning("fill failed", key=desired.manifest_key, reason=str(error))
-                complete = False
-        return complete
-
-    async def _fetch_manifest(self, part: _Progress) -> None:
-        desired = part.desired
-        entry = await self._obtain.fetch(desired.manifest_key, desired.manifest_sha256)
-        await self._read_manifest(part, entry)
-        self._note(part)
-        await self._pin()
-
-    async def _read_manifest(self, part: _Progress, entry: Stored) -> None:
-        if entry.size > LARGEST_MANIFEST:
-            raise UpstreamBroke(key=part.desired.manifest_key, reason="the manifest is too large")
-        body = b"".join([piece async for piece in self._cache.read(entry, 0, entry.size)])
-        manifest = decode(body, PackageManifest)
-        part.missing = {item.key: item for item in manifest.objects if not self._holds(item)}
-        part.manifest = manifest
-
-    def _holds(self, item: ManifestObject) -> bool:
-        return self._obtain.held(item.key, item.sha256) is not None
-
-    def _note(self, part: _Progress) -> None:
-        """Has it told that more is held of a package, unless nobody asks for that any more."""
-        wanted = self._progress.get((part.desired.asset_id, part.desired.version))
-        if wanted is not part or part.manifest is None:
+    def _note(self, part: Progress) -> None:
+        """Has others know what is held of a package now, and what is not."""
+        if self._progress.get(part.name) is not part:
+            return
+        self._count(part, part.pending)
+        held, before = part.held, part.told
+        if held == before:
+            return
+        part.told = held
+        if held is None:
+            self._changes.drop(part.name)
             return
         self._changes.hold(part.name)
-        if not part.missing:
+        if part.whole:
             self.completed()
 
-    async def _fill(self, part: _Progress) -> bool:
-        """Fetches what is missing of a package, a few objects at a time; whether all came."""
-        waiting = iter(object_order(part.missing.values()))
-        failures: list[NearcastError] = []
+    def _count(self, part: Progress, pending: tuple[int, int]) -> None:
+        for number in range(2):
+            self._pending[number] += pending[number] - part.counted[number]
+        part.counted = pending
 
-        async def work(items: Iterable[ManifestObject]) -> None:
-            for item in items:
-                if self._changed.is_set() or len(failures) > self._concurrency:
-                    return
-                try:
-                    await self._obtain.fetch(item.key, item.sha256)
-                except NearcastError as error:
-                    failures.append(error)
-                else:
-                    part.missing.pop(item.key, None)
-                    self._note(part)
+    def _tell(self) -> None:
+        """Has all look whether there is something to do."""
+        wake, self._wake = self._wake, asyncio.Event()
+        wake.set()
 
-        async with asyncio.TaskGroup() as group:
-            for _ in range(self._concurrency):
-                group.create_task(work(waiting))
-        if failures:
-            raise failures[0]
-        return not part.missing
+
+def _sorted(
+    packages: Iterable[DesiredPackage],
+) -> tuple[dict[PackageName, DesiredPackage], list[DesiredPackage]]:
+    """``packages`` by name, and in the order in which they are filled, the first last."""
+    wanted = {PackageName(each.asset_id, each.version): each for each in packages}
+    return wanted, sorted(wanted.values(), key=rank, reverse=True)
+
+
+async def _let_others(number: int) -> None:
+    """Gives others a turn after many turns of a loop."""
+    if number % _AT_ONCE == _AT_ONCE - 1:
+        await asyncio.sleep(0)
 
 
 def _nobody_waits() -> None:

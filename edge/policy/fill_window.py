@@ -40,13 +40,14 @@ class FillWindow:
             return self.start <= there < self.stop
         return there >= self.start or there < self.stop
 
-    def opens(self, now: float) -> float:
-        """From when on it is open, in POSIX seconds: ``now`` if it is."""
+    def opens(self, now: float, within: float = _FARTHEST) -> float:
+        """From when on it is open, in POSIX seconds: ``now`` if it is; at most ``within`` seconds
+        later, whether it is open then or not."""
         if self.is_open(now):
             return now
-        first = int(now // _STEP + 1) * _STEP
-        moments = range(first, first + _FARTHEST, _STEP)
-        return next((moment for moment in moments if self.is_open(moment)), now + _FARTHEST)
+        first, last = int(now // _STEP + 1) * _STEP, now + within
+        moments = range(first, int(last) + 1, _STEP)
+        return next((float(moment) for moment in moments if self.is_open(moment)), last)
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,8 @@ class FillPlan:
         bits = self.rate if inside or self.rate_outside is None else self.rate_outside
         return bits / 8
 
-    def wait(self, now: float) -> float:
-        """Seconds from ``now`` until what is not urgent may be filled."""
-        return 0.0 if self.window is None or self.allows(now) else self.window.opens(now) - now
+    def wait(self, now: float, most: float) -> float:
+        """Seconds from ``now`` until what is not urgent may be filled; ``most`` when it is more."""
+        if self.window is None or self.allows(now):
+            return 0.0
+        return self.window.opens(now, most) - now

@@ -17,7 +17,7 @@ from edge.policy.forwarding import is_of_edge, went_through
 from edge.policy.keys import KeyRules
 from edge.policy.limits import RequestRate, client_group
 from edge.serve.counters import Counters
-from edge.serve.errors import ContentSlow
+from edge.serve.errors import ContentSlow, NotCached
 from edge.serve.handler import Viewers
 from edge.serve.protocol import ViewerHandler
 from edge.serve.reply import Reply
@@ -192,7 +192,8 @@ class Front:
     async def _refuse(
         self, raw: web.BaseRequest, visit: Visit | None, error: NearcastError
     ) -> web.StreamResponse:
-        if error.status >= 500:
+        # To hold nothing is no failure: whoever asks so has others to ask.
+        if error.status >= 500 and not isinstance(error, NotCached):
             _log.warning("request failed", path=raw.raw_path[:200], error=str(error))
         fields: list[tuple[str, str]] = [
             ("Content-Type", "application/problem+json"),

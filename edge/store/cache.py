@@ -68,6 +68,7 @@ class Cache:
         self._worker = worker
         self._workers = workers
         self._first_number = self._index.numbers.first_free()
+        self.desired = self._index.desired
         self.purges = PurgeNotes(self._index, self._shared, workers)
         swept = partial(setitem, self._shared.swept, worker)
         self._sweep = Sweep(self._index, self.purges, self._is_own, self._remove, swept)
@@ -372,15 +373,6 @@ class Cache:
             self.memory.remove(number)
         if gone:
             await asyncio.to_thread(self._on_disk.unlink, gone)
-
-    async def pin(self, keys: Iterable[str]) -> None:
-        """Makes ``keys``, and no others, the ones that are never evicted.
-
-        Raises:
-            StorageFull: no space is left to write that down.
-        """
-        wanted = frozenset(map(digest_of, keys))
-        await self._index.write(self._index.pin(wanted))
 
     async def sweep(self) -> None:
         """Deletes what purges have taken, and writes down what they made stale."""

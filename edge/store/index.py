@@ -23,6 +23,7 @@ import msgspec
 from common.errors import StorageFull, Unavailable
 from edge.policy.stored import Stored
 from edge.store.batches import Batches
+from edge.store.desired import DesiredRows
 from edge.store.noted import NotedPurges
 from edge.store.numbers import Numbers
 from edge.store.records import Record, readable
@@ -106,11 +107,11 @@ class Index:
             map_size=MAP_SIZE + self._room,
             metasync=False,
             max_readers=512,
-            max_dbs=8,
+            max_dbs=16,
         )
         try:
             self._lengthen(environment)
-            names = (b"records", b"objects", b"small", b"pins", b"purges", b"meta")
+            names = (b"records", b"objects", b"small", b"purges", b"meta")
             databases = [environment.open_db(name) for name in names]
             # Objects are what a start needs: a tree that cannot be walked is of no use.
             with environment.begin(databases[1]) as transaction:
@@ -121,7 +122,8 @@ class Index:
             raise
         self._environment = environment
         self._records, self._objects, small, *others = databases
-        self._pins, purges, meta = others
+        purges, meta = others
+        self.desired = DesiredRows(environment, meta, digest_of, self.write)
         self._small = SmallObjects(environment, small, self._room)
         self.numbers = Numbers(environment, meta, self.write)
         self.purges = NotedPurges(environment, purges, meta)
@@ -167,7 +169,7 @@ class Index:
         """Whether object ``number`` belongs to a pinned key."""
         with self._environment.begin() as transaction:
             found = transaction.get(_NUMBER.pack(number), db=self._objects)
-            return found is not None and transaction.get(found[:16], db=self._pins) is not None
+            return found is not None and self.desired.is_pinned(transaction, found[:16])
 
     def objects(self) -> Iterator[tuple[int, bytes, int]]:
         """Number, digest of the key, and held bytes of every object, in order of number."""
@@ -268,7 +270,7 @@ class Index:
             transaction.put(_NUMBER.pack(stored.number), row, db=self._objects)
             if packed is not None:
                 self._small.put(transaction, _NUMBER.pack(stored.number), packed)
-            pinned = transaction.get(digest, db=self._pins) is not None
+            pinned = self.desired.is_pinned(transaction, digest)
             return Written(sorted(gone), pinned)
 
         return work
@@ -319,18 +321,6 @@ class Index:
                 )
                 key = record.key if record else ""
                 self._put_record(transaction, digest, Record(key, kept), (number,))
-
-        return work
-
-    def pin(self, digests: frozenset[bytes]) -> Write[None]:
-        """Makes ``digests``, and no others, pinned."""
-
-        def work(transaction: lmdb.Transaction) -> None:
-            before = {bytes(key) for key, _ in transaction.cursor(db=self._pins)}
-            for digest in before - digests:
-                transaction.delete(digest, db=self._pins)
-            for digest in digests - before:
-                transaction.put(digest, b"", db=self._pins)
 
         return work
 

@@ -94,6 +94,7 @@ class Control:
     """A control plane that says what it is told to say, and notes what it hears."""
 
     packages: tuple[DesiredPackage, ...] = ()
+    edge_id: str = "eu-1"
     revision: int = 1
     status: int = 200
     heartbeats: list[Heartbeat] = field(default_factory=list)
@@ -152,7 +153,7 @@ class Control:
 
     def news(self, known: dict[str, int]) -> Orders:
         """What an edge does not know yet."""
-        whole = DesiredChange("eu-1", 0, self.revision, self.packages)
+        whole = DesiredChange(self.edge_id, 0, self.revision, self.packages)
         purges = OrderedPurges(known["purges"], len(self.purges), self.purges[known["purges"] :])
         return Orders(
             desired=whole if known["desired"] != self.revision else None,

@@ -4,7 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -12,9 +12,10 @@ import aiohttp
 import pytest
 import tomli_w
 
+from common.messages import DesiredChange, DesiredPackage
 from common.settings import ByteSize
 from edge.policy.stored import Stored
-from edge.store import SLICE, Cache, ObjectDamaged
+from edge.store import SLICE, Cache, DesiredRow, ObjectDamaged
 from edge.store.files import CHECKSUM, slices
 from tests.integration.edge_service import (
     admin_port,
@@ -320,10 +321,17 @@ async def test_a_smaller_budget_holds_from_the_start(tmp_path: Path) -> None:
     assert len(files(tmp_path)) == 8
 
 
+async def pin(cache: Cache, keys: Iterable[str]) -> None:
+    """Has a package that consists of ``keys`` be held."""
+    package = DesiredPackage("a", "1", "v/a/1/manifest.json", "ab" * 32, 1)
+    await cache.desired.change(DesiredChange("eu-1", 0, 1, (package,)))
+    await cache.desired.learn(DesiredRow(package), keys)
+
+
 async def test_what_is_pinned_stays(tmp_path: Path) -> None:
     pinned = {f"pinned{number}": os.urandom(50_000) for number in range(5)}
     async with opened(tmp_path, disk=MIB) as cache:
-        await cache.pin(pinned)
+        await pin(cache, pinned)
         for key, data in pinned.items():
             await put(cache, key, data)
         for number in range(100):
@@ -334,7 +342,7 @@ async def test_what_is_pinned_stays(tmp_path: Path) -> None:
 
 async def test_what_is_pinned_stays_after_a_restart(tmp_path: Path) -> None:
     async with opened(tmp_path, disk=MIB) as cache:
-        await cache.pin(["pinned"])
+        await pin(cache, ["pinned"])
         await put(cache, "pinned", BODY)
     async with opened(tmp_path, disk=MIB) as cache:
         for number in range(100):

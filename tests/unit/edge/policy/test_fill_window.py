@@ -88,7 +88,7 @@ def test_a_window_opens_at_the_first_minute_that_is_in_it(zone: str) -> None:
 
 
 def test_without_a_window_filling_never_waits() -> None:
-    assert FillPlan().wait(at("2026-11-27 12:00")) == 0
+    assert FillPlan().wait(at("2026-11-27 12:00"), 60) == 0
     assert FillPlan().bytes_per_second(0) == 0
 
 
@@ -98,6 +98,6 @@ def test_outside_the_window_nothing_is_filled_unless_a_rate_says_how_fast() -> N
     closed, slow = FillPlan(window, 8_000), FillPlan(window, 8_000, 800)
 
     assert (closed.allows(morning), closed.allows(evening)) == (True, False)
-    assert closed.wait(evening) == 6 * 3600
-    assert (slow.allows(evening), slow.wait(evening)) == (True, 0)
+    assert [closed.wait(evening, most) for most in (60, 86400)] == [60, 6 * 3600]
+    assert (slow.allows(evening), slow.wait(evening, 60)) == (True, 0)
     assert (slow.bytes_per_second(morning), slow.bytes_per_second(evening)) == (1000, 100)
