@@ -16,7 +16,7 @@ from common.messages import (
     OrderedRemovals,
     PurgeScope,
 )
-from edge.configured import fetches_of
+from edge.configured import fetches_of, fill_plan_of
 from edge.control_planes import ControlPlanes
 from edge.fetch.neighbourhood import Neighbourhood
 from edge.fetch.pool import Pool
@@ -43,9 +43,9 @@ class NotingPurges(Purges):
     def note_in(self, noted: list[str]) -> None:
         self.noted = noted
 
-    async def apply(self, orders: OrderedPurges) -> bool:
+    async def apply(self, orders: OrderedPurges) -> None:
         self.noted.append("purges")
-        return await super().apply(orders)
+        await super().apply(orders)
 
 
 class NotingNeighbourhood(Neighbourhood):
@@ -91,7 +91,8 @@ async def following(
         fetches = fetches_of(settings, cache, pool, CLOCK, neighbourhood)
         stack.push_async_callback(fetches.close)
         session = await stack.enter_async_context(aiohttp.ClientSession())
-        agent = Agent("eu-1", cache, Obtain(cache, fetches, None), folder, concurrency=1)
+        obtain, plan = Obtain(cache, fetches, None), fill_plan_of(settings)
+        agent = Agent("eu-1", cache, obtain, CLOCK, plan, concurrency=1)
         removals = NotingRemovals(cache, CLOCK)
         purges = NotingPurges(cache, CLOCK, taken=lambda: None)
         for part in (removals, purges, neighbourhood):
