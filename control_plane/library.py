@@ -48,7 +48,12 @@ class Library:
         """When the newest known package was published."""
         self._removals: tuple[Removal, ...] = ()
         self._orders = ordered(())
+        self._written: list[Callable[[], None]] = []
         self._listeners: list[Callable[[AbstractSet[str]], None]] = []
+
+    def on_write(self, listener: Callable[[], None]) -> None:
+        """Has ``listener`` called when something was written that others do not know yet."""
+        self._written.append(listener)
 
     def on_change(self, listener: Callable[[AbstractSet[str]], None]) -> None:
         """Has ``listener`` called with the names of assets that are others now, those that are
@@ -76,6 +81,12 @@ class Library:
         if self._history.counts.packages < counts.packages and since > 0.0:
             self._take(await self._catalog.packages())
         self._counted = counts
+
+    def restore(
+        self, packages: Iterable[Package], pins: Iterable[Pin], tombstones: Iterable[Tombstone]
+    ) -> None:
+        """Goes on from what was known before a restart; the next refresh reads everything."""
+        self._take(packages, pins, tombstones)
 
     async def refresh_removals(self) -> None:
         """Sees how far removals are.
@@ -124,11 +135,13 @@ class Library:
         """
         package = await self._catalog.publish(announcement, self._clock.now())
         self._take([package])
+        self._wrote()
         return package
 
     async def pin(self, pin: Pin) -> None:
         """Has viewers of an asset get another version; raises as ``publish``."""
         self._take(pins=[await self._catalog.pin(pin)])
+        self._wrote()
 
     async def remove(self, removal: Removal) -> None:
         """Has nobody get what ``removal`` names, from the moment this returns; raises as
@@ -136,6 +149,11 @@ class Library:
         await self._catalog.add_removal(removal)
         self._order((*self._removals, removal))
         self._take(tombstones=[removal.tombstone])
+        self._wrote()
+
+    def _wrote(self) -> None:
+        for listener in self._written:
+            listener()
 
     @property
     def history(self) -> History:

@@ -12,7 +12,7 @@ import struct
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, BinaryIO, Final, get_type_hints
 
@@ -22,7 +22,8 @@ from common.errors import NearcastError
 from common.messages import PackageAnnouncement
 from common.service.files import write_atomically
 from control_plane.catalog import EdgeRecord, Package, Pin, Tombstone
-from control_plane.planning.port import PlanRow
+from control_plane.planning import PlanRow
+from control_plane.standing import Standing
 
 FORM: Final = b"nearcast snapshot 1\n"
 """Another number for another form: what cannot be read is not believed."""
@@ -54,6 +55,7 @@ class Snapshot:
     pins: tuple[Pin, ...] = ()
     tombstones: tuple[Tombstone, ...] = ()
     edges: tuple[EdgeRecord, ...] = ()
+    standings: tuple[Standing, ...] = ()
     placements: tuple[PlanRow, ...] = ()
 
     def save(self, path: Path) -> None:
@@ -82,8 +84,8 @@ class Snapshot:
 
     def _parts(self) -> Iterator[bytes]:
         yield FORM
-        records = (self.packages, self.pins, self.tombstones, self.edges, self.placements)
-        for number, all_of_kind in enumerate(records):
+        for number, kind in enumerate(fields(self)):
+            all_of_kind = getattr(self, kind.name)
             for start in range(0, len(all_of_kind), RECORDS_AT_ONCE):
                 some = all_of_kind[start : start + RECORDS_AT_ONCE]
                 body = zlib.compress(msgspec.msgpack.encode(some), _LEAST)
@@ -181,6 +183,7 @@ _READERS: Final[tuple[Callable[[bytes], Iterable[Any]], ...]] = (
     msgspec.msgpack.Decoder(list[Pin]).decode,
     msgspec.msgpack.Decoder(list[Tombstone]).decode,
     msgspec.msgpack.Decoder(list[EdgeRecord]).decode,
+    msgspec.msgpack.Decoder(list[Standing]).decode,
     msgspec.msgpack.Decoder(list[PlanRow]).decode,
 )
 """In the order of the snapshot's fields."""

@@ -40,12 +40,14 @@ ANY = float("inf")
 def levels_of(tier: int, bound: float) -> tuple[Level, ...]:
     """What a copy of ``tier`` may ask for, in turn.
 
-    An extra copy keeps within the limit or is not made. One of the minimum goes where there is not
-    yet the mean, as one item more, when it is too large for the slack of every edge, and wherever
-    there is room when all have more than that.
+    First it keeps within the limit. Where that is too little for it, as it is where one copy is
+    larger than the slack of every edge, it goes where there is not yet the mean, as one item more.
+    One of the minimum goes wherever there is room when all edges have more than that; an extra one
+    is not made.
     """
     place = placing(bound)
-    return (place,) if tier == 2 else (place, Level(place.limit, ONE_MORE), Level(0.0, ANY))
+    levels = (place, Level(place.limit, ONE_MORE))
+    return levels if tier == 2 else (*levels, Level(0.0, ANY))
 
 
 @dataclass

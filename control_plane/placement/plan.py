@@ -160,7 +160,8 @@ class Plan:
         slot = region.put_edge(edge)
         region.land(rows)
         out = fit(region, slot)
-        _place(region, out)
+        fill(region, out)
+        exchange(region, out)
         if (region.shares(slot) > shares).any():
             reclaim(region)
             join(region, slot)

@@ -117,17 +117,20 @@ class _Victims:
         return True
 
     def _slot(self, row: int) -> int | None:
-        """The slot that ``row`` likes best of those where enough can give way."""
+        """The slot where what has to give way for ``row`` is worth least."""
         region, rows = self.region, np.array([row])
-        size = float(region.assets.size[row])
+        size = int(region.assets.size[row])
         number = int(np.searchsorted(self.worth, self._asked(rows)))
-        giving = self.size[:number].astype(np.float64) @ self.held[:number]
-        free = (region.room - region.used).astype(np.float64)
-        possible: Bools = (free + giving >= size) & (region.room >= size)
-        possible &= ~region.holders(rows)[0]
+        giving = np.zeros((number + 1, len(region.names)), np.int64)
+        np.cumsum(self.size[:number, None] * self.held[:number], axis=0, out=giving[1:])
+        enough = giving >= size - (region.room - region.used)
+        possible: Bools = enough[-1] & (region.room >= size) & ~region.holders(rows)[0]
         if region.count[row] >= max(1, int(region.floors(rows)[0])):
-            limit = placing(region.rules.bound).limit * means(region).traffic
-            possible &= region.load + region.portion[row] <= limit
-        cost = np.where(possible, costs(region, rows)[0], np.inf)
-        slot = int(cost.argmin())
-        return slot if np.isfinite(cost[slot]) else None
+            mean, limit = means(region).traffic, placing(region.rules.bound).limit
+            within = region.load + region.portion[row] <= limit * mean
+            possible &= within | (region.load <= mean)
+        if not possible.any():
+            return None
+        given_up = np.where(possible, enough.argmax(axis=0), number + 1)
+        cost = np.where(given_up == given_up.min(), costs(region, rows)[0], np.inf)
+        return int(cost.argmin())

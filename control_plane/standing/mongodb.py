@@ -5,7 +5,7 @@ from pymongo import AsyncMongoClient
 from pymongo.asynchronous.collection import AsyncCollection
 
 from common.messages import MessageInvalid
-from common.service.mongodb import Document, client_of, durable, translating
+from common.service.mongodb import Document, Prepared, client_of, durable, translating
 from control_plane.standing.port import Standing
 
 
@@ -13,24 +13,27 @@ class MongoStandings:
     """The adapter for many machines."""
 
     def __init__(self, client: AsyncMongoClient[Document], name: str) -> None:
-        self._client = client
+        self._prepared = Prepared(client, self._prepare)
         self._standings: AsyncCollection[Document] = durable(client, name)["standings"]
 
     @classmethod
-    async def open(cls, url: str, name: str) -> "MongoStandings":
-        """The database ``name`` on the servers at ``url``.
+    async def open(cls, url: str, name: str, *, later: bool = False) -> "MongoStandings":
+        """The database ``name`` on the servers at ``url``; ``later`` is whether they may be away
+        now.
 
         Raises:
             Unavailable: no server answers, or the URL is none.
         """
-        client = client_of(url)
-        try:
-            async with translating():
-                await client.admin.command("ping")
-        except BaseException:
-            await client.close()
-            raise
-        return cls(client, name)
+        standings = cls(client_of(url), name)
+        if later:
+            standings._prepared.later()
+        else:
+            await standings._prepared.now()
+        return standings
+
+    async def _prepare(self) -> None:
+        # An order is found by its edge: that a server answers is all there is to prepare.
+        await self._standings.database.command("ping")
 
     async def put(self, standing: Standing) -> None:
         """See the port."""
@@ -50,4 +53,4 @@ class MongoStandings:
 
     async def close(self) -> None:
         """See the port."""
-        await self._client.close()
+        await self._prepared.close()

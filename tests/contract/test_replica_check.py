@@ -30,8 +30,8 @@ class Stores:
         self.us = us
         self.regions = Regions(Region("eu", eu), (Region("us", us),))
 
-    async def check(self, **how: bool) -> tuple[list[Told], Totals]:
-        audit = Audit(self.regions, SystemClock(), **how)
+    async def check(self, *, deep: bool = False, repair: bool = False) -> tuple[list[Told], Totals]:
+        audit = Audit(self.regions, SystemClock(), deep=deep, repair=repair)
         return [told async for told in audit.run()], audit.totals
 
     async def found(self, **how: bool) -> list[tuple[str, Flaw, str]]:

@@ -71,9 +71,7 @@ async def filling(
 ) -> AsyncIterator[Filling]:
     """An agent that runs, or has only taken up what the last one knew."""
     clock, plan = clock or Moved(), plan or FillPlan()
-    cache = await Cache.open(
-        folder, folder / "runtime", disk_budget=1 << 30, memory_budget=1 << 20
-    )
+    cache = await Cache.open(folder, folder / "runtime", disk_budget=1 << 30, memory_budget=1 << 20)
     pool = Pool(context=None)
     origins = Origins(pool, [Endpoint.of(origin_url)], clock)
     added = (("Authorization", f"Bearer {TOKEN}"),)

@@ -16,13 +16,14 @@ from common.messages import (
     OrderedRemovals,
     PurgeScope,
 )
-from edge.configured import fetches_of, fill_plan_of
+from edge.configured import fetches_of
 from edge.control_planes import ControlPlanes
 from edge.fetch.neighbourhood import Neighbourhood
 from edge.fetch.pool import Pool
 from edge.fill import FillAgent, Purges, Removals
 from edge.fill.obtain import Obtain
 from edge.orders import OrderFollower
+from edge.policy.fill_window import FillPlan
 from edge.store import Cache
 from tests.integration.edge_service import Control, edge_settings, serving, until
 from tests.servers.processes import free_ports
@@ -91,8 +92,7 @@ async def following(
         fetches = fetches_of(settings, cache, pool, CLOCK, neighbourhood)
         stack.push_async_callback(fetches.close)
         session = await stack.enter_async_context(aiohttp.ClientSession())
-        obtain, plan = Obtain(cache, fetches, None), fill_plan_of(settings)
-        agent = Agent("eu-1", cache, obtain, CLOCK, plan, concurrency=1)
+        agent = Agent("eu-1", cache, Obtain(cache, fetches, None), CLOCK, FillPlan(), concurrency=1)
         removals = NotingRemovals(cache, CLOCK)
         purges = NotingPurges(cache, CLOCK, taken=lambda: None)
         for part in (removals, purges, neighbourhood):

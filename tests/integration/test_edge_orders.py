@@ -207,6 +207,10 @@ async def unknown(_: web.Request) -> web.StreamResponse:
     return web.json_response({"detail": "Not here."}, status=404)
 
 
+async def expired(_: web.Request) -> web.StreamResponse:
+    return web.json_response({"detail": "The credential expired."}, status=401)
+
+
 async def elsewhere(_: web.Request) -> web.StreamResponse:
     raise web.HTTPFound("http://127.0.0.1:1/")
 
@@ -216,7 +220,7 @@ async def nothing_new(_: web.Request) -> web.StreamResponse:
 
 
 @pytest.mark.parametrize(
-    "answer", [garbage, no_json, half, too_much, unknown, elsewhere, nothing_new]
+    "answer", [garbage, no_json, half, too_much, unknown, expired, elsewhere, nothing_new]
 )
 async def test_answers_that_are_none_are_asked_for_again_with_pauses(
     tmp_path: Path, origin: Origin, control: Control, answer: Script
