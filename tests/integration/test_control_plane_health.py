@@ -3,14 +3,20 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from common.messages import encode
+from control_plane.probing import ProbeSettings
 from tests.integration.control_service import CLIENTS, Talk, control_plane, control_settings
-from tests.unit.control_plane.records import heartbeat
+from tests.integration.edge_service import serving
+from tests.servers.processes import free_ports
+from tests.unit.control_plane.records import heartbeat, holdings
 
 pytestmark = pytest.mark.usefixtures("geoip")
 
@@ -55,6 +61,49 @@ async def edges(tmp_path: Path) -> AsyncIterator[Beating]:
         running = asyncio.create_task(beating.run())
         try:
             await comes(lambda: said(beating.named(), {"eu-1", "eu-2", "us-1"}))
+            yield beating
+        finally:
+            running.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await running
+
+
+@dataclass
+class Liar:
+    """An edge that says it holds what it does not, or serves something else."""
+
+    body: bytes | None
+    """What it answers whatever it is asked for; with None, that it does not have it."""
+
+    async def answer(self, _: web.Request) -> web.Response:
+        if self.body is None:
+            return web.Response(status=504)
+        return web.Response(body=self.body)
+
+
+@contextlib.asynccontextmanager
+async def probed(tmp_path: Path, liar: Liar) -> AsyncIterator[Beating]:
+    """A control plane that asks its edges, of which eu-1 lies and eu-2 is honest."""
+    manifest = b"a manifest"
+    ports = free_ports(2)
+    settings = control_settings(
+        tmp_path, heartbeat_timeout=2.0, probes=ProbeSettings(every=0.1, timeout=1.0)
+    )
+    async with (
+        serving(liar.answer, ports[0]),
+        serving(Liar(manifest).answer, ports[1]),
+        control_plane(settings) as talk,
+    ):
+        await talk.publish("a", manifest_sha256=sha256(manifest).hexdigest())
+        beating = Beating(talk)
+        told = holdings("eu-1", ("a", "1"))
+        for edge, port in zip(("eu-1", "eu-2"), ports, strict=True):
+            url = f"http://127.0.0.1:{port}"
+            beating.facts[edge] = {"url": url, "holdings_revision": told.revision}
+            await talk.beat(edge, **beating.facts[edge])
+            await talk.hold(edge, ("a", "1"))
+        running = asyncio.create_task(beating.run())
+        try:
             yield beating
         finally:
             running.cancel()
@@ -181,3 +230,33 @@ async def test_replays_bring_no_edge_back(edges: Beating) -> None:
 
     await asyncio.sleep(0.5)
     assert await edges.named() == {"eu-2", "us-1"}
+
+
+async def test_an_edge_that_lies_about_its_inventory_is_believed_no_more(tmp_path: Path) -> None:
+    async with probed(tmp_path, Liar(None)) as edges:
+
+        async def caught() -> bool:
+            held = [(await edges.shown(edge))["packages_held"] for edge in ("eu-1", "eu-2")]
+            return held == [0, 1]
+
+        await comes(caught)
+        best, other = await edges.talk.route(CLIENTS["eu"])
+        asked = await edges.talk.beat("eu-1", **edges.facts["eu-1"])
+
+    assert (best["edge_id"], other["edge_id"]) == ("eu-2", "eu-1")
+    assert "has to fetch the version" in other["reason"]
+    assert asked["send_holdings"]
+
+
+async def test_an_edge_that_serves_wrong_bytes_gets_less_and_tells_why(tmp_path: Path) -> None:
+    async with probed(tmp_path, Liar(b"something else")) as edges:
+
+        async def degraded() -> bool:
+            return str((await edges.shown("eu-1"))["state"]) == "degraded"
+
+        await comes(degraded)
+        shown = await edges.shown("eu-1")
+        honest = await edges.shown("eu-2")
+
+    assert (shown["reason"], shown["packages_held"]) == ("it serves wrong bytes", 0)
+    assert (honest["state"], honest["packages_held"]) == ("up", 1)
