@@ -70,6 +70,13 @@ class CredentialUnknown(NearcastError):
     }
 
 
+class CredentialExpired(NearcastError):
+    """The credential {name!r} expired at {expired_at}: it has to be replaced by a new one."""
+
+    status = 401
+    headers: ClassVar[dict[str, str]] = CredentialUnknown.headers
+
+
 class CredentialForbidden(NearcastError):
     """The credential {name!r} may not do this: it needs one of the roles {needed}."""
 

@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 
 import aiohttp
 from aiohttp import web
+from prometheus_client import CollectorRegistry
 
 from common.clock import Clock, SystemClock
-from common.errors import NearcastError, SettingsInvalid
+from common.errors import NearcastError, SettingsInvalid, Unavailable
 from common.messages import EdgeState
 from common.metrics import new_registry
 from common.service import (
@@ -25,6 +27,7 @@ from control_plane.api.fleet import FleetApi
 from control_plane.api.orders import OrdersApi
 from control_plane.api.play import PlayApi
 from control_plane.api.purges import PurgesApi
+from control_plane.api.standing import StandingApi
 from control_plane.api.versions import VersionsApi
 from control_plane.catalog import Catalog, open_catalog
 from control_plane.dashboard.jobs import IngestJobs
@@ -32,7 +35,7 @@ from control_plane.dashboard.page import Page
 from control_plane.fleet import Fleet, Rules
 from control_plane.geoip import GeoDatabase
 from control_plane.health import HealthRules
-from control_plane.keeping import Keeper
+from control_plane.keeping import Keeper, Kept
 from control_plane.lag import PublishLag
 from control_plane.library import Library
 from control_plane.metrics import ControlMetrics
@@ -44,6 +47,8 @@ from control_plane.removal.desk import Desk
 from control_plane.removal.origin import Remover
 from control_plane.routing import Network, Region, parse_networks
 from control_plane.settings import Settings
+from control_plane.snapshots import Snapshots
+from control_plane.standing import Standings, open_standings
 from control_plane.views import Views
 from control_plane.waiting import News
 from control_plane.watch import Watch
@@ -66,13 +71,17 @@ class _Known:
     watch: Watch
     neighbourhoods: Neighbourhoods
     placements: Placements
+    standings: Standings
     planner: Planner
     purges: PurgeDesk
     keeper: Keeper
+    snapshots: Snapshots | None
+    registry: CollectorRegistry
+    metrics: ControlMetrics
 
     @property
     def views(self) -> Views:
-        return Views(self.fleet, self.watch, self.placements)
+        return Views(self.fleet, self.watch, self.placements, self.standings)
 
     def away(self) -> dict[str, str]:
         """What it has to do without."""
@@ -90,7 +99,7 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
     Raises:
         SettingsInvalid: a setting cannot be carried out.
         GeoDatabaseUnusable: the GeoIP database is missing or broken.
-        Unavailable: the catalog's database does not answer.
+        Unavailable: the catalog's database does not answer, and there is no snapshot.
         PortTaken: the port is another program's.
     """
     trusted = _trusted(settings)
@@ -101,39 +110,53 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
         known = await _knowing(settings, stack)
         origin = await _peer(settings, settings.origin, stack)
         remover = Remover(known.catalog, known.library, known.fleet, known.clock, origin)
-        application = await _application(settings, known, remover, geography, trusted, stack)
+        play = PlayApi(
+            known.library, known.watch, known.fleet.rules.regions, geography, trusted, known.metrics
+        )
+        application = await _application(settings, known, remover, play, stack)
         await stack.enter_async_context(_kept(known.keeper))
-        await stack.enter_async_context(_running(remover.run))
-        await stack.enter_async_context(_running(known.purges.run))
-        await stack.enter_async_context(_running(known.watch.run))
+        for work in (remover.run, known.purges.run, known.watch.run):
+            await stack.enter_async_context(_running(work))
+        if known.snapshots is not None:
+            await stack.enter_async_context(_running(partial(known.snapshots.run, known.keeper)))
         await stack.enter_async_context(_planning(known.planner))
         async with listening([Listener(application, settings.listen)]):
             await stop.wait()
 
 
 async def _knowing(settings: Settings, stack: AsyncExitStack) -> _Known:
-    clock, news = SystemClock(), News()
-    catalog = await open_catalog(settings.database)
+    clock, news, database = SystemClock(), News(), settings.database
+    later = settings.snapshot is not None
+    catalog = await open_catalog(database, later=later)
     stack.push_async_callback(catalog.close)
-    store = await open_plan_store(settings.database)
+    store = await open_plan_store(database, later=later)
     stack.push_async_callback(store.close)
-    log = await open_purge_log(settings.database)
+    log = await open_purge_log(database, later=later)
     stack.push_async_callback(log.close)
+    orders = await open_standings(database, later=later)
+    stack.push_async_callback(orders.close)
     library, fleet = Library(catalog, clock), Fleet(catalog, clock, _rules(settings))
-    placements = Placements(library.history)
+    placements, standings = Placements(library.history), Standings(orders, clock)
     purges = PurgeDesk(log, lambda: _known_edges(fleet, watch), clock)
     stack.push_async_callback(purges.close)
     health = HealthRules(silence=settings.heartbeat_timeout)
-    watch = Watch(fleet, health, clock, lambda: purges.head)
+    watch = Watch(fleet, health, clock, standings, lambda: purges.head)
     neighbourhoods = Neighbourhoods(fleet, watch, news.tell)
     watch.on_change(neighbourhoods.refresh)
     rules = PlacementRules(minimum=settings.copies_per_region)
     planner = Planner(store, library, fleet, placements, rules, clock, news.tell)
     library.on_change(lambda _: news.tell())
     purges.on_new = news.tell
-    keeper = Keeper({"catalog": library, "edges": fleet, "plan": planner}, clock)
-    await keeper.refresh()
-    await purges.refresh()
+    kept: dict[str, Kept] = {"catalog": library, "edges": fleet, "orders": standings}
+    keeper = Keeper({**kept, "plan": planner}, clock)
+    snapshots = None
+    if settings.snapshot is not None:
+        path = settings.snapshot
+        snapshots = Snapshots(path, library, fleet, standings, placements, clock)
+    if snapshots is None or not await _restored(catalog, snapshots):
+        await keeper.refresh()
+        await purges.refresh()
+    registry = new_registry()
     return _Known(
         clock=clock,
         news=news,
@@ -143,36 +166,40 @@ async def _knowing(settings: Settings, stack: AsyncExitStack) -> _Known:
         watch=watch,
         neighbourhoods=neighbourhoods,
         placements=placements,
+        standings=standings,
         planner=planner,
         purges=purges,
         keeper=keeper,
+        snapshots=snapshots,
+        registry=registry,
+        metrics=ControlMetrics(registry, library, fleet, watch),
     )
+
+
+async def _restored(catalog: Catalog, snapshots: Snapshots) -> bool:
+    """Whether there is only the snapshot to go on from, as the database does not answer.
+
+    Raises:
+        Unavailable: there is no snapshot either.
+    """
+    try:
+        await catalog.counts()
+    except Unavailable:
+        if not await snapshots.restore():
+            raise
+        return True
+    return False
 
 
 async def _application(
-    settings: Settings,
-    known: _Known,
-    remover: Remover,
-    geography: GeoDatabase | None,
-    trusted: tuple[Network, ...],
-    stack: AsyncExitStack,
+    settings: Settings, known: _Known, remover: Remover, play: PlayApi, stack: AsyncExitStack
 ) -> web.Application:
-    library, fleet, watch, clock, views = (
-        known.library,
-        known.fleet,
-        known.watch,
-        known.clock,
-        known.views,
-    )
+    fleet, library, clock = known.fleet, known.library, known.clock
     ingest = await _peer(settings, settings.ingest, stack)
     jobs = IngestJobs(*ingest, clock) if ingest is not None else None
-    desk = Desk(known.catalog, library, fleet, watch, remover, clock)
+    desk = Desk(known.catalog, library, fleet, known.watch, remover, clock)
     gatekeeper = Gatekeeper(settings.credentials)
-    registry = new_registry()
-    metrics = ControlMetrics(registry, library, fleet, watch)
-    lag = PublishLag(library, clock, metrics.lag)
-    fleet.on_complete(lag.completed)
-    play = PlayApi(library, watch, fleet.rules.regions, geography, trusted, metrics)
+    fleet.on_complete(PublishLag(library, clock, known.metrics.lag).completed)
     orders = OrdersApi(
         library,
         known.placements,
@@ -185,7 +212,7 @@ async def _application(
     page = await asyncio.to_thread(
         Page,
         library,
-        views,
+        known.views,
         known.keeper,
         desk,
         jobs,
@@ -196,9 +223,10 @@ async def _application(
     )
     application = web.Application(middlewares=[problem_middleware])
     for api in (
-        FleetApi(library, views, desk, known.purges, gatekeeper, metrics),
+        FleetApi(library, known.views, desk, known.purges, gatekeeper, known.metrics),
         orders,
-        VersionsApi(views, desk, gatekeeper),
+        StandingApi(fleet, known.standings, gatekeeper),
+        VersionsApi(known.views, desk, gatekeeper),
         PurgesApi(known.purges, gatekeeper),
         play,
         page,
@@ -210,7 +238,7 @@ async def _application(
     async def ready() -> dict[str, str]:
         return known.away()
 
-    add_health_routes(application, registry, ready)
+    add_health_routes(application, known.registry, ready)
     return application
 
 

@@ -145,16 +145,20 @@ class Fleet:
                 if self._revision(record.edge_id) != record.heartbeat.holdings_revision
             ]
         )
-        for record in read:
+        self.restore(read)
+        for holdings in told:
+            if holdings.edge_id not in self._unsaved_holdings:
+                self._hold(holdings)
+        self.fresh = True
+
+    def restore(self, records: Iterable[EdgeRecord]) -> None:
+        """Learns of edges what was told elsewhere or before a restart, where it is newer."""
+        for record in records:
             mine = self._edges.get(record.edge_id)
             if mine is None or mine.heard_at < record.heard_at:
                 self._edges[record.edge_id] = record
                 age = max(0.0, self._clock.now() - record.heard_at)
                 self._beat_at[record.edge_id] = self._clock.monotonic() - age
-        for holdings in told:
-            if holdings.edge_id not in self._unsaved_holdings:
-                self._hold(holdings)
-        self.fresh = True
 
     def _revision(self, edge_id: str) -> str | None:
         held = self._held.get(edge_id)

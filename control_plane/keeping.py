@@ -13,6 +13,8 @@ REFRESH_EVERY: Final = 1.0
 SAVE_EVERY: Final = 0.2
 """Seconds that what an edge told waits to be written."""
 
+UNREAD: Final = "it was not read yet"
+
 _log = logs.get(__name__)
 
 
@@ -36,7 +38,7 @@ class Keeper:
         """Keeps ``kept``, by the names that people know them by."""
         self._kept = kept
         self._clock = clock
-        self._unread: dict[str, str] = {}
+        self._unread = dict.fromkeys(kept, UNREAD)
         self._unwritten: dict[str, str] = {}
         self._hinted = asyncio.Event()
 
@@ -69,11 +71,11 @@ class Keeper:
                 await each.refresh()
             except NearcastError as error:
                 # Unreachable, or with a record in it that this release cannot read.
-                if name not in self._unread:
+                if self._unread.get(name, UNREAD) == UNREAD:
                     _log.warning("going on with what was read last", what=name, reason=str(error))
                 self._unread[name] = str(error)
             else:
-                if self._unread.pop(name, None) is not None:
+                if self._unread.pop(name, UNREAD) != UNREAD:
                     _log.info("it can be read again", what=name)
 
     async def run(self) -> None:

@@ -77,6 +77,12 @@ class Library:
             self._take(await self._catalog.packages())
         self._counted = counts
 
+    def restore(
+        self, packages: Iterable[Package], pins: Iterable[Pin], tombstones: Iterable[Tombstone]
+    ) -> None:
+        """Goes on from what was known before a restart; the next refresh reads everything."""
+        self._take(packages, pins, tombstones)
+
     async def refresh_removals(self) -> None:
         """Sees how far removals are.
 

@@ -65,6 +65,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     listen: Annotated[ListenSettings, msgspec.Meta(description="Where viewers and edges ask.")]
     database: Annotated[DatabaseSettings, msgspec.Meta(description="Where the catalog is kept.")]
+    redis: Annotated[
+        Annotated[str, msgspec.Meta(pattern=r"^(rediss?|unix)://")] | None,
+        msgspec.Meta(
+            description="URL of the Redis server over which several control planes tell one "
+            "another at once what is new; without it they see it within a second.",
+            extra={"example": "redis://cache1:6379/0"},
+        ),
+    ] = None
+    snapshot: Annotated[
+        Path | None,
+        msgspec.Meta(
+            description="File in which what is known is kept, so that the control plane routes "
+            "after a restart while MongoDB is away.",
+            extra={"example": "data/control.snapshot"},
+        ),
+    ] = None
     regions: Annotated[
         tuple[RegionSettings, ...],
         msgspec.Meta(

@@ -7,6 +7,7 @@ from common.messages import AssetState, AssetView, EdgeView, PackageName, Region
 from control_plane.catalog import Asset, EdgeRecord
 from control_plane.fleet import Fleet
 from control_plane.planning import Placements
+from control_plane.standing import Standings
 from control_plane.watch import Watch
 
 
@@ -17,6 +18,7 @@ class Views:
     fleet: Fleet
     watch: Watch
     placements: Placements
+    standings: Standings
 
     def asset(self, asset: Asset) -> AssetView:
         """An asset with its current version and the copies of it."""
@@ -64,6 +66,7 @@ class Views:
     def edge(self, record: EdgeRecord) -> EdgeView:
         """An edge with its health."""
         beat, health = record.heartbeat, self.watch.health(record.edge_id)
+        standing = self.standings.known.get(record.edge_id)
         return EdgeView(
             edge_id=record.edge_id,
             region=record.region,
@@ -84,4 +87,5 @@ class Views:
             sending=beat.sending,
             bandwidth=beat.bandwidth,
             purges=beat.purges,
+            standing=standing.view if standing is not None else None,
         )

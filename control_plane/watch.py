@@ -13,6 +13,7 @@ from control_plane.catalog import EdgeRecord
 from control_plane.fleet import Fleet
 from control_plane.health import EdgeHealth, HealthRules, Outlook, Signs, admitted, look
 from control_plane.routing.rank import EdgeFacts
+from control_plane.standing import Standings
 
 LOOK_EVERY: Final = 0.2
 """Seconds. An edge is given up so much earlier: silence is told with everything included."""
@@ -28,12 +29,14 @@ class Watch:
         fleet: Fleet,
         rules: HealthRules,
         clock: Clock,
+        standings: Standings,
         purge_head: Callable[[], int],
     ) -> None:
         """``purge_head`` tells the number of the last purge."""
         self._fleet = fleet
         self._rules = replace(rules, silence=rules.silence - LOOK_EVERY)
         self._clock = clock
+        self._standings = standings
         self._purge_head = purge_head
         self._listeners: list[Callable[[], None]] = []
         self._outlook = Outlook({}, blind=False)
@@ -82,12 +85,15 @@ class Watch:
 
     def _signs(self, record: EdgeRecord) -> Signs:
         beat = record.heartbeat
+        order = self._standings.known.get(record.edge_id)
         whole = beat.used_bytes + beat.fill_bytes_pending
         return Signs(
             heartbeat=beat,
             beat_at=self._fleet.beat_at(record.edge_id),
             purge_head=self._purge_head(),
             held=beat.used_bytes / whole if whole else 1.0,
+            standing=self._standings.of(record.edge_id),
+            order=f"{order.by}: {order.reason}" if order is not None and order.reason else "",
         )
 
     def _told(self, before: Mapping[str, EdgeHealth]) -> bool:

@@ -11,7 +11,19 @@ from urllib.parse import quote
 import aiohttp
 
 from common.errors import NearcastError
-from common.messages import AssetView, JobView, RemovalView, VersionView, decode
+from common.messages import (
+    AssetView,
+    EdgeStanding,
+    EdgeView,
+    JobView,
+    PurgeRequest,
+    PurgeView,
+    RemovalView,
+    StandingView,
+    VersionView,
+    decode,
+    encode,
+)
 from common.service import new_client_session
 from deploy.up.home import Home
 
@@ -105,6 +117,37 @@ class Api:
     async def removal(self, removal_id: str) -> RemovalView:
         """How far a removal is; raises as ``asset``."""
         return await self._call("GET", f"{self._control}/v1/removals/{removal_id}", RemovalView)
+
+    async def edges(self) -> list[EdgeView]:
+        """Every edge, by region and name.
+
+        Raises:
+            Refused: the token opens nothing.
+            NotReached: the control plane does not answer.
+        """
+        return await self._call("GET", f"{self._control}/v1/edges", list[EdgeView])
+
+    async def order(self, edge_id: str, standing: EdgeStanding, reason: str) -> StandingView:
+        """Orders what an edge has to do, and why.
+
+        Raises:
+            Refused: there is no such edge, or the token may not.
+            NotReached: the control plane does not answer.
+        """
+        path = f"{self._control}/v1/edges/{quote(edge_id, safe='')}/standing"
+        body = {"standing": standing.value, "reason": reason}
+        return await self._call("PUT", path, StandingView, json=body)
+
+    async def purge(self, asked: PurgeRequest) -> PurgeView:
+        """Purges on every edge; raises as ``asset``."""
+        fields = {"Content-Type": "application/json"}
+        url = f"{self._control}/v1/purges"
+        return await self._call("POST", url, PurgeView, data=encode(asked), headers=fields)
+
+    async def purge_of(self, purge_id: str, *, wait: float) -> PurgeView:
+        """How far a purge is, once it is done or after ``wait`` seconds; raises as ``asset``."""
+        url = f"{self._control}/v1/purges/{purge_id}"
+        return await self._call("GET", url, PurgeView, params={"wait": str(wait)})
 
     def _asset(self, asset_id: str) -> str:
         return f"{self._control}/v1/assets/{quote(asset_id, safe='')}"

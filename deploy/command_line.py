@@ -5,14 +5,14 @@ import ctypes
 import os
 import signal
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
 
 from common.errors import NearcastError
-from deploy import roles
+from deploy import operating, roles
+from deploy.edge_commands import edges
+from deploy.options import ca_option, home_option
 
 PR_SET_PDEATHSIG = 1
 """prctl(2): the signal a process gets when its parent ends."""
@@ -122,17 +122,8 @@ def show_config(role: str) -> None:
     click.echo(roles.example_config(role), nl=False)
 
 
-_home_option = click.option(
-    "--home",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path(".nearcast"),
-    show_default=True,
-    help="Folder of everything that `nearcast up` keeps.",
-)
-
-
 @main.command()
-@_home_option
+@home_option
 @click.option(
     "--port-base",
     type=click.IntRange(1024, 65535 - 30),
@@ -155,14 +146,6 @@ def up(*, home: Path, port_base: int, no_sample: bool, video: Path | None) -> No
     sys.exit(run_up(home, port_base=port_base, sample=not no_sample, video=video))
 
 
-_ca_option = click.option(
-    "--ca",
-    envvar="NEARCAST_CA",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="File of CA certificates to trust besides the system's.",
-)
-
-
 @main.command()
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--title", help="Title of the video.  [default: the file's name]")
@@ -173,10 +156,10 @@ _ca_option = click.option(
     help="SRT or WebVTT file of subtitles, such as en=film.srt; for several languages repeatedly.",
 )
 @click.option("--wait", is_flag=True, help="Waits until the video is published, with progress.")
-@_home_option
+@home_option
 @click.option("--ingest", "url", envvar="NEARCAST_INGEST", help="URL of ingest.")
 @click.option("--token", envvar="NEARCAST_TOKEN", help="A publisher's token.")
-@_ca_option
+@ca_option
 def upload(
     *,
     file: Path,
@@ -219,7 +202,7 @@ def upload(
     help="Prints JSON: the target, how many rules were checked, and findings, each with its rule, "
     "clause, severity (must or should) and sentence.",
 )
-@_ca_option
+@ca_option
 def check(*, target: str, as_json: bool, ca: Path | None) -> None:
     """Tells which rules of HLS a finished package breaks, anyone's.
 
@@ -230,6 +213,26 @@ def check(*, target: str, as_json: bool, ca: Path | None) -> None:
     from deploy.check import check_command  # noqa: PLC0415 - roles start faster without it
 
     sys.exit(asyncio.run(check_command(target, as_json=as_json, ca=ca)))
+
+
+@main.command("origin-check")
+@click.option(
+    "--config",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="TOML file of the settings of an origin with [[sources]].",
+)
+@click.option("--repair", is_flag=True, help="Puts right what another store has right.")
+@click.option("--deep", is_flag=True, help="Reads every byte and computes its SHA-256.")
+def origin_check(*, config: Path, repair: bool, deep: bool) -> None:
+    """Looks whether the stores of all regions hold the same packages, as their manifests say.
+
+    The exit status is 0 when all is well or repaired, 1 when something is not, and 2 when a store
+    cannot be read. One at a time repairs; origins may run meanwhile.
+    """
+    from deploy.origin_check import origin_check_command  # noqa: PLC0415 - roles start faster
+
+    sys.exit(asyncio.run(origin_check_command(config, deep=deep, repair=repair)))
 
 
 @main.command()
@@ -286,62 +289,11 @@ def transcode(
     sys.exit(transcode_command(file, folder, wanted))
 
 
-def _at_control(command: Callable[..., None]) -> Callable[..., None]:
-    """Options of a command that asks the control plane as an operator."""
-    options = (
-        _home_option,
-        click.option(
-            "--control", "url", envvar="NEARCAST_CONTROL", help="URL of the control plane."
-        ),
-        click.option("--token", envvar="NEARCAST_TOKEN", help="An operator's token."),
-        _ca_option,
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
+for _command in operating.COMMANDS:
+    main.add_command(_command)
 
 
-@main.command("versions")
-@click.argument("asset")
-@_at_control
-def show_versions(*, asset: str, **where: Any) -> None:
-    """Lists the versions of ASSET, the newest first.
-
-    Without --control, it asks the system that `nearcast up` runs on the same --home.
-    """
-    from deploy import versions  # noqa: PLC0415 - roles start faster without it
-
-    sys.exit(asyncio.run(versions.with_api(versions.listing(asset), **where)))
-
-
-@main.command()
-@click.argument("asset")
-@click.argument("version")
-@_at_control
-def rollback(*, asset: str, version: str, **where: Any) -> None:
-    """Has viewers of ASSET get VERSION until a newer one is published.
-
-    Without --control, it asks the system that `nearcast up` runs on the same --home.
-    """
-    from deploy import versions  # noqa: PLC0415 - roles start faster without it
-
-    sys.exit(asyncio.run(versions.with_api(versions.rolling_back(asset, version), **where)))
-
-
-@main.command()
-@click.argument("asset")
-@click.argument("version", required=False)
-@click.option("--wait", is_flag=True, help="Waits until origin and edges have proven it.")
-@_at_control
-def remove(*, asset: str, version: str | None, wait: bool, **where: Any) -> None:
-    """Removes VERSION of ASSET, or all of ASSET, from the origin and every edge, for good.
-
-    Without --control, it asks the system that `nearcast up` runs on the same --home.
-    """
-    from deploy import versions  # noqa: PLC0415 - roles start faster without it
-
-    work = versions.removing(asset, version, wait=wait)
-    sys.exit(asyncio.run(versions.with_api(work, **where)))
+main.add_command(edges)
 
 
 @main.group("filter")

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, Counter
 from common.clock import Clock
 from common.errors import NearcastError
 from common.service import Gatekeeper, Role
-from origin.store import KeyInvalid, ObjectInfo, ObjectStore, ObjectUnknown
+from origin.store import KeyInvalid, ObjectInfo, ObjectReader, ObjectUnknown
 from origin.store.serving import Serving
 
 IMMUTABLE: Final = "public, max-age=31536000, immutable"
@@ -16,11 +16,11 @@ IMMUTABLE: Final = "public, max-age=31536000, immutable"
 
 
 class Delivery:
-    """Answers ``GET`` and ``HEAD`` of ``/v/…`` from the store, for whoever may read it."""
+    """Answers ``GET`` and ``HEAD`` of ``/v/…`` from the stores, for whoever may read it."""
 
     def __init__(
         self,
-        store: ObjectStore,
+        store: ObjectReader,
         gatekeeper: Gatekeeper,
         clock: Clock,
         registry: CollectorRegistry,

@@ -4,6 +4,8 @@ from enum import StrEnum
 
 import msgspec
 
+from common.messages.standing import StandingView
+
 
 class AssetState(StrEnum):
     """Where an asset stands between its publish and its viewers."""
@@ -91,6 +93,8 @@ class EdgeView(msgspec.Struct, frozen=True):
     """Bits per second that it can send; 0 when nobody has told it."""
     purges: int = 0
     """The number of the last purge that it has carried out."""
+    standing: StandingView | None = None
+    """What was last ordered of it; None for nothing ever."""
 
 
 class RankedEdge(msgspec.Struct, frozen=True):

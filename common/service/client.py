@@ -48,4 +48,6 @@ async def new_client_session(
         timeout=timeout or aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=30),
         headers={"Authorization": f"Bearer {token}"} if token else {},
         auto_decompress=False,
+        # No role uses any, and whoever is called could send them without end.
+        cookie_jar=aiohttp.DummyCookieJar(),
     )

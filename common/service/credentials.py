@@ -4,13 +4,20 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated
 
 import msgspec
 from aiohttp import hdrs, web
 
-from common.errors import CredentialForbidden, CredentialMissing, CredentialUnknown
+from common.clock import Clock, SystemClock
+from common.errors import (
+    CredentialExpired,
+    CredentialForbidden,
+    CredentialMissing,
+    CredentialUnknown,
+)
 
 
 class Role(StrEnum):
@@ -56,6 +63,14 @@ class CredentialSettings(msgspec.Struct, frozen=True, kw_only=True):
             extra={"example": ("edge",)},
         ),
     ]
+    expires_at: Annotated[
+        Annotated[datetime, msgspec.Meta(tz=True)] | None,
+        msgspec.Meta(
+            description="When it stops opening anything, with its offset from UTC (RFC 3339). To "
+            "take it back sooner, take it out of the settings.",
+            extra={"example": "2030-01-31T00:00:00Z"},
+        ),
+    ] = None
 
 
 class Credential(msgspec.Struct, frozen=True):
@@ -63,6 +78,7 @@ class Credential(msgspec.Struct, frozen=True):
 
     name: str
     roles: frozenset[Role]
+    expires_at: datetime | None = None
 
     def may(self, *roles: Role) -> bool:
         """Whether it opens any of ``roles``; an operator's opens all."""
@@ -72,11 +88,15 @@ class Credential(msgspec.Struct, frozen=True):
 class Gatekeeper:
     """Knows the credentials of one server."""
 
-    def __init__(self, credentials: Iterable[CredentialSettings]) -> None:
+    def __init__(
+        self, credentials: Iterable[CredentialSettings], clock: Clock | None = None
+    ) -> None:
+        """``clock`` tells when credentials expire; by default the machine's."""
+        self._clock = clock or SystemClock()
         # Looked up by digest, so that the time it takes tells nothing about a token.
         self._known = {
             hashlib.sha256(given.token.encode()).digest(): Credential(
-                given.name, frozenset(given.roles)
+                given.name, frozenset(given.roles), given.expires_at
             )
             for given in credentials
         }
@@ -89,6 +109,7 @@ class Gatekeeper:
 
         Raises:
             CredentialUnknown: it presents one that is not known.
+            CredentialExpired: it presents one whose time is over.
         """
         scheme, _, value = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
         if not scheme:
@@ -102,6 +123,10 @@ class Gatekeeper:
         credential = self._known.get(digest)
         if credential is None:
             raise CredentialUnknown
+        expires = credential.expires_at
+        if expires is not None and expires.timestamp() <= self._clock.now():
+            at = f"{expires.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+            raise CredentialExpired(name=credential.name, expired_at=at)
         return credential
 
     def require(self, request: web.BaseRequest, *roles: Role) -> Credential:
@@ -110,6 +135,7 @@ class Gatekeeper:
         Raises:
             CredentialMissing: it presents none.
             CredentialUnknown: it presents one that is not known.
+            CredentialExpired: it presents one whose time is over.
             CredentialForbidden: it opens none of ``roles``.
         """
         credential = self.identify(request)

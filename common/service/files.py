@@ -1,12 +1,14 @@
-"""Writing small files so that a crash leaves the old content or the new, and nothing between."""
+"""Writing files so that a crash leaves the old content or the new, and nothing between."""
 
 import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Replaces the file ``path``, durably; only its owner may read it.
+def write_atomically(path: Path, content: bytes | Iterable[bytes]) -> None:
+    """Replaces the file ``path``, durably; only its owner may read it. The content may come in
+    parts.
 
     Raises:
         OSError: it cannot be written; the file is whole, as it was or as it should be.
@@ -15,7 +17,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(content)
+            file.writelines((content,) if isinstance(content, bytes) else content)
             file.flush()
             os.fsync(file.fileno())
         Path(name).replace(path)

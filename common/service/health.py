@@ -19,6 +19,7 @@ def add_health_routes(
     ready: ReadyCheck,
     *,
     merge: Callable[[str], Awaitable[str]] | None = None,
+    away: Callable[[], dict[str, str]] = dict,
 ) -> None:
     """Adds ``/healthz``, ``/readyz`` and ``/metrics`` to ``application``.
 
@@ -27,6 +28,7 @@ def add_health_routes(
         registry: the process's metrics.
         ready: what keeps the role from being ready.
         merge: makes the metrics of all processes of the role from those of this one.
+        away: what is not there while the role does its work without it: name to reason.
     """
 
     async def healthz(_: web.Request) -> web.Response:
@@ -35,6 +37,8 @@ def add_health_routes(
     async def readyz(_: web.Request) -> web.Response:
         reasons = await ready()
         body = {"status": "not ready" if reasons else "ready", "reasons": reasons}
+        if without := away():
+            body["away"] = without
         return web.Response(
             status=503 if reasons else 200,
             body=msgspec.json.encode(body),

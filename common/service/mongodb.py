@@ -1,6 +1,7 @@
 """MongoDB behind asyncio: opened, and its errors told as ours."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -10,14 +11,20 @@ from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from common.errors import StorageFull, Unavailable
+from common import logs
+from common.errors import NearcastError, StorageFull, Unavailable
 
 Document = dict[str, Any]
 
 ANSWER_WITHIN: Final = 5000
 """Milliseconds that one operation may take, finding a server included."""
 
+PREPARE_AGAIN: Final = 2.0
+"""Seconds between attempts to prepare a database that is away."""
+
 _OUT_OF_DISK_SPACE: Final = 14031
+
+_log = logs.get(__name__)
 
 
 def client_of(url: str) -> AsyncMongoClient[Document]:
@@ -46,6 +53,51 @@ def durable(client: AsyncMongoClient[Document], name: str) -> AsyncDatabase[Docu
         read_concern=ReadConcern("majority"),
         read_preference=ReadPreference.PRIMARY,
     )
+
+
+class Prepared:
+    """A client, and what its database needs to be used, which are indexes mostly."""
+
+    def __init__(
+        self, client: AsyncMongoClient[Document], prepare: Callable[[], Awaitable[object]]
+    ) -> None:
+        self._client = client
+        self._prepare = prepare
+        self._preparing: asyncio.Task[None] | None = None
+
+    async def now(self) -> None:
+        """Prepares the database, or closes the client.
+
+        Raises:
+            Unavailable: no server answers.
+        """
+        try:
+            async with translating():
+                await self._prepare()
+        except BaseException:
+            await self._client.close()
+            raise
+
+    def later(self) -> None:
+        """Prepares the database as soon as a server answers; until then it can be used already."""
+        self._preparing = asyncio.create_task(self._until_done())
+
+    async def close(self) -> None:
+        """Closes the client."""
+        if self._preparing is not None:
+            self._preparing.cancel()
+            await asyncio.gather(self._preparing, return_exceptions=True)
+        await self._client.close()
+
+    async def _until_done(self) -> None:
+        while True:
+            try:
+                async with translating():
+                    await self._prepare()
+                return
+            except NearcastError as error:
+                _log.debug("the database cannot be prepared yet", reason=str(error))
+                await asyncio.sleep(PREPARE_AGAIN)
 
 
 @asynccontextmanager

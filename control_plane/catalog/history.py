@@ -160,9 +160,26 @@ class History:
             self._sorted = True
         return list(itertools.islice(reversed(self._assets.values()), limit))
 
+    def records(self) -> tuple[tuple[Package, ...], tuple[Pin, ...], tuple[Tombstone, ...]]:
+        """What to make the same history of."""
+        packages = tuple(each for known in self._packages.values() for each in known.values())
+        removals: dict[str, tuple[str, list[str]]] = {}
+        for asset_id, gone in self._gone.items():
+            for version, removal_id in gone.items():
+                removals.setdefault(removal_id, (asset_id, []))[1].append(version)
+        tombstones = tuple(
+            Tombstone(removal_id, asset_id, tuple(versions))
+            for removal_id, (asset_id, versions) in removals.items()
+        )
+        return packages, tuple(self._pins.values()), tombstones
+
     def pin(self, asset_id: str) -> Pin | None:
         """The last pin of an asset."""
         return self._pins.get(asset_id)
+
+    def told_of(self, asset_id: str) -> int:
+        """How many versions of an asset were ever announced, and how many removed, together."""
+        return len(self._packages.get(asset_id, {})) + len(self._gone.get(asset_id, {}))
 
     def versions(self, asset_id: str) -> list[tuple[Package, str | None]]:
         """All versions of an asset that were ever announced, the newest first, each with the

@@ -5,7 +5,6 @@ kept as documents, not as text, so that an operator can query them.
 """
 
 import contextlib
-import functools
 from collections.abc import Awaitable, Callable, Collection
 from typing import TypeVar
 
@@ -16,7 +15,7 @@ from pymongo.errors import DuplicateKeyError
 from pymongo.write_concern import WriteConcern
 
 from common.messages import Heartbeat, Holdings, MessageInvalid, PackageAnnouncement
-from common.service.mongodb import Document, client_of, durable, translating
+from common.service.mongodb import Document, Prepared, client_of, durable, translating
 from control_plane.catalog.port import PackageConflict
 from control_plane.catalog.records import (
     Counts,
@@ -34,7 +33,7 @@ class MongoCatalog:
     """The adapter for many machines."""
 
     def __init__(self, client: AsyncMongoClient[Document], name: str) -> None:
-        self._client = client
+        self._prepared = Prepared(client, self._prepare)
         # A heartbeat is repeated within a second: no need to wait for other servers' disks.
         passing = client.get_database(name, write_concern=WriteConcern(w=1))
         kept = durable(client, name)
@@ -45,24 +44,24 @@ class MongoCatalog:
         self._holdings: AsyncCollection[Document] = passing["holdings"]
 
     @classmethod
-    async def open(cls, url: str, name: str) -> "MongoCatalog":
-        """The database ``name`` on the servers at ``url``.
+    async def open(cls, url: str, name: str, *, later: bool = False) -> "MongoCatalog":
+        """The database ``name`` on the servers at ``url``; ``later`` is whether they may be away
+        now.
 
         Raises:
             Unavailable: no server answers, or the URL is none.
         """
-        client = client_of(url)
-        try:
-            async with translating():
-                await client.admin.command("ping")
-            catalog = cls(client, name)
-            for keys in (["done_at"], ["at"], ["asset_id", "at"]):
-                await _asked(functools.partial(catalog._removals.create_index, keys))
-            await _asked(lambda: catalog._packages.create_index("published_at"))
-        except BaseException:
-            await client.close()
-            raise
+        catalog = cls(client_of(url), name)
+        if later:
+            catalog._prepared.later()
+        else:
+            await catalog._prepared.now()
         return catalog
+
+    async def _prepare(self) -> None:
+        for keys in (["done_at"], ["at"], ["asset_id", "at"]):
+            await self._removals.create_index(keys)
+        await self._packages.create_index("published_at")
 
     async def publish(self, announcement: PackageAnnouncement, now: float) -> Package:
         """See the port."""
@@ -215,7 +214,7 @@ class MongoCatalog:
 
     async def close(self) -> None:
         """See the port."""
-        await self._client.close()
+        await self._prepared.close()
 
 
 async def _asked(operation: Callable[[], Awaitable[T]]) -> T:

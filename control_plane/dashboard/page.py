@@ -8,7 +8,12 @@ import jinja2
 from aiohttp import hdrs, web
 
 from common.clock import Clock
-from common.errors import CredentialMissing, CredentialUnknown, NearcastError
+from common.errors import (
+    CredentialExpired,
+    CredentialMissing,
+    CredentialUnknown,
+    NearcastError,
+)
 from common.messages import RemovalView
 from common.service import Gatekeeper, Role
 from control_plane.catalog import Asset
@@ -103,7 +108,7 @@ class Page:
         if not self._open_to_all:
             try:
                 self._gatekeeper.require(request, Role.OPERATOR)
-            except (CredentialMissing, CredentialUnknown) as error:
+            except (CredentialMissing, CredentialUnknown, CredentialExpired) as error:
                 raise web.HTTPUnauthorized(
                     text=str(error), headers={hdrs.WWW_AUTHENTICATE: CHALLENGE}
                 ) from error

@@ -54,3 +54,18 @@ def _silent(heard_at: float, now: float, silence: float) -> bool:
     """Whether nothing was heard for ``silence``. Something heard in the future was heard before the
     clock was set back, nobody knows when."""
     return abs(now - heard_at) >= silence
+
+
+def heard_elsewhere(told_at: float, *, wall: float, now: float, delay: float) -> float:
+    """When a heartbeat that is news came to another control plane, on this one's scale.
+
+    The wall clocks of two machines differ, and each may jump: they are believed only as far as news
+    can be old.
+
+    Args:
+        told_at: when it came, by the other's wall clock, POSIX seconds.
+        wall: this machine's wall clock, POSIX seconds.
+        now: this control plane's monotonic time, seconds.
+        delay: seconds that it takes at most until what another one heard is read here.
+    """
+    return now - min(max(0.0, wall - told_at), delay)

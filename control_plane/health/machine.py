@@ -13,13 +13,16 @@ each fall, so that a flapping edge does not flap its viewers; then its share gro
 all, with the time and with how much it holds.
 """
 
-from dataclasses import replace
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from common.messages import EdgeStanding, EdgeState
 from control_plane.health.model import EdgeHealth, HealthRules, Memory, Signs
 from control_plane.health.troubles import troubles, unreached
 
+LONGEST_STEP = 1.0
+"""Seconds that pass at most, for an edge's share and its strain, between two judgements."""
 SERVING = frozenset({EdgeState.UP, EdgeState.DEGRADED})
 """The states in which an edge takes new viewers."""
 FLAPPING_SPARE = 0.25
@@ -49,6 +52,8 @@ def step(known: EdgeHealth | None, signs: Signs, *, now: float, rules: HealthRul
     fell = known is not None and known.state in SERVING and restarted
     serving = known if known is not None and known.state in SERVING and not restarted else None
     alive = now - max(signs.heard_at, before.excused_at) < rules.silence
+    # However long this control plane slept, no more is made of it.
+    passed = min(max(0.0, now - before.at), LONGEST_STEP)
     memory = _counted(before, signs, now, rules)
     memory = _owing(memory, signs, now, back=known is None or restarted or not known.alive)
     if restarted or not _steady(signs, alive=alive, rules=rules):
@@ -59,7 +64,7 @@ def step(known: EdgeHealth | None, signs: Signs, *, now: float, rules: HealthRul
     if out is None and serving is None:
         out = _settling(memory, now, rules)
     if out is None:
-        return _taking(serving, signs, memory, now, rules)
+        return _taking(serving, signs, memory, passed=passed, now=now, rules=rules)
     if serving is not None and not _by_order(signs):
         memory = _fallen(memory, now, rules)
     return EdgeHealth(
@@ -69,7 +74,7 @@ def step(known: EdgeHealth | None, signs: Signs, *, now: float, rules: HealthRul
         reason=out.reason,
         alive=alive,
         spare=out.spare,
-        memory=replace(memory, warm=False, turning_since=None),
+        memory=replace(memory, warm=False, strain=0.0),
     )
 
 
@@ -77,10 +82,10 @@ def _counted(memory: Memory, signs: Signs, now: float, rules: HealthRules) -> Me
     """``memory`` with the totals of the last heartbeat."""
     beat = signs.heartbeat
     memory = replace(memory, at=now)
-    if (memory.run, memory.sequence) == (beat.started_at, beat.sequence):
+    first = memory.run != beat.started_at
+    if not first and beat.sequence <= memory.sequence:
         return memory
     # Of a run that was not heard before, nobody knows how long ago its errors were.
-    first = memory.run != beat.started_at
     answers, errors, disk = (
         0 if first else max(0, new - old)
         for new, old in (
@@ -104,7 +109,7 @@ def _counted(memory: Memory, signs: Signs, now: float, rules: HealthRules) -> Me
 def _owing(memory: Memory, signs: Signs, now: float, *, back: bool) -> Memory:
     """``memory`` with the purges that the edge still has to carry out."""
     done, head = signs.heartbeat.purges, signs.purge_head
-    due = head if back else memory.due
+    due = head if back else min(memory.due, head)
     if done >= head:
         return replace(memory, due=due, owes=0)
     if memory.owes == 0 or done >= memory.owes:
@@ -177,19 +182,24 @@ def _settling(memory: Memory, now: float, rules: HealthRules) -> _Out | None:
 
 
 def _taking(
-    serving: EdgeHealth | None, signs: Signs, memory: Memory, now: float, rules: HealthRules
+    serving: EdgeHealth | None,
+    signs: Signs,
+    memory: Memory,
+    *,
+    passed: float,
+    now: float,
+    rules: HealthRules,
 ) -> EdgeHealth:
-    """The health of an edge that takes viewers: up or degraded, and with which share."""
+    """The health of an edge that takes viewers, for ``passed`` seconds as ``signs`` say: up or
+    degraded, and with which share."""
     degraded = serving is not None and serving.state is EdgeState.DEGRADED
     wrong = troubles(signs, memory, degraded=degraded, now=now, rules=rules)
-    turning = memory.turning_since if bool(wrong) != degraded else None
-    if bool(wrong) != degraded and turning is None:
-        turning = now
-    patience = rules.good_for if degraded else rules.bad_for
-    if turning is not None and now - turning >= patience:
-        degraded, turning = not degraded, None
+    if serving is not None:
+        change = passed / rules.bad_for if wrong else -passed / rules.good_for
+        memory = replace(memory, strain=min(1.0, max(0.0, memory.strain + change)))
+    degraded = memory.strain > 0 if degraded else memory.strain >= 1
     state = EdgeState.DEGRADED if degraded else EdgeState.UP
-    share = _share(serving, signs, memory, now, rules)
+    share = _share(serving, signs, memory, passed, rules)
     if degraded:
         share = min(share, rules.degraded_share)
     return EdgeHealth(
@@ -199,26 +209,22 @@ def _taking(
         reason=_reason(serving, wrong, share, signs, degraded=degraded),
         alive=True,
         spare=0.0,
-        memory=replace(memory, served=True, warm=memory.warm or share >= 1, turning_since=turning),
+        memory=replace(memory, served=True, warm=memory.warm or share >= 1),
     )
 
 
 def _share(
-    serving: EdgeHealth | None, signs: Signs, memory: Memory, now: float, rules: HealthRules
+    serving: EdgeHealth | None, signs: Signs, memory: Memory, passed: float, rules: HealthRules
 ) -> float:
     """How much an edge gets that nothing is wrong with: what it holds bounds it until it has had
     everything once, and no more is given at a time than it warms up by."""
     least = rules.first_share
-    before = serving.share if serving is not None else least
-    bound = 1.0 if memory.warm else min(1.0, max(least, before, signs.held / rules.held_enough))
+    before = max(least, serving.share) if serving is not None else least
+    bound = 1.0 if memory.warm else min(1.0, max(before, signs.held / rules.held_enough))
     if not memory.served:
         return bound
-    passed = max(0.0, now - _judged_at(serving, now))
-    return min(bound, max(least, before) + (1 - least) * passed / rules.warm_up)
-
-
-def _judged_at(serving: EdgeHealth | None, now: float) -> float:
-    return serving.memory.at if serving is not None else now
+    more = (1 - least) * passed / rules.warm_up if serving is not None else 0.0
+    return min(bound, before + more)
 
 
 def _reason(

@@ -6,13 +6,13 @@ other control planes heard is told. No wall clock counts, neither the edge's nor
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from common.messages import EdgeStanding, EdgeState, Heartbeat
 
 
-@dataclass(frozen=True, slots=True)
-class HealthRules:
+class HealthRules(msgspec.Struct, frozen=True):
     """How soon and how far an edge is trusted; times are seconds."""
 
     silence: float = 3.0
@@ -25,9 +25,9 @@ class HealthRules:
     fall_forgiven: float = 300.0
     """After this, a fall counts half."""
     bad_for: float = 3.0
-    """An edge is degraded once it has been bad for this long."""
+    """An edge is degraded once it has been bad for this long; good times are taken off."""
     good_for: float = 10.0
-    """And up again once it has been good for this long."""
+    """And up again once it has been good for this long; bad times are taken off."""
     warm_up: float = 60.0
     """An edge that came back has its whole share after this at the earliest."""
     first_share: float = 0.1
@@ -54,8 +54,7 @@ class HealthRules:
     """What a monitor found longer ago than this counts no more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Probed:
+class Probed(msgspec.Struct, frozen=True):
     """How one monitor, which is a control plane, finds an edge when it asks it for an object."""
 
     at: float
@@ -71,8 +70,7 @@ class Probed:
     """Whether the last object that came was another than the one that was asked for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Signs:
+class Signs(msgspec.Struct, frozen=True):
     """What is known of an edge now, from wherever it was heard."""
 
     heartbeat: Heartbeat
@@ -83,7 +81,7 @@ class Signs:
     """The number of the last purge there is."""
     held: float = 1.0
     """How much of the bytes that it should hold it holds, 0 to 1; 1 when it should hold none."""
-    probes: Mapping[str, Probed] = field(default_factory=dict)
+    probes: Mapping[str, Probed] = msgspec.field(default_factory=dict)
     """By monitor."""
     standing: EdgeStanding = EdgeStanding.IN_SERVICE
     order: str = ""
@@ -95,8 +93,7 @@ class Signs:
         return max((self.beat_at, *(probed.reached_at for probed in self.probes.values())))
 
 
-@dataclass(frozen=True, slots=True)
-class Memory:
+class Memory(msgspec.Struct, frozen=True):
     """What has to be known of an edge's past to judge it."""
 
     at: float
@@ -119,8 +116,8 @@ class Memory:
     fell_at: float = -math.inf
     steady_since: float = -math.inf
     """Since when it has been there without a break."""
-    turning_since: float | None = None
-    """Since when its signs have spoken for degraded while it is up, or for up while degraded."""
+    strain: float = 0.0
+    """0 to 1: how bad it has been; it is degraded from 1 on, and until it is back at 0."""
     due: int = 0
     """The last purge that there was when it came back."""
     owes: int = 0
@@ -130,8 +127,7 @@ class Memory:
     """Until when its silence was not its own."""
 
 
-@dataclass(frozen=True, slots=True)
-class EdgeHealth:
+class EdgeHealth(msgspec.Struct, frozen=True):
     """How an edge is, and how far it is trusted."""
 
     state: EdgeState

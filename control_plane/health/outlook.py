@@ -6,7 +6,9 @@ of its edges by judgement: where those that are trusted are none, the best of th
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from control_plane.health.machine import SERVING, step
 from control_plane.health.model import EdgeHealth, HealthRules, Probed, Signs

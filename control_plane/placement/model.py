@@ -4,9 +4,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-LARGEST_BYTES = 2**60
+LARGEST_BYTES = 2**52
+"""What is larger counts as this, so that sums of a batch stay within 63 bits."""
 LARGEST_TRAFFIC = 1e15
-"""Bits per second."""
+"""Bits per second; what is more counts as this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,4 +83,5 @@ class PlacementRules:
 
 def bounded(value: float, largest: float) -> float:
     """``value`` from 0 to ``largest``; 0 for what is no number."""
-    return 0.0 if math.isnan(value) else min(max(float(value), 0.0), largest)
+    within = float(min(max(value, 0), largest))
+    return 0.0 if math.isnan(within) else within

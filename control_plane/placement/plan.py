@@ -1,67 +1,278 @@
-"""The plan: which edges hold which assets. The simplest one: so many copies by rendezvous."""
+"""The plan: which edges should hold which assets, kept up to date event by event.
 
-from collections.abc import Iterable, Mapping, Sequence
+The regions are planned apart. In each, an asset has copies in proportion to its traffic, at least
+the minimum; ``filling`` chooses their edges and ``moving`` moves them when a rule demands it. What
+the rules want comes in this order: capacity, the minimum, the bound, extra copies. What is placed
+stays as long as they let it, so a plan depends on what was before; the same events in the same
+order give the same plan in every process.
+"""
 
-from control_plane.placement.model import Placed, PlacementAsset, PlacementEdge, PlacementRules
-from control_plane.placement.rendezvous import ranked
+from collections.abc import Collection, Iterable, Mapping
+
+import numpy as np
+
+from control_plane.placement.filling import fill
+from control_plane.placement.loading import (
+    Listing,
+    Stored,
+    complete,
+    restore,
+    size_of,
+    traffic_of,
+)
+from control_plane.placement.model import (
+    Placed,
+    PlacementAsset,
+    PlacementEdge,
+    PlacementRules,
+)
+from control_plane.placement.moving import fit, join, shed, shrink, take
+from control_plane.placement.reclaiming import exchange, reclaim
+from control_plane.placement.region import Assets, Ints, Region
+from control_plane.placement.scores import key_of
+
+MOST_ROUNDS = 4
+EMITTED = 65536
+"""Rows whose edges are named at once."""
 
 
 class Plan:
-    """Keeps assets on edges."""
+    """The placement of all assets on all edges.
 
-    def __init__(self, regions: Sequence[str], rules: PlacementRules) -> None:
-        self._regions = regions
-        self._rules = rules
+    Numbers that make no sense count as the nearest that does; names that are not known are passed
+    over.
+    """
+
+    def __init__(self, rules: PlacementRules | None = None) -> None:
+        self.rules = rules or PlacementRules()
+        self._assets = Assets()
+        self._rows: dict[str, int] = {}
+        self._ids: list[str] = []
+        self._free: list[int] = []
         self._edges: dict[str, PlacementEdge] = {}
-        self._assets: dict[str, PlacementAsset] = {}
-        self._placed: dict[str, Placed] = {}
+        self._regions: dict[str, Region] = {}
 
     def load(
         self,
         edges: Iterable[PlacementEdge],
         assets: Iterable[PlacementAsset],
-        placed: Mapping[str, Sequence[str]],
+        placed: Iterable[Placed] = (),
     ) -> list[Placed]:
-        """Takes all of them, and what was placed before; what is to be elsewhere."""
-        self._edges = {edge.edge_id: edge for edge in edges}
-        self._placed = {a: Placed(a, tuple(e), 0.0, urgent=False) for a, e in placed.items()}
-        self._assets = {asset.asset_id: asset for asset in assets}
-        return self._again(self._assets, urgent=False)
+        """Plan anew, in place of all that was planned before.
 
-    def _again(self, names: Iterable[str], *, urgent: bool) -> list[Placed]:
-        changed = []
-        for name in names:
-            edges: list[str] = []
-            for region in self._regions:
-                near = [e.edge_id for e in self._edges.values() if e.region == region]
-                edges += ranked(name, near)[: self._rules.minimum_of(region)]
-            placed = Placed(name, tuple(sorted(edges)), 0.0, urgent=urgent)
-            if name not in self._placed or self._placed[name].edges != placed.edges:
-                self._placed[name] = placed
-                changed.append(placed)
-        return changed
+        Args:
+            edges: all there are.
+            assets: all there are.
+            placed: what is stored of the plan before. It stays, so nothing changes when nothing
+                changed. An asset of which nothing is stored is new and urgent, and so is what lay
+                on an edge that is no more. An asset that is no more is told with no edges.
+        """
+        self._edges = {edge.edge_id: edge for edge in edges}
+        listing = Listing(assets)
+        self._rows, self._ids, self._free = listing.rows, listing.ids, []
+        self._assets, self._regions = Assets(), {}
+        self._grow(len(self._ids) + len(self._ids) // 8 + 1024)
+        self._assets.size[: len(self._ids)] = listing.sizes
+        self._assets.keys[: len(self._ids)] = listing.keys
+        for name in listing.regions:
+            self._region(name)
+        for edge in self._edges.values():
+            self._region(edge.region).put_edge(edge)
+        places = {edge.edge_id: edge.region for edge in self._edges.values()}
+        stored = Stored(placed, self._rows, places)
+        new = set(range(len(self._ids))) - stored.known
+        urgent = new | stored.lost
+        fresh = np.array(sorted(urgent), np.int64)
+        for name, region in self._regions.items():
+            restore(region, name, listing, stored)
+            complete(region, fresh)
+        gone = [Placed(name, (), 0.0, False) for name in stored.gone]
+        return gone + self._changed(urgent, stored.lost)
 
     def put_asset(self, asset: PlacementAsset) -> list[Placed]:
-        """Takes an asset that is new or changed."""
-        self._assets[asset.asset_id] = asset
-        return self._again([asset.asset_id], urgent=True)
+        """Plan a new asset, or one whose size or traffic is another now; urgently."""
+        for name in asset.traffic:
+            self._region(name)
+        row = self._rows.get(asset.asset_id)
+        if row is None:
+            row = self._new_row(asset.asset_id)
+        rows = np.array([row])
+        size = self._assets.size[row]
+        for region in self._regions.values():
+            region.lift(rows)
+            region.used[region.holders(rows)[0]] -= size
+        self._assets.size[row] = size_of(asset)
+        for name, region in self._regions.items():
+            region.used[region.holders(rows)[0]] += self._assets.size[row]
+            region.set_traffic(rows, np.array([traffic_of(asset.traffic, name)]))
+            region.land(rows)
+            for slot in np.flatnonzero(region.holders(rows)[0] & (region.used > region.room)):
+                take(region, rows, int(slot))
+            shrink(region, rows)
+            _place(region, rows)
+        return self._changed(urgent={row})
 
     def drop_asset(self, asset_id: str) -> list[Placed]:
-        """Forgets an asset."""
-        self._assets.pop(asset_id, None)
-        known = self._placed.pop(asset_id, None)
-        return [Placed(asset_id, (), 0.0, urgent=False)] if known else []
+        """Plan without an asset; it is told with no edges if it had any."""
+        row = self._rows.pop(asset_id, None)
+        if row is None:
+            return []
+        rows, dropped = np.array([row]), False
+        for region in self._regions.values():
+            had = bool(region.count[row])
+            dropped |= had
+            region.lift(rows)
+            slots = np.flatnonzero(region.holders(rows)[0])
+            region.remove(np.repeat(rows, len(slots)), slots)
+            region.traffic[row] = region.want[row] = 0
+            _settle(region)
+        self._ids[row] = ""
+        self._free.append(row)
+        gone = [Placed(asset_id, (), 0.0, False)] if dropped else []
+        return gone + self._changed()
 
     def put_edge(self, edge: PlacementEdge) -> list[Placed]:
-        """Takes an edge that is new or changed."""
+        """Plan with an edge that is new, or has another region, capacity, bandwidth or weight."""
+        before = self._edges.get(edge.edge_id)
+        if before == edge:
+            return []
+        region = self._region(edge.region)
+        if before and (before.region != edge.region or not region.room_of(edge)):
+            old = self._regions[before.region]
+            rows = old.on(old.slots[edge.edge_id])
+            was = {one.asset_id: one.edges for one in self._tell(rows, ())}
+            lost = self._leave(before)
+            self._join(region, edge)
+            told = self._changed(urgent=set(lost.tolist()))
+            return [one for one in told if was.get(one.asset_id) != one.edges]
+        self._join(region, edge)
+        return self._changed()
+
+    def _join(self, region: Region, edge: PlacementEdge) -> None:
+        """Put an edge in, or change it where it is."""
+        before = edge.edge_id in self._edges
         self._edges[edge.edge_id] = edge
-        return self._again(self._assets, urgent=False)
+        rows = region.on(region.slots[edge.edge_id]) if before else np.zeros(0, np.int64)
+        region.lift(rows)
+        shares = np.array([0.0, 0.0])
+        if before:
+            shares = region.shares(region.slots[edge.edge_id])
+        slot = region.put_edge(edge)
+        region.land(rows)
+        out = fit(region, slot)
+        fill(region, out)
+        exchange(region, out)
+        if (region.shares(slot) > shares).any():
+            reclaim(region)
+            join(region, slot)
+        _settle(region)
 
     def drop_edge(self, edge_id: str) -> list[Placed]:
-        """Forgets an edge."""
-        self._edges.pop(edge_id, None)
-        return self._again(self._assets, urgent=True)
+        """Plan without an edge; what it held is urgent elsewhere."""
+        edge = self._edges.get(edge_id)
+        if edge is None:
+            return []
+        return self._changed(urgent=set(self._leave(edge).tolist()))
 
-    def placed(self, asset_id: str) -> Placed:
-        """Where an asset is."""
-        return self._placed[asset_id]
+    def drift(self, traffic: Mapping[str, Mapping[str, float]]) -> list[Placed]:
+        """Plan with other traffic of some assets, by their names; it replaces what they had."""
+        names = [name for name in traffic if name in self._rows]
+        rows = np.array([self._rows[name] for name in names], np.int64)
+        for name in {region for asset in names for region in traffic[asset]}:
+            self._region(name)
+        for name, region in self._regions.items():
+            now = np.array([traffic_of(traffic[asset], name) for asset in names])
+            other = rows[now != region.traffic[rows]] if len(rows) else rows
+            region.lift(other)
+            region.set_traffic(other, now[now != region.traffic[rows]])
+            region.land(other)
+            shrink(region, other)
+            if len(other):
+                _place(region, other)
+        return self._changed()
+
+    def _leave(self, edge: PlacementEdge) -> Ints:
+        """Take an edge out and place elsewhere what it held; the rows."""
+        del self._edges[edge.edge_id]
+        region = self._regions[edge.region]
+        slot = region.slots[edge.edge_id]
+        rows = region.on(slot)
+        take(region, rows, slot)
+        region.drop_edge(edge.edge_id)
+        _place(region, rows)
+        return rows
+
+    # Rows and regions.
+
+    def _region(self, name: str) -> Region:
+        region = self._regions.get(name)
+        if region is None:
+            region = self._regions[name] = Region(name, self.rules, self._assets)
+            region.want[:] = region.needed(region.traffic)
+            region.want[len(self._ids) :] = 0
+            region.want[self._free] = 0
+        return region
+
+    def _new_row(self, asset_id: str) -> int:
+        row = self._free.pop() if self._free else len(self._ids)
+        if row == len(self._ids):
+            self._ids.append("")
+            if row >= len(self._assets.size):
+                self._grow(row + row // 8 + 1024)
+        self._rows[asset_id] = row
+        self._ids[row] = asset_id
+        self._assets.keys[row] = key_of(asset_id)
+        return row
+
+    def _grow(self, rows: int) -> None:
+        self._assets.grow(rows)
+        for region in self._regions.values():
+            region.grow(rows)
+
+    # What is told.
+
+    def _changed(self, urgent: Collection[int] = (), also: Collection[int] = ()) -> list[Placed]:
+        """The assets whose edges changed since this was last asked, and ``also`` those."""
+        parts = [region.changed() for region in self._regions.values()]
+        rows = np.unique(np.concatenate([np.array([*also], np.int64), *parts]))
+        told: list[Placed] = []
+        for start in range(0, len(rows), EMITTED):
+            told += self._tell(rows[start : start + EMITTED], urgent)
+        return told
+
+    def _tell(self, rows: Ints, urgent: Collection[int]) -> list[Placed]:
+        edges: list[list[str]] = [[] for _ in range(len(rows))]
+        priority = np.zeros(len(rows))
+        for region in self._regions.values():
+            held = region.count[rows] > 0
+            if not held.any():
+                continue
+            places, slots = np.nonzero(region.holders(rows))
+            for place, slot in zip(places.tolist(), slots.tolist(), strict=True):
+                edges[place].append(region.names[slot])
+            share = np.where(held, region.traffic[rows], 0.0) / max(region.total, 1e-300)
+            priority = np.maximum(priority, np.minimum(share, 1.0))
+        return [
+            Placed(self._ids[row], tuple(sorted(names)), part, row in urgent)
+            for row, names, part in zip(rows.tolist(), edges, priority.tolist(), strict=True)
+            if self._ids[row]
+        ]
+
+
+def _place(region: Region, rows: Ints) -> None:
+    """Make the copies that ``rows`` lack, and keep the bound."""
+    fill(region, rows)
+    exchange(region, rows)
+    _settle(region)
+
+
+def _settle(region: Region) -> None:
+    """Use what room has become free, and keep the bound."""
+    for _ in range(MOST_ROUNDS):
+        if region.freed:
+            region.freed = False
+            reclaim(region)
+        shed(region)
+        if not region.freed:
+            return
+    region.freed = False

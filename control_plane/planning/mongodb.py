@@ -18,7 +18,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.write_concern import WriteConcern
 
 from common.errors import Unavailable
-from common.service.mongodb import Document, client_of, durable, translating
+from common.service.mongodb import Document, Prepared, client_of, durable, translating
 from control_plane.planning.port import Decided, Demand, LeaseLost, PlanRow
 
 _THE = {"_id": "planner"}
@@ -33,7 +33,7 @@ class MongoPlanStore:
     """The adapter for many machines."""
 
     def __init__(self, client: AsyncMongoClient[Document], name: str) -> None:
-        self._client = client
+        self._prepared = Prepared(client, self._prepare)
         kept = durable(client, name)
         passing = client.get_database(name, write_concern=WriteConcern(w=1))
         self._planner: AsyncCollection[Document] = kept["planner"]
@@ -41,22 +41,23 @@ class MongoPlanStore:
         self._demand: AsyncCollection[Document] = passing["demand"]
 
     @classmethod
-    async def open(cls, url: str, name: str) -> "MongoPlanStore":
-        """The database ``name`` on the servers at ``url``, its indexes made when missing.
+    async def open(cls, url: str, name: str, *, later: bool = False) -> "MongoPlanStore":
+        """The database ``name`` on the servers at ``url``; ``later`` is whether they may be away
+        now.
 
         Raises:
             Unavailable: no server answers, or the URL is none.
         """
-        client = client_of(url)
-        store = cls(client, name)
-        try:
-            async with translating():
-                await store._plan.create_index("revision")
-                await store._plan.create_index("asset_id")
-        except BaseException:
-            await client.close()
-            raise
+        store = cls(client_of(url), name)
+        if later:
+            store._prepared.later()
+        else:
+            await store._prepared.now()
         return store
+
+    async def _prepare(self) -> None:
+        await self._plan.create_index("revision")
+        await self._plan.create_index("asset_id")
 
     async def acquire(self, holder: str, seconds: float) -> int | None:
         """See the port."""
@@ -192,7 +193,7 @@ class MongoPlanStore:
 
     async def close(self) -> None:
         """See the port."""
-        await self._client.close()
+        await self._prepared.close()
 
 
 def _moved(head: int, revision: int) -> Document:
@@ -212,6 +213,7 @@ def _document(row: Decided, revision: int) -> Document:
         "urgent": row.urgent,
         "priority": row.priority,
         "lost": list(row.lost),
+        "told": row.told,
     }
 
 
@@ -224,4 +226,5 @@ def _row(document: Document, names: dict[str, str]) -> PlanRow:
         document["urgent"],
         document["priority"],
         tuple(names.setdefault(edge, edge) for edge in document["lost"]),
+        document["told"],
     )

@@ -168,13 +168,15 @@ class Planner:
         self._edges = self._placeable()
         assets = [self._asset(asset) for asset in self._library.history.assets.values()]
         rows = self._placements.rows().values()
-        placed = {row.asset_id: row.edges for row in rows if row.edges}
-        plan = Plan([region.name for region in self._fleet.rules.regions], self._rules)
+        placed = [Placed(row.asset_id, row.edges, row.priority, row.urgent) for row in rows]
+        plan = Plan(self._rules)
         # A minute for a million assets: viewers are routed meanwhile.
         changed = await asyncio.to_thread(plan.load, list(self._edges.values()), assets, placed)
         _log.info("planning", assets=len(assets), edges=len(self._edges), changes=len(changed))
         self._take(changed)
-        self._dirty |= placed.keys() - self._library.history.assets.keys()
+        # What came while nobody planned changes no edges, but they are to be told of it.
+        history = self._library.history
+        self._dirty |= {row.asset_id for row in rows if row.told != history.told_of(row.asset_id)}
         return plan
 
     def _placeable(self) -> dict[str, PlacementEdge]:
@@ -218,7 +220,14 @@ class Planner:
             else:
                 self._take(plan.put_asset(self._asset(asset)))
                 # Its edges are told also where they stay: other versions are to be held.
-                self._unwritten.setdefault(asset_id, plan.placed(asset_id))
+                if asset_id not in self._unwritten:
+                    self._unwritten[asset_id] = self._again(asset_id)
+
+    def _again(self, asset_id: str) -> Placed:
+        row = self._placements.row(asset_id)
+        if row is None:
+            return Placed(asset_id, (), 0.0, urgent=True)
+        return Placed(asset_id, row.edges, row.priority, urgent=True)
 
     def _take(self, changed: Iterable[Placed]) -> None:
         self._unwritten.update((placed.asset_id, placed) for placed in changed)
@@ -253,4 +262,5 @@ class Planner:
             urgent=placed.urgent,
             priority=placed.priority,
             lost=tuple(lost),
+            told=self._library.history.told_of(placed.asset_id),
         )

@@ -47,6 +47,11 @@ class Decided(Protocol):
         """The higher, the sooner it is filled."""
         ...
 
+    @property
+    def told(self) -> int:
+        """How much was known of its versions: whoever plans next sees whether there is more."""
+        ...
+
 
 class PlanRow(msgspec.Struct, frozen=True):
     """Where an asset is to be, as the plan has it."""
@@ -59,6 +64,8 @@ class PlanRow(msgspec.Struct, frozen=True):
     priority: float
     lost: tuple[str, ...] = ()
     """Other edges that held it once, which tells them that they should no more."""
+    told: int = 0
+    """How many versions of it had been announced or removed."""
 
 
 class Demand(NamedTuple):

@@ -27,7 +27,8 @@ CREATE TABLE IF NOT EXISTS plan (
     token INTEGER NOT NULL,
     urgent INTEGER NOT NULL,
     priority REAL NOT NULL,
-    lost TEXT NOT NULL
+    lost TEXT NOT NULL,
+    told INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS plan_by_revision ON plan (revision);
 CREATE TABLE IF NOT EXISTS demand (
@@ -52,11 +53,11 @@ WHERE holder IS NULL OR holder = excluded.holder OR abs(excluded.at - at) >= sec
 _COMMIT = """
 INSERT INTO plan
 SELECT value ->> 0, value -> 1, (SELECT coalesce(max(revision), 0) + 1 FROM plan), :token,
-    value ->> 2, value ->> 3, value -> 4
+    value ->> 2, value ->> 3, value -> 4, value ->> 5
 FROM json_each(:rows) WHERE EXISTS (SELECT 1 FROM planner WHERE token = :token)
 ON CONFLICT (asset_id) DO UPDATE SET edges = excluded.edges, revision = excluded.revision,
     token = excluded.token, urgent = excluded.urgent, priority = excluded.priority,
-    lost = excluded.lost
+    lost = excluded.lost, told = excluded.told
 """
 
 _ADD = """
@@ -100,7 +101,9 @@ class SqlitePlanStore:
 
     async def commit(self, token: int, rows: Sequence[Decided]) -> int:
         """See the port."""
-        told = [(row.asset_id, row.edges, row.urgent, row.priority, row.lost) for row in rows]
+        told = [
+            (row.asset_id, row.edges, row.urgent, row.priority, row.lost, row.told) for row in rows
+        ]
         if told:
             await self._durable.write(_COMMIT, {"token": token, "rows": encode_text(told)})
         found = await self._durable.read(
@@ -119,15 +122,22 @@ class SqlitePlanStore:
     async def rows(self, since: int) -> tuple[PlanRow, ...]:
         """See the port."""
         found = await self._file.read(
-            "SELECT asset_id, edges, revision, urgent, priority, lost FROM plan WHERE revision > ?",
+            "SELECT asset_id, edges, revision, urgent, priority, lost, told FROM plan"
+            " WHERE revision > ?",
             (since,),
         )
         edges = msgspec.json.Decoder(tuple[str, ...])
         return tuple(
             PlanRow(
-                asset_id, edges.decode(names), revision, bool(urgent), priority, edges.decode(lost)
+                asset_id,
+                edges.decode(names),
+                revision,
+                bool(urgent),
+                priority,
+                edges.decode(lost),
+                told,
             )
-            for asset_id, names, revision, urgent, priority, lost in found
+            for asset_id, names, revision, urgent, priority, lost, told in found
         )
 
     async def add_demand(self, amounts: Iterable[tuple[str, str, float]], era: int = 0) -> None:

@@ -13,7 +13,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import BulkWriteError
 
 from common.messages import MessageInvalid
-from common.service.mongodb import Document, client_of, durable, translating
+from common.service.mongodb import Document, Prepared, client_of, durable, translating
 from control_plane.purge.records import PurgeRecord
 
 T = TypeVar("T")
@@ -25,24 +25,26 @@ class MongoPurgeLog:
     """The adapter for many machines."""
 
     def __init__(self, client: AsyncMongoClient[Document], name: str) -> None:
-        self._client = client
+        self._prepared = Prepared(client, self._prepare)
         self._purges: AsyncCollection[Document] = durable(client, name)["purges"]
 
     @classmethod
-    async def open(cls, url: str, name: str) -> "MongoPurgeLog":
-        """The database ``name`` on the servers at ``url``.
+    async def open(cls, url: str, name: str, *, later: bool = False) -> "MongoPurgeLog":
+        """The database ``name`` on the servers at ``url``; ``later`` is whether they may be away
+        now.
 
         Raises:
             Unavailable: no server answers, or the URL is none.
         """
-        client = client_of(url)
-        try:
-            log = cls(client, name)
-            await _asked(lambda: log._purges.create_index(["purge_id"]))
-        except BaseException:
-            await client.close()
-            raise
+        log = cls(client_of(url), name)
+        if later:
+            log._prepared.later()
+        else:
+            await log._prepared.now()
         return log
+
+    async def _prepare(self) -> None:
+        await self._purges.create_index(["purge_id"])
 
     async def append(self, purges: Sequence[PurgeRecord]) -> tuple[PurgeRecord, ...]:
         """See the port."""
@@ -106,7 +108,7 @@ class MongoPurgeLog:
 
     async def close(self) -> None:
         """See the port."""
-        await self._client.close()
+        await self._prepared.close()
 
 
 async def _asked(operation: Callable[[], Awaitable[T]]) -> T:

@@ -77,5 +77,6 @@ def _edge(removal: Removal, edge_id: str, health: EdgeState | None) -> EdgeRemov
     confirmed_at = removal.edges.get(edge_id)
     if confirmed_at is not None:
         return EdgeRemoval(edge_id, EdgeRemovalState.CONFIRMED, confirmed_at)
-    away = health is EdgeState.DOWN
+    # One that an operator works on may well be off.
+    away = health in {EdgeState.DOWN, EdgeState.MAINTENANCE}
     return EdgeRemoval(edge_id, EdgeRemovalState.AWAY if away else EdgeRemovalState.PENDING)

@@ -5,9 +5,7 @@ the last one is written with it. So the number is never ahead of what the edge d
 told it knows that the edge has carried out everything up to it.
 """
 
-import asyncio
 from collections.abc import Callable
-from typing import Final
 
 from common import logs
 from common.clock import Clock
@@ -16,10 +14,12 @@ from common.messages import OrderedPurges
 from edge.policy.purging import Purge, Scope
 from edge.store import Cache
 
-PAUSE: Final = 1.0
-"""Seconds that it waits when a purge cannot be noted: it is told the same at once again."""
-
 _log = logs.get(__name__)
+
+
+class PurgesMissing(NearcastError):
+    """Purges after number {since} cannot be carried out before all up to {last} are: this edge has
+    those up to {cursor}."""
 
 
 class Purges:
@@ -30,49 +30,39 @@ class Purges:
         self._cache = cache
         self._clock = clock
         self._taken = taken
-        self.cursor = cache.purges.followed
+        self._cursor = cache.purges.followed
+
+    @property
+    def cursor(self) -> int:
         """The number of the last purge of the log that is carried out here; all before it are."""
+        return self._cursor
 
-    async def apply(self, orders: OrderedPurges) -> bool:
-        """Carries out those of ``orders`` that it has not yet; whether all are carried out.
+    async def apply(self, orders: OrderedPurges) -> None:
+        """Carries out those of ``orders`` that it has not yet.
 
-        What cannot be, because no space is left or something before it is missing, is told by a
-        warning in the log, and takes a while, since whoever asks next gets the same answer.
+        Raises:
+            PurgesMissing: others come before them.
+            StorageFull: no space is left to write them down.
         """
-        try:
-            if orders.lost:
-                await self._begin_anew(orders.head)
-            else:
-                await self._follow(orders)
-        except NearcastError as error:
-            _log.warning("purges not written down", reason=str(error))
-        if orders.lost:
-            done = self.cursor == orders.head
-        else:
-            done = self.cursor >= orders.since + len(orders.purges)
-        if not done:
-            await asyncio.sleep(PAUSE)
-        return done
-
-    async def _follow(self, orders: OrderedPurges) -> None:
-        numbers = [purge.sequence for purge in orders.purges]
-        first = orders.since + 1
-        if numbers != list(range(first, first + len(numbers))):
-            _log.warning("purges do not follow one another", since=orders.since)
-            return
-        if orders.since > self.cursor or not numbers:
-            return
         now = self._clock.now()
+        before = self._cursor
+        if orders.lost:
+            _log.warning("purges are lost, validating all", was=before, now=orders.head)
+            self._cursor = await self._cache.purges.follow_anew(upto=orders.head, now=now)
+            return
+        numbers = [each.sequence for each in orders.purges]
+        first = orders.since + 1
+        if orders.since > before or numbers != list(range(first, first + len(numbers))):
+            last = max(numbers, default=orders.since)
+            raise PurgesMissing(since=orders.since, last=last, cursor=before)
         notes = [
             (each.sequence, Purge(0, Scope(each.scope.value), each.value, each.soft, now))
             for each in orders.purges
+            if each.sequence > before
         ]
-        before = self.cursor
-        self.cursor = await self._cache.purges.follow(notes, since=orders.since, upto=numbers[-1])
-        if any(not each.soft for each in orders.purges if each.sequence > before):
+        if not notes:
+            return
+        upto = numbers[-1]
+        self._cursor = await self._cache.purges.follow(notes, since=orders.since, upto=upto)
+        if any(not purge.soft for _, purge in notes):
             self._taken()
-
-    async def _begin_anew(self, head: int) -> None:
-        """Has all that it holds validated: the log does not tell any more what was purged."""
-        _log.warning("purges are lost: all that is stored is validated", was=self.cursor, now=head)
-        self.cursor = await self._cache.purges.follow_anew(upto=head, now=self._clock.now())

@@ -10,16 +10,19 @@ from origin.store.port import (
     ListedObject,
     ObjectExists,
     ObjectInfo,
+    ObjectReader,
     ObjectStore,
     ObjectTooLarge,
     ObjectUnknown,
     PrefixInvalid,
     ReadInterrupted,
 )
+from origin.store.removed import REMOVED, is_removed, mark_removed, removed_key
 from origin.store.s3_direct import DirectUploads
 from origin.store.settings import S3Settings, StoreSettings
 
 __all__ = [
+    "REMOVED",
     "SLICE",
     "DigestMismatch",
     "DirectUploads",
@@ -28,6 +31,7 @@ __all__ = [
     "ListedObject",
     "ObjectExists",
     "ObjectInfo",
+    "ObjectReader",
     "ObjectStore",
     "ObjectTooLarge",
     "ObjectUnknown",
@@ -37,7 +41,10 @@ __all__ = [
     "StoreSettings",
     "direct_uploads",
     "fetch_file",
+    "is_removed",
+    "mark_removed",
     "open_store",
     "put_bytes",
     "put_file",
+    "removed_key",
 ]

@@ -129,7 +129,7 @@ class FolderStore:
         finally:
             os.close(descriptor)
 
-    async def list(self, prefix: str) -> AsyncGenerator[ListedObject, None]:
+    async def list(self, prefix: str, *, after: str = "") -> AsyncGenerator[ListedObject, None]:
         """See ``ObjectStore.list``."""
         segments = check_prefix(prefix, empty=True)
         levels = [(segments, await self._entries(segments))]
@@ -138,11 +138,15 @@ class FolderStore:
             entry = next(rest, None)
             if entry is None:
                 levels.pop()
-            elif entry.is_folder:
-                inner = (*place, entry.name)
+                continue
+            inner = (*place, entry.name)
+            key = "/".join(inner) + "/" * entry.is_folder
+            if key <= after and not (entry.is_folder and after.startswith(key)):
+                continue
+            if entry.is_folder:
                 levels.append((inner, await self._entries(inner)))
             else:
-                yield ListedObject("/".join((*place, entry.name)), entry.size)
+                yield ListedObject(key, entry.size)
 
     async def delete(self, key: str) -> None:
         """See ``ObjectStore.delete``."""

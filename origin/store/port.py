@@ -88,7 +88,32 @@ class ListedObject:
     """Bytes."""
 
 
-class ObjectStore(Protocol):
+class ObjectReader(Protocol):
+    """What is asked to hand out objects: see ``ObjectStore``."""
+
+    async def head(self, key: str) -> ObjectInfo:
+        """What is known of an object.
+
+        Raises:
+            ObjectUnknown: there is none.
+        """
+        ...
+
+    def read(
+        self, key: str, start: int = 0, length: int | None = None
+    ) -> AsyncGenerator[bytes, None]:
+        """The bytes from ``start`` on, ``length`` of them or all, in pieces of at most ``SLICE``.
+
+        They are fewer where the object ends before. Whoever stops early closes the generator.
+
+        Raises:
+            ObjectUnknown: there is no such object; told with the first piece.
+            ReadInterrupted: the store broke off midway.
+        """
+        ...
+
+
+class ObjectStore(ObjectReader, Protocol):
     """Immutable objects under keys.
 
     A key is checked before anything else (``KeyInvalid``). Every method raises ``Unavailable``
@@ -124,29 +149,12 @@ class ObjectStore(Protocol):
         """
         ...
 
-    async def head(self, key: str) -> ObjectInfo:
-        """What is known of an object.
-
-        Raises:
-            ObjectUnknown: there is none.
-        """
-        ...
-
-    def read(
-        self, key: str, start: int = 0, length: int | None = None
-    ) -> AsyncGenerator[bytes, None]:
-        """The bytes from ``start`` on, ``length`` of them or all, in pieces of at most ``SLICE``.
-
-        They are fewer where the object ends before. Whoever stops early closes the generator.
-
-        Raises:
-            ObjectUnknown: there is no such object; told with the first piece.
-            ReadInterrupted: the store broke off midway.
-        """
-        ...
-
-    def list(self, prefix: str) -> AsyncGenerator[ListedObject, None]:
+    def list(self, prefix: str, *, after: str = "") -> AsyncGenerator[ListedObject, None]:
         """The objects whose keys begin with ``prefix``, in the byte order of their keys.
+
+        Args:
+            prefix: what keys begin with.
+            after: what keys sort after; of those before, nothing is read.
 
         Raises:
             PrefixInvalid: the prefix is neither empty nor whole segments and a slash.

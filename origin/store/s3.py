@@ -143,10 +143,12 @@ class S3Store:
         finally:
             reading.close()
 
-    async def list(self, prefix: str) -> AsyncGenerator[ListedObject, None]:
+    async def list(self, prefix: str, *, after: str = "") -> AsyncGenerator[ListedObject, None]:
         """See ``ObjectStore.list``."""
         check_prefix(prefix, empty=True)
         query = {"list-type": "2", "prefix": prefix, "encoding-type": "url", "max-keys": str(PAGE)}
+        if after:
+            query["start-after"] = after
         while True:
             reply = await self._of_bucket(query, "ListObjectsV2")
             for entry in reply.get("Contents", ()):

@@ -12,7 +12,7 @@ from common import logs
 from common.errors import NearcastError
 from common.http import ByteRange, Representation, answer, parse_entity_tag
 from common.service import problem_response
-from origin.store.port import ObjectInfo, ObjectStore
+from origin.store.port import ObjectInfo, ObjectReader
 
 STALLED_AFTER: Final = 60.0
 """Seconds after which a client that takes no byte is cut off."""
@@ -37,7 +37,7 @@ class Serving:
 
     def __init__(
         self,
-        store: ObjectStore,
+        store: ObjectReader,
         *,
         cache_control: str,
         sent: Callable[[int], None] = lambda _: None,

@@ -325,6 +325,27 @@ async def test_a_listing_keeps_to_its_prefix(store: ObjectStore) -> None:
     assert [entry.key for entry in await listed(store, "v/a/1/")] == ["v/a/1/x", "v/a/1/y/z"]
 
 
+@pytest.mark.parametrize(
+    ("after", "expected"),
+    [
+        ("v/a", ["v/a-1/0", "v/a/1/x", "v/a/1/y", "v/b/1"]),
+        ("v/a/1/x", ["v/a/1/y", "v/b/1"]),
+        ("v/a/", ["v/a/1/x", "v/a/1/y", "v/b/1"]),
+        ("v/a/1/z", ["v/b/1"]),
+        ("v/b/1", []),
+        ("w", []),
+        ("u", ["v/a-1/0", "v/a/1/x", "v/a/1/y", "v/b/1"]),
+    ],
+)
+async def test_a_listing_can_begin_after_a_key(
+    store: ObjectStore, after: str, expected: list[str]
+) -> None:
+    for key in ("v/a-1/0", "v/a/1/x", "v/a/1/y", "v/b/1"):
+        await put(store, key, b"bytes")
+
+    assert [each.key async for each in store.list("v/", after=after)] == expected
+
+
 async def test_a_listing_of_nothing_is_empty(store: ObjectStore) -> None:
     assert await listed(store, "v/none/") == []
 

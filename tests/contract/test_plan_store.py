@@ -45,6 +45,7 @@ async def other(settings: DatabaseSettings) -> AsyncIterator[PlanStore]:
 
 def decided(*assets: str, edges: Iterable[str] = ("eu-1", "us-1"), **changes: Any) -> list[PlanRow]:
     given: dict[str, Any] = {"revision": 0, "urgent": False, "priority": 0.25, "lost": ("eu-9",)}
+    given["told"] = 3
     return [PlanRow(asset, tuple(edges), **{**given, **changes}) for asset in assets]
 
 

@@ -19,6 +19,8 @@ from typing import Any
 import imageio_ffmpeg
 import tomli_w
 
+from origin.store import REMOVED
+
 TOKEN = "publisher-token-for-tests"
 EDGE_TOKEN = "edge-token-for-tests"
 CONTROL_TOKEN = "control-token-for-tests"
@@ -220,12 +222,15 @@ class Service:
         )
 
     def leftovers(self) -> list[str]:
-        """All files of store and work folder, but for the locks of living processes."""
+        """All files of store and work folder, but for the locks of living processes and the marks
+        of what was removed."""
         return [
             str(path)
             for folder in ("objects", "work")
             for path in (self.folder / folder).rglob("*")
-            if path.is_file() and path.suffix != ".lock"
+            if path.is_file()
+            and path.suffix != ".lock"
+            and not path.is_relative_to(self.folder / "objects" / REMOVED)
         ]
 
 

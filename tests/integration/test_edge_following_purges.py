@@ -14,9 +14,10 @@ import msgspec
 import pytest
 
 from common.clock import SystemClock
+from common.errors import StorageFull
 from common.messages import OrderedPurge, OrderedPurges, PurgeScope
 from edge.fill import Purges
-from edge.fill import purges as following
+from edge.fill.purges import PurgesMissing
 from edge.policy.purging import Scope
 from edge.policy.stored import Stored
 from edge.store import Cache
@@ -85,11 +86,6 @@ async def running(folder: Path) -> AsyncIterator[Followed]:
         yield Followed(cache)
 
 
-@pytest.fixture(autouse=True)
-def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(following, "PAUSE", 0.0)
-
-
 def purge(
     sequence: int, scope: PurgeScope = PurgeScope.EVERYTHING, value: str = "", *, soft: bool = False
 ) -> OrderedPurge:
@@ -117,7 +113,7 @@ SCOPES = [
 async def test_a_hard_purge_takes_what_it_names(
     edge: Followed, scope: PurgeScope, value: str, taken: set[str]
 ) -> None:
-    assert await edge.purges.apply(orders(purge(1, scope, value)))
+    await edge.purges.apply(orders(purge(1, scope, value)))
 
     assert {*KEYS, TAGGED} - {*edge.fresh} == taken
     assert edge.stale == []
@@ -128,7 +124,7 @@ async def test_a_hard_purge_takes_what_it_names(
 async def test_a_soft_purge_has_what_it_names_validated(
     edge: Followed, scope: PurgeScope, value: str, taken: set[str]
 ) -> None:
-    assert await edge.purges.apply(orders(purge(1, scope, value, soft=True)))
+    await edge.purges.apply(orders(purge(1, scope, value, soft=True)))
 
     assert {*edge.stale} == taken
     assert len(edge.fresh) + len(edge.stale) == len(KEYS) + 1
@@ -139,7 +135,7 @@ async def test_many_purges_are_noted_in_one_write_and_hold_together(edge: Follow
     generation = edge.cache.generation[0]
     many = [purge(number, PurgeScope.URL, f"v/n/1/{number}") for number in range(1, 1000)]
 
-    assert await edge.purges.apply(orders(*many, purge(1000, PurgeScope.PREFIX, "v/a/")))
+    await edge.purges.apply(orders(*many, purge(1000, PurgeScope.PREFIX, "v/a/")))
 
     assert edge.cache.generation[0] == generation + 1
     assert edge.fresh == ["v/b/1/main.m3u8", TAGGED]
@@ -148,14 +144,14 @@ async def test_many_purges_are_noted_in_one_write_and_hold_together(edge: Follow
 
 async def test_what_was_told_twice_is_done_once(edge: Followed) -> None:
     told = orders(purge(1), purge(2))
-    assert await edge.purges.apply(told)
+    await edge.purges.apply(told)
     await edge.fill()
 
-    assert await edge.purges.apply(told)
+    await edge.purges.apply(told)
     assert edge.cache.purges.sequence == 2
     assert len(edge.fresh) == len(KEYS) + 1
 
-    assert await edge.purges.apply(orders(*told.purges, purge(3, PurgeScope.TAG, "red")))
+    await edge.purges.apply(orders(*told.purges, purge(3, PurgeScope.TAG, "red")))
     assert edge.cache.purges.sequence == edge.purges.cursor == 3
     assert edge.fresh == list(KEYS)
     assert edge.refills == 2
@@ -164,40 +160,44 @@ async def test_what_was_told_twice_is_done_once(edge: Followed) -> None:
 async def test_nothing_is_done_while_something_before_it_is_missing(edge: Followed) -> None:
     await edge.purges.apply(orders(purge(1, PurgeScope.TAG, "red")))
 
-    assert not await edge.purges.apply(orders(purge(3)))
-    assert not await edge.purges.apply(orders(purge(2), purge(4)))
-    assert not await edge.purges.apply(orders(purge(5), since=1))
-    assert not await edge.purges.apply(orders(purge(3), purge(2), since=1))
+    for missing in (
+        orders(purge(3)),
+        orders(purge(2), purge(4)),
+        orders(purge(5), since=1),
+        orders(purge(3), purge(2), since=1),
+    ):
+        with pytest.raises(PurgesMissing, match="this edge has those up to 1"):
+            await edge.purges.apply(missing)
 
     assert edge.purges.cursor == 1
     assert edge.fresh == list(KEYS)
 
 
 async def test_an_answer_without_purges_changes_nothing(edge: Followed) -> None:
-    assert await edge.purges.apply(OrderedPurges(0, 0, ()))
+    await edge.purges.apply(OrderedPurges(0, 0, ()))
 
     assert len(edge.fresh) == len(KEYS) + 1
     assert (edge.purges.cursor, edge.cache.purges.sequence) == (0, 0)
 
 
 async def test_where_the_log_does_not_reach_back_everything_is_validated(edge: Followed) -> None:
-    assert await edge.purges.apply(LOST)
+    await edge.purges.apply(LOST)
 
     assert edge.fresh == []
     assert len(edge.stale) == len(KEYS) + 1
     assert edge.purges.cursor == 7
-    assert await edge.purges.apply(orders(purge(8, PurgeScope.PREFIX, "v/a/")))
+    await edge.purges.apply(orders(purge(8, PurgeScope.PREFIX, "v/a/")))
     assert edge.stale == ["v/b/1/main.m3u8", TAGGED]
 
 
 async def test_another_log_with_lower_numbers_is_followed_from_its_head(edge: Followed) -> None:
     await edge.purges.apply(orders(*(purge(n, PurgeScope.TAG, "other") for n in range(1, 60))))
 
-    assert await edge.purges.apply(OrderedPurges(59, 3, (), lost=True))
+    await edge.purges.apply(OrderedPurges(59, 3, (), lost=True))
 
     assert edge.purges.cursor == 3
     assert edge.fresh == []
-    assert await edge.purges.apply(orders(purge(4, PurgeScope.PREFIX, "v/")))
+    await edge.purges.apply(orders(purge(4, PurgeScope.PREFIX, "v/")))
     assert edge.stale == []
 
 
@@ -209,7 +209,7 @@ async def test_it_goes_on_where_it_was_after_a_restart(tmp_path: Path) -> None:
     async with running(tmp_path) as edge:
         assert edge.purges.cursor == 2
         assert edge.stale == list(KEYS)
-        assert await edge.purges.apply(orders(purge(2), purge(3, PurgeScope.PREFIX, "v/a/1/")))
+        await edge.purges.apply(orders(purge(2), purge(3, PurgeScope.PREFIX, "v/a/1/")))
         assert edge.stale == list(KEYS[2:])
 
 
@@ -250,14 +250,15 @@ async def test_a_disk_that_is_full_is_told_and_the_purge_is_done_later(
     size = index._environment.info()["map_size"]
     index._environment.set_mapsize(1)
     try:
-        assert not await edge.purges.apply(
-            orders(*(purge(n, PurgeScope.URL, "x" * 600) for n in range(1, 1000)))
-        )
+        with pytest.raises(StorageFull):
+            await edge.purges.apply(
+                orders(*(purge(n, PurgeScope.URL, "x" * 600) for n in range(1, 1000)))
+            )
         assert edge.purges.cursor == 0
     finally:
         index._environment.set_mapsize(size)
 
-    assert await edge.purges.apply(orders(purge(1, PurgeScope.PREFIX, "v/a/")))
+    await edge.purges.apply(orders(purge(1, PurgeScope.PREFIX, "v/a/")))
     assert edge.fresh == ["v/b/1/main.m3u8", TAGGED]
 
 
@@ -265,6 +266,7 @@ FOLLOWER = """
 import asyncio, sys
 from pathlib import Path
 from common.clock import SystemClock
+from common.errors import StorageFull
 from common.messages import OrderedPurge, OrderedPurges, PurgeScope
 from edge.fill import Purges
 from edge.store import Cache
@@ -278,7 +280,7 @@ async def main(folder):
             OrderedPurge(n, f"p{n}", PurgeScope.URL, f"v/n/1/{n}", False, 1.0)
             for n in range(first, first + 20)
         )
-        assert await purges.apply(OrderedPurges(first - 1, first + 19, told))
+        await purges.apply(OrderedPurges(first - 1, first + 19, told))
         print(purges.cursor, flush=True)
 
 asyncio.run(main(Path(sys.argv[1])))

@@ -13,7 +13,7 @@ from yarl import URL
 
 from common.service import CredentialSettings, ListenSettings, Role
 from origin import app, remove
-from origin.store import ObjectStore, StoreSettings, open_store
+from origin.store import REMOVED, ObjectStore, StoreSettings, open_store
 from tests.contract.test_object_store import fresh_bucket
 from tests.servers.processes import free_ports
 
@@ -41,7 +41,9 @@ class Origin:
             await self.store.put(key, pieces(), content_type="video/mp4")
 
     async def keys(self) -> set[str]:
-        return {listed.key async for listed in self.store.list("")}
+        """What is there but for the marks of what was removed."""
+        listed = {each.key async for each in self.store.list("")}
+        return {key for key in listed if not key.startswith(REMOVED)}
 
 
 async def pieces() -> AsyncIterator[bytes]:

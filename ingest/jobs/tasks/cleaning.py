@@ -9,7 +9,7 @@ from ingest.jobs.tasks.publishing import withdraw
 from ingest.jobs.tasks.tools import Tools
 from ingest.jobs.worker import Assignment
 from ingest.upload.record import prefix_of, source_prefix
-from origin.store import ObjectUnknown
+from origin.store import ObjectUnknown, mark_removed
 
 
 async def clean(tools: Tools, assignment: Assignment) -> None:
@@ -30,12 +30,20 @@ async def clean(tools: Tools, assignment: Assignment) -> None:
     if kept:
         await _delete_others(tools, job, *kept)
     else:
-        await tools.objects.delete_prefix(version_prefix(job.asset_id, job.version))
+        await _delete(tools, job.asset_id, job.version)
     if not stays:
-        await tools.objects.delete_prefix(version_prefix(job.asset_id, job.first_version))
+        await _delete(tools, job.asset_id, job.first_version)
     if job.ending or not tools.keep_sources:
         for prefix in {source_prefix(job.job_id), *map(prefix_of, job.source.keys)}:
             await tools.objects.delete_prefix(prefix)
+
+
+async def _delete(tools: Tools, asset: str, version: str) -> None:
+    """Deletes all objects of a version; of one that was whole, no copy elsewhere brings it back."""
+    with contextlib.suppress(ObjectUnknown):
+        await tools.objects.head(manifest_key(asset, version))
+        await mark_removed(tools.objects, asset, version)
+    await tools.objects.delete_prefix(version_prefix(asset, version))
 
 
 async def _delete_others(tools: Tools, job: Job, *versions: str) -> None:

@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from common.messages import EdgeState
+from common.messages import EdgeStanding, EdgeState
+from common.service import DatabaseSettings
 from control_plane.catalog.sqlite import SqliteCatalog
 from control_plane.fleet import Fleet, Rules
 from control_plane.health import HealthRules
 from control_plane.neighbourhoods import Neighbourhoods
 from control_plane.routing import Region
+from control_plane.standing import Standings, open_standings
 from control_plane.watch import Watch
 from tests.unit.control_plane.clock import Clock
 from tests.unit.control_plane.records import announcement, heartbeat, holdings
@@ -35,8 +37,15 @@ async def fleet(tmp_path: Path, clock: Clock) -> AsyncIterator[Fleet]:
 
 
 @pytest.fixture
-def watch(fleet: Fleet, clock: Clock) -> Watch:
-    return Watch(fleet, HealthRules(silence=3.0), clock, lambda: 0)
+async def standings(tmp_path: Path, clock: Clock) -> AsyncIterator[Standings]:
+    store = await open_standings(DatabaseSettings(sqlite=tmp_path / "control.sqlite"))
+    yield Standings(store, clock)
+    await store.close()
+
+
+@pytest.fixture
+def watch(fleet: Fleet, clock: Clock, standings: Standings) -> Watch:
+    return Watch(fleet, HealthRules(silence=3.0), clock, standings, lambda: 0)
 
 
 async def test_only_edges_that_are_up_serve(fleet: Fleet, watch: Watch) -> None:
@@ -74,6 +83,17 @@ async def test_an_edge_that_drains_is_out_at_once(fleet: Fleet, watch: Watch) ->
 
     assert watch.share("eu-1") == 0.0
     assert watch.health("eu-1").state is EdgeState.DRAINING
+
+
+async def test_an_edge_that_an_operator_drains_is_out_with_the_reason(
+    fleet: Fleet, watch: Watch, standings: Standings
+) -> None:
+    fleet.hear(heartbeat("eu-1"))
+    await standings.order("eu-1", EdgeStanding.DRAINING, by="operator", reason="new disks")
+    watch.look()
+
+    assert watch.share("eu-1") == 0.0
+    assert watch.health("eu-1").reason == "operator: new disks"
 
 
 async def test_neighbours_are_the_edges_of_the_region_that_are_up(

@@ -26,6 +26,8 @@ class SimulatedEdge:
     probes: dict[str, Probed] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
     """Of its heartbeats."""
+    each_second: dict[str, int] = field(default_factory=dict)
+    """By how much its totals rise."""
     sequence: int = 0
     beat_at: float = -1e9
 
@@ -34,10 +36,22 @@ class SimulatedEdge:
         self.sequence = 0
         self.facts = facts
 
+    def die(self) -> None:
+        self.alive = False
+
+    def live(self) -> None:
+        self.alive = True
+
+    def tells(self, **facts: Any) -> Callable[[], None]:
+        """What has its heartbeats tell ``facts`` from then on."""
+        return lambda: self.facts.update(facts)
+
     def beat(self, now: float) -> None:
         if self.alive and self.beats:
             self.sequence += 1
             self.beat_at = now
+            for total, more in self.each_second.items():
+                self.facts[total] = self.facts.get(total, 0) + more
 
     def signs(self) -> Signs:
         beat = heartbeat(self.name, self.sequence, started_at=self.started_at, **self.facts)
@@ -60,6 +74,8 @@ class Watched:
     outlook: Outlook = field(default_factory=lambda: Outlook({}, blind=False))
     lines: list[str] = field(default_factory=list)
     """A line for each change of state."""
+    each_second: Callable[[float], object] = lambda _: None
+    """What happens at each full second."""
 
     @property
     def first(self) -> EdgeHealth:
@@ -75,6 +91,7 @@ class Watched:
             if self.now % 1 == 0:
                 for edge in self.edges:
                     edge.beat(self.now)
+                self.each_second(self.now)
             self.judge()
             self.now += 0.25
         return self

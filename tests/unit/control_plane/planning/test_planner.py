@@ -168,6 +168,31 @@ async def test_a_restart_goes_on_where_the_plan_stood(tmp_path: Path) -> None:
         assert other.placements.rows() == before
 
 
+async def test_a_version_that_was_announced_while_nobody_planned_is_told(tmp_path: Path) -> None:
+    async with control_plane(tmp_path) as one:
+        one.fleet.hear(heartbeat())
+        await one.library.publish(announcement())
+        await one.until_placed("a", "eu-1")
+        known = one.placements.revision("eu-1")
+    catalog = await SqliteCatalog.open(tmp_path / "control.sqlite")
+    await catalog.publish(announcement(version="2"), 0.0)
+    await catalog.close()
+    async with control_plane(tmp_path) as one:
+        one.fleet.hear(heartbeat())
+        await one.until(lambda: one.placements.revision("eu-1") > known)
+
+        change = one.placements.change("eu-1", known)
+        assert change is not None
+        assert {package.version for package in change.packages} == {"1", "2"}
+        await one.until(lambda: one.commits[-1] == one.placements.head)
+        settled = one.placements.head
+    async with control_plane(tmp_path) as one:
+        one.fleet.hear(heartbeat())
+        await one.until(lambda: one.planner.plans)
+        await asyncio.sleep(0.1)
+        assert one.placements.head == settled
+
+
 async def test_one_plans_and_the_other_follows_until_it_ends(tmp_path: Path) -> None:
     async with control_plane(tmp_path) as two:
         await two.until(lambda: two.planner.plans)

@@ -1,0 +1,261 @@
+"""Choosing edges for the copies that are missing: rendezvous hashing with bounded loads.
+
+Each asset takes the edges of its own order, passing over those whose load would be above a limit
+(Mirrokni, Thorup and Zadimoghaddam, "Consistent hashing with bounded loads", SODA 2018). Both loads
+count, bytes and traffic; the mean that the limit is a multiple of is the load of the region were it
+spread in proportion to what its edges can take.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from control_plane.placement.region import Bools, Ints, Region
+from control_plane.placement.scores import Floats, draws
+
+BATCH = 1024
+"""Rows that choose at once; their bytes must add up within 63 bits."""
+
+
+class Level(NamedTuple):
+    """How full an edge may be for a copy to go there."""
+
+    limit: float
+    """Times the mean, with the copy."""
+    more: float = -1.0
+    """Times the mean, without the copy, however large that is; never when below 0."""
+
+
+def placing(bound: float) -> Level:
+    """What copies keep to where they can: some way below the bound, so that what comes and goes
+    later does not make them move at once."""
+    return Level(1 + 0.6 * (bound - 1))
+
+
+ONE_MORE = 1.0
+ANY = float("inf")
+
+
+def levels_of(tier: int, bound: float) -> tuple[Level, ...]:
+    """What a copy of ``tier`` may ask for, in turn.
+
+    First it keeps within the limit. Where that is too little for it, as it is where one copy is
+    larger than the slack of every edge, it goes where there is not yet the mean, as one item more.
+    One of the minimum goes wherever there is room when all edges have more than that; an extra one
+    is not made.
+    """
+    place = placing(bound)
+    levels = (place, Level(place.limit, ONE_MORE))
+    return levels if tier == 2 else (*levels, Level(0.0, ANY))
+
+
+@dataclass
+class Means:
+    """The loads that a region would have were they even."""
+
+    bytes: float
+    """Bytes per capacity."""
+    traffic: float
+    """Traffic per bandwidth."""
+
+
+def means(region: Region) -> Means:
+    """The means as all is placed now."""
+    return _means(region, float(region.used.sum(dtype=np.float64)), region.total)
+
+
+def _means(region: Region, size: float, traffic: float) -> Means:
+    capacity, bandwidth = float(region.capacity.sum()), float(region.bandwidth.sum())
+    return Means(size / capacity if capacity else 0.0, traffic / bandwidth if bandwidth else 0.0)
+
+
+def costs(region: Region, rows: Ints) -> Floats:
+    """The cost of every slot for each of ``rows``; infinite where nothing can be held.
+
+    What is watched more per byte than the region at large goes by bandwidth, other things by
+    capacity, so that neither load needs the limit to be even where the two differ.
+    """
+    with np.errstate(divide="ignore"):
+        by_bandwidth, by_capacity = 1 / region.bandwidth, 1 / region.capacity
+    drawn = draws(region.assets.keys[rows, None], region.edge_keys[None, :])
+    drawn *= np.where(_hot(region, rows)[:, None], by_bandwidth, by_capacity)
+    return drawn
+
+
+def pair_costs(region: Region, rows: Ints, slots: Ints) -> Floats:
+    """The cost of the slot beside each of ``rows``."""
+    drawn = draws(region.assets.keys[rows], region.edge_keys[slots])
+    return drawn / np.where(_hot(region, rows), region.bandwidth[slots], region.capacity[slots])
+
+
+def _hot(region: Region, rows: Ints) -> Bools:
+    used = float(region.used.sum(dtype=np.float64))
+    return region.density(rows) * used > region.total
+
+
+def fill(
+    region: Region,
+    rows: Ints,
+    goals: Ints | None = None,
+    allowed: Bools | None = None,
+    levels: tuple[Level, ...] | None = None,
+) -> None:
+    """Bring ``rows``, each named once, up to their goals, as far as there is room.
+
+    First copies come first, then those of the minimum, then extra ones; of each, what is watched
+    most per byte.
+
+    Args:
+        region: whose edges.
+        rows: which have landed.
+        goals: copies of each; what they should have when None.
+        allowed: the slots that may take any; all when None.
+        levels: how full these may be; by the tier of the copy when None.
+    """
+    goals = region.goals(rows) if goals is None else goals
+    short = region.count[rows] < goals
+    rows, goals = rows[short], goals[short]
+    if not len(rows) or not region.usable:
+        return
+    order = np.argsort(-region.density(rows), kind="stable")
+    rows, goals = rows[order], goals[order]
+    region.lift(rows)
+    filling = _Filling(region, rows, goals, allowed)
+    steps = (np.minimum(goals, 1), np.minimum(goals, region.floors(rows)), goals)
+    for tier, step in enumerate(steps):
+        chosen = np.flatnonzero(region.count[rows] < step)
+        for start in range(0, len(chosen), BATCH):
+            part = chosen[start : start + BATCH]
+            filling.batch(part, step[part], levels or levels_of(tier, region.rules.bound))
+    region.land(rows)
+
+
+class _Filling:
+    """One filling: the loads as they will be once it is done."""
+
+    def __init__(self, region: Region, rows: Ints, goals: Ints, allowed: Bools | None) -> None:
+        self.region, self.rows, self.goals, self.allowed = region, rows, goals, allowed
+        missing = goals - region.count[rows]
+        size = region.used.sum(dtype=np.float64) + float(missing @ region.assets.size[rows])
+        size = min(size, float(region.room.sum(dtype=np.float64)))
+        self.means = _means(region, size, region.total + float(region.traffic[rows].sum()))
+        self.typical = float(region.bandwidth.sum()) / max(region.usable, 1)
+        self.held = np.zeros(len(rows))
+        """The bandwidth of the edges that hold a row."""
+        self.load = region.load.copy()
+        for start in range(0, len(rows), BATCH):
+            part = np.arange(start, min(start + BATCH, len(rows)))
+            holders = region.holders(rows[part])
+            self.held[part] = holders @ region.bandwidth
+            self.load += self._portions(part, np.zeros(1))[:, 0] * (self.held[part] > 0) @ holders
+
+    def _portions(self, part: Ints, bandwidth: Floats) -> Floats:
+        """What each of the rows would add to the load of an edge of ``bandwidth`` that takes one of
+        its missing copies, once it has all of them."""
+        rows = self.rows[part]
+        missing = np.maximum(self.goals[part] - self.region.count[rows], 0)
+        others = self.held[part] + np.maximum(missing - (bandwidth.any()), 0) * self.typical
+        whole = others[:, None] + bandwidth[None, :]
+        traffic = self.region.traffic[rows, None]
+        portions: Floats = np.divide(traffic, whole, out=np.zeros_like(whole), where=whole > 0)
+        return portions
+
+    def batch(self, part: Ints, step: Ints, levels: tuple[Level, ...]) -> None:
+        """Bring some rows, by their place among all, up to ``step`` copies."""
+        rows = self.rows[part]
+        cost = costs(self.region, rows)
+        cost[self.region.holders(rows)] = np.inf
+        if self.allowed is not None:
+            cost[:, ~self.allowed] = np.inf
+        todo = np.arange(len(part))
+        for level in levels:
+            if not len(todo):
+                return
+            portions = self._portions(part, self.region.bandwidth)
+            todo = self._level(level, part, step, todo, cost, portions)
+
+    def _level(
+        self,
+        level: Level,
+        part: Ints,
+        step: Ints,
+        todo: Ints,
+        cost: Floats,
+        portions: Floats,
+    ) -> Ints:
+        """Place what ``level`` lets; what is left of ``todo``."""
+        region, stuck = self.region, [np.zeros(0, np.int64)]
+        while len(todo):
+            size = region.assets.size[self.rows[part[todo]]]
+            chosen, possible = self._choose(level, size, cost[todo], portions[todo])
+            stuck.append(todo[~possible])
+            todo, chosen, size = todo[possible], chosen[possible], size[possible]
+            portion = portions[todo, chosen]
+            taken = self._fits(level, chosen, size, portion)
+            done, slots = todo[taken], chosen[taken]
+            region.add(self.rows[part[done]], slots)
+            np.add.at(self.load, slots, portion[taken])
+            self.held[part[done]] += region.bandwidth[slots]
+            cost[done, slots] = np.inf
+            still = region.count[self.rows[part[todo]]] < step[todo]
+            todo = todo[still]
+        return np.sort(np.concatenate(stuck))
+
+    def _heads(self, level: Level) -> tuple[Floats, Floats, Floats, Floats]:
+        """What may be added to each slot with the copy, and without it, of bytes and of traffic."""
+        region, bytes_mean = self.region, self.means.bytes * self.region.capacity
+        with_bytes = level.limit * bytes_mean - region.used
+        with_traffic = level.limit * self.means.traffic * (1 + 1e-12) - self.load
+        if level.more < 0:
+            never = np.full(len(region.used), -1.0)
+            return with_bytes, with_traffic, never, never
+        if level.more == ANY:
+            always = np.full(len(region.used), np.inf)
+            return with_bytes, with_traffic, always, always
+        return (
+            with_bytes,
+            with_traffic,
+            level.more * bytes_mean - region.used,
+            level.more * self.means.traffic - self.load,
+        )
+
+    def _choose(
+        self, level: Level, size: Ints, cost: Floats, portions: Floats
+    ) -> tuple[Ints, Bools]:
+        """The slot that each row likes best of those that may take it, and whether there is one."""
+        with_bytes, with_traffic, bytes_before, traffic_before = self._heads(level)
+        free = (self.region.room - self.region.used).astype(np.float64)
+        largest = np.minimum(free, np.where(bytes_before >= 0, np.inf, with_bytes))
+        heaviest = np.where(traffic_before >= 0, np.inf, with_traffic)
+        barred = size[:, None] > largest
+        barred |= portions > heaviest
+        liked = np.where(barred, np.inf, cost)
+        chosen = liked.argmin(axis=1)
+        return chosen, np.isfinite(liked[np.arange(len(chosen)), chosen])
+
+    def _fits(self, level: Level, chosen: Ints, size: Ints, portion: Floats) -> Bools:
+        """Which of the rows still fit when those before them go where they chose."""
+        order = np.argsort(chosen, kind="stable")
+        slots = chosen[order]
+        first = np.searchsorted(slots, slots)
+        sizes, loads = _running(size[order], first), _running(portion[order], first)
+        with_bytes, with_traffic, bytes_before, traffic_before = self._heads(level)
+        fits = sizes <= (self.region.room - self.region.used)[slots]
+        fits &= (sizes <= with_bytes[slots]) | (sizes - size[order] <= bytes_before[slots])
+        # Rounding of sums must not keep out the first of a slot, which was found to fit.
+        alone = first == np.arange(len(slots))
+        fits &= (
+            (loads <= with_traffic[slots])
+            | (loads - portion[order] <= traffic_before[slots])
+            | alone
+        )
+        taken = np.zeros(len(chosen), np.bool_)
+        taken[order] = fits
+        return taken
+
+
+def _running(values: Ints | Floats, first: Ints) -> Ints | Floats:
+    """Sums from the first of each group up to each of its members."""
+    sums = np.cumsum(values)
+    return sums - (sums[first] - values[first])

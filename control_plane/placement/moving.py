@@ -1,0 +1,206 @@
+"""Moving copies: what a rule demands, and no more.
+
+The bound. An edge has at most ``rules.bound`` times the mean of its region in bytes per capacity
+and in traffic per bandwidth, the means weighted by these, but for two cases. (1) One item more: a
+copy that alone is more than the slack, (bound - 1) of the edge's part of the mean, may go where the
+load without it is within the bound. (2) The minimum comes first: where a region has so few edges,
+so unequal ones or ones so full that copies of the minimum find none within the bound, they take one
+above it, and stay as long as no other edge could have them within the bound.
+"""
+
+import numpy as np
+
+from control_plane.placement.filling import (
+    BATCH,
+    ONE_MORE,
+    Level,
+    costs,
+    fill,
+    means,
+    pair_costs,
+    placing,
+)
+from control_plane.placement.region import Bools, Ints, Region
+from control_plane.placement.scores import Floats, draws
+
+TOLERANCE = 1 + 1e-9
+MOST_ROUNDS = 3
+
+
+def put(region: Region, rows: Ints, slots: Ints) -> None:
+    """Add copies of landed rows."""
+    region.lift(rows)
+    region.add(rows, slots)
+    region.land(rows)
+
+
+def take(region: Region, rows: Ints, slot: int) -> None:
+    """Remove the copies of landed ``rows`` from ``slot``."""
+    region.lift(rows)
+    region.remove(rows, np.full(len(rows), slot))
+    region.land(rows)
+
+
+def shrink(region: Region, rows: Ints) -> None:
+    """Remove the copies of ``rows`` that are too many, those last in their order first."""
+    rows = rows[region.count[rows] > region.want[rows]]
+    region.lift(rows)
+    for start in range(0, len(rows), BATCH):
+        part = rows[start : start + BATCH]
+        cost = np.where(region.holders(part), costs(region, part), -1.0)
+        todo = np.arange(len(part))
+        while len(todo):
+            last = cost[todo].argmax(axis=1)
+            region.remove(part[todo], last)
+            cost[todo, last] = -1.0
+            todo = todo[region.count[part[todo]] > region.want[part[todo]]]
+    region.land(rows)
+
+
+def shed(region: Region, allowed: Bools | None = None) -> None:
+    """Move copies off the edges that are above the bound, as far as others can have them.
+
+    Args:
+        region: whose edges.
+        allowed: the slots that may take any; all when None.
+    """
+    for _ in range(MOST_ROUNDS):
+        above = [int(slot) for slot in np.flatnonzero(_above(region))]
+        moved = [slot for slot in above if _relieve(region, slot, allowed)]
+        if not moved:
+            return
+
+
+def _above(region: Region) -> Bools:
+    """The slots above the bound."""
+    mean, bound = means(region), region.rules.bound * TOLERANCE
+    large = region.used > bound * mean.bytes * region.capacity
+    return (region.room > 0) & (large | (region.load > bound * mean.traffic))
+
+
+def _excess(values: Floats, load: float, mean: float, bound: float) -> float:
+    """How much of ``values``, which add up to ``load``, has to go; 0 when there is one item more
+    at most."""
+    largest = float(values.max(initial=0.0))
+    if load <= bound * mean * TOLERANCE:
+        return 0.0
+    if largest > (bound - 1) * mean and load - largest <= bound * mean:
+        return 0.0
+    return load - bound * mean
+
+
+def _relieve(region: Region, slot: int, allowed: Bools | None) -> bool:
+    """Move copies off ``slot`` until it is within the bound; whether any moved."""
+    mean, bound = means(region), region.rules.bound
+    share = mean.bytes * float(region.capacity[slot])
+    rows = region.on(slot)
+    size, portion = region.assets.size[rows].astype(np.float64), region.portion[rows]
+    too_large = _excess(size, float(region.used[slot]), share, bound)
+    too_busy = _excess(portion, float(region.load[slot]), mean.traffic, bound)
+    if not too_large and not too_busy:
+        return False
+    others = np.ones(len(region.names), np.bool_) if allowed is None else allowed.copy()
+    others[slot] = False
+    levels = [placing(bound), Level(bound)]
+    if too_large > size.max() or too_busy > portion.max():
+        levels.append(Level(bound, ONE_MORE))
+    order = np.argsort(region.density(rows), kind="stable")
+    if too_busy:
+        order = order[::-1]
+        order = order[portion[order] > 0]
+    rows = rows[order]
+    moved = False
+    while len(rows) and (too_large > 0 or too_busy > 0):
+        size, portion = region.assets.size[rows].astype(np.float64), region.portion[rows]
+        enough = np.ones(len(rows), np.bool_)
+        enough[1:] = (np.cumsum(size)[:-1] < too_large) | (np.cumsum(portion)[:-1] < too_busy)
+        part, rows = rows[enough], rows[~enough]
+        gone = _move(region, part, slot, others, tuple(levels))
+        moved |= bool(len(gone))
+        mean = means(region)
+        too_large = float(region.used[slot]) - bound * mean.bytes * float(region.capacity[slot])
+        too_busy = float(region.load[slot]) - bound * mean.traffic
+    return moved
+
+
+def _move(region: Region, rows: Ints, slot: int, others: Bools, levels: tuple[Level, ...]) -> Ints:
+    """Move the copies of ``rows`` from ``slot`` to where ``levels`` let them; those that moved."""
+    before = region.count[rows].astype(np.int64)
+    take(region, rows, slot)
+    fill(region, rows, before, others, levels)
+    back = rows[region.count[rows] < before]
+    put(region, back, np.full(len(back), slot))
+    return rows[np.isin(rows, back, invert=True)]
+
+
+def fit(region: Region, slot: int) -> Ints:
+    """Remove the copies that are worth least from ``slot`` until it is within its capacity; their
+    rows."""
+    rows = region.on(slot)
+    over = int(region.used[slot] - region.room[slot])
+    if over <= 0:
+        return rows[:0]
+    tiers = region.tiers(rows, region.count[rows].astype(np.int64))
+    rows = rows[np.lexsort((region.density(rows), -tiers))]
+    size = region.assets.size[rows]
+    rows = rows[np.cumsum(size) - size < over]
+    take(region, rows, slot)
+    return rows
+
+
+def join(region: Region, slot: int) -> None:
+    """Move to an edge what it wins from others, up to its part of the mean.
+
+    First comes what others have above the bound, now that the mean is less; then what has the edge
+    before one of its holders in its order.
+    """
+    only = np.zeros(len(region.names), np.bool_)
+    only[slot] = True
+    shed(region, only)
+    mean = means(region)
+    room = min(
+        mean.bytes * float(region.capacity[slot]) - float(region.used[slot]),
+        float(region.room[slot] - region.used[slot]),
+    )
+    rows = np.flatnonzero((region.count > 0) & (region.assets.size <= room))
+    rows = rows[(region.bits[slot >> 6, rows] & np.uint64(1 << (slot & 63))) == 0]
+    if not len(rows):
+        return
+    rows = _likely(region, rows, slot)
+    last, worst = _last(region, rows)
+    cost = pair_costs(region, rows, np.full(len(rows), slot))
+    wins = cost < worst
+    order = np.flatnonzero(wins)[np.argsort(cost[wins], kind="stable")]
+    rows, last = rows[order], last[order]
+    size, portion = region.assets.size[rows], region.portion[rows]
+    spare = mean.traffic - float(region.load[slot])
+    light = portion <= spare
+    rows, last, size, portion = rows[light], last[light], size[light], portion[light]
+    fits = (np.cumsum(size) <= room) & (np.cumsum(portion) <= spare)
+    rows, last = rows[fits], last[fits]
+    region.lift(rows)
+    region.remove(rows, last)
+    region.add(rows, np.full(len(rows), slot))
+    region.land(rows)
+
+
+def _last(region: Region, rows: Ints) -> tuple[Ints, Floats]:
+    """The holder that comes last in the order of each of ``rows``, and its cost."""
+    every, slots = np.nonzero(region.holders(rows))
+    cost = pair_costs(region, rows[every], slots)
+    worst = np.full(len(rows), -1.0)
+    np.maximum.at(worst, every, cost)
+    last = np.zeros(len(rows), np.int64)
+    ends = cost == worst[every]
+    last[every[ends]] = slots[ends]
+    return last, worst
+
+
+def _likely(region: Region, rows: Ints, slot: int) -> Ints:
+    """Those of ``rows`` that like ``slot`` best: a few times what it can win."""
+    part = float(region.capacity[slot] / region.capacity.sum())
+    number = 1024 + int(4 * part * float(region.count.sum(dtype=np.int64)))
+    if number >= len(rows):
+        return rows
+    drawn = draws(region.assets.keys[rows], region.edge_keys[slot : slot + 1])
+    return np.sort(rows[np.argpartition(drawn, number)[:number]])

@@ -1,0 +1,100 @@
+"""The commands that ask the control plane as an operator: versions, rollback, remove, purge."""
+
+import asyncio
+import sys
+from typing import Any, Final
+
+import click
+
+from deploy.options import at_control
+
+
+@click.command("versions")
+@click.argument("asset")
+@at_control
+def show_versions(*, asset: str, **where: Any) -> None:
+    """Lists the versions of ASSET, the newest first.
+
+    Without --control, it asks the system that `nearcast up` runs on the same --home.
+    """
+    from deploy import versions  # noqa: PLC0415 - roles start faster without it
+
+    sys.exit(asyncio.run(versions.with_api(versions.listing(asset), **where)))
+
+
+@click.command()
+@click.argument("asset")
+@click.argument("version")
+@at_control
+def rollback(*, asset: str, version: str, **where: Any) -> None:
+    """Has viewers of ASSET get VERSION until a newer one is published.
+
+    Without --control, it asks the system that `nearcast up` runs on the same --home.
+    """
+    from deploy import versions  # noqa: PLC0415 - roles start faster without it
+
+    sys.exit(asyncio.run(versions.with_api(versions.rolling_back(asset, version), **where)))
+
+
+@click.command()
+@click.argument("asset")
+@click.argument("version", required=False)
+@click.option("--wait", is_flag=True, help="Waits until origin and edges have proven it.")
+@at_control
+def remove(*, asset: str, version: str | None, wait: bool, **where: Any) -> None:
+    """Removes VERSION of ASSET, or all of ASSET, from the origin and every edge, for good.
+
+    Without --control, it asks the system that `nearcast up` runs on the same --home.
+    """
+    from deploy import versions  # noqa: PLC0415 - roles start faster without it
+
+    work = versions.removing(asset, version, wait=wait)
+    sys.exit(asyncio.run(versions.with_api(work, **where)))
+
+
+@click.command()
+@click.option("--asset", "asset_id", metavar="ASSET", help="All versions of it.")
+@click.option("--version", metavar="VERSION", help="Only this version of ASSET.")
+@click.option("--url", "object_url", metavar="URL", help="One object, by its URL on any edge.")
+@click.option("--prefix", metavar="PATH", help="All objects whose paths begin so.")
+@click.option("--surrogate-key", metavar="KEY", help="All objects that carry it.")
+@click.option("--everything", is_flag=True, help="All that edges hold.")
+@click.option("--soft", is_flag=True, help="Has edges ask whether it is still good, not forget it.")
+@click.option("--no-wait", is_flag=True, help="Ends before every edge has done it.")
+@at_control
+def purge(
+    *,
+    asset_id: str | None,
+    version: str | None,
+    object_url: str | None,
+    prefix: str | None,
+    surrogate_key: str | None,
+    everything: bool,
+    soft: bool,
+    no_wait: bool,
+    **where: Any,
+) -> None:
+    """Has every edge forget an asset, a version, an object or more, and fetch it anew.
+
+    Ends when all edges have done it. The exit status is 1 when some are away: they do it before
+    they serve again.
+
+    Without --control, it asks the system that `nearcast up` runs on the same --home.
+    """
+    from common.messages import PurgeRequest  # noqa: PLC0415 - roles start faster without it
+    from deploy import versions  # noqa: PLC0415 - roles start faster without it
+    from deploy.purge import purging  # noqa: PLC0415 - roles start faster without it
+
+    asked = PurgeRequest(
+        asset_id=asset_id,
+        version=version,
+        url=object_url,
+        prefix=prefix,
+        surrogate_key=surrogate_key,
+        everything=everything,
+        soft=soft,
+    )
+    sys.exit(asyncio.run(versions.with_api(purging(asked, wait=not no_wait), **where)))
+
+
+COMMANDS: Final = (show_versions, rollback, remove, purge)

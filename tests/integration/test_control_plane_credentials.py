@@ -1,0 +1,90 @@
+"""Edges with credentials that are another's, or worth nothing any more, at a control plane."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from common.messages import encode
+from common.service import CredentialSettings
+from tests.integration.control_service import TOKENS, Talk, control_plane, control_settings
+from tests.unit.control_plane.records import heartbeat, holdings
+
+BEAT = ("POST", "heartbeat", encode(heartbeat("eu-1")))
+HOLDINGS = ("PUT", "holdings", encode(holdings("eu-1", ("a", "1"))))
+DESIRED = ("GET", "desired", b"")
+REMOVALS = ("GET", "removals", b"")
+
+
+def ended(credential: CredentialSettings) -> CredentialSettings:
+    return msgspec.structs.replace(credential, expires_at=datetime(2020, 1, 1, tzinfo=UTC))
+
+
+@pytest.fixture
+async def talk(tmp_path: Path) -> AsyncIterator[Talk]:
+    """A control plane at which the credential of eu-2 has expired."""
+    settings = control_settings(tmp_path, geoip=None, heartbeat_timeout=600.0)
+    credentials = tuple(
+        ended(each) if each.name == "eu-2" else each for each in settings.credentials
+    )
+    changed = msgspec.structs.replace(settings, credentials=credentials)
+    async with control_plane(changed) as talk:
+        await talk.beat("eu-1")
+        yield talk
+
+
+@pytest.mark.parametrize("asked", [BEAT, HOLDINGS, DESIRED, REMOVALS], ids=lambda each: each[1])
+@pytest.mark.parametrize(
+    ("name", "status", "sentence"),
+    [
+        ("us-1", 403, "The credential 'us-1' may not do this"),
+        ("eu-2", 401, "The credential 'eu-2' expired at 2020-01-01 00:00:00 UTC"),
+        ("publisher", 403, "The credential 'publisher' may not do this"),
+    ],
+)
+async def test_nobody_speaks_for_an_edge_with_a_credential_that_is_not_its_own(
+    talk: Talk, asked: tuple[str, str, bytes], name: str, status: int, sentence: str
+) -> None:
+    method, what, body = asked
+    before = await talk.call("GET", "/v1/edges", "operator")
+    got, problem, _ = await talk.call(method, f"/v1/edges/eu-1/{what}", name, data=body)
+
+    assert got == status
+    assert sentence in problem["detail"]
+    assert (await talk.call("GET", "/v1/edges", "operator"))[1] == before[1]
+
+
+async def test_an_edge_tells_nothing_in_the_name_of_another(talk: Talk) -> None:
+    path = "/v1/edges/us-1/heartbeat"
+    status, problem, _ = await talk.call("POST", path, "us-1", data=encode(heartbeat("eu-1", 9)))
+
+    assert status == 422
+    assert "it was sent as 'us-1'" in problem["detail"]
+
+
+async def test_a_second_edge_with_a_name_is_told_so(talk: Talk) -> None:
+    other = heartbeat("eu-1", 1, started_at=500.0, url="https://elsewhere.example.org")
+    status, problem, _ = await talk.call(
+        "POST", "/v1/edges/eu-1/heartbeat", "eu-1", data=encode(other)
+    )
+
+    assert status == 409
+    assert problem["type"] == "urn:nearcast:problem:edge-name-taken"
+    assert "Another edge reports as eu-1, from https://eu-1.example.org" in problem["detail"]
+    (edge,) = (await talk.call("GET", "/v1/edges", "operator"))[1]
+    assert edge["url"] == "https://eu-1.example.org"
+
+
+async def test_an_expired_credential_in_a_password_dialog_has_the_browser_ask_again(
+    tmp_path: Path,
+) -> None:
+    settings = control_settings(tmp_path, geoip=None)
+    credentials = tuple(map(ended, settings.credentials))
+    async with control_plane(msgspec.structs.replace(settings, credentials=credentials)) as talk:
+        headers = {"Authorization": f"Bearer {TOKENS['operator']}"}
+        status, body, fields = await talk.call("GET", "/", headers=headers)
+
+    assert (status, fields["WWW-Authenticate"].split()[0]) == (401, "Basic")
+    assert "expired" in str(body)

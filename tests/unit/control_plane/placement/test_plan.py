@@ -1,0 +1,417 @@
+"""The plan in fleets and with content that are chosen to show one rule each."""
+
+import math
+
+import pytest
+
+from control_plane.placement import PlacementAsset, PlacementEdge, PlacementRules, Plan
+from tests.unit.control_plane.placement.world import World
+
+GB = 10**9
+MBIT = 1e6
+
+
+def fleet(number: int, region: str = "eu", **changes: float) -> list[PlacementEdge]:
+    given = {"capacity_bytes": 10**15, "bandwidth": 10**10, "weight": 1.0, **changes}
+    return [
+        PlacementEdge(
+            f"{region}-{one:03d}",
+            region,
+            int(given["capacity_bytes"]),
+            int(given["bandwidth"]),
+            given["weight"],
+        )
+        for one in range(number)
+    ]
+
+
+def asset(name: object, size: int = GB, **traffic: float) -> PlacementAsset:
+    return PlacementAsset(f"asset-{name}", size, traffic)
+
+
+def catalogue(number: int, total: float = 0.0) -> list[PlacementAsset]:
+    """Sizes from 0.2 to 5 GB, and traffic by Zipf's law that adds up to ``total``."""
+    zipf = total / sum(1 / rank for rank in range(1, number + 1))
+    return [
+        asset(rank, GB // 5 * (1 + rank * 7919 % 25), eu=zipf / (1 + rank))
+        for rank in range(number)
+    ]
+
+
+def copies(world: World, name: object) -> int:
+    return len(world.placed.get(f"asset-{name}", ()))
+
+
+def shares(world: World) -> tuple[list[float], list[float]]:
+    """Bytes and traffic of every edge beside the mean, viewers spread evenly over the copies."""
+    size, traffic = dict.fromkeys(world.edges, 0.0), dict.fromkeys(world.edges, 0.0)
+    for name, edges in world.placed.items():
+        for edge in edges:
+            size[edge] += world.assets[name].bytes
+            traffic[edge] += world.assets[name].traffic["eu"] / len(edges)
+    means = sum(size.values()) / len(size), sum(traffic.values()) / len(traffic)
+    return [one / means[0] for one in size.values()], [one / means[1] for one in traffic.values()]
+
+
+def test_content_has_copies_in_proportion_to_its_traffic_between_the_minimum_and_all_edges() -> (
+    None
+):
+    rates = {"cold": 0.0, "warm": 250 * MBIT, "hot": 790 * MBIT, "viral": 9000 * MBIT}
+    content = [asset(name, eu=rate) for name, rate in rates.items()]
+    # Enough else that one copy is less than the slack of an edge.
+    world = World().load(fleet(10), [*content, *catalogue(2000, 10_000 * MBIT)])
+
+    assert [copies(world, name) for name in rates] == [2, 3, 8, 10]
+
+
+def test_each_region_counts_its_own_traffic_and_its_own_minimum() -> None:
+    rules = PlacementRules(minimum=2, minimums={"us": 1, "ap": 0})
+    edges = [*fleet(4, "eu"), *fleet(4, "us"), *fleet(4, "ap")]
+    world = World(rules).load(edges, [asset("a", eu=300 * MBIT), asset("b", ap=1.0)])
+
+    assert [edge[:2] for edge in world.placed["asset-a"]] == ["eu", "eu", "eu", "us"]
+    assert [edge[:2] for edge in world.placed["asset-b"]] == ["ap", "eu", "eu", "us"]
+
+
+@pytest.mark.parametrize("tail", [0, 1])
+def test_the_tail_is_on_one_edge_or_in_the_origin_only(tail: int) -> None:
+    rules = PlacementRules(tail_traffic=MBIT, tail_copies=tail)
+    content = [asset("tail", eu=0.9 * MBIT), asset("watched", eu=1.1 * MBIT)]
+    world = World(rules).load(fleet(5), content)
+
+    assert (copies(world, "tail"), copies(world, "watched")) == (tail, 2)
+
+
+def test_what_was_in_the_tail_grows_from_the_edge_that_it_was_on() -> None:
+    rules = PlacementRules(tail_traffic=MBIT)
+    world = World(rules).load(fleet(10), catalogue(200))
+    before = dict(world.placed)
+
+    world.drift({"asset-7": {"eu": 550 * MBIT}})
+
+    assert copies(world, 7) == 6
+    assert set(before["asset-7"]) < set(world.placed["asset-7"])
+
+
+def test_noise_moves_nothing() -> None:
+    content = catalogue(3000, 20_000 * MBIT)
+    world = World().load(fleet(20), content)
+
+    for step in range(1, 40):
+        # By up to a twelfth, another one for each asset in each step.
+        noisy = {
+            one.asset_id: {
+                "eu": one.traffic["eu"] * (1 + ((step * 31 + rank * 17) % 21 - 10) / 120)
+            }
+            for rank, one in enumerate(content)
+        }
+        changed = world.drift(noisy)
+        assert len(changed) <= (8 if step == 1 else 3)
+    world.check()
+
+
+def test_copies_rise_at_once_and_fall_when_well_below() -> None:
+    world = World().load(fleet(10), [asset("a", eu=290 * MBIT), *catalogue(1000, 5000 * MBIT)])
+    seen = []
+    for rate in (290, 310, 290, 210, 195, 410, 290, 150):
+        world.drift({"asset-a": {"eu": rate * MBIT}})
+        seen.append(copies(world, "a"))
+
+    assert seen == [3, 4, 4, 4, 3, 5, 5, 3]
+
+
+def test_loads_of_a_fleet_are_within_the_bound() -> None:
+    world = World().load(fleet(50), catalogue(5000, 100_000 * MBIT))
+    size, traffic = shares(world)
+
+    assert max(size) <= 1.25
+    assert max(traffic) <= 1.25
+
+
+@pytest.mark.parametrize("number", [5, 20, 60])
+def test_an_edge_that_leaves_moves_what_it_had_and_no_more(number: int) -> None:
+    world = World().load(fleet(number), catalogue(4000, number * 2000 * MBIT))
+    before, share = dict(world.placed), world.bytes_on("eu-003")
+
+    changed = world.drop_edge("eu-003")
+
+    assert 0.9 * share <= world.moved(before) <= 1.0 * share
+    assert {one.asset_id for one in changed} == {
+        name for name, edges in before.items() if "eu-003" in edges
+    }
+    assert all(one.urgent for one in changed)
+    world.check()
+
+
+@pytest.mark.parametrize("number", [5, 20, 60])
+def test_an_edge_that_joins_takes_its_share_and_moves_little_else(number: int) -> None:
+    world = World().load(fleet(number), catalogue(4000, number * 2000 * MBIT))
+    before = dict(world.placed)
+
+    changed = world.put_edge(fleet(number + 1)[-1])
+
+    share = world.bytes_on(f"eu-{number:03d}")
+    assert world.moved(before) <= 1.2 * share
+    mean = sum(map(world.bytes_on, world.edges)) / (number + 1)
+    assert share >= 0.6 * mean
+    assert not any(one.urgent for one in changed)
+    world.check()
+
+
+def test_edges_have_content_by_their_weight_capacity_and_bandwidth() -> None:
+    edges = [
+        *fleet(10),
+        *fleet(10, "eu2", weight=2.0),
+        *fleet(10, "eu3", capacity_bytes=3 * 10**15, bandwidth=3 * 10**10),
+    ]
+    edges = [
+        PlacementEdge(one.edge_id, "eu", one.capacity_bytes, one.bandwidth, one.weight)
+        for one in edges
+    ]
+    world = World().load(edges, catalogue(6000, 50_000 * MBIT))
+    world.check()
+    held = [sum(world.bytes_on(one.edge_id) for one in edges[at : at + 10]) for at in (0, 10, 20)]
+
+    assert 1.6 < held[1] / held[0] < 2.4
+    assert 2.4 < held[2] / held[0] < 3.6
+
+
+def test_where_capacities_and_bandwidths_differ_both_loads_are_within_the_bound() -> None:
+    edges = [
+        PlacementEdge(f"eu-{one}", "eu", 10**15 * (1 + one % 3), 10**10 * (1 + one % 2), 1.0)
+        for one in range(24)
+    ]
+    World().load(edges, catalogue(6000, 50_000 * MBIT)).check()
+
+
+def test_extra_copies_give_way_first_then_the_minimum_then_what_is_watched_least() -> None:
+    content = [asset(rank, 1, eu=(100 - rank) * 4 * MBIT) for rank in range(100)]
+    wanted = [max(2, 4 - rank // 25) for rank in range(100)]
+    for units, least in ((320, wanted), (240, [2] * 100), (110, [1] * 100), (60, [0] * 100)):
+        edges = fleet(10, capacity_bytes=math.ceil(units / 10 / 0.9))
+        world = World().load(edges, content)
+        world.check()
+        numbers = [copies(world, rank) for rank in range(100)]
+        assert all(few <= number for few, number in zip(least, numbers, strict=True))
+        assert sum(numbers) >= 0.98 * min(units, sum(wanted))
+    # Those that are left out are worth no more, by the margin, than any that is in.
+    assert all(numbers[:33])
+    assert sum(numbers) == 60
+
+
+def test_what_is_watched_most_keeps_its_extra_copies_longest() -> None:
+    rates = [390 * MBIT] * 10 + [250 * MBIT] * 20 + [190 * MBIT] * 70
+    content = [asset(rank, 1, eu=rate) for rank, rate in enumerate(rates)]
+    world = World().load(fleet(10, capacity_bytes=math.ceil(22 / 0.9)), content)
+
+    assert [copies(world, rank) for rank in range(100)] == [4] * 10 + [2] * 90
+
+
+def test_what_is_published_to_a_full_fleet_takes_the_place_of_what_is_worth_least() -> None:
+    content = [asset(rank, 1, eu=(100 - rank) * MBIT) for rank in range(100)]
+    world = World(PlacementRules(minimum=1)).load(
+        fleet(10, capacity_bytes=math.ceil(10 / 0.9)), content
+    )
+
+    world.put_asset(asset("new", 1, eu=50 * MBIT))
+
+    world.check()
+    assert copies(world, "new") == 1
+    assert [name for name in world.assets if not world.placed.get(name)] == ["asset-99"]
+
+
+def test_what_is_worth_little_more_takes_nobodys_place() -> None:
+    content = [asset(rank, 1, eu=100 * MBIT) for rank in range(100)]
+    world = World(PlacementRules(minimum=1)).load(
+        fleet(10, capacity_bytes=math.ceil(10 / 0.9)), content
+    )
+
+    assert world.put_asset(asset("new", 1, eu=140 * MBIT)) == []
+
+
+def test_an_edge_lost_from_a_full_fleet_costs_what_is_worth_least() -> None:
+    content = [asset(rank, 1, eu=1.6 ** (40 - rank)) for rank in range(40)]
+    rules = PlacementRules(minimum=2)
+    world = World(rules).load(fleet(8, capacity_bytes=math.ceil(11 / 0.9)), content)
+    assert [copies(world, rank) for rank in range(40)] == [2] * 40
+
+    world.drop_edge("eu-003")
+    world.check()
+    assert sum(copies(world, rank) for rank in range(40)) == 77
+    assert min(copies(world, rank) for rank in range(40)) == 1
+    for edge in ("eu-000", "eu-001", "eu-002"):
+        world.drop_edge(edge)
+    world.check()
+    assert all(copies(world, rank) >= 1 for rank in range(38))
+
+    world.drop_edge("eu-004")
+    world.check()
+    assert [copies(world, rank) for rank in range(40)] == [1] * 33 + [0] * 7
+
+
+def test_room_that_becomes_free_is_used() -> None:
+    content = [asset(rank, 1, eu=(50 - rank) * MBIT) for rank in range(50)]
+    world = World(PlacementRules(minimum=1)).load(
+        fleet(4, capacity_bytes=math.ceil(10 / 0.9)), content
+    )
+    assert sum(map(bool, world.placed.values())) == 40
+
+    changed = world.drop_asset("asset-3")
+
+    assert [(one.asset_id, len(one.edges)) for one in changed] == [("asset-3", 0), ("asset-40", 1)]
+
+
+def test_all_edges_of_a_region_gone_and_back() -> None:
+    edges = fleet(6)
+    world = World().load([*edges, *fleet(2, "us")], catalogue(500, 5000 * MBIT))
+    before = dict(world.placed)
+
+    for edge in edges:
+        world.drop_edge(edge.edge_id)
+        world.check()
+    assert {edge[:2] for held in world.placed.values() for edge in held} == {"us"}
+    for edge in edges:
+        world.put_edge(edge)
+        world.check()
+    assert {name: len(held) for name, held in world.placed.items()} == {
+        name: len(held) for name, held in before.items()
+    }
+
+
+def test_one_edge_holds_everything() -> None:
+    world = World().load(fleet(1), catalogue(100, 1000 * MBIT))
+
+    assert set(world.placed.values()) == {("eu-000",)}
+
+
+def test_an_edge_without_capacity_holds_nothing() -> None:
+    edges = [
+        *fleet(2),
+        PlacementEdge("empty", "eu", 0),
+        PlacementEdge("weightless", "eu", GB, 0, 0),
+    ]
+    world = World().load(edges, catalogue(100, 1000 * MBIT))
+    world.check()
+
+    assert {edge for held in world.placed.values() for edge in held} == {"eu-000", "eu-001"}
+
+
+def test_an_edge_that_shrinks_gives_up_what_does_not_fit() -> None:
+    world = World().load(fleet(4, capacity_bytes=1000 * GB), catalogue(200, 1000 * MBIT))
+    world.put_edge(fleet(1, capacity_bytes=20 * GB)[0])
+
+    world.check()
+    assert 0 < world.bytes_on("eu-000") <= 18 * GB
+
+
+def test_what_is_larger_than_any_edge_stays_in_the_origin() -> None:
+    world = World().load(fleet(4, capacity_bytes=GB), [asset("huge", 2 * GB), asset("small", 10)])
+
+    assert (copies(world, "huge"), copies(world, "small")) == (0, 2)
+
+
+def test_one_item_larger_than_the_slack_of_every_edge_is_one_more_at_most() -> None:
+    content = [asset("huge", 500 * GB), *catalogue(300)]
+    world = World(PlacementRules(minimum=1)).load(fleet(10), content)
+    world.check()
+
+    assert copies(world, "huge") == 1
+    (holder,) = world.placed["asset-huge"]
+    others = [world.bytes_on(edge) for edge in world.edges if edge != holder]
+    mean = sum(map(world.bytes_on, world.edges)) / 10
+    assert max(others) <= 1.25 * mean < world.bytes_on(holder)
+    assert world.bytes_on(holder) - 500 * GB <= 1.25 * mean
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [math.inf, -math.inf, math.nan, -1.0, 1e308, 5e-324, 10.0**30],
+)
+def test_absurd_numbers_are_planned_all_the_same(odd: float) -> None:
+    plan = Plan()
+    plan.load(fleet(3), catalogue(30, 100 * MBIT))
+    whole = 10**40 if odd > 1 else -(10**40)
+
+    plan.put_asset(PlacementAsset("odd", whole, {"eu": odd, "nowhere": odd}))
+    plan.put_asset(PlacementAsset("busy", GB, {"eu": odd}))
+    plan.put_edge(PlacementEdge("odd", "eu", whole, whole, odd))
+    plan.drift({"busy": {"eu": odd}, "asset-1": {"eu": odd}, "unknown": {"eu": odd}})
+    plan.drop_edge("unknown")
+    plan.drop_asset("unknown")
+    plan.drop_asset("busy")
+    plan.drift({"asset-1": {"eu": 1.0}})
+    told = plan.drop_edge("odd")
+
+    assert all(set(one.edges) <= {"eu-000", "eu-001", "eu-002"} for one in told)
+
+
+def test_traffic_that_was_absurd_leaves_no_trace() -> None:
+    content = catalogue(1000, 5000 * MBIT)
+    world = World().load(fleet(10), content)
+    world.drift({"asset-3": {"eu": 1e15}, "asset-900": {"eu": 1e15}})
+    world.drift({"asset-3": content[3].traffic, "asset-900": content[900].traffic})
+
+    for rank in range(0, 1000, 50):
+        world.drift({f"asset-{rank}": {"eu": content[rank].traffic["eu"] * 3}})
+        world.check()
+
+
+def test_what_is_new_or_lost_a_copy_is_urgent_and_what_moves_is_not() -> None:
+    world = World().load(fleet(4), catalogue(50, 1000 * MBIT))
+
+    assert [one.urgent for one in world.put_asset(asset("new"))] == [True]
+    assert [one.urgent for one in world.drift({"asset-new": {"eu": 390 * MBIT}})] == [False]
+    assert {one.urgent for one in world.put_edge(fleet(5)[-1])} == {False}
+    assert {one.urgent for one in world.drop_edge("eu-001")} == {True}
+
+
+def test_priority_is_the_part_of_the_traffic_of_the_region_where_that_is_most() -> None:
+    content = [asset("a", eu=30.0, us=10.0), asset("b", eu=70.0), asset("c", us=30.0)]
+    told = Plan().load([*fleet(2, "eu"), *fleet(2, "us")], content)
+
+    assert {one.asset_id: one.priority for one in told} == pytest.approx(
+        {"asset-a": 0.3, "asset-b": 0.7, "asset-c": 0.75}
+    )
+
+
+def test_a_restart_places_what_is_new_replaces_what_is_lost_and_forgets_what_is_gone() -> None:
+    world = World().load(fleet(6), catalogue(200, 2000 * MBIT))
+    lost = {name for name, held in world.placed.items() if "eu-002" in held}
+    del world.edges["eu-002"], world.assets["asset-9"]
+    world.assets["asset-new"] = asset("new")
+
+    changed = {one.asset_id: one for one in world.restarted()}
+
+    assert set(changed) == lost | {"asset-9", "asset-new"}
+    assert all(changed[name].urgent for name in {*lost, "asset-new"} - {"asset-9"})
+    world.check()
+
+
+def test_a_restart_gives_an_edge_that_came_meanwhile_its_share() -> None:
+    world = World().load(fleet(6), catalogue(600, 2000 * MBIT))
+    world.edges["eu-006"] = fleet(7)[-1]
+    world.restarted()
+
+    assert world.bytes_on("eu-006") > 0.6 * sum(map(world.bytes_on, world.edges)) / 7
+    world.check()
+
+
+def test_an_edge_that_moves_to_another_region_leaves_one_and_joins_the_other() -> None:
+    world = World().load([*fleet(3, "eu"), *fleet(3, "us")], catalogue(200, 2000 * MBIT))
+    moved = world.edges["eu-000"]
+    world.put_edge(PlacementEdge("eu-000", "us", moved.capacity_bytes, moved.bandwidth))
+
+    world.check()
+    assert world.restarted() == []
+
+
+def test_a_row_is_used_again_and_a_name_too() -> None:
+    world = World().load(fleet(3), catalogue(10))
+    for number in range(3000):
+        world.put_asset(asset(f"x{number}"))
+        world.drop_asset(f"asset-x{number}")
+    world.put_asset(asset("x1"))
+
+    assert len(world.plan._assets.size) < 3000
+    assert copies(world, "x1") == 2
+    world.check()
