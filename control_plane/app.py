@@ -1,9 +1,10 @@
 """The control plane put together: the one place that names its parts."""
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import aiohttp
@@ -12,7 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from common.clock import Clock, SystemClock
 from common.errors import NearcastError, SettingsInvalid, Unavailable
-from common.messages import EdgeState
+from common.messages import EdgeState, PackageAnnouncement
 from common.metrics import new_registry
 from common.service import (
     Gatekeeper,
@@ -29,12 +30,14 @@ from control_plane.api.play import PlayApi
 from control_plane.api.purges import PurgesApi
 from control_plane.api.standing import StandingApi
 from control_plane.api.versions import VersionsApi
+from control_plane.bus import Hint, HintKind, open_bus
 from control_plane.catalog import Catalog, open_catalog
 from control_plane.dashboard.jobs import IngestJobs
 from control_plane.dashboard.page import Page
+from control_plane.findings import Findings
 from control_plane.fleet import Fleet, Rules
 from control_plane.geoip import GeoDatabase
-from control_plane.health import HealthRules
+from control_plane.health import HealthRules, Probed
 from control_plane.keeping import Keeper, Kept
 from control_plane.lag import PublishLag
 from control_plane.library import Library
@@ -42,11 +45,14 @@ from control_plane.metrics import ControlMetrics
 from control_plane.neighbourhoods import Neighbourhoods
 from control_plane.placement import PlacementRules
 from control_plane.planning import Placements, Planner, open_plan_store
+from control_plane.planning.demand import DemandCounts
+from control_plane.probing import Prober, Subject
 from control_plane.purge import KnownEdge, PurgeDesk, open_purge_log
 from control_plane.removal.desk import Desk
 from control_plane.removal.origin import Remover
 from control_plane.routing import Network, Region, parse_networks
 from control_plane.settings import Settings
+from control_plane.sharing import Sharing
 from control_plane.snapshots import Snapshots
 from control_plane.standing import Standings, open_standings
 from control_plane.views import Views
@@ -69,6 +75,7 @@ class _Known:
     library: Library
     fleet: Fleet
     watch: Watch
+    findings: Findings
     neighbourhoods: Neighbourhoods
     placements: Placements
     standings: Standings
@@ -78,6 +85,8 @@ class _Known:
     snapshots: Snapshots | None
     registry: CollectorRegistry
     metrics: ControlMetrics
+    away_besides: list[Callable[[], dict[str, str]]] = field(default_factory=list)
+    """What else may be away."""
 
     @property
     def views(self) -> Views:
@@ -90,6 +99,8 @@ class _Known:
             away["purges"] = self.purges.away
         if self.watch.blind:
             away["fleet"] = "no edge is heard: going on with what was last known of them"
+        for besides in self.away_besides:
+            away |= besides()
         return away
 
 
@@ -117,6 +128,7 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
         await stack.enter_async_context(_kept(known.keeper))
         for work in (remover.run, known.purges.run, known.watch.run):
             await stack.enter_async_context(_running(work))
+        await _talk(settings, known, stack)
         if known.snapshots is not None:
             await stack.enter_async_context(_running(partial(known.snapshots.run, known.keeper)))
         await stack.enter_async_context(_planning(known.planner))
@@ -140,15 +152,17 @@ async def _knowing(settings: Settings, stack: AsyncExitStack) -> _Known:
     purges = PurgeDesk(log, lambda: _known_edges(fleet, watch), clock)
     stack.push_async_callback(purges.close)
     health = HealthRules(silence=settings.heartbeat_timeout)
-    watch = Watch(fleet, health, clock, standings, lambda: purges.head)
+    findings = Findings()
+    watch = Watch(fleet, health, clock, standings, findings, lambda: purges.head)
     neighbourhoods = Neighbourhoods(fleet, watch, news.tell)
     watch.on_change(neighbourhoods.refresh)
-    rules = PlacementRules(minimum=settings.copies_per_region)
-    planner = Planner(store, library, fleet, placements, rules, clock, news.tell)
+    demand = DemandCounts(store, clock)
+    fleet.on_heard(demand.heard)
+    planner = Planner(store, library, fleet, placements, _placement(settings), clock, demand)
     library.on_change(lambda _: news.tell())
-    purges.on_new = news.tell
+    planner.on_new = purges.on_new = news.tell
     kept: dict[str, Kept] = {"catalog": library, "edges": fleet, "orders": standings}
-    keeper = Keeper({**kept, "plan": planner}, clock)
+    keeper = Keeper({**kept, "plan": planner, "demand": demand}, clock)
     snapshots = None
     if settings.snapshot is not None:
         path = settings.snapshot
@@ -164,6 +178,7 @@ async def _knowing(settings: Settings, stack: AsyncExitStack) -> _Known:
         library=library,
         fleet=fleet,
         watch=watch,
+        findings=findings,
         neighbourhoods=neighbourhoods,
         placements=placements,
         standings=standings,
@@ -174,6 +189,55 @@ async def _knowing(settings: Settings, stack: AsyncExitStack) -> _Known:
         registry=registry,
         metrics=ControlMetrics(registry, library, fleet, watch),
     )
+
+
+async def _talk(settings: Settings, known: _Known, stack: AsyncExitStack) -> None:
+    """Tells other control planes what is new here, hears them, and asks the edges."""
+    monitor, fleet = secrets.token_hex(8), known.fleet
+    bus = open_bus(settings.redis)
+    stack.push_async_callback(bus.close)
+    known.away_besides.append(lambda: {"redis": bus.trouble} if bus.trouble is not None else {})
+    told = {
+        HintKind.PURGES: known.purges.hint,
+        **dict.fromkeys(
+            (HintKind.PACKAGES, HintKind.PLACEMENTS, HintKind.STANDING), known.keeper.hint
+        ),
+    }
+    bus.subscribe(lambda hint: told.get(hint.kind, lambda: None)())
+    known.library.on_write(lambda: bus.publish(Hint(HintKind.PACKAGES)))
+    known.planner.on_written = lambda: bus.publish(Hint(HintKind.PLACEMENTS))
+    known.purges.on_written = lambda: bus.publish(Hint(HintKind.PURGES))
+    known.standings.on_written = lambda: bus.publish(Hint(HintKind.STANDING))
+    sharing = Sharing(bus, known.clock, monitor, heard=fleet.overhear, found=known.findings.take)
+    fleet.on_heard(lambda record: sharing.hear(record.heartbeat))
+    await stack.enter_async_context(_running(sharing.run))
+    if settings.probes is None:
+        return
+
+    def noted(edge_id: str, probed: Probed) -> None:
+        known.findings.note(monitor, edge_id, probed)
+        sharing.find(edge_id, probed)
+
+    def announced(asset_id: str, version: str) -> PackageAnnouncement | None:
+        asset = known.library.history.assets.get(asset_id)
+        package = asset.package(version) if asset is not None else None
+        return package.announcement if package is not None else None
+
+    session = await new_client_session(settings.ca)
+    stack.push_async_callback(session.close)
+    prober = Prober(
+        session,
+        known.clock,
+        settings.probes,
+        subjects=lambda: [
+            Subject(record.edge_id, record.heartbeat.url, fleet.listed(record.edge_id))
+            for record in fleet.edges()
+        ],
+        announced=announced,
+        noted=noted,
+        caught=lambda edge_id, _: fleet.disbelieve(edge_id),
+    )
+    await stack.enter_async_context(_running(prober.run))
 
 
 async def _restored(catalog: Catalog, snapshots: Snapshots) -> bool:
@@ -305,6 +369,15 @@ def _rules(settings: Settings) -> Rules:
         ),
         silence=settings.heartbeat_timeout,
         patience=settings.placement_patience,
+    )
+
+
+def _placement(settings: Settings) -> PlacementRules:
+    return PlacementRules(
+        minimum=settings.copies_per_region,
+        copy_traffic=settings.copy_traffic,
+        tail_traffic=settings.tail_traffic,
+        tail_copies=settings.tail_copies,
     )
 
 

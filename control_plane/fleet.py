@@ -7,6 +7,7 @@ edge waiting.
 """
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -68,6 +69,13 @@ class _Held:
         self.revision = told.revision
         self.packages = {_name(each): each for each in told.packages}
         self.saved_at: float | None = None
+        self._listed: tuple[HeldPackage, ...] | None = None
+
+    @property
+    def listed(self) -> tuple[HeldPackage, ...]:
+        if self._listed is None:
+            self._listed = tuple(self.packages.values())
+        return self._listed
 
     def change(self, change: HoldingsChange) -> None:
         for name in change.dropped:
@@ -75,9 +83,10 @@ class _Held:
         for package in change.packages:
             self.packages[_name(package)] = package
         self.revision = change.revision
+        self._listed = None
 
     def told(self, edge_id: str) -> Holdings:
-        return Holdings(edge_id, self.revision, tuple(self.packages.values()))
+        return Holdings(edge_id, self.revision, self.listed)
 
 
 class Fleet:
@@ -95,11 +104,16 @@ class Fleet:
         """Whether the last look into the catalog succeeded."""
         self._beat_at: dict[str, float] = {}
         self._heard: list[Callable[[EdgeRecord], None]] = []
+        self._overheard: list[Callable[[EdgeRecord], None]] = []
         self._completed: list[Callable[[EdgeRecord, PackageName], None]] = []
 
     def on_heard(self, listener: Callable[[EdgeRecord], None]) -> None:
         """Has ``listener`` called with each edge that is heard here, unless it says nothing new."""
         self._heard.append(listener)
+
+    def on_overheard(self, listener: Callable[[EdgeRecord], None]) -> None:
+        """The same, also with those that another control plane tells it has heard."""
+        self._overheard.append(listener)
 
     def on_complete(self, listener: Callable[[EdgeRecord, PackageName], None]) -> None:
         """Has ``listener`` called when an edge tells that it holds the whole of a package."""
@@ -173,21 +187,38 @@ class Fleet:
         """
         if all(region.name != heartbeat.region for region in self.rules.regions):
             raise RegionUnknown(edge_id=heartbeat.edge_id, region=heartbeat.region)
-        now = self._clock.monotonic()
-        record = self._edges.get(heartbeat.edge_id)
-        if record is None or health.accepts(
-            record.heartbeat,
-            self._beat_at[record.edge_id],
+        record = self._accepted(heartbeat, self._clock.monotonic())
+        if record is not None:
+            self._unsaved_heartbeats[record.edge_id] = record
+            for listener in (*self._heard, *self._overheard):
+                listener(record)
+        return self._edges[heartbeat.edge_id]
+
+    def overhear(self, heartbeat: Heartbeat, at: float) -> None:
+        """Takes a heartbeat that another control plane heard, and keeps, ``at`` on this process's
+        monotonic clock."""
+        if all(region.name != heartbeat.region for region in self.rules.regions):
+            return
+        with suppress(health.EdgeNameTaken):
+            record = self._accepted(heartbeat, at)
+            if record is not None:
+                for listener in self._overheard:
+                    listener(record)
+
+    def _accepted(self, heartbeat: Heartbeat, at: float) -> EdgeRecord | None:
+        """What is known of its edge with a heartbeat that came ``at``; None when it is no news."""
+        known = self._edges.get(heartbeat.edge_id)
+        if known is not None and not health.accepts(
+            known.heartbeat,
+            self._beat_at[known.edge_id],
             heartbeat,
-            now=now,
+            now=at,
             silence=self.rules.silence,
         ):
-            record = EdgeRecord(heartbeat, self._clock.now())
-            self._edges[record.edge_id] = record
-            self._beat_at[record.edge_id] = now
-            self._unsaved_heartbeats[record.edge_id] = record
-            for listener in self._heard:
-                listener(record)
+            return None
+        record = EdgeRecord(heartbeat, self._clock.now())
+        self._edges[record.edge_id] = record
+        self._beat_at[record.edge_id] = at
         return record
 
     def beat_at(self, edge_id: str) -> float:
@@ -259,6 +290,16 @@ class Fleet:
         """Whether an edge holds the whole version."""
         package = self.held(edge_id, name)
         return package is not None and package.complete
+
+    def listed(self, edge_id: str) -> tuple[HeldPackage, ...]:
+        """All that an edge says it holds."""
+        held = self._held.get(edge_id)
+        return held.listed if held else ()
+
+    def disbelieve(self, edge_id: str) -> None:
+        """Goes on as if an edge held nothing, until it tells anew what it holds."""
+        self._held.pop(edge_id, None)
+        self._unsaved_holdings.pop(edge_id, None)
 
     def packages_held(self, edge_id: str) -> int:
         """How many packages an edge holds whole."""

@@ -48,7 +48,12 @@ class Library:
         """When the newest known package was published."""
         self._removals: tuple[Removal, ...] = ()
         self._orders = ordered(())
+        self._written: list[Callable[[], None]] = []
         self._listeners: list[Callable[[AbstractSet[str]], None]] = []
+
+    def on_write(self, listener: Callable[[], None]) -> None:
+        """Has ``listener`` called when something was written that others do not know yet."""
+        self._written.append(listener)
 
     def on_change(self, listener: Callable[[AbstractSet[str]], None]) -> None:
         """Has ``listener`` called with the names of assets that are others now, those that are
@@ -130,11 +135,13 @@ class Library:
         """
         package = await self._catalog.publish(announcement, self._clock.now())
         self._take([package])
+        self._wrote()
         return package
 
     async def pin(self, pin: Pin) -> None:
         """Has viewers of an asset get another version; raises as ``publish``."""
         self._take(pins=[await self._catalog.pin(pin)])
+        self._wrote()
 
     async def remove(self, removal: Removal) -> None:
         """Has nobody get what ``removal`` names, from the moment this returns; raises as
@@ -142,6 +149,11 @@ class Library:
         await self._catalog.add_removal(removal)
         self._order((*self._removals, removal))
         self._take(tombstones=[removal.tombstone])
+        self._wrote()
+
+    def _wrote(self) -> None:
+        for listener in self._written:
+            listener()
 
     @property
     def history(self) -> History:

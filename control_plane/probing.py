@@ -174,6 +174,7 @@ class Prober:
         *,
         subjects: Callable[[], Iterable[Subject]],
         announced: Callable[[str, str], PackageAnnouncement | None],
+        noted: Callable[[str, Probed], None],
         caught: Callable[[str, Fault], None],
     ) -> None:
         """Knows whom to ask, and whom to tell.
@@ -184,6 +185,7 @@ class Prober:
             settings: how often, and how long answers may take.
             subjects: the edges.
             announced: the package of an asset's version; None when it is removed or not known.
+            noted: is told how an edge was found.
             caught: is told of an edge whose holdings are not to be believed, and why.
         """
         self._session = session
@@ -191,6 +193,7 @@ class Prober:
         self._settings = settings
         self._subjects = subjects
         self._announced = announced
+        self._noted = noted
         self._caught = caught
         self._chance = random.Random()  # noqa: S311 - which object it is need not be secret
         self._courses: dict[str, _Course] = {}
@@ -338,13 +341,14 @@ class Prober:
         silent = outcome in {_Outcome.SILENT, _Outcome.REFUSED}
         well = not silent and outcome is not _Outcome.FAILED
         again = course.suspected == wanted
-        self._found[edge_id] = Probed(
+        found = self._found[edge_id] = Probed(
             at=now,
             reached_at=before.reached_at if silent else now,
             failures=0 if well else before.failures + 1,
             refused=outcome is _Outcome.REFUSED,
             wrong=outcome is _Outcome.WRONG or (before.wrong and not well),
         )
+        self._noted(edge_id, found)
         if not well:
             return
         course.suspected = wanted if outcome is not _Outcome.GOOD else None

@@ -13,6 +13,7 @@ from common.service import (
     LogLevel,
     PeerSettings,
 )
+from control_plane.probing import ProbeSettings
 
 PUBLIC_ADDRESS = (
     r"^https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?(?:/[A-Za-z0-9._~/-]*)?\Z"
@@ -81,6 +82,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             extra={"example": "data/control.snapshot"},
         ),
     ] = None
+    probes: Annotated[
+        ProbeSettings | None,
+        msgspec.Meta(
+            description="How edges are asked for what they say they hold. Without this, they are "
+            "believed."
+        ),
+    ] = ProbeSettings()
     regions: Annotated[
         tuple[RegionSettings, ...],
         msgspec.Meta(
@@ -111,11 +119,39 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     copies_per_region: Annotated[
         int,
         msgspec.Meta(
-            description="Edges of each region that hold a version; all of them where it has fewer.",
-            ge=1,
+            description="Edges of each region that hold an asset at least; all of them where it "
+            "has fewer. What is watched much has more.",
+            ge=0,
             le=1000,
         ),
     ] = 2
+    copy_traffic: Annotated[
+        int,
+        msgspec.Meta(
+            description="Traffic that one copy of an asset may carry: what is watched more in a "
+            "region has more copies there.",
+            ge=1000,
+            extra={"unit": "bits per second"},
+        ),
+    ] = 100_000_000
+    tail_traffic: Annotated[
+        int,
+        msgspec.Meta(
+            description="What is watched less than this in a region has fewer copies there, as "
+            "many as tail_copies; with 0, nothing.",
+            ge=0,
+            extra={"unit": "bits per second"},
+        ),
+    ] = 0
+    tail_copies: Annotated[
+        int,
+        msgspec.Meta(
+            description="Copies in a region of what is hardly watched there: 1 on its shield, 0 "
+            "in the origin only.",
+            ge=0,
+            le=1000,
+        ),
+    ] = 1
     heartbeat_timeout: Annotated[
         float,
         msgspec.Meta(

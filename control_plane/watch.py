@@ -3,13 +3,15 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Final
+
+import msgspec
 
 from common import logs
 from common.clock import Clock
 from common.messages import EdgeState, PackageAnnouncement, PackageName
 from control_plane.catalog import EdgeRecord
+from control_plane.findings import Findings
 from control_plane.fleet import Fleet
 from control_plane.health import EdgeHealth, HealthRules, Outlook, Signs, admitted, look
 from control_plane.routing.rank import EdgeFacts
@@ -30,18 +32,20 @@ class Watch:
         rules: HealthRules,
         clock: Clock,
         standings: Standings,
+        findings: Findings,
         purge_head: Callable[[], int],
     ) -> None:
         """``purge_head`` tells the number of the last purge."""
         self._fleet = fleet
-        self._rules = replace(rules, silence=rules.silence - LOOK_EVERY)
+        self._rules = msgspec.structs.replace(rules, silence=rules.silence - LOOK_EVERY)
         self._clock = clock
         self._standings = standings
+        self._findings = findings
         self._purge_head = purge_head
         self._listeners: list[Callable[[], None]] = []
         self._outlook = Outlook({}, blind=False)
         self._shares: dict[str, float] = {}
-        fleet.on_heard(self._heard)
+        fleet.on_overheard(self._heard)
 
     def on_change(self, listener: Callable[[], None]) -> None:
         """Has ``listener`` called when edges are in other states than before."""
@@ -92,6 +96,7 @@ class Watch:
             beat_at=self._fleet.beat_at(record.edge_id),
             purge_head=self._purge_head(),
             held=beat.used_bytes / whole if whole else 1.0,
+            probes=self._findings.of(record.edge_id),
             standing=self._standings.of(record.edge_id),
             order=f"{order.by}: {order.reason}" if order is not None and order.reason else "",
         )

@@ -21,6 +21,8 @@ from control_plane.catalog import Asset
 from control_plane.fleet import Fleet
 from control_plane.library import Library
 from control_plane.placement import Placed, PlacementAsset, PlacementEdge, PlacementRules, Plan
+from control_plane.placement.popularity import DAY, blended, expected
+from control_plane.planning.demand import DemandCounts
 from control_plane.planning.placements import Placements
 from control_plane.planning.port import LeaseLost, PlanRow, PlanStore
 from control_plane.waiting import waited
@@ -32,6 +34,12 @@ RENEWED_EVERY: Final = 2.0
 WRITTEN_WITHIN: Final = 6.0
 """Seconds of its lease that a planner has to have left when it begins to write: a write that is not
 done by then has failed."""
+DRIFT_EVERY: Final = 600.0
+"""Seconds between looks at what is watched."""
+NEW_FOR: Final = 7 * DAY
+"""Seconds for which what is watched of a creator's other assets says something of one."""
+MOST_OTHERS: Final = 100
+"""Of a creator's assets, how many are looked at."""
 AT_ONCE: Final = 5000
 """Rows of one commit."""
 
@@ -49,16 +57,20 @@ class Planner:
         placements: Placements,
         rules: PlacementRules,
         clock: Clock,
-        committed: Callable[[], None],
+        demand: DemandCounts,
     ) -> None:
-        """``committed`` is called when there are new rows."""
+        """Plans, once it runs."""
         self._store = store
         self._library = library
         self._fleet = fleet
         self._placements = placements
         self._rules = rules
         self._clock = clock
-        self._committed = committed
+        self._demand = demand
+        self.on_new: Callable[[], None] = lambda: None
+        """Called when there are new rows."""
+        self.on_written: Callable[[], None] = lambda: None
+        """Called when this control plane has written some, which others do not know yet."""
         self._holder = secrets.token_hex(8)
         self._token: int | None = None
         self._until = 0.0
@@ -67,6 +79,11 @@ class Planner:
         self._edges: dict[str, PlacementEdge] = {}
         self._unwritten: dict[str, Placed] = {}
         """What the plan changed and is in no row yet, by asset."""
+        self._traffic: dict[str, dict[str, float]] = {}
+        """Bits per second that viewers take of each asset, by region."""
+        self._drifted_at = -DRIFT_EVERY
+        self._creators: dict[str, set[str]] = {}
+        """The assets of each creator."""
         self._dirty: set[str] = set()
         """Assets that are others than when they were planned."""
         self._woken = asyncio.Event()
@@ -95,7 +112,7 @@ class Planner:
             # The packages that they are about were in the catalog before them.
             await self._library.refresh()
             self._placements.take(rows)
-            self._committed()
+            self.on_new()
 
     async def run(self) -> None:
         """Plans whenever it may, for ever."""
@@ -156,6 +173,9 @@ class Planner:
             self._plan = plan
         self._follow_edges(self._plan)
         self._follow_assets(self._plan)
+        if self._clock.monotonic() - self._drifted_at >= DRIFT_EVERY:
+            self._drifted_at = self._clock.monotonic()
+            await self._follow_demand(self._plan)
         await self._write(token)
 
     async def _begun(self) -> Plan:
@@ -166,6 +186,10 @@ class Planner:
         self._dirty.clear()
         self._unwritten.clear()
         self._edges = self._placeable()
+        self._traffic = await self._demand.traffic()
+        self._drifted_at = self._clock.monotonic()
+        for asset in self._library.history.assets.values():
+            self._note_creator(asset)
         assets = [self._asset(asset) for asset in self._library.history.assets.values()]
         rows = self._placements.rows().values()
         placed = [Placed(row.asset_id, row.edges, row.priority, row.urgent) for row in rows]
@@ -195,8 +219,33 @@ class Planner:
         return PlacementAsset(
             asset_id=asset.asset_id,
             bytes=sum(package.announcement.bytes for package in asset.packages),
-            traffic={},
+            traffic=self._expected(asset),
         )
+
+    def _note_creator(self, asset: Asset) -> None:
+        creator = asset.current.announcement.creator
+        if creator is not None:
+            self._creators.setdefault(creator, set()).add(asset.asset_id)
+
+    def _expected(self, asset: Asset) -> dict[str, float]:
+        """The traffic of an asset: of one that is new, that of its creator's others."""
+        measured = self._traffic.get(asset.asset_id, {})
+        age = max(0.0, self._clock.now() - asset.packages[0].published_at)
+        creator = asset.current.announcement.creator
+        if creator is None or age > NEW_FOR:
+            return measured
+        others = itertools.islice(self._creators.get(creator, ()), MOST_OTHERS)
+        prior = expected(self._traffic.get(name, {}) for name in others if name != asset.asset_id)
+        return blended(prior, measured, age, DAY)
+
+    async def _follow_demand(self, plan: Plan) -> None:
+        """Has the plan follow what viewers watch."""
+        before, self._traffic = self._traffic, await self._demand.traffic()
+        assets = self._library.history.assets
+        named = before.keys() | self._traffic.keys()
+        now = {name: self._expected(assets[name]) for name in named if name in assets}
+        # Seconds for millions of assets: viewers are routed meanwhile.
+        self._take(await asyncio.to_thread(plan.drift, now))
 
     def _follow_edges(self, plan: Plan) -> None:
         """Has the plan follow the edges that came, went or changed."""
@@ -218,6 +267,7 @@ class Planner:
                 self._take(plan.drop_asset(asset_id))
                 self._unwritten[asset_id] = Placed(asset_id, (), 0.0, urgent=False)
             else:
+                self._note_creator(asset)
                 self._take(plan.put_asset(self._asset(asset)))
                 # Its edges are told also where they stay: other versions are to be held.
                 if asset_id not in self._unwritten:
@@ -249,7 +299,8 @@ class Planner:
             for placed in batch:
                 if self._unwritten.get(placed.asset_id) is placed:
                     del self._unwritten[placed.asset_id]
-            self._committed()
+            self.on_new()
+            self.on_written()
 
     def _row(self, placed: Placed) -> PlanRow:
         known = self._placements.row(placed.asset_id)

@@ -3,7 +3,7 @@
 What is ordered here holds here at once, and on every other control plane with its next look.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from common import logs
 from common.clock import Clock
@@ -21,6 +21,8 @@ class Standings:
         self._clock = clock
         self._known: dict[str, Standing] = {}
         self._orders = 0
+        self.on_written: Callable[[], None] = lambda: None
+        """Called when something was ordered that other control planes do not know yet."""
 
     async def order(
         self, edge_id: str, standing: EdgeStanding, *, by: str, reason: str = ""
@@ -41,6 +43,7 @@ class Standings:
         await self._store.put(ordered)
         self._orders += 1
         self._known[edge_id] = ordered
+        self.on_written()
         _log.info("an edge's standing was ordered", edge=edge_id, standing=standing.value, by=by)
         return ordered
 

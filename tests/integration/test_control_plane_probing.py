@@ -87,6 +87,7 @@ class Probing:
             ProbeSettings(**{**FAST, **changes}),
             subjects=lambda: list(self.subjects.values()),
             announced=lambda asset, version: self.announced.get((asset, version)),
+            noted=lambda edge_id, probed: None,
             caught=lambda edge_id, fault: self.caught.append((edge_id, fault)),
         )
         running = asyncio.create_task(self.prober.run())

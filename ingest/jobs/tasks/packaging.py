@@ -134,6 +134,7 @@ def _announcement(
         preview=pictures.get(PREVIEW_NAME),
         storyboard=pictures.get(STORYBOARD_NAME),
         objects_of=None if manifest.version == job.version else job.version,
+        creator=job.owner,
     )
 
 

@@ -8,6 +8,7 @@ import pytest
 from common.messages import EdgeStanding, EdgeState
 from common.service import DatabaseSettings
 from control_plane.catalog.sqlite import SqliteCatalog
+from control_plane.findings import Findings
 from control_plane.fleet import Fleet, Rules
 from control_plane.health import HealthRules
 from control_plane.neighbourhoods import Neighbourhoods
@@ -45,7 +46,7 @@ async def standings(tmp_path: Path, clock: Clock) -> AsyncIterator[Standings]:
 
 @pytest.fixture
 def watch(fleet: Fleet, clock: Clock, standings: Standings) -> Watch:
-    return Watch(fleet, HealthRules(silence=3.0), clock, standings, lambda: 0)
+    return Watch(fleet, HealthRules(silence=3.0), clock, standings, Findings(), lambda: 0)
 
 
 async def test_only_edges_that_are_up_serve(fleet: Fleet, watch: Watch) -> None:

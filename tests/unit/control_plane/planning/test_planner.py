@@ -14,6 +14,7 @@ from control_plane.fleet import Fleet, Rules
 from control_plane.library import Library
 from control_plane.placement import PlacementRules
 from control_plane.planning import Placements, Planner
+from control_plane.planning.demand import DemandCounts
 from control_plane.planning.sqlite import SqlitePlanStore
 from control_plane.routing import Region
 from tests.unit.control_plane.clock import Clock
@@ -72,8 +73,9 @@ async def control_plane(folder: Path) -> AsyncIterator[ControlPlane]:
         placements,
         PlacementRules(minimum=2),
         clock,
-        lambda: commits.append(placements.head),
+        DemandCounts(store, clock),
     )
+    planner.on_new = lambda: commits.append(placements.head)
     await library.refresh()
     await fleet.refresh()
     running = asyncio.create_task(planner.run())
