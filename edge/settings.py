@@ -219,7 +219,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         tuple[ShieldSettings, ...],
         msgspec.Meta(
             description="The other edges of the region. Each key has one edge among them all that "
-            "asks the origin; the others ask that one."
+            "asks the origin; the others ask that one. A control plane tells of others in place of "
+            "these."
         ),
     ] = ()
     control: Annotated[

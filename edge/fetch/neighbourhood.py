@@ -12,12 +12,13 @@ from pathlib import Path
 
 from common import logs
 from common.clock import Clock
-from common.http.fields import Fields, split_list
+from common.http.fields import Fields
 from common.messages import MessageInvalid, Neighbours, decode, encode
 from common.service import write_atomically
 from common.signing import PathToken, mint
 from edge.fetch.origins import ORIGINS_ALONE, EdgeRoute, EdgeSource
 from edge.fetch.wire import Endpoint
+from edge.policy.forwarding import is_of_edge, went_through
 from edge.policy.shields import ranking, subject_of
 
 PEERS = 2
@@ -113,10 +114,9 @@ class Neighbourhood:
 
     def _came_from_edge(self, fields: Fields) -> bool:
         """Whether another edge asks: this one is its shield."""
-        names = [member.split()[1:2] for line in fields.lines("via") for member in split_list(line)]
         if self._fixed:
-            return any(name == [f"nearcast-{edge}"] for name in names for edge in self._edges)
-        return any(name and name[0].startswith("nearcast-") for name in names)
+            return any(went_through(fields, f"nearcast-{edge}") for edge in self._edges)
+        return is_of_edge(fields)
 
     def _route(self, subject: str) -> EdgeRoute:
         ranked = ranking(subject, (self._edge_id, *self._edges))

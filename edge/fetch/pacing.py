@@ -26,6 +26,5 @@ class Pacing:
         clock = self._clock
         rate = self._plan.bytes_per_second(clock.now()) / self._workers
         until = clock.monotonic() + self._rate.take(size, rate, clock.monotonic())
-        # A flag that is looked at: an event for each object would cost every miss its making.
-        while (left := until - clock.monotonic()) > 0 and not hurried():  # noqa: ASYNC110 - the clock may be one that a test moves
-            await asyncio.sleep(min(left, LONGEST_SLEEP))
+        while until > clock.monotonic() and not hurried():  # noqa: ASYNC110 - an event costs more
+            await asyncio.sleep(min(until - clock.monotonic(), LONGEST_SLEEP))

@@ -22,11 +22,10 @@ from common.messages import (
     Holdings,
     HoldingsChange,
     ManifestObject,
-    PackageManifest,
     PackageName,
-    decode,
 )
-from edge.fetch.errors import UpstreamBroke, WrongBytes
+from edge.fetch.errors import WrongBytes
+from edge.fill.manifests import let_others, missing_of, read_manifest
 from edge.fill.obtain import Obtain
 from edge.fill.progress import Progress
 from edge.policy.fill_order import rank
@@ -37,12 +36,8 @@ from edge.policy.stored import Stored
 from edge.store import Cache, DesiredRow
 from edge.store.desired import same_content
 
-LARGEST_MANIFEST = 64 * 1024 * 1024
-"""Bytes of a manifest."""
-_AT_ONCE = 128
-"""Things that are looked at before others get their turn."""
-_QUICK = 256 * 1024
-"""Bytes of a manifest that is decoded at once, not in a thread."""
+LOOK_ANEW = 1800.0
+"""Seconds after which it is found out anew what is held of all packages."""
 
 _log = logs.get(__name__)
 
@@ -148,18 +143,14 @@ class FillAgent:
             part = self._progress[row.name] = Progress(row)
             self._to_look[row.name] = None
             self._note(part)
-            await _let_others(number)
+            await let_others(number)
         self.revision = revision
 
     async def apply_change(self, change: DesiredChange) -> None:
         """Takes up a new desired state, unless ``change`` is of one that is not known here."""
         if change.since not in {0, self.revision} or change.edge_id != self._edge_id:
             return
-        try:
-            await self._cache.desired.change(change)
-        except NearcastError as error:
-            # It is asked for again after a restart; an edge with a full disk has to serve on.
-            _log.warning("desired state not stored", reason=str(error))
+        await self._store(change)
         # There may be tens of thousands, and others need the event loop meanwhile.
         wanted, last_first = await asyncio.to_thread(_sorted, change.packages)
         dropped: Iterable[PackageName] = change.dropped
@@ -168,14 +159,24 @@ class FillAgent:
         for number, name in enumerate(dropped):
             if name not in wanted:
                 self._drop(name)
-            await _let_others(number)
+            await let_others(number)
         # Those that are to be filled first are looked at first, and before all that are there.
         for number, package in enumerate(last_first):
             self._want(package)
-            await _let_others(number)
+            await let_others(number)
         self.revision = change.revision
         self._turns.hurry()
         self._tell()
+
+    async def _store(self, change: DesiredChange) -> None:
+        reason = "a change before it is not"
+        try:
+            if await self._cache.desired.change(change):
+                return
+        except NearcastError as error:
+            reason = str(error)
+        # It is asked for again after a restart; an edge with a full disk has to serve on.
+        _log.warning("desired state not stored", reason=reason)
 
     def look_again(self) -> None:
         """Finds out anew what is held, and fills what is not."""
@@ -218,10 +219,18 @@ class FillAgent:
 
     async def _look(self) -> None:
         """Finds out what is held of packages, whenever that has to be done."""
+        loop = asyncio.get_running_loop()
+        looked_at = loop.time()
         while True:
             wake = self._wake
             if not self._to_look:
-                await wake.wait()
+                try:
+                    async with asyncio.timeout_at(looked_at + LOOK_ANEW):
+                        await wake.wait()
+                except TimeoutError:
+                    # What a disk has spoilt is found missing some time, whoever noticed.
+                    looked_at = loop.time()
+                    self.look_again()
                 continue
             name, _ = self._to_look.popitem(last=False)
             part = self._progress[name]
@@ -326,19 +335,8 @@ class FillAgent:
             self._tell()
 
     async def _read_manifest(self, part: Progress, entry: Stored) -> None:
-        if entry.size > LARGEST_MANIFEST:
-            raise UpstreamBroke(key=part.desired.manifest_key, reason="the manifest is too large")
-        body = b"".join([piece async for piece in self._cache.read(entry, 0, entry.size)])
-        if len(body) > _QUICK:
-            manifest = await asyncio.to_thread(decode, body, PackageManifest)
-        else:
-            manifest = decode(body, PackageManifest)
-        missing: dict[str, ManifestObject] = {}
-        for number, item in enumerate(manifest.objects):
-            if self._obtain.held(item.key, item.sha256) is None:
-                missing[item.key] = item
-            await _let_others(number)
-        part.learn(manifest, missing)
+        manifest = await read_manifest(self._cache, entry, part.desired.manifest_key)
+        part.learn(manifest, await missing_of(manifest, self._obtain))
         if not part.row.pinned:
             await self._write_down(part, [item.key for item in manifest.objects])
 
@@ -388,12 +386,6 @@ def _sorted(
     """``packages`` by name, and in the order in which they are filled, the first last."""
     wanted = {PackageName(each.asset_id, each.version): each for each in packages}
     return wanted, sorted(wanted.values(), key=rank, reverse=True)
-
-
-async def _let_others(number: int) -> None:
-    """Gives others a turn after many turns of a loop."""
-    if number % _AT_ONCE == _AT_ONCE - 1:
-        await asyncio.sleep(0)
 
 
 def _nobody_waits() -> None:

@@ -47,7 +47,7 @@ class DesiredRows:
         environment: lmdb.Environment,
         meta: Any,
         digest_of: Callable[[str], bytes],
-        write: Callable[[Callable[[lmdb.Transaction], None]], Awaitable[None]],
+        write: Callable[[Callable[[lmdb.Transaction], Any]], Awaitable[Any]],
     ) -> None:
         """Keeps them in ``environment``, in transactions that ``write`` makes.
 
@@ -89,12 +89,16 @@ class DesiredRows:
                 if transaction.get(_EDGE, db=self._meta) != edge_id.encode():
                     return 0, []
                 rows = [_decode(value) for _, value in transaction.cursor(db=self._rows)]
-                return int(transaction.get(_REVISION, b"0", db=self._meta)), rows
+                return self._revision(transaction), rows
         except (lmdb.Error, msgspec.MsgspecError) as error:
             raise Unavailable(what="what the edge is to hold", reason=str(error)) from error
 
-    async def change(self, change: DesiredChange) -> None:
+    async def change(self, change: DesiredChange) -> bool:
         """Writes down what is to be held now, and unpins what only others needed.
+
+        Returns:
+            Whether it could: not when one before it could not be, so that the next run asks for
+            all that it has missed.
 
         Raises:
             StorageFull: no space is left to write that down.
@@ -102,10 +106,13 @@ class DesiredRows:
         """
         edge = change.edge_id.encode()
 
-        def work(transaction: lmdb.Transaction) -> None:
+        def work(transaction: lmdb.Transaction) -> bool:
+            known = transaction.get(_EDGE, db=self._meta) == edge
+            if change.since and (not known or self._revision(transaction) != change.since):
+                return False
             rows = {_row_key(row.name): row for row in map(DesiredRow, change.packages)}
             leaving = {_row_key(name) for name in change.dropped}
-            if change.since == 0 or transaction.get(_EDGE, db=self._meta) != edge:
+            if change.since == 0:
                 leaving = {bytes(key) for key, _ in transaction.cursor(db=self._rows)}
             for key in leaving - rows.keys():
                 self._unpin(transaction, key)
@@ -114,8 +121,12 @@ class DesiredRows:
                 self._put(transaction, key, row)
             transaction.put(_EDGE, edge, db=self._meta)
             transaction.put(_REVISION, b"%d" % change.revision, db=self._meta)
+            return True
 
-        await self._write(work)
+        return bool(await self._write(work))
+
+    def _revision(self, transaction: lmdb.Transaction) -> int:
+        return int(transaction.get(_REVISION, b"0", db=self._meta))
 
     def _put(self, transaction: lmdb.Transaction, key: bytes, row: DesiredRow) -> None:
         found = transaction.get(key, db=self._rows)

@@ -63,13 +63,15 @@ async def test_changes_build_on_each_other_and_the_whole_on_nothing(tmp_path: Pa
         assert await versions(cache) == (9, {"4"})
 
 
-async def test_another_edges_rows_are_not_taken_up_and_leave_with_the_first_change(
+async def test_another_edges_rows_are_not_taken_up_and_leave_with_the_first_state(
     tmp_path: Path,
 ) -> None:
     async with opened(tmp_path) as cache:
         await cache.desired.change(change(0, 3, package("1")))
         assert await cache.desired.load("us-1") == (0, [])
-        await cache.desired.change(DesiredChange("us-1", 5, 6, (package("2"),)))
+        assert not await cache.desired.change(DesiredChange("us-1", 3, 6, (package("2"),)))
+        assert await versions(cache) == (3, {"1"})
+        assert await cache.desired.change(DesiredChange("us-1", 0, 6, (package("2"),)))
 
         _, rows = await cache.desired.load("us-1")
         assert [row.package.version for row in rows] == ["2"]
@@ -122,6 +124,18 @@ async def test_what_is_learnt_of_a_package_that_is_dropped_is_of_no_use(tmp_path
 
         assert await versions(cache) == (2, set())
         assert not pinned(cache, "x")
+
+
+async def test_after_a_change_that_was_not_written_down_the_next_ones_are_not_either(
+    tmp_path: Path,
+) -> None:
+    async with opened(tmp_path) as cache:
+        await cache.desired.change(change(0, 1, package("1")))
+        # The one from 1 to 2 met a full disk.
+        assert not await cache.desired.change(change(2, 3, package("3")))
+        assert await versions(cache) == (1, {"1"})
+        assert await cache.desired.change(change(0, 3, package("2"), package("3")))
+        assert await versions(cache) == (3, {"2", "3"})
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -323,7 +323,7 @@ async def test_an_edge_whose_disk_is_too_small_for_its_placement_lives_and_serve
 class EdgeProcess:
     """An edge as a process of its own, which can be killed."""
 
-    def __init__(self, folder: Path, origin: Origin, control: Control) -> None:
+    def __init__(self, folder: Path, origin: Origin, control: Control, **changes: Any) -> None:
         self.port, self.admin = free_ports(2)
         self.config = folder / "edge.toml"
         self.log = folder / "edge.log"
@@ -338,6 +338,7 @@ class EdgeProcess:
             "admin": {"port": self.admin},
             "origin": {"url": origin.url, "token": TOKEN},
             "control": {"url": control.url, "token": TOKEN},
+            **changes,
         }
         self.config.write_text(tomli_w.dumps(settings))
 
