@@ -186,17 +186,26 @@ class Audit:
         for region in self._regions.all:
             findings = [one for one in package.findings if one.store == region.name]
             left = [one for one in findings if one.flaw in {Flaw.EXTRA, Flaw.OTHER_MANIFEST}]
-            told += map(Told, left)
             flaws = [one for one in findings if one not in left]
-            if not flaws or not self._repair:
-                told += map(Told, flaws)
-                continue
-            try:
-                await self._mend(package.name, region, flaws, chosen)
-                told += [Told(one, repaired=True) for one in flaws]
-            except NearcastError as error:
-                told += [Told(one, trouble=str(error)) for one in flaws]
+            told += await self._tried(package.name, region, flaws, chosen)
+            told += map(Told, left)
         return told
+
+    async def _tried(
+        self,
+        name: VersionName,
+        region: Region,
+        flaws: Sequence[Finding],
+        chosen: ReadManifest | None,
+    ) -> list[Told]:
+        """Repairs what can be, if it is to be."""
+        if not flaws or not self._repair:
+            return [*map(Told, flaws)]
+        try:
+            await self._mend(name, region, flaws, chosen)
+        except NearcastError as error:
+            return [Told(one, trouble=str(error)) for one in flaws]
+        return [Told(one, repaired=True) for one in flaws]
 
     async def _mend(
         self,

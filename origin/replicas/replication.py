@@ -54,7 +54,7 @@ class Replication:
         self._settings = settings
         self._clock = clock
         self._metrics = metrics
-        self._backlog = Backlog()
+        self._backlog = Backlog(MOST)
         self._woken = asyncio.Event()
         self._has_room = asyncio.Event()
         self._newest: dict[str, str] = {}
