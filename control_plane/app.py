@@ -267,6 +267,7 @@ async def _application(
     orders = OrdersApi(
         library,
         known.placements,
+        known.planner,
         known.purges,
         known.neighbourhoods,
         known.news,

@@ -102,16 +102,23 @@ class Prepared:
 
 @asynccontextmanager
 async def translating() -> AsyncIterator[None]:
-    """Tells the driver's errors as ours.
+    """Tells the driver's errors as ours, and cancellations that it has swallowed: it retries an
+    operation that was cut off by one at times, or fails with an error of its own.
 
     Raises:
         StorageFull: the server has no space left.
         Unavailable: the server does not answer, or with another error.
     """
+    task = asyncio.current_task()
+    before = task.cancelling() if task is not None else 0
     try:
         yield
     except PyMongoError as error:
+        if task is not None and task.cancelling() > before:
+            raise asyncio.CancelledError from error
         raise _translated(error) from error
+    if task is not None and task.cancelling() > before:
+        raise asyncio.CancelledError
 
 
 def _translated(error: Exception) -> Unavailable | StorageFull:

@@ -1,17 +1,19 @@
 """``/v1/edges/{edge_id}/orders``: an edge asks what is new, and is answered when there is some."""
 
+import asyncio
+from contextlib import suppress
 from typing import Final
 
 from aiohttp import web
 
 from common.clock import Clock
-from common.errors import BadRequest
+from common.errors import BadRequest, NearcastError
 from common.messages import OrderedPurges, Orders
 from common.service import Gatekeeper
 from control_plane.api.fleet import as_edge, json_answer
 from control_plane.library import Library
 from control_plane.neighbourhoods import Neighbourhoods
-from control_plane.planning import Placements
+from control_plane.planning import Placements, Planner
 from control_plane.purge import PurgeDesk
 from control_plane.waiting import News, waited
 
@@ -26,6 +28,7 @@ class OrdersApi:
         self,
         library: Library,
         placements: Placements,
+        planner: Planner,
         purges: PurgeDesk,
         neighbourhoods: Neighbourhoods,
         news: News,
@@ -34,6 +37,8 @@ class OrdersApi:
     ) -> None:
         self._library = library
         self._placements = placements
+        self._planner = planner
+        self._catching_up = asyncio.Lock()
         self._purges = purges
         self._neighbourhoods = neighbourhoods
         self._news = news
@@ -57,6 +62,8 @@ class OrdersApi:
             _number(request, name) for name in ("desired", "removals", "purges", "neighbours")
         )
         until = self._clock.monotonic() + min(_number(request, "wait"), LONGEST_WAIT)
+        if desired > self._placements.head:
+            await self._catch_up(desired)
         while True:
             coming = self._news.coming()
             told = await self._purges.orders(edge_id, purges)
@@ -65,6 +72,13 @@ class OrdersApi:
             if found != Orders() or left <= 0 or self._ending:
                 return json_answer(found)
             await waited(coming, left)
+
+    async def _catch_up(self, desired: int) -> None:
+        """Reads what another control plane has told an edge already: older than that is no news."""
+        async with self._catching_up:
+            if desired > self._placements.head:
+                with suppress(NearcastError):
+                    await self._planner.refresh()
 
     def _new(
         self,

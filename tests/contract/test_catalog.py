@@ -414,3 +414,19 @@ async def test_publishes_heartbeats_and_reads_at_the_same_time_do_not_disturb_ea
     await asyncio.gather(*work)
 
     assert (await catalog.counts()).packages == 150
+
+
+async def test_what_is_cancelled_while_mongodb_does_not_answer_ends(tmp_path: Path) -> None:
+    with mongodb(tmp_path) as server:
+        catalog = await open_catalog(DatabaseSettings(mongodb=server.url))
+        for wait in (0.0, 0.01, 0.1, 0.3):
+            os.kill(server.pid, signal.SIGSTOP)
+            asking = asyncio.create_task(catalog.counts())
+            try:
+                await asyncio.sleep(wait)
+                asking.cancel()
+            finally:
+                os.kill(server.pid, signal.SIGCONT)
+            with pytest.raises(asyncio.CancelledError):
+                await asking
+        await catalog.close()
