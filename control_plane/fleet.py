@@ -105,6 +105,8 @@ class Fleet:
         self._held: dict[str, _Held] = {}
         self._unsaved_heartbeats: dict[str, EdgeRecord] = {}
         self._unsaved_holdings: dict[str, _Held] = {}
+        self.kept: Callable[[str], bool] = lambda _: False
+        """Whether an edge keeps what is placed on it, however long it is silent."""
         self.fresh = False
         """Whether the last look into the catalog succeeded."""
         self._disbelieved: dict[str, float] = {}
@@ -328,9 +330,14 @@ class Fleet:
         return sum(package.complete for package in held.packages.values()) if held else 0
 
     def placeable(self) -> list[EdgeRecord]:
-        """The edges that keep what is placed on them: those that are not silent for long."""
+        """The edges that keep what is placed on them: those that are not silent for long, and
+        those that an operator works on."""
         now, patience = self._clock.monotonic(), self.rules.patience
-        return [edge for edge in self.edges() if now - self._beat_at[edge.edge_id] < patience]
+        return [
+            edge
+            for edge in self.edges()
+            if now - self._beat_at[edge.edge_id] < patience or self.kept(edge.edge_id)
+        ]
 
 
 def _newer(record: EdgeRecord, mine: EdgeRecord) -> bool:

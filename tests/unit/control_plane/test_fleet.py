@@ -51,6 +51,8 @@ async def test_a_silent_edge_keeps_its_packages_for_a_while(fleet: Fleet, clock:
     assert [record.edge_id for record in fleet.placeable()] == ["eu-1", "eu-2"]
     clock.time += 1
     assert [record.edge_id for record in fleet.placeable()] == ["eu-2"]
+    fleet.kept = lambda edge: edge == "eu-1"
+    assert [record.edge_id for record in fleet.placeable()] == ["eu-1", "eu-2"]
 
 
 class TwoClocks:
