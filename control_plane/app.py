@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from common.clock import Clock, SystemClock
 from common.errors import NearcastError, SettingsInvalid, Unavailable
-from common.messages import EdgeState, PackageAnnouncement
+from common.messages import EdgeStanding, EdgeState, PackageAnnouncement
 from common.metrics import new_registry
 from common.service import (
     Gatekeeper,
@@ -154,6 +154,7 @@ async def _knowing(settings: Settings, stack: AsyncExitStack) -> _Known:
     health = HealthRules(silence=settings.heartbeat_timeout)
     findings = Findings()
     watch = Watch(fleet, health, clock, standings, findings, lambda: purges.head)
+    fleet.kept = lambda edge_id: standings.of(edge_id) is EdgeStanding.MAINTENANCE
     neighbourhoods = Neighbourhoods(fleet, watch, news.tell)
     watch.on_change(neighbourhoods.refresh)
     demand = DemandCounts(store, clock)

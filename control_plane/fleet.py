@@ -6,6 +6,7 @@ counts at once, and is written down a moment later, so that a database that is a
 edge waiting.
 """
 
+import math
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -29,6 +30,10 @@ MANY_HELD: Final = 1000
 """Packages; what an edge with more holds is long, and written down only every so often."""
 MANY_SAVED_EVERY: Final = 5.0
 """Seconds."""
+NEWS_WITHIN: Final = 1.5
+"""Seconds after which what another control plane heard is read here, as a rule."""
+DISBELIEVED_FOR: Final = 10.0
+"""Seconds; an edge that goes on telling what is not so is caught again before they are over."""
 
 _log = logs.get(__name__)
 
@@ -100,8 +105,12 @@ class Fleet:
         self._held: dict[str, _Held] = {}
         self._unsaved_heartbeats: dict[str, EdgeRecord] = {}
         self._unsaved_holdings: dict[str, _Held] = {}
+        self.kept: Callable[[str], bool] = lambda _: False
+        """Whether an edge keeps what is placed on it, however long it is silent."""
         self.fresh = False
         """Whether the last look into the catalog succeeded."""
+        self._disbelieved: dict[str, float] = {}
+        """Until when, by this process's monotonic clock, edges are taken to hold nothing."""
         self._beat_at: dict[str, float] = {}
         self._heard: list[Callable[[EdgeRecord], None]] = []
         self._overheard: list[Callable[[EdgeRecord], None]] = []
@@ -167,12 +176,17 @@ class Fleet:
 
     def restore(self, records: Iterable[EdgeRecord]) -> None:
         """Learns of edges what was told elsewhere or before a restart, where it is newer."""
+        now = self._clock.monotonic()
         for record in records:
             mine = self._edges.get(record.edge_id)
-            if mine is None or mine.heard_at < record.heard_at:
+            if mine is None or _newer(record, mine):
                 self._edges[record.edge_id] = record
-                age = max(0.0, self._clock.now() - record.heard_at)
-                self._beat_at[record.edge_id] = self._clock.monotonic() - age
+                self._beat_at[record.edge_id] = health.heard_elsewhere(
+                    record.heard_at,
+                    wall=self._clock.now(),
+                    now=now,
+                    delay=math.inf if mine is None else NEWS_WITHIN,
+                )
 
     def _revision(self, edge_id: str) -> str | None:
         held = self._held.get(edge_id)
@@ -283,8 +297,16 @@ class Fleet:
 
     def held(self, edge_id: str, name: PackageName) -> HeldPackage | None:
         """How much of a version an edge holds; None for nothing."""
-        held = self._held.get(edge_id)
+        held = self._believed(edge_id)
         return held.packages.get(name) if held else None
+
+    def _believed(self, edge_id: str) -> _Held | None:
+        until = self._disbelieved.get(edge_id)
+        if until is not None:
+            if self._clock.monotonic() < until:
+                return None
+            del self._disbelieved[edge_id]
+        return self._held.get(edge_id)
 
     def holds(self, edge_id: str, name: PackageName) -> bool:
         """Whether an edge holds the whole version."""
@@ -297,19 +319,33 @@ class Fleet:
         return held.listed if held else ()
 
     def disbelieve(self, edge_id: str) -> None:
-        """Goes on as if an edge held nothing, until it tells anew what it holds."""
+        """Goes on for a while as if an edge held nothing, and has it tell anew what it holds."""
+        self._disbelieved[edge_id] = self._clock.monotonic() + DISBELIEVED_FOR
         self._held.pop(edge_id, None)
         self._unsaved_holdings.pop(edge_id, None)
 
     def packages_held(self, edge_id: str) -> int:
         """How many packages an edge holds whole."""
-        held = self._held.get(edge_id)
+        held = self._believed(edge_id)
         return sum(package.complete for package in held.packages.values()) if held else 0
 
     def placeable(self) -> list[EdgeRecord]:
-        """The edges that keep what is placed on them: those that are not silent for long."""
-        now = self._clock.now()
-        return [edge for edge in self.edges() if now - edge.heard_at < self.rules.patience]
+        """The edges that keep what is placed on them: those that are not silent for long, and
+        those that an operator works on."""
+        now, patience = self._clock.monotonic(), self.rules.patience
+        return [
+            edge
+            for edge in self.edges()
+            if now - self._beat_at[edge.edge_id] < patience or self.kept(edge.edge_id)
+        ]
+
+
+def _newer(record: EdgeRecord, mine: EdgeRecord) -> bool:
+    """Whether another control plane heard something later. Wall clocks, which differ between
+    machines and jump, decide only between runs of an edge."""
+    if record.heartbeat.started_at == mine.heartbeat.started_at:
+        return record.heartbeat.sequence > mine.heartbeat.sequence
+    return record.heard_at > mine.heard_at
 
 
 def _completed(known: _Held | None, told: Iterable[HeldPackage]) -> list[PackageName]:

@@ -98,7 +98,7 @@ class Watch:
             held=beat.used_bytes / whole if whole else 1.0,
             probes=self._findings.of(record.edge_id),
             standing=self._standings.of(record.edge_id),
-            order=f"{order.by}: {order.reason}" if order is not None and order.reason else "",
+            order=order.sentence if order is not None else "",
         )
 
     def _told(self, before: Mapping[str, EdgeHealth]) -> bool:

@@ -14,8 +14,7 @@ from tests.unit.control_plane.records import heartbeat, holdings
 
 BEAT = ("POST", "heartbeat", encode(heartbeat("eu-1")))
 HOLDINGS = ("PUT", "holdings", encode(holdings("eu-1", ("a", "1"))))
-DESIRED = ("GET", "desired", b"")
-REMOVALS = ("GET", "removals", b"")
+ORDERS = ("GET", "orders?wait=0", b"")
 
 
 def ended(credential: CredentialSettings) -> CredentialSettings:
@@ -35,7 +34,7 @@ async def talk(tmp_path: Path) -> AsyncIterator[Talk]:
         yield talk
 
 
-@pytest.mark.parametrize("asked", [BEAT, HOLDINGS, DESIRED, REMOVALS], ids=lambda each: each[1])
+@pytest.mark.parametrize("asked", [BEAT, HOLDINGS, ORDERS], ids=lambda each: each[1])
 @pytest.mark.parametrize(
     ("name", "status", "sentence"),
     [

@@ -45,6 +45,11 @@ class Beating:
         _, edges, _ = await self.talk.call("GET", "/v1/edges", "operator")
         return next(dict(each) for each in edges if each["edge_id"] == edge)
 
+    async def given(self, edge: str) -> int:
+        """How many packages an edge has to hold."""
+        desired = (await self.talk.orders(edge))["desired"]
+        return len(desired["packages"]) if desired else 0
+
     async def order(self, edge: str, standing: str) -> None:
         path = f"/v1/edges/{edge}/standing"
         status, _, _ = await self.talk.call("PUT", path, "operator", json={"standing": standing})
@@ -166,6 +171,31 @@ async def test_an_edge_in_maintenance_may_be_silent(edges: Beating) -> None:
     await comes(lambda: said(edges.named(), {"eu-2"}))
 
     assert (await edges.shown("eu-1"))["state"] == "maintenance"
+
+
+async def test_an_edge_in_maintenance_keeps_what_is_placed_on_it(tmp_path: Path) -> None:
+    settings = control_settings(
+        tmp_path, geoip=None, heartbeat_timeout=1.0, placement_patience=1.0, copies_per_region=1
+    )
+    async with control_plane(settings) as talk:
+        edges = Beating(talk)
+        await talk.beat("eu-1")
+        await edges.order("eu-1", "maintenance")
+        await talk.publish("a")
+        await talk.until_placed(1)
+        for _ in range(10):
+            await talk.beat("eu-2")
+            await asyncio.sleep(0.3)
+        given = await edges.given("eu-2")
+        await edges.order("eu-1", "in-service")
+
+        async def moved() -> bool:
+            await talk.beat("eu-2")
+            return await edges.given("eu-2") == 1
+
+        await comes(moved)
+
+    assert given == 0
 
 
 async def test_an_edge_that_is_overloaded_gets_less_and_tells_why(edges: Beating) -> None:

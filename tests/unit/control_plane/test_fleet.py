@@ -51,6 +51,95 @@ async def test_a_silent_edge_keeps_its_packages_for_a_while(fleet: Fleet, clock:
     assert [record.edge_id for record in fleet.placeable()] == ["eu-1", "eu-2"]
     clock.time += 1
     assert [record.edge_id for record in fleet.placeable()] == ["eu-2"]
+    fleet.kept = lambda edge: edge == "eu-1"
+    assert [record.edge_id for record in fleet.placeable()] == ["eu-1", "eu-2"]
+
+
+class TwoClocks:
+    """A machine's clocks, which the test moves apart."""
+
+    wall = 1000.0
+    steady = 50.0
+
+    def now(self) -> float:
+        return self.wall
+
+    def monotonic(self) -> float:
+        return self.steady
+
+
+@pytest.mark.parametrize("jump", [-1e6, 1e6])
+async def test_a_wall_clock_that_jumps_takes_no_edge_away(
+    catalog: SqliteCatalog, jump: float
+) -> None:
+    clock = TwoClocks()
+    fleet = Fleet(catalog, clock, RULES)
+    fleet.hear(heartbeat("eu-1"))
+    await fleet.save()
+    clock.wall += jump
+    clock.steady += 0.5
+    await fleet.refresh()
+
+    assert [record.edge_id for record in fleet.placeable()] == ["eu-1"]
+    assert fleet.beat_at("eu-1") == 50.0
+
+
+@pytest.mark.parametrize("ahead", [-3600.0, -0.5, 0.0, 3600.0])
+async def test_what_a_control_plane_with_another_clock_heard_is_news_of_a_moment_ago(
+    catalog: SqliteCatalog, ahead: float
+) -> None:
+    mine, theirs = TwoClocks(), TwoClocks()
+    theirs.wall += ahead
+    here, there = (Fleet(catalog, clock, RULES) for clock in (mine, theirs))
+    here.hear(heartbeat("eu-1", 1))
+    there.hear(heartbeat("eu-1", 2))
+    await there.save()
+    mine.steady += 60
+    mine.wall += 60
+    await here.refresh()
+    heard = here.beat_at("eu-1")
+    await here.refresh()
+
+    assert mine.steady - 1.5 <= heard <= mine.steady
+    assert here.beat_at("eu-1") == heard
+
+
+async def test_what_a_control_plane_with_a_clock_ahead_heard_before_is_no_news(
+    catalog: SqliteCatalog,
+) -> None:
+    mine, theirs = TwoClocks(), TwoClocks()
+    theirs.wall += 3600
+    here, there = (Fleet(catalog, clock, RULES) for clock in (mine, theirs))
+    there.hear(heartbeat("eu-1", 1, load=0.9))
+    await there.save()
+    here.hear(heartbeat("eu-1", 2))
+    mine.steady += 2
+    await here.refresh()
+
+    record = here.edge("eu-1")
+    assert record is not None
+    assert record.heartbeat.load == 0
+    assert here.beat_at("eu-1") == 50.0
+
+
+async def test_an_edge_that_was_caught_holds_nothing_for_a_while_whatever_it_tells(
+    fleet: Fleet, clock: Clock
+) -> None:
+    fleet.hear(heartbeat())
+    told = holdings("eu-1", ("a", "1"))
+    fleet.take_holdings(told)
+    await fleet.save()
+    fleet.disbelieve("eu-1")
+    assert not fleet.knows_holdings("eu-1", told.revision)
+    fleet.take_holdings(told)
+    clock.time += 9
+    await fleet.refresh()
+    assert not fleet.holds("eu-1", A1)
+    assert fleet.packages_held("eu-1") == 0
+    assert fleet.listed("eu-1") == told.packages
+    clock.time += 1
+
+    assert fleet.holds("eu-1", A1)
 
 
 async def test_a_region_that_is_none_is_refused(fleet: Fleet) -> None:

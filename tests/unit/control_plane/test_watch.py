@@ -94,7 +94,7 @@ async def test_an_edge_that_an_operator_drains_is_out_with_the_reason(
     watch.look()
 
     assert watch.share("eu-1") == 0.0
-    assert watch.health("eu-1").reason == "operator: new disks"
+    assert watch.health("eu-1").reason == "ordered by operator: new disks"
 
 
 async def test_neighbours_are_the_edges_of_the_region_that_are_up(
