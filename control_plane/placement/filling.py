@@ -37,17 +37,16 @@ ONE_MORE = 1.0
 ANY = float("inf")
 
 
-def levels_of(tier: int, bound: float) -> tuple[Level, ...]:
-    """What a copy of ``tier`` may ask for, in turn.
+def levels_of(bound: float) -> tuple[Level, ...]:
+    """What a copy may ask for, in turn; one that is beyond the minimum not for the last.
 
     First it keeps within the limit. Where that is too little for it, as it is where one copy is
     larger than the slack of every edge, it goes where there is not yet the mean, as one item more.
-    One of the minimum goes wherever there is room when all edges have more than that; an extra one
+    One of the minimum goes wherever there is room when all edges have more than that; a further one
     is not made.
     """
     place = placing(bound)
-    levels = (place, Level(place.limit, ONE_MORE))
-    return levels if tier == 2 else (*levels, Level(0.0, ANY))
+    return place, Level(place.limit, ONE_MORE), Level(0.0, ANY)
 
 
 @dataclass
@@ -103,15 +102,15 @@ def fill(
 ) -> None:
     """Bring ``rows``, each named once, up to their goals, as far as there is room.
 
-    First copies come first, then those of the minimum, then extra ones; of each, what is watched
-    most per byte.
+    The copies that carry the traffic come first, then those of the minimum, then others; of each,
+    what is watched most per byte.
 
     Args:
         region: whose edges.
         rows: which have landed.
         goals: copies of each; what they should have when None.
         allowed: the slots that may take any; all when None.
-        levels: how full these may be; by the tier of the copy when None.
+        levels: how full these may be; as usual when None.
     """
     goals = region.goals(rows) if goals is None else goals
     short = region.count[rows] < goals
@@ -122,12 +121,16 @@ def fill(
     rows, goals = rows[order], goals[order]
     region.lift(rows)
     filling = _Filling(region, rows, goals, allowed)
-    steps = (np.minimum(goals, 1), np.minimum(goals, region.floors(rows)), goals)
-    for tier, step in enumerate(steps):
-        chosen = np.flatnonzero(region.count[rows] < step)
+    ladder = levels or levels_of(region.rules.bound)
+    least = np.maximum(region.floors(rows), 1)
+    # Those that carry the traffic, those of the minimum, and the others.
+    for step in (region.carriers(rows), least, goals):
+        chosen = np.flatnonzero(region.count[rows] < np.minimum(step, goals))
         for start in range(0, len(chosen), BATCH):
             part = chosen[start : start + BATCH]
-            filling.batch(part, step[part], levels or levels_of(tier, region.rules.bound))
+            most = np.minimum(step, goals)[part]
+            filling.batch(part, np.minimum(most, least[part]), ladder)
+            filling.batch(part, most, ladder[:-1] if levels is None else ladder)
     region.land(rows)
 
 
@@ -164,6 +167,9 @@ class _Filling:
 
     def batch(self, part: Ints, step: Ints, levels: tuple[Level, ...]) -> None:
         """Bring some rows, by their place among all, up to ``step`` copies."""
+        part, step = part[short := self.region.count[self.rows[part]] < step], step[short]
+        if not len(part):
+            return
         rows = self.rows[part]
         cost = costs(self.region, rows)
         cost[self.region.holders(rows)] = np.inf

@@ -111,6 +111,7 @@ def _relieve(region: Region, slot: int, allowed: Bools | None) -> bool:
         order = order[::-1]
         order = order[portion[order] > 0]
     rows = rows[order]
+    rows = rows[_movable(region, rows, slot, others, levels[-1])]
     moved = False
     while len(rows) and (too_large > 0 or too_busy > 0):
         size, portion = region.assets.size[rows].astype(np.float64), region.portion[rows]
@@ -123,6 +124,31 @@ def _relieve(region: Region, slot: int, allowed: Bools | None) -> bool:
         too_large = float(region.used[slot]) - bound * mean.bytes * float(region.capacity[slot])
         too_busy = float(region.load[slot]) - bound * mean.traffic
     return moved
+
+
+def _movable(region: Region, rows: Ints, slot: int, others: Bools, level: Level) -> Bools:
+    """Which copies of ``rows`` any of the ``others`` could have at ``level``."""
+    mean = means(region)
+    share = mean.bytes * region.capacity
+    with_bytes = level.limit * share - region.used
+    with_traffic = level.limit * mean.traffic * TOLERANCE - region.load
+    if level.more >= 0:
+        with_bytes[region.used <= level.more * share] = np.inf
+        with_traffic[region.load <= level.more * mean.traffic] = np.inf
+    largest = np.where(others, np.minimum(with_bytes, region.room - region.used), -1.0)
+    movable: Bools = region.assets.size[rows] <= largest.max()
+    chosen = np.flatnonzero(movable)
+    for start in range(0, len(chosen), BATCH):
+        part = chosen[start : start + BATCH]
+        traffic, portion = region.traffic[rows[part]], region.portion[rows[part]]
+        bandwidth = np.divide(traffic, portion, out=np.ones(len(part)), where=portion > 0)
+        bandwidth = np.maximum(bandwidth - region.bandwidth[slot], 0.0)
+        whole = bandwidth[:, None] + np.maximum(region.bandwidth, 1e-3)
+        possible = region.assets.size[rows[part], None] <= largest
+        possible &= traffic[:, None] / whole <= with_traffic
+        possible &= ~region.holders(rows[part])
+        movable[part] = possible.any(axis=1)
+    return movable
 
 
 def _move(region: Region, rows: Ints, slot: int, others: Bools, levels: tuple[Level, ...]) -> Ints:

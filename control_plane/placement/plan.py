@@ -26,12 +26,11 @@ from control_plane.placement.model import (
     PlacementEdge,
     PlacementRules,
 )
-from control_plane.placement.moving import fit, join, shed, shrink, take
-from control_plane.placement.reclaiming import exchange, reclaim
+from control_plane.placement.moving import fit, join, shrink, take
+from control_plane.placement.reclaiming import exchange, reclaim, settle
 from control_plane.placement.region import Assets, Ints, Region
 from control_plane.placement.scores import key_of
 
-MOST_ROUNDS = 4
 EMITTED = 65536
 """Rows whose edges are named at once."""
 
@@ -125,7 +124,7 @@ class Plan:
             slots = np.flatnonzero(region.holders(rows)[0])
             region.remove(np.repeat(rows, len(slots)), slots)
             region.traffic[row] = region.want[row] = 0
-            _settle(region)
+            settle(region)
         self._ids[row] = ""
         self._free.append(row)
         gone = [Placed(asset_id, (), 0.0, False)] if dropped else []
@@ -165,7 +164,7 @@ class Plan:
         if (region.shares(slot) > shares).any():
             reclaim(region)
             join(region, slot)
-        _settle(region)
+        settle(region)
 
     def drop_edge(self, edge_id: str) -> list[Placed]:
         """Plan without an edge; what it held is urgent elsewhere."""
@@ -267,16 +266,4 @@ def _place(region: Region, rows: Ints) -> None:
     """Make the copies that ``rows`` lack, and keep the bound."""
     fill(region, rows)
     exchange(region, rows)
-    _settle(region)
-
-
-def _settle(region: Region) -> None:
-    """Use what room has become free, and keep the bound."""
-    for _ in range(MOST_ROUNDS):
-        if region.freed:
-            region.freed = False
-            reclaim(region)
-        shed(region)
-        if not region.freed:
-            return
-    region.freed = False
+    settle(region)

@@ -1,19 +1,22 @@
 """What is done where there is not room for all: what is worth least gives way.
 
-Extra copies give way first, then those of the minimum down to one, then first copies; of each kind,
-those that carry least traffic per byte. A copy takes the place of another of its kind only when it
-is worth more by the margin.
+Copies that traffic does not ask for any more give way first, then those that are there for the sake
+of the minimum, down to one, then those that carry the traffic; of each kind, those of what is
+watched least per byte. A copy takes the place of another of its kind only when it is worth more by
+the margin.
 """
 
 import numpy as np
 
 from control_plane.placement.filling import costs, fill, means, placing
+from control_plane.placement.moving import shed
 from control_plane.placement.region import Bools, Ints, Region
 from control_plane.placement.scores import Floats
 
 MOST_EXCHANGES = 1000
 MOST_FAILURES = 16
-VICTIMS = 4096
+MOST_SETTLING = 4
+VICTIMS = 1024
 SPREAD = 3000.0
 """More than twice any logarithm of a density."""
 
@@ -31,6 +34,18 @@ def reclaim(region: Region) -> None:
         size = region.assets.size[rows].astype(np.float64)
         rows = rows[np.cumsum(size) - size <= 2 * free.sum(dtype=np.float64)]
         fill(region, rows)
+
+
+def settle(region: Region) -> None:
+    """Use what room has become free, and keep the bound."""
+    for _ in range(MOST_SETTLING):
+        if region.freed:
+            region.freed = False
+            reclaim(region)
+        shed(region)
+        if not region.freed:
+            return
+    region.freed = False
 
 
 def exchange(region: Region, rows: Ints) -> None:

@@ -233,14 +233,20 @@ class Region:
         floors = np.where(tail, min(self.rules.tail_copies, self.minimum), self.minimum)
         return np.minimum(floors, self.usable)
 
+    def carriers(self, rows: Ints) -> Ints:
+        """The copies that carry the traffic of each of ``rows``, one at least."""
+        copies = np.ceil(np.minimum(self.traffic[rows] / self.rules.copy_traffic, MOST_COPIES))
+        return np.maximum(copies, 1).astype(np.int64)
+
     def goals(self, rows: Ints) -> Ints:
         """The copies that each of ``rows`` should have on the edges there are."""
         return np.minimum(self.want[rows], self.usable).astype(np.int64)
 
     def tiers(self, rows: Ints, copies: Ints) -> Ints:
-        """Of each of ``rows``, what its copy number ``copies`` is: 0 the first one, 1 of the
-        minimum, 2 an extra one."""
-        return np.where(copies <= 1, 0, np.where(copies <= self.floors(rows), 1, 2))
+        """Of each of ``rows``, what its copy number ``copies`` is: 0 for one that its traffic asks
+        for, 1 of the minimum, 2 one that it has still, though its traffic fell."""
+        floors = np.where(copies <= self.floors(rows), 1, 2)
+        return np.where(copies <= self.carriers(rows), 0, floors)
 
     def density(self, rows: Ints) -> Floats:
         """Traffic per byte."""
@@ -256,7 +262,10 @@ class Region:
         if not self._before:
             return np.zeros(0, np.int64)
         width = len(self.bits)
-        olds = [np.pad(bits, ((0, width - len(bits)), (0, 0))) for _, bits in self._before]
+        olds = [
+            bits if len(bits) == width else np.pad(bits, ((0, width - len(bits)), (0, 0)))
+            for _, bits in self._before
+        ]
         every: Ints = np.concatenate([rows for rows, _ in self._before])
         rows, first = np.unique(every, return_index=True)
         old = np.concatenate(olds, axis=1)[:, first]

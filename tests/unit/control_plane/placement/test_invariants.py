@@ -66,7 +66,7 @@ events = st.one_of(
     st.integers(0, 100).map(drop("drop_asset", "assets")),
     st.integers(0, 100).map(drop("drop_edge", "edges")),
 )
-slowly = settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+slowly = settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 
 
 @slowly
