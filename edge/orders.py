@@ -33,7 +33,8 @@ LONGEST_PAUSE: Final = 5.0
 LOST_AFTER: Final = 2.0
 """Seconds for which a heartbeat's answer may know of more than the request that waits."""
 FIRST_ANSWER_WITHIN: Final = 2.0
-"""Seconds that an edge that starts waits for what was ordered while it was away."""
+"""Seconds that an edge that starts waits for what was ordered while it was away, each time that it
+asks."""
 
 _log = logs.get(__name__)
 
@@ -71,12 +72,12 @@ class OrderFollower:
         control plane is away, it serves what it has."""
         self._desired = self._agent.revision
         try:
-            async with asyncio.timeout(FIRST_ANSWER_WITHIN):
-                await self._catch_up()
+            async with asyncio.timeout(FIRST_ANSWER_WITHIN) as patience:
+                await self._catch_up(patience)
         except (NearcastError, TimeoutError) as error:
             _log.info("orders are not known yet", reason=str(error) or "no answer")
 
-    async def _catch_up(self) -> None:
+    async def _catch_up(self, patience: asyncio.Timeout) -> None:
         others = len(self._planes) - 1
         while True:
             known = self._purges.cursor
@@ -90,6 +91,8 @@ class OrderFollower:
             await self._carry_out(orders)
             if orders.purges is None or self._purges.cursor in {known, orders.purges.head}:
                 return
+            # However many there are, none of what they take is served.
+            patience.reschedule(asyncio.get_running_loop().time() + FIRST_ANSWER_WITHIN)
 
     async def run(self) -> None:
         """Follows for ever. Trouble is told when it begins and when it ends."""

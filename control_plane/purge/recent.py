@@ -11,7 +11,7 @@ from control_plane.purge.records import PurgeRecord
 
 KEPT: Final = 100_000
 """Purges that are kept, here and in the log: some 30 MB."""
-TOLD_AT_ONCE: Final = 1000
+TOLD_AT_ONCE: Final = 5000
 """Purges in one answer to an edge."""
 
 

@@ -1,12 +1,13 @@
 """How soon a purge is carried out by all edges: a real control plane, and edges in one process.
 
     python -m tests.bench.purge [--edges N] [--purges N] [--stores N] [--soft] [--mongodb]
+        [--storm N] [--out FILE]
 
 `nearcast control` runs as a process of its own. Edges wait for orders with a long poll, send a
 heartbeat each second, carry purges out and ask again, which is their acknowledgement. The first of
 them note purges in real caches, synced to the disk; the others only keep the number, as a hundred
 disks in one machine would not be a hundred machines' disks. Purges come one after another; then
-a storm of 5,000 from 64 connections; then an edge that was away since the first.
+a storm of 5,000 (`--storm`) from 64 connections; then an edge that was away since the first.
 """
 
 import argparse
@@ -34,7 +35,6 @@ from tests.servers.processes import free_ports
 from tests.unit.control_plane.records import heartbeat
 
 OPERATOR = "operator-token-for-benchmarks"
-STORM = 5000
 CONNECTIONS = 64
 PAUSE = 0.02
 """Seconds between purges."""
@@ -202,9 +202,10 @@ async def one_by_one(operator: Operator, edges: list[Edge], purges: int) -> list
     ]
 
 
-async def storm(operator: Operator, edges: list[Edge]) -> tuple[float, float, int]:
-    """Seconds until all purges of a storm were taken, and until all edges have done the last."""
-    waiting = iter(range(STORM))
+async def storm(operator: Operator, edges: list[Edge], count: int) -> tuple[float, float, int]:
+    """Seconds until all of ``count`` purges at once were taken, and until all edges have done the
+    last; and its number."""
+    waiting = iter(range(count))
     views: list[PurgeView] = []
 
     async def ask() -> None:
@@ -246,7 +247,7 @@ async def measure(given: argparse.Namespace, kind: str, database: dict[str, str]
             rows = await one_by_one(operator, edges, given.purges)
             each = 1000 * (processor_seconds(pid) - used) / given.purges
             used = processor_seconds(pid)
-            taken, done, last = await storm(operator, edges)
+            taken, done, last = await storm(operator, edges, given.storm)
             storming = processor_seconds(pid) - used
             late = Edge(session, "eu-late", await stack.enter_async_context(store_in(folder / "l")))
             began = time.perf_counter()
@@ -264,8 +265,9 @@ async def measure(given: argparse.Namespace, kind: str, database: dict[str, str]
         "a core is the rest of these times."
     )
     stormy = (
-        f"A storm of {STORM:,} purges from {CONNECTIONS} connections was taken in {taken:.2f} s "
-        f"({STORM / taken:,.0f} a second), and carried out by all edges after {done:.2f} s."
+        f"A storm of {given.storm:,} purges from {CONNECTIONS} connections was taken in "
+        f"{taken:.2f} s ({given.storm / taken:,.0f} a second), and carried out by all edges after "
+        f"{done:.2f} s."
     )
     back = (
         f"An edge that was away for {last:,} purges, with a real cache, caught up in "
@@ -314,12 +316,12 @@ def main() -> None:
     parser.add_argument("--stores", type=int, default=10)
     parser.add_argument("--soft", action="store_true")
     parser.add_argument("--mongodb", action="store_true")
-    parser.add_argument("--write", action="store_true", help=f"Writes {RESULT.name} too.")
+    parser.add_argument("--storm", type=int, default=5000)
+    parser.add_argument("--out", type=Path, default=RESULT)
     given = parser.parse_args()
     report = "\n".join(uvloop.run(run(given))).rstrip() + "\n"
     print(report)
-    if given.write:
-        RESULT.write_text(report)
+    given.out.write_text(report)
 
 
 if __name__ == "__main__":

@@ -8,12 +8,14 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 
-from common.messages import PurgeScope
+from common.messages import OrderedPurges, Orders, PurgeScope, encode
 from edge.store.index import Index
 from tests.integration.edge_service import Control, edge, edge_settings, publish, serving, until
 from tests.integration.edge_service import Origin as FilledOrigin
 from tests.integration.fleet_service import Fleet, running_fleet
+from tests.integration.proxy_service import Viewer
 from tests.integration.purges_service import Operator
 from tests.integration.test_edge_filling import PACKAGE, placed, whole
 from tests.integration.test_edge_workers import eventually
@@ -108,3 +110,40 @@ async def test_what_a_hard_purge_took_of_a_placed_version_is_filled_anew(tmp_pat
             taken = [path for path in every if path.startswith("/v/a/1/720p/")]
             await until(lambda: sorted(origin.asked) == taken, within=30)
             await until(lambda: whole(control))
+
+
+async def test_an_edge_serves_nothing_before_it_has_caught_up_however_long_that_takes(
+    tmp_path: Path,
+) -> None:
+    origin_port, control_port = free_ports(2)
+    origin, control = FilledOrigin(port=origin_port), Control(port=control_port)
+    for number in range(7):
+        control.purge(f"v/n/1/{number}")
+    control.purge("v/a/", PurgeScope.PREFIX)
+
+    async def slowly(request: web.Request) -> web.StreamResponse:
+        """One purge at a time: together they take longer than the edge waits for an answer."""
+        since = int(request.query["purges"])
+        purges = control.purges[since : since + 1]
+        await asyncio.sleep(0.4)
+        return web.Response(body=encode(Orders(purges=OrderedPurges(since, 8, purges))))
+
+    async with (
+        serving(origin.answer, origin_port),
+        serving(control.answer, control_port),
+    ):
+        publish(origin, "1", PACKAGE)
+        settings = edge_settings(tmp_path, origin.url, **placed(control))
+        path = "/v/a/1/720p/c0/00000.m4s"
+        control.purges, told = (), control.purges
+        async with edge(settings):
+            while not (await Viewer(settings.listen.port).get(path)).cache.startswith("hit"):
+                pass
+        control.purges = told
+        control.scripts["orders"] = slowly
+        origin.asked.clear()
+
+        async with edge(settings):
+            got = await Viewer(settings.listen.port).get(path)
+
+    assert (got.status, origin.asked) == (200, [path])

@@ -76,10 +76,11 @@ def test_a_log_that_was_trimmed_begins_where_it_does() -> None:
 
 def test_as_many_are_told_at_once_as_fit_into_an_answer() -> None:
     recent = RecentPurges()
-    take(recent, purges(1, 2500))
+    last = 2 * TOLD_AT_ONCE + 500
+    take(recent, purges(1, last))
 
     assert told(recent, 0) == list(range(1, TOLD_AT_ONCE + 1))
-    assert told(recent, 2000) == list(range(2001, 2501))
+    assert told(recent, 2 * TOLD_AT_ONCE) == list(range(2 * TOLD_AT_ONCE + 1, last + 1))
 
 
 @pytest.mark.parametrize("known", [6, 2**53])
