@@ -7,7 +7,7 @@ DASHBOARD := control_plane/dashboard
 VENDOR := $(DASHBOARD)/static/vendor
 PAGES := $(VENDOR)/hls.min.js $(VENDOR)/tus.min.js
 
-.PHONY: up install test test-long test-parts fuzz fuzz-uploads storm bench-edge bench-ingest bench-upload bench-jobs bench-placement bench-desired lint lock clean
+.PHONY: up install test test-long test-parts fuzz fuzz-uploads storm bench-edge bench-ingest bench-upload bench-jobs bench-placement bench-purge bench-desired lint lock clean
 .DELETE_ON_ERROR:
 
 ## Runs everything; VIDEO=path plays a file of your own, ARGS="…" adds flags of `nearcast up`.
@@ -75,6 +75,11 @@ bench-jobs: $(VENV)/.tested
 	@$(BIN)/python -m tests.servers.install
 	@$(BIN)/python -m tests.bench.claims $(ARGS)
 	@$(BIN)/python -m tests.bench.dispatch
+
+## Measures how soon a purge is carried out by 100 edges; ARGS="--mongodb" adds MongoDB.
+bench-purge: $(VENV)/.tested
+	@$(BIN)/python -m tests.servers.install
+	@$(BIN)/python -m tests.bench.purge $(ARGS)
 
 ## Measures encoding beside one plain ffmpeg; ARGS="--quick" is a look, "--upload" adds memory.
 bench-ingest: $(VENV)/.tested

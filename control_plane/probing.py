@@ -253,9 +253,14 @@ class Prober:
             _log.exception("probe failed unexpectedly", edge=subject.edge_id)
 
     def _suspected(self, subject: Subject, course: _Course) -> _Wanted | None:
-        """What was answered wrongly, while the edge still says that it holds it."""
-        wanted = course.suspected
-        if wanted is not None and not any(
+        """What was answered wrongly: wrong bytes whatever the edge says that it holds, and what is
+        missing while it still says that it holds it. One that tells nothing may tell it again."""
+        wanted, found = course.suspected, self._found.get(subject.edge_id)
+        if wanted is None or (found is not None and found.wrong):
+            return wanted
+        if not subject.held:
+            return None
+        if not any(
             (held.asset_id, held.version) == (wanted.asset_id, wanted.version) and held.complete
             for held in subject.held
         ):

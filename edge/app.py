@@ -105,6 +105,10 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
         raise SettingsInvalid(
             file="edge", key="region, url", expected="both are needed with a control plane"
         )
+    if settings.control is None and settings.control_fallbacks:
+        raise SettingsInvalid(
+            file="edge", key="control_fallbacks", expected="control, which is asked before them"
+        )
     async with AsyncExitStack() as stack:
         claim = await asyncio.to_thread(Claim, settings.cache_folder)
         stack.push_async_callback(asyncio.to_thread, claim.release)

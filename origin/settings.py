@@ -5,6 +5,7 @@ from typing import Annotated
 import msgspec
 
 from common.service import CredentialSettings, ListenSettings, LogLevel
+from origin.replicas.layout import CHECK
 from origin.store import StoreSettings
 
 RegionName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,64}\Z")]
@@ -120,5 +121,5 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         names = [self.region, *(source.name for source in self.sources)]
-        if len(set(names)) < len(names):
-            raise ValueError("Expected a name of its own for each region")
+        if len({*names, CHECK}) <= len(names):
+            raise ValueError(f"Expected a name of its own for each region, and none called {CHECK}")

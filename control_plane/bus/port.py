@@ -18,12 +18,12 @@ class HintKind(StrEnum):
     """What a hint is about."""
 
     PACKAGES = "packages"
-    REMOVALS = "removals"
+    """Packages, rollbacks and removals."""
     PURGES = "purges"
     PLACEMENTS = "placements"
-    PRESENCE = "presence"
-    HOLDINGS = "holdings"
     STANDING = "standing"
+    PRESENCE = "presence"
+    """What the body tells, see ``control_plane.presence``."""
 
 
 class Hint(msgspec.Struct, frozen=True, array_like=True):

@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+from collections.abc import Callable
 from typing import Any
 
 import jinja2
@@ -14,7 +15,7 @@ from common.errors import (
     CredentialUnknown,
     NearcastError,
 )
-from common.messages import RemovalView
+from common.messages import PurgeState, PurgeView, RemovalView
 from common.service import Gatekeeper, Role
 from control_plane.catalog import Asset
 from control_plane.dashboard.files import Files
@@ -25,13 +26,14 @@ from control_plane.dashboard.texts import (
     readable_size,
     readable_speed,
 )
-from control_plane.keeping import Keeper
 from control_plane.library import Library
+from control_plane.purge import PurgeDesk
 from control_plane.removal.desk import Desk
 from control_plane.views import Views
 
 SHOWN_ASSETS = 100
 SHOWN_REMOVALS = 20
+SHOWN_PURGES = 10
 DONE_SHOWN_FOR = 3600.0
 """Seconds that a removal that is done stays on the page."""
 CHALLENGE = 'Basic realm="Nearcast: any name, and an operator\'s token as password"'
@@ -50,7 +52,8 @@ class Page:
         self,
         library: Library,
         views: Views,
-        keeper: Keeper,
+        away: Callable[[], dict[str, str]],
+        purges: PurgeDesk,
         desk: Desk,
         jobs: IngestJobs | None,
         gatekeeper: Gatekeeper,
@@ -59,11 +62,12 @@ class Page:
         uploads_url: str | None,
         open_to_all: bool,
     ) -> None:
-        """``uploads_url`` is where browsers reach ingest."""
+        """``uploads_url`` is where browsers reach ingest; ``away`` tells what is away, and why."""
         self._library = library
         self._views = views
         self._fleet = views.fleet
-        self._keeper = keeper
+        self._away = away
+        self._purges = purges
         self._desk = desk
         self._jobs = jobs
         self._gatekeeper = gatekeeper
@@ -130,12 +134,24 @@ class Page:
                 for asset in self._library.history.newest(SHOWN_ASSETS)
             ],
             asset_count=len(self._library.history.assets),
+            purges=await self._latest_purges(),
             removals=await self._removals(),
             jobs=jobs,
             jobs_error=jobs_error,
-            away=next(iter(self._keeper.away.values()), None),
+            away=self._away(),
             now=self._clock.now(),
         )
+
+    async def _latest_purges(self) -> list[PurgeView]:
+        """Those that are not done, and those of lately; the newest first."""
+        since = self._clock.now() - DONE_SHOWN_FOR
+        with contextlib.suppress(NearcastError):
+            return [
+                purge
+                for purge in await self._purges.latest(limit=SHOWN_PURGES)
+                if purge.state is not PurgeState.DONE or purge.created_at > since
+            ]
+        return []
 
     async def _removals(self) -> list[RemovalView]:
         """Those that are not done, and those that were done lately; the newest first."""

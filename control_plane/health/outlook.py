@@ -5,6 +5,7 @@ what it knew, and one that reaches none with its probes is not asked. And a regi
 of its edges by judgement: where those that are trusted are none, the best of the others stay in.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -43,14 +44,15 @@ def look(
         now: seconds, on the scale of ``signs``.
         rules: how soon and how far edges are trusted.
     """
+    signs = _recent(signs, now, rules)
     blind = _blind(known, signs, now, rules)
-    monitors = _monitors(signs, now, rules)
+    cut_off = _cut_off(signs)
     edges: dict[str, EdgeHealth] = {}
     for edge_id, told in signs.items():
         before = known.get(edge_id)
         if blind and before is not None and before.alive:
             before = replace(before, memory=replace(before.memory, excused_at=now))
-        probes = {name: probed for name, probed in told.probes.items() if name in monitors}
+        probes = {name: probed for name, probed in told.probes.items() if name not in cut_off}
         edges[edge_id] = step(before, replace(told, probes=probes), now=now, rules=rules)
     return Outlook(edges, blind)
 
@@ -70,17 +72,31 @@ def _blind(
     )
 
 
-def _monitors(signs: Mapping[str, Signs], now: float, rules: HealthRules) -> set[str]:
-    """Those whose word counts: they have asked lately, and some edge answered them."""
-    found: dict[str, list[Probed]] = {}
+def _recent(signs: Mapping[str, Signs], now: float, rules: HealthRules) -> dict[str, Signs]:
+    """``signs`` with those probes alone that were made lately."""
+    return {
+        edge_id: replace(
+            told,
+            probes={
+                name: probed
+                for name, probed in told.probes.items()
+                if now - probed.at < rules.probe_stale
+            },
+        )
+        for edge_id, told in signs.items()
+    }
+
+
+def _cut_off(signs: Mapping[str, Signs]) -> set[str]:
+    """The monitors that no edge answered, of those that asked several."""
+    found: dict[str, list[Probed]] = defaultdict(list)
     for told in signs.values():
         for name, probed in told.probes.items():
-            if now - probed.at < rules.probe_stale:
-                found.setdefault(name, []).append(probed)
+            found[name].append(probed)
     return {
         name
         for name, each in found.items()
-        if len(each) < FEWEST or any(probed.failures == 0 for probed in each)
+        if len(each) >= FEWEST and all(probed.failures for probed in each)
     }
 
 

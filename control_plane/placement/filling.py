@@ -146,9 +146,10 @@ class _Filling:
         self.load = region.load.copy()
         for start in range(0, len(rows), BATCH):
             part = np.arange(start, min(start + BATCH, len(rows)))
-            holders = region.holders(rows[part])
-            self.held[part] = holders @ region.bandwidth
-            self.load += self._portions(part, np.zeros(1))[:, 0] * (self.held[part] > 0) @ holders
+            places, slots = region.copies(rows[part])
+            self.held[part] = np.bincount(places, region.bandwidth[slots], len(part))
+            portions = self._portions(part, np.zeros(1))[places, 0]
+            self.load += np.bincount(slots, portions, len(region.names))
 
     def _portions(self, part: Ints, bandwidth: Floats) -> Floats:
         """What each of the rows would add to the load of an edge of ``bandwidth`` that takes one of

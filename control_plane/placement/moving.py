@@ -8,6 +8,8 @@ so unequal ones or ones so full that copies of the minimum find none within the 
 above it, and stay as long as no other edge could have them within the bound.
 """
 
+import math
+
 import numpy as np
 
 from control_plane.placement.filling import (
@@ -162,11 +164,9 @@ def join(region: Region, slot: int) -> None:
         mean.bytes * float(region.capacity[slot]) - float(region.used[slot]),
         float(region.room[slot] - region.used[slot]),
     )
-    rows = np.flatnonzero((region.count > 0) & (region.assets.size <= room))
-    rows = rows[(region.bits[slot >> 6, rows] & np.uint64(1 << (slot & 63))) == 0]
+    rows = _likely(region, slot, room)
     if not len(rows):
         return
-    rows = _likely(region, rows, slot)
     last, worst = _last(region, rows)
     cost = pair_costs(region, rows, np.full(len(rows), slot))
     wins = cost < worst
@@ -186,7 +186,7 @@ def join(region: Region, slot: int) -> None:
 
 def _last(region: Region, rows: Ints) -> tuple[Ints, Floats]:
     """The holder that comes last in the order of each of ``rows``, and its cost."""
-    every, slots = np.nonzero(region.holders(rows))
+    every, slots = region.copies(rows)
     cost = pair_costs(region, rows[every], slots)
     worst = np.full(len(rows), -1.0)
     np.maximum.at(worst, every, cost)
@@ -196,11 +196,15 @@ def _last(region: Region, rows: Ints) -> tuple[Ints, Floats]:
     return last, worst
 
 
-def _likely(region: Region, rows: Ints, slot: int) -> Ints:
-    """Those of ``rows`` that like ``slot`` best: a few times what it can win."""
-    part = float(region.capacity[slot] / region.capacity.sum())
-    number = 1024 + int(4 * part * float(region.count.sum(dtype=np.int64)))
-    if number >= len(rows):
-        return rows
-    drawn = draws(region.assets.keys[rows], region.edge_keys[slot : slot + 1])
-    return np.sort(rows[np.argpartition(drawn, number)[:number]])
+def _likely(region: Region, slot: int, room: float) -> Ints:
+    """Rows that ``slot`` may take over, of those that like it best: a few times what it can win."""
+    fits = (region.count > 0) & (region.assets.size <= room)
+    fits &= (region.bits[slot >> 6] & np.uint64(1 << (slot & 63))) == 0
+    copies = float(region.count.sum(dtype=np.int64))
+    number = 1024 + 4 * copies * float(region.capacity[slot] / region.capacity.sum())
+    part = number / max(int(np.count_nonzero(fits)), 1)
+    if part < 1:
+        # So many of the draws are less, since they are exponential.
+        drawn = draws(region.assets.keys, region.edge_keys[slot : slot + 1])
+        fits &= drawn < -math.log1p(-part)
+    return np.flatnonzero(fits)

@@ -241,20 +241,24 @@ class Plan:
         return told
 
     def _tell(self, rows: Ints, urgent: Collection[int]) -> list[Placed]:
-        edges: list[list[str]] = [[] for _ in range(len(rows))]
+        names = sorted(self._edges)
+        ranks = {name: rank for rank, name in enumerate(names)}
+        found = [np.zeros(0, np.int64)]
         priority = np.zeros(len(rows))
         for region in self._regions.values():
-            held = region.count[rows] > 0
-            if not held.any():
-                continue
-            places, slots = np.nonzero(region.holders(rows))
-            for place, slot in zip(places.tolist(), slots.tolist(), strict=True):
-                edges[place].append(region.names[slot])
-            share = np.where(held, region.traffic[rows], 0.0) / max(region.total, 1e-300)
-            priority = np.maximum(priority, np.minimum(share, 1.0))
+            places, slots = region.copies(rows)
+            rank = np.array([ranks.get(name, 0) for name in region.names], np.int64)
+            found.append(places * len(names) + rank[slots])
+            held = np.where(region.count[rows] > 0, region.traffic[rows], 0.0)
+            priority = np.maximum(priority, np.minimum(held / max(region.total, 1e-300), 1.0))
+        copies = np.sort(np.concatenate(found))
+        ends = np.searchsorted(copies, np.arange(len(rows) + 1) * len(names)).tolist()
+        edges = [names[rank] for rank in (copies % max(len(names), 1)).tolist()]
         return [
-            Placed(self._ids[row], tuple(sorted(names)), part, row in urgent)
-            for row, names, part in zip(rows.tolist(), edges, priority.tolist(), strict=True)
+            Placed(self._ids[row], tuple(edges[start:end]), part, row in urgent)
+            for row, start, end, part in zip(
+                rows.tolist(), ends[:-1], ends[1:], priority.tolist(), strict=True
+            )
             if self._ids[row]
         ]
 

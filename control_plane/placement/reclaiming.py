@@ -36,6 +36,9 @@ def reclaim(region: Region) -> None:
 def exchange(region: Region, rows: Ints) -> None:
     """Let what is worth less give way to the copies that ``rows`` lack, the best first."""
     rows = rows[region.count[rows] < region.goals(rows)]
+    # What has room somewhere lacks a copy for the sake of the bound, which this does not help.
+    room = region.assets.size[rows, None] <= region.room - region.used
+    rows = rows[~(room & ~region.holders(rows)).any(axis=1)]
     if not len(rows) or not region.usable:
         return
     victims = _Victims(region, _by_worth(region, rows))

@@ -155,6 +155,15 @@ class Region:
         unpacked = np.unpackbits(words.view(np.uint8), axis=1, bitorder="little")
         return unpacked[:, : len(self.names)].view(np.bool_)
 
+    def copies(self, rows: Ints) -> tuple[Ints, Ints]:
+        """Of each copy of ``rows``, the place of its row among these, and its slot."""
+        flat = np.flatnonzero(self.holders(rows))
+        return np.divmod(flat, max(len(self.names), 1))
+
+    def _on_slots(self, slots: Ints, values: Floats) -> Floats:
+        """The sum of the values beside each slot."""
+        return np.bincount(slots, values, len(self.names)).astype(np.float64, copy=False)
+
     def add(self, rows: Ints, slots: Ints) -> None:
         """A copy of each of the ``rows``, which are lifted, on the slot beside it."""
         self._remember(rows)
@@ -178,7 +187,8 @@ class Region:
         for start in range(0, len(rows), CHUNK):
             part = rows[start : start + CHUNK]
             part = part[self.count[part] > 0]
-            self.load -= self.portion[part] @ self.holders(part)
+            places, slots = self.copies(part)
+            self.load -= self._on_slots(slots, self.portion[part[places]])
             self.total -= float(self.traffic[part].sum())
             self.portion[part] = 0.0
         for slot in np.flatnonzero((self.load < before * NEGLIGIBLE) & (before > 0)):
@@ -191,9 +201,10 @@ class Region:
         for start in range(0, len(rows), CHUNK):
             part = rows[start : start + CHUNK]
             part = part[self.count[part] > 0]
-            holders = self.holders(part)
-            self.portion[part] = self.traffic[part] / (holders @ self.bandwidth)
-            self.load += self.portion[part] @ holders
+            places, slots = self.copies(part)
+            bandwidth = np.bincount(places, self.bandwidth[slots], len(part))
+            self.portion[part] = self.traffic[part] / bandwidth
+            self.load += self._on_slots(slots, self.portion[part[places]])
             self.total += float(self.traffic[part].sum())
 
     # What rows should have.

@@ -6,6 +6,7 @@ at once where this control plane wrote it, and within a second where another did
 
 import asyncio
 import contextlib
+import math
 import secrets
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -16,6 +17,7 @@ from common.clock import Clock
 from common.errors import NearcastError
 from common.messages import OrderedPurges, PurgeRequest, PurgeView
 from control_plane.purge.meaning import meaning_of
+from control_plane.purge.pace import Pace
 from control_plane.purge.port import PurgeLog
 from control_plane.purge.progress import KnownEdge, Progress
 from control_plane.purge.recent import KEPT, RecentPurges
@@ -31,6 +33,8 @@ KEPT_FOR: Final = 30 * 86400.0
 """Seconds that a purge stays in the log at most."""
 TRIM_EVERY: Final = 600.0
 """Seconds between looks for what is too old or too much."""
+EDGES_KNOWN_FOR: Final = 0.1
+"""Seconds before all edges are looked at once more."""
 
 _log = logs.get(__name__)
 
@@ -76,6 +80,10 @@ class PurgeDesk:
         self._looks = False
         self._watchers = 0
         self._risen = asyncio.Event()
+        self._pace = Pace(clock.monotonic())
+        self._telling: asyncio.TimerHandle | None = None
+        self._known: tuple[KnownEdge, ...] = ()
+        self._known_at = -math.inf
         self._trimmed_at = clock.monotonic()
         self._started = False
         self.on_new: Callable[[], None] = lambda: None
@@ -199,7 +207,9 @@ class PurgeDesk:
             if sequence > self.head and self.away is not None:
                 return None
         self.acknowledged(edge_id, sequence)
-        return None if sequence == self.head or not self._started else self.since(sequence)
+        if not self._started or self._recent.told <= sequence <= self.head:
+            return None
+        return self.since(sequence)
 
     def acknowledged(self, edge_id: str, sequence: int) -> None:
         """Takes it that an edge has carried out all purges up to number ``sequence``."""
@@ -212,9 +222,11 @@ class PurgeDesk:
 
     def _known_edges(self) -> tuple[KnownEdge, ...]:
         """All edges; takes what their heartbeats tell."""
-        edges = tuple(self._edges())
-        self._progress.note_heartbeats(edges, head=self.head, now=self._clock.now())
-        return edges
+        now = self._clock.monotonic()
+        if now - self._known_at >= EDGES_KNOWN_FOR:
+            self._known_at, self._known = now, tuple(self._edges())
+            self._progress.note_heartbeats(self._known, head=self.head, now=self._clock.now())
+        return self._known
 
     def _look(self) -> None:
         """Wakes those who wait for a purge when all edges have come further."""
@@ -292,10 +304,27 @@ class PurgeDesk:
             await self._log.trim(keep=KEPT, before=self._clock.now() - KEPT_FOR)
 
     def _tell_new(self, before: int) -> None:
-        if self._recent.head != before:
-            self.on_new()
+        """Tells edges, at once unless they were told too often just now."""
+        if self._recent.head == before or self._telling is not None:
+            return
+        delay = self._pace.delay(self._listening(), self._clock.monotonic())
+        if delay > 0:
+            self._telling = asyncio.get_running_loop().call_later(delay, self._tell)
+        else:
+            self._tell()
+
+    def _tell(self) -> None:
+        self._telling = None
+        self._pace.tell(self._listening(), self._clock.monotonic())
+        self._recent.tell()
+        self.on_new()
+
+    def _listening(self) -> int:
+        return sum(not edge.away for edge in self._known_edges())
 
     async def close(self) -> None:
         """Finishes writing."""
+        if self._telling is not None:
+            self._telling.cancel()
         if self._writing is not None:
             await asyncio.wait([self._writing])

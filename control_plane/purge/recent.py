@@ -22,10 +22,12 @@ class RecentPurges:
         """Has none yet; the first that it takes is the one after number ``after``."""
         self._kept = kept
         self._purges: list[OrderedPurge] = []
-        self._told: OrderedPurges | None = None
+        self._answer: OrderedPurges | None = None
         """The last answer: edges that keep up all ask the same."""
         self.head = after
         """The number of the last purge there is."""
+        self.told = after
+        """The number of the last purge that edges are told of."""
 
     @property
     def last(self) -> OrderedPurge | None:
@@ -48,13 +50,18 @@ class RecentPurges:
 
     def since(self, sequence: int) -> OrderedPurges:
         """What an edge is told that has carried out all purges up to number ``sequence``."""
-        told = self._told
-        if told is not None and (told.since, told.head) == (sequence, self.head):
-            return told
+        answer = self._answer
+        if answer is not None and (answer.since, answer.head) == (sequence, self.told):
+            return answer
         start = len(self._purges) - (self.head - sequence)
         if start < 0 or sequence > self.head:
             # The edge's number is from before all of these, or of another log.
-            return OrderedPurges(sequence, self.head, (), lost=True)
-        purges = tuple(self._purges[start : start + TOLD_AT_ONCE])
-        self._told = OrderedPurges(sequence, self.head, purges)
-        return self._told
+            return OrderedPurges(sequence, self.told, (), lost=True)
+        count = min(self.told - sequence, TOLD_AT_ONCE)
+        purges = tuple(self._purges[start : start + max(0, count)])
+        self._answer = OrderedPurges(sequence, self.told, purges)
+        return self._answer
+
+    def tell(self) -> None:
+        """Has edges told of all there are."""
+        self.told = self.head

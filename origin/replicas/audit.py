@@ -3,7 +3,6 @@
 import contextlib
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
 from common.clock import Clock
 from common.errors import NearcastError
@@ -11,14 +10,11 @@ from common.messages import ManifestObject
 from origin.remove import delete_all
 from origin.replicas.checking import Finding, Flaw, flaws_of
 from origin.replicas.copying import Copier, ReadManifest, digest_of, read_manifest
-from origin.replicas.layout import COPYING, ManifestWrong, VersionName, copied_name
+from origin.replicas.layout import CHECK, COPYING, ManifestWrong, VersionName, copier_of
 from origin.replicas.pace import Pace
 from origin.replicas.regions import Region, Regions
 from origin.replicas.survey import Listed, side_by_side
 from origin.store import ObjectUnknown, is_removed, mark_removed
-
-NAME: Final = "check"
-"""The name under which a check copies; one at a time repairs."""
 
 
 @dataclass(slots=True)
@@ -91,7 +87,7 @@ class Audit:
                 region,
                 [other for other in regions.all if other is not region],
                 clock,
-                name=NAME,
+                name=CHECK,
                 pace=Pace(rate),
             )
             for region in regions.all
@@ -124,9 +120,10 @@ class Audit:
         """Takes away the marks of a check that was killed."""
         for region in self._regions.all:
             async with contextlib.aclosing(region.store.list(COPYING)) as found:
-                marks = [each.key async for each in found if copied_name(each.key, NAME)]
+                marks = [each.key async for each in found]
             for key in marks:
-                await region.store.delete(key)
+                if (mark := copier_of(key)) is not None and mark[1] == CHECK:
+                    await region.store.delete(key)
 
     async def _look_at(self, package: _Package) -> Sequence[Told]:
         whole = [one for one in self._regions.all if self._is_whole(package, one)]
@@ -189,17 +186,26 @@ class Audit:
         for region in self._regions.all:
             findings = [one for one in package.findings if one.store == region.name]
             left = [one for one in findings if one.flaw in {Flaw.EXTRA, Flaw.OTHER_MANIFEST}]
-            told += map(Told, left)
             flaws = [one for one in findings if one not in left]
-            if not flaws or not self._repair:
-                told += map(Told, flaws)
-                continue
-            try:
-                await self._mend(package.name, region, flaws, chosen)
-                told += [Told(one, repaired=True) for one in flaws]
-            except NearcastError as error:
-                told += [Told(one, trouble=str(error)) for one in flaws]
+            told += await self._tried(package.name, region, flaws, chosen)
+            told += map(Told, left)
         return told
+
+    async def _tried(
+        self,
+        name: VersionName,
+        region: Region,
+        flaws: Sequence[Finding],
+        chosen: ReadManifest | None,
+    ) -> list[Told]:
+        """Repairs what can be, if it is to be."""
+        if not flaws or not self._repair:
+            return [*map(Told, flaws)]
+        try:
+            await self._mend(name, region, flaws, chosen)
+        except NearcastError as error:
+            return [Told(one, trouble=str(error)) for one in flaws]
+        return [Told(one, repaired=True) for one in flaws]
 
     async def _mend(
         self,

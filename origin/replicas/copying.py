@@ -173,7 +173,7 @@ class Copier:
     async def _copy(self, name: VersionName) -> Copied:
         sources = [region for region in self._sources if not region.health.away]
         await self._require_kept(name, sources)
-        held = await self._held(name)
+        held, useless = await self._held(name)
         source, found = await self._found(name, sources)
         if held is not None and found is not None and held.body != found.body:
             raise ManifestsDiffer(
@@ -181,13 +181,15 @@ class Copier:
             )
         chosen = held or found
         if chosen is None:
-            raise self._unknown(name)
+            raise useless or self._unknown(name)
         # The store whose manifest it is has its objects most likely.
         order = sorted(sources, key=lambda region: region is not source)
         copied = Copied(mended=held is not None)
         await self._copy_objects(chosen.manifest, order, copied)
         if held is None and source is not None:
             await self._require_unchanged(name, source, chosen.body)
+            if useless is not None:
+                await self._target.store.delete(name.manifest)
             await put_bytes(
                 self._target.store, name.manifest, chosen.body, content_type="application/json"
             )
@@ -202,15 +204,14 @@ class Copier:
                 if await region.ask(is_removed(region.store, *name), within=None):
                     raise VersionRemoved(asset=name.asset, version=name.version)
 
-    async def _held(self, name: VersionName) -> ReadManifest | None:
-        """The target's own manifest; one that is of no use is deleted."""
+    async def _held(self, name: VersionName) -> tuple[ReadManifest | None, ManifestWrong | None]:
+        """The target's own manifest, or why it is of no use."""
         try:
-            return await read_manifest(self._target, name)
+            return await read_manifest(self._target, name), None
         except ObjectUnknown:
-            return None
-        except ManifestWrong:
-            await self._target.store.delete(name.manifest)
-            return None
+            return None, None
+        except ManifestWrong as error:
+            return None, error
 
     async def _found(
         self, name: VersionName, sources: Sequence[Region]
@@ -242,14 +243,14 @@ class Copier:
     ) -> None:
         """Copies what is missing; when one cannot be copied, none is begun after it."""
         rest = iter(manifest.objects)
-        failures: list[NearcastError] = []
+        failures: list[Exception] = []
 
         async def work(rest: Iterator[ManifestObject]) -> None:
             while not failures and (listed := next(rest, None)) is not None:
                 async with self._room:
                     try:
                         await self._copy_object(listed, order, copied)
-                    except NearcastError as error:
+                    except Exception as error:
                         failures.append(error)
 
         # Each goes on to the end of its object: what was cut off might arrive after the mark went.

@@ -12,6 +12,8 @@ MOST_OBJECTS: Final = 100_000
 """Objects of one version."""
 COPYING: Final = "copying/"
 """What the keys of all marks of copies under way begin with."""
+CHECK: Final = "check"
+"""The name under which a check copies; one at a time repairs. No region has it."""
 
 
 class VersionName(NamedTuple):
@@ -49,12 +51,12 @@ def name_of(key: str) -> VersionName | None:
     return VersionName(parts[1], parts[2])
 
 
-def copied_name(key: str, copier: str) -> VersionName | None:
-    """The version that ``key`` says ``copier`` copies; None when it says something else."""
+def copier_of(key: str) -> tuple[VersionName, str] | None:
+    """What the mark ``key`` says is copied, and by whom; None when it is no such mark."""
     parts = key.split("/")
-    if len(parts) != 4 or f"{parts[0]}/" != COPYING or parts[3] != copier:
+    if len(parts) != 4 or f"{parts[0]}/" != COPYING:
         return None
-    return VersionName(parts[1], parts[2])
+    return VersionName(parts[1], parts[2]), parts[3]
 
 
 def parse_manifest(body: bytes, name: VersionName, store: str) -> PackageManifest:

@@ -17,7 +17,7 @@ from origin.remove import delete_all
 from origin.replicas.backlog import MOST, Backlog
 from origin.replicas.checking import broken_objects
 from origin.replicas.copying import Copier, PackageUnknown, VersionRemoved
-from origin.replicas.layout import COPYING, VersionName, copied_name, name_of
+from origin.replicas.layout import CHECK, COPYING, VersionName, copier_of, name_of
 from origin.replicas.metrics import ReplicaMetrics
 from origin.replicas.pace import Pace
 from origin.replicas.regions import Region, Regions
@@ -54,7 +54,7 @@ class Replication:
         self._settings = settings
         self._clock = clock
         self._metrics = metrics
-        self._backlog = Backlog()
+        self._backlog = Backlog(MOST)
         self._woken = asyncio.Event()
         self._has_room = asyncio.Event()
         self._newest: dict[str, str] = {}
@@ -146,12 +146,15 @@ class Replication:
             self._has_room.set()
 
     async def _resume(self) -> None:
-        """Finds what this origin was copying when it was killed."""
+        """Finds what this origin was copying when it was killed, under whatever name."""
         async with contextlib.aclosing(self._own.store.list(COPYING)) as found:
             async for each in found:
-                name = copied_name(each.key, self._own.name)
-                if name is not None:
-                    self._put(name, asked=True)
+                mark = copier_of(each.key)
+                if mark is None or mark[1] == CHECK:
+                    continue
+                self._put(mark[0], asked=True)
+                if mark[1] != self._own.name:
+                    await self._own.store.delete(each.key)
 
     async def _work(self) -> None:
         while True:

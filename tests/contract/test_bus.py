@@ -98,7 +98,7 @@ async def test_nobody_hears_their_own_hints(open_one: OpenBus) -> None:
 async def test_hints_come_in_their_order(open_one: OpenBus) -> None:
     bus, other = await open_one(), await open_one()
     ear = Ear(other)
-    hints = [Hint(HintKind.HOLDINGS, b"%d" % number) for number in range(300)]
+    hints = [Hint(HintKind.PLACEMENTS, b"%d" % number) for number in range(300)]
 
     for hint in hints:
         bus.publish(hint)
@@ -133,7 +133,7 @@ async def test_a_handler_may_publish(open_one: OpenBus) -> None:
     other.subscribe(lambda hint: other.publish(END))
     ear = Ear(bus)
 
-    bus.publish(Hint(HintKind.REMOVALS))
+    bus.publish(Hint(HintKind.PACKAGES))
     await ear.until(END)
 
 

@@ -34,13 +34,13 @@ class Stores:
         audit = Audit(self.regions, SystemClock(), deep=deep, repair=repair)
         return [told async for told in audit.run()], audit.totals
 
-    async def found(self, **how: bool) -> list[tuple[str, Flaw, str]]:
-        told, _ = await self.check(**how)
+    async def found(self, *, deep: bool = False) -> list[tuple[str, Flaw, str]]:
+        told, _ = await self.check(deep=deep)
         return [(one.finding.store, one.finding.flaw, one.finding.key) for one in told]
 
-    async def repaired(self, **how: bool) -> bool:
+    async def repaired(self, *, deep: bool = False) -> bool:
         """Repairs; whether a look after that finds nothing."""
-        told, totals = await self.check(repair=True, **how)
+        told, totals = await self.check(repair=True, deep=deep)
         assert all(one.repaired for one in told), told
         assert totals.repaired == totals.flaws == len(told)
         return await self.found(deep=True) == []

@@ -208,6 +208,14 @@ async def test_a_manifest_of_no_use_in_the_target_is_replaced(pair: Pair) -> Non
     assert await content(pair.target) == await content(pair.source)
 
 
+async def test_a_manifest_of_no_use_stays_while_nobody_has_another(pair: Pair) -> None:
+    await publish(pair.target, "1", manifest=b"{}")
+
+    with pytest.raises(ManifestWrong):
+        await pair.copier.copy(NAME)
+    assert await read(pair.target, NAME.manifest) == b"{}"
+
+
 def _named(key: str) -> Callable[[], bytes]:
     def made() -> bytes:
         manifest = manifest_of("a", "1", OBJECTS)

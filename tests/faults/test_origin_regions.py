@@ -152,7 +152,7 @@ def require_whole(folder: Path) -> int:
     return len(manifests)
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(3))
 def test_after_kill_9_a_package_is_whole_or_not_there_and_copying_goes_on(
     tmp_path: Path, seed: int
 ) -> None:
@@ -282,13 +282,10 @@ def test_an_edge_goes_on_filling_when_the_s3_server_of_its_region_is_down(
             with_store(settings, lambda store: publish(store, "1", objects))
         near = origin(tmp_path, "us", settings_of(us), {"name": "eu", **settings_of(eu)})
         with ending(near), edge(tmp_path, near) as viewers:
-            took = []
             for number, path in enumerate(objects):
                 if number == 4:
                     stack.close()
-                began = time.monotonic()
                 assert viewers.get(f"/v/a/1/{path}") == (200, MEGABYTE)
-                took.append(time.monotonic() - began)
             status, body = near.get("/readyz")
             told = msgspec.json.decode(body)
             assert (status, [*told["away"]]) == (200, ["store us"])

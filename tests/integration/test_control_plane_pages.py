@@ -117,3 +117,21 @@ async def test_without_ingests_address_there_is_no_upload_page(tmp_path: Path) -
     assert "`uploads_url` is not given" in problem["detail"]
     assert 'href="/upload"' not in front
     assert "connect-src 'self';" in fields["Content-Security-Policy"]
+
+
+async def test_the_page_shows_purges_and_which_edges_have_not_done_them(tmp_path: Path) -> None:
+    async with control_plane(control_settings(tmp_path, dashboard_open=True)) as talk:
+        for edge in ("eu-1", "us-1"):
+            await talk.beat(edge)
+        body = {"prefix": "v/<b>"}
+        status, _, _ = await talk.call("POST", "/v1/purges", "operator", json=body)
+        assert status == 422
+        asked = {"asset_id": "a", "soft": True}
+        status, _, _ = await talk.call("POST", "/v1/purges", "operator", json=asked)
+        assert status == 202
+        await talk.beat("eu-1", purges=1)
+        _, page, _ = await talk.call("GET", "/parts")
+
+    text = " ".join(re.sub("<[^>]*>", " ", page).split())
+    assert "v/a/ what begins so · by operator" in text
+    assert "purging validated 1/2 us-1 pending" in text

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,7 @@ class Probing:
     subjects: dict[str, Subject] = field(default_factory=dict)
     announced: dict[tuple[str, str], PackageAnnouncement] = field(default_factory=dict)
     caught: list[tuple[str, Fault]] = field(default_factory=list)
+    noted: list[str] = field(default_factory=list)
     prober: Prober | None = None
 
     def know(self, origin: Origin, asset: str = "a") -> None:
@@ -87,7 +88,7 @@ class Probing:
             ProbeSettings(**{**FAST, **changes}),
             subjects=lambda: list(self.subjects.values()),
             announced=lambda asset, version: self.announced.get((asset, version)),
-            noted=lambda edge_id, probed: None,
+            noted=lambda edge_id, _: self.noted.append(edge_id),
             caught=lambda edge_id, fault: self.caught.append((edge_id, fault)),
         )
         running = asyncio.create_task(self.prober.run())
@@ -266,6 +267,51 @@ async def test_wrong_bytes_are_caught_and_asked_for_until_they_are_right(origin:
     assert set(probing.caught) == {("eu-1", Fault.WRONG)}
 
 
+def tells_nothing(probing: Probing, edge_id: str) -> None:
+    """Goes on as if an edge held nothing, as is done with one that was caught."""
+    probing.subjects[edge_id] = replace(probing.subjects[edge_id], held=())
+
+
+async def test_wrong_bytes_are_remembered_of_an_edge_that_is_not_believed(origin: Origin) -> None:
+    probing = Probing()
+    publish(origin, "1", PACKAGE)
+    probing.know(origin)
+    liar = Liar(origin)
+    liar.instead[MANIFEST] = b"something else"
+    async with server(liar.answer) as url, probing.run():
+        probing.probe(url)
+        await until(lambda: len(probing.caught) > 0)
+        tells_nothing(probing, "eu-1")
+        caught = len(probing.caught)
+        await until(lambda: len(probing.caught) > caught + 1)
+        assert probing.found().wrong
+        liar.instead[MANIFEST] = 504
+        await until(lambda: not probing.found().wrong)
+
+
+async def test_what_is_missing_is_remembered_until_the_edge_tells_again_what_it_holds(
+    origin: Origin,
+) -> None:
+    probing = Probing()
+    for asset in ("a", "b"):
+        publish(origin, "1", PACKAGE, asset=asset)
+        probing.know(origin, asset)
+    liar = Liar(origin)
+    liar.instead[MANIFEST] = 504
+    async with server(liar.answer) as url, probing.run():
+        probing.probe(url)
+        await until(lambda: len(probing.caught) > 0)
+        tells_nothing(probing, "eu-1")
+        asked = len(liar.asked)
+        await asyncio.sleep(0.3)
+        assert len(liar.asked) <= asked + 1
+        held = tuple(HeldPackage(asset, "1", 3, 3, 1000, 1000) for asset in ("a", "b", "b", "b"))
+        probing.subjects["eu-1"] = Subject("eu-1", url, held)
+        await until(lambda: len(liar.asked) > asked + 1)
+
+    assert {each.path for each in liar.asked} == {MANIFEST}
+
+
 async def test_now_and_then_an_object_is_asked_for_over_a_connection_that_ends(
     origin: Origin,
 ) -> None:
@@ -411,6 +457,6 @@ async def test_an_edge_that_is_none_any_more_is_forgotten_and_one_that_holds_not
         probing.subjects["eu-2"] = Subject("eu-2", url, ())
         probing.probe(url)
         await until(lambda: len(liar.asked) > 3)
-        assert set(probing.running.found) == {"eu-1"}
+        assert set(probing.running.found) == set(probing.noted) == {"eu-1"}
         del probing.subjects["eu-1"]
         await until(lambda: not probing.running.found)

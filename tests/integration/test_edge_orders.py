@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from common.errors import SettingsInvalid
 from common.messages import Neighbour, Neighbours, OrderedRemoval, Orders, PurgeScope, encode
 from common.service import PeerSettings
+from edge.app import main
 from edge.control_planes import LONGEST_ANSWER
 from edge.fill import FillAgent
 from tests.integration.edge_service import (
@@ -207,6 +209,10 @@ async def unknown(_: web.Request) -> web.StreamResponse:
     return web.json_response({"detail": "Not here."}, status=404)
 
 
+async def expired(_: web.Request) -> web.StreamResponse:
+    return web.json_response({"detail": "The credential expired."}, status=401)
+
+
 async def elsewhere(_: web.Request) -> web.StreamResponse:
     raise web.HTTPFound("http://127.0.0.1:1/")
 
@@ -216,7 +222,7 @@ async def nothing_new(_: web.Request) -> web.StreamResponse:
 
 
 @pytest.mark.parametrize(
-    "answer", [garbage, no_json, half, too_much, unknown, elsewhere, nothing_new]
+    "answer", [garbage, no_json, half, too_much, unknown, expired, elsewhere, nothing_new]
 )
 async def test_answers_that_are_none_are_asked_for_again_with_pauses(
     tmp_path: Path, origin: Origin, control: Control, answer: Script
@@ -409,3 +415,12 @@ async def test_an_edge_that_starts_finds_the_control_plane_that_is_there(
         settings = edge_settings(tmp_path, origin.url, **placed(first, second))
         async with edge(settings) as viewer, viewer.get("/v/a/1/0.m4s") as response:
             assert response.status == 410
+
+
+async def test_further_control_planes_need_a_first_one(tmp_path: Path) -> None:
+    further = ("http://127.0.0.1:1",)
+    settings = edge_settings(
+        tmp_path, "http://127.0.0.1:1", control=None, control_fallbacks=further
+    )
+    with pytest.raises(SettingsInvalid, match="control_fallbacks"):
+        await main(settings, asyncio.Event())

@@ -18,6 +18,7 @@ from common.errors import NearcastError
 from common.service import Gatekeeper
 from origin import app, remove
 from origin.remove import Deletion
+from origin.replicas import replication
 from origin.replicas.copying import Copier, VersionRemoved
 from origin.replicas.layout import COPYING, VersionName
 from origin.replicas.regions import Region, Regions
@@ -167,6 +168,30 @@ async def test_ranges_and_conditions_are_answered_from_another_store(two: Two) -
         assert await us.get(f"/{KEY}", **{"If-None-Match": tag}) == (304, b"")
         await asyncio.sleep(0.1)
     assert await content(two.second) == {}
+
+
+async def test_what_is_lost_in_the_background_is_found_and_put_right(
+    two: Two, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replication, "CHECK_PAUSE", 0.1)
+    await publish(two.first, "1")
+    async with running(two.us()) as us:
+        await eventually(two.alike)
+        await two.second.delete(KEY)
+        await replace(two.second, "v/a/1/main.m3u8", b"#EXT")
+        await eventually(two.alike)
+        await eventually(lambda: _counts(us, REPAIRED))
+        assert await us.metric(REPAIRED) == 2
+
+
+async def test_packages_that_do_not_fit_into_memory_are_found_again(
+    folders: Two, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replication, "MOST", 3)
+    for number in range(20):
+        await publish(folders.first, f"{number:02}", asset=f"a{number % 3}")
+    async with running(folders.us(replication=NEVER)):
+        await eventually(folders.alike)
 
 
 # What goes wrong at the source.

@@ -33,14 +33,15 @@ def mongodb(folder: Path) -> Iterator[Server]:
         *("--replSet", "rs0", "--wiredTigerCacheSizeGB", "0.25", "--nounixsocket"),
     ]
     with running(command, log=folder / "mongodb.log", ports=[port]) as process:
-        _initiate(port)
+        initiate("127.0.0.1", port)
         yield Server(f"mongodb://127.0.0.1:{port}/?replicaSet=rs0", process.pid)
 
 
-def _initiate(port: int) -> None:
-    member = {"_id": 0, "host": f"127.0.0.1:{port}"}
+def initiate(host: str, port: int) -> None:
+    """Makes a server a replica set of one, once it answers."""
+    member = {"_id": 0, "host": f"{host}:{port}"}
     with pymongo.MongoClient[dict[str, object]](
-        "127.0.0.1", port, directConnection=True, serverSelectionTimeoutMS=10_000
+        host, port, directConnection=True, serverSelectionTimeoutMS=10_000
     ) as client:
         client.admin.command("replSetInitiate", {"_id": "rs0", "members": [member]})
         deadline = time.monotonic() + 30

@@ -73,7 +73,7 @@ def application() -> web.Application:
     async def ready() -> dict[str, str]:
         return {"disk": "it is not there"}
 
-    add_health_routes(made, new_registry(), ready)
+    add_health_routes(made, new_registry(), ready, away=lambda: {"store eu": "it is cut off"})
     return made
 
 
@@ -164,6 +164,7 @@ async def test_health_readiness_and_metrics() -> None:
     assert (await ask("/healthz"))[0] == 200
     status, body, _ = await ask("/readyz")
     assert (status, body["reasons"]) == (503, {"disk": "it is not there"})
+    assert body["away"] == {"store eu": "it is cut off"}
     assert "process_cpu_seconds_total" in (await ask("/metrics"))[1]
 
 

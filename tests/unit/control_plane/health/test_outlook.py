@@ -163,10 +163,11 @@ def test_an_edge_that_no_monitor_reaches_is_down_though_its_heartbeats_come() ->
     assert admitted({"eu-1": health}) == {"eu-1": 0.1}
 
 
-def test_a_monitor_that_reaches_nobody_is_not_asked() -> None:
+@pytest.mark.parametrize("refused", [False, True])
+def test_a_monitor_that_reaches_nobody_is_not_asked(refused: bool) -> None:
     edges = fleet("eu-1", "eu-2", "us-1")
     watched = Watched(edges)
-    probing(watched, "control", lambda _: False)
+    probing(watched, "control", lambda _: False, refused=refused)
 
     assert states(watched.watch(60)) == {EdgeState.UP}
 
@@ -182,6 +183,24 @@ def test_what_a_monitor_that_is_gone_has_found_is_forgotten() -> None:
 
     assert before is EdgeState.DOWN
     assert states(watched) == {EdgeState.UP}
+
+
+def test_what_a_monitor_found_long_ago_of_an_edge_that_it_asks_no_more_is_forgotten() -> None:
+    edges = fleet("eu-1", "eu-2")
+    watched = Watched(edges)
+    probing(watched, "control", lambda _: True)
+    watched.watch(10)
+    long_ago = Probed(at=5.0, failures=9, refused=True, wrong=True)
+    also = watched.each_second
+    watched.each_second = lambda now: (also(now), edges[0].probes.update(control=long_ago))
+    watched.watch(60)
+    assert states(watched) == {EdgeState.UP}
+    for edge in edges:
+        edge.beats = False
+    watched.each_second = lambda _: None
+    watched.watch(60)
+
+    assert watched.outlook.blind
 
 
 def test_where_all_edges_of_a_region_are_degraded_all_get_viewers() -> None:

@@ -143,3 +143,43 @@ def test_what_is_told_again_changes_nothing(
     for asset in list(world.assets.values()):
         assert world.put_asset(asset) == []
     assert world.drift({asset.asset_id: asset.traffic for asset in world.assets.values()}) == []
+
+
+fleets = st.lists(
+    st.tuples(st.sampled_from([1.0, 1.0, 2.0]), st.sampled_from([1, 1, 3])), min_size=6, max_size=14
+).map(
+    lambda given: [
+        PlacementEdge(f"edge-{number}", "eu", size * 10**9, size * 10**10, weight)
+        for number, (weight, size) in enumerate(given)
+    ]
+)
+catalogues = st.tuples(st.integers(0, 10**6), st.integers(300, 600)).map(
+    lambda given: [
+        PlacementAsset(
+            f"asset-{given[0]}-{rank}",
+            1000 + (given[0] + rank * 7919) % 4000,
+            {"eu": 4e9 / (1 + (given[0] + rank * 31) % given[1])},
+        )
+        for rank in range(given[1])
+    ]
+)
+
+
+@slowly
+@given(fleets, catalogues, st.integers(0, 13), st.integers(1, 2))
+def test_an_edge_that_leaves_and_comes_back_moves_its_share_and_a_fifth_at_most(
+    fleet: list[PlacementEdge], content: list[PlacementAsset], number: int, minimum: int
+) -> None:
+    world = World(PlacementRules(minimum=minimum)).load(fleet, content)
+    edge = fleet[number % len(fleet)]
+
+    before, share = dict(world.placed), world.bytes_on(edge.edge_id)
+    world.drop_edge(edge.edge_id)
+    world.check()
+    assert world.moved(before) <= 1.2 * share
+
+    before = dict(world.placed)
+    world.put_edge(edge)
+    world.check()
+    assert world.moved(before) <= 1.2 * world.bytes_on(edge.edge_id)
+    assert world.bytes_on(edge.edge_id) > 0

@@ -415,3 +415,19 @@ def test_a_row_is_used_again_and_a_name_too() -> None:
     assert len(world.plan._assets.size) < 3000
     assert copies(world, "x1") == 2
     world.check()
+
+
+def test_a_region_of_more_edges_than_a_word_has_bits() -> None:
+    edges = fleet(150)
+    world = World().load(edges[:60], catalogue(800, 150_000 * MBIT))
+    for edge in edges[60:]:
+        world.put_edge(edge)
+    world.check()
+    for edge in edges[:100:3]:
+        world.drop_edge(edge.edge_id)
+    for edge in edges[:30:3]:
+        world.put_edge(edge)
+    world.check()
+
+    assert world.restarted() == []
+    assert copies(world, 0) > 64

@@ -68,6 +68,11 @@ class Told:
         self.hints += 1
 
 
+@pytest.fixture(autouse=True)
+def looking_always(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(desk, "EDGES_KNOWN_FOR", 0.0)
+
+
 @pytest.fixture
 async def log(tmp_path: Path) -> AsyncIterator[Log]:
     opened = await Log.open(tmp_path / "control.sqlite")
@@ -343,3 +348,23 @@ async def test_the_newest_purges_are_listed_first(told: Told) -> None:
 async def test_a_purge_that_never_was_is_unknown(told: Told) -> None:
     with pytest.raises(PurgeUnknown, match="There is no purge 'none'"):
         await told.desk.find("none")
+
+
+async def test_in_a_storm_edges_are_told_of_many_at_once_and_of_all_in_the_end(
+    told: Told,
+) -> None:
+    told.edges = [KnownEdge(f"eu-{n}", away=False, purges=0) for n in range(500)]
+    for _ in range(50):
+        await told.desk.purge(ASKED, by="ops")
+
+    assert len(told.news) <= 10
+    assert told.desk.head == 50
+    shown = told.desk.since(0)
+    assert [each.sequence for each in shown.purges] == list(range(1, shown.head + 1))
+    async with asyncio.timeout(10):
+        while told.desk.since(0).head < 50:  # noqa: ASYNC110 - it is the desk's doing
+            await asyncio.sleep(0.01)
+    assert told.news[-1] == 50
+    answer = await told.desk.orders("eu-1", 0)
+    assert answer is not None
+    assert len(answer.purges) == 50
