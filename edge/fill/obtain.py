@@ -3,15 +3,11 @@
 import contextlib
 import dataclasses
 
+from common.errors import NearcastError
 from common.http.fields import Fields
-from edge.fetch.errors import (
-    PartsDiffer,
-    UpstreamBroke,
-    UpstreamSlow,
-    WrongBytes,
-    check_object_status,
-)
+from edge.fetch.errors import PartsDiffer, UpstreamBroke, WrongBytes, check_object_status
 from edge.fetch.fetches import Fetches
+from edge.fetch.filling import INTERRUPTED
 from edge.fetch.outcomes import Ask, Coming, Passing
 from edge.policy.coverage import range_field, to_ask
 from edge.policy.messages import Request
@@ -68,12 +64,11 @@ class Obtain:
             if stored is not None:
                 return stored
             before = await self._begin(key, ask.sha256)
-            try:
-                await self._fetch(ask, before)
-            except (UpstreamBroke, UpstreamSlow):
+            trouble = await self._fetch(ask, before)
+            if trouble is not None:
                 failures += 1
                 if failures >= self._fetches.upstream.sources(request, key):
-                    raise
+                    raise trouble
                 continue
             now = self._part(key, ask.sha256)
             if now is None or (not now.complete and now == before):
@@ -89,18 +84,22 @@ class Obtain:
             await self._cache.forget(key)
         return part
 
-    async def _fetch(self, ask: Ask, part: Stored | None) -> None:
+    async def _fetch(self, ask: Ask, part: Stored | None) -> NearcastError | None:
+        """Fetches what ``part`` lacks; why it broke off, when another source may do better.
+
+        Raises:
+            NearcastError: no source has it.
+        """
         owner = self._cache.owner(ask.key)
         try:
             if self._siblings is None or self._siblings.is_own(owner):
-                await self._fetch_here(ask, part)
-            else:
-                await self._fetch_there(self._siblings, owner, ask)
-        except PartsDiffer:
+                return await self._fetch_here(ask, part)
+            return await self._fetch_there(self._siblings, owner, ask)
+        except PartsDiffer as error:
             await self._cache.forget(ask.key)
-            raise
+            return error
 
-    async def _fetch_here(self, ask: Ask, part: Stored | None) -> None:
+    async def _fetch_here(self, ask: Ask, part: Stored | None) -> NearcastError | None:
         span = to_ask(part.held, (0, part.size), part.size) if part is not None else None
         if part is not None and span is not None:
             asked = range_field(span, part.size)
@@ -109,21 +108,28 @@ class Obtain:
         if isinstance(outcome, Coming):
             try:
                 await outcome.arriving.whole()
+            except INTERRUPTED as error:
+                return error
             finally:
                 outcome.arriving.leave()
         elif isinstance(outcome, Passing):
             await outcome.stack.aclose()
             check_object_status(outcome.response.status, ask.key)
+        return None
 
-    async def _fetch_there(self, siblings: Siblings, owner: int, ask: Ask) -> None:
+    async def _fetch_there(self, siblings: Siblings, owner: int, ask: Ask) -> NearcastError | None:
         asking = siblings.ask(owner, ask.request, "", sha256=ask.sha256, paced=ask.paced)
         async with asking as exchange:
             head = exchange.head
             said = Fields(head.fields).get("cache-status") or ""
-            for error in (WrongBytes, PartsDiffer):
-                if head.status == error.status and f"detail={error.__name__}" in said:
-                    raise error(key=ask.key, reason="another process of this edge says so")
+            for kind in (WrongBytes, PartsDiffer):
+                if head.status == kind.status and f"detail={kind.__name__}" in said:
+                    raise kind(key=ask.key, reason="another process of this edge says so")
             check_object_status(head.status, ask.key)
-            async with contextlib.aclosing(exchange.pieces()) as pieces:
-                async for _ in pieces:
-                    pass
+            try:
+                async with contextlib.aclosing(exchange.pieces()) as pieces:
+                    async for _ in pieces:
+                        pass
+            except INTERRUPTED as error:
+                return error
+        return None
