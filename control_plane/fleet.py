@@ -103,6 +103,8 @@ class Fleet:
         self.fresh = False
         """Whether the last look into the catalog succeeded."""
         self._beat_at: dict[str, float] = {}
+        self._looked_at: float | None = None
+        """When records were last read, on the monotonic clock."""
         self._heard: list[Callable[[EdgeRecord], None]] = []
         self._overheard: list[Callable[[EdgeRecord], None]] = []
         self._completed: list[Callable[[EdgeRecord, PackageName], None]] = []
@@ -167,12 +169,17 @@ class Fleet:
 
     def restore(self, records: Iterable[EdgeRecord]) -> None:
         """Learns of edges what was told elsewhere or before a restart, where it is newer."""
+        looked_at, self._looked_at = self._looked_at, self._clock.monotonic()
         for record in records:
             mine = self._edges.get(record.edge_id)
-            if mine is None or mine.heard_at < record.heard_at:
-                self._edges[record.edge_id] = record
-                age = max(0.0, self._clock.now() - record.heard_at)
-                self._beat_at[record.edge_id] = self._clock.monotonic() - age
+            if mine is not None and not _newer(record, mine):
+                continue
+            age = max(0.0, self._clock.now() - record.heard_at)
+            if mine is not None and looked_at is not None:
+                # It was not there at the last look, however wrong the clock of its writer is.
+                age = min(age, self._looked_at - looked_at)
+            self._edges[record.edge_id] = record
+            self._beat_at[record.edge_id] = self._looked_at - age
 
     def _revision(self, edge_id: str) -> str | None:
         held = self._held.get(edge_id)
@@ -310,6 +317,15 @@ class Fleet:
         """The edges that keep what is placed on them: those that are not silent for long."""
         now = self._clock.now()
         return [edge for edge in self.edges() if now - edge.heard_at < self.rules.patience]
+
+
+def _newer(record: EdgeRecord, known: EdgeRecord) -> bool:
+    """Whether a record is newer than the known one. Of one run of an edge, its own numbers tell;
+    of two, only the clocks of those who heard them can."""
+    told, before = record.heartbeat, known.heartbeat
+    if (told.started_at, told.url) == (before.started_at, before.url):
+        return told.sequence > before.sequence
+    return record.heard_at > known.heard_at
 
 
 def _completed(known: _Held | None, told: Iterable[HeldPackage]) -> list[PackageName]:
