@@ -175,9 +175,10 @@ async def test_without_redis_everything_goes_on_and_is_a_little_later(
             await edges.until(partial(away, edges, name, "redis"))
         count = len(done.assets)
         await edges.until(lambda: more_than(done, count + 3))
+        asset = done.assets[-1]
         for name in ("one", "two"):
-            await edges.until(partial(edges.placed, name, done.assets[-1]))
-            assert await edges.routed(name, done.assets[-1])
+            await edges.until(partial(edges.placed, name, asset))
+            assert await edges.routed(name, asset)
         here.start_redis()
         for name in ("one", "two"):
             await edges.until(partial(edges.is_ready, name))

@@ -267,3 +267,30 @@ async def test_long_holdings_are_written_down_only_every_so_often(
     await fleet.save()
 
     assert [len(told.packages) for told in await catalog.holdings(["eu-1"])] == [1001]
+
+
+@pytest.mark.parametrize("wrong", [-7200.0, 7200.0])
+async def test_an_edge_that_another_control_plane_hears_lives_whatever_that_ones_clock_says(
+    fleet: Fleet, catalog: SqliteCatalog, clock: Clock, wrong: float
+) -> None:
+    for sequence in (1, 2):
+        await catalog.record_heartbeat(heartbeat("eu-1", sequence), clock.now() + wrong)
+        clock.time += 1
+        await fleet.refresh()
+    assert clock.monotonic() - fleet.beat_at("eu-1") <= 1
+
+    clock.time += 5
+    await fleet.refresh()
+    assert clock.monotonic() - fleet.beat_at("eu-1") >= 5, "nothing more was heard of it"
+
+
+async def test_what_another_heard_before_does_not_take_the_place_of_what_was_heard_here(
+    fleet: Fleet, catalog: SqliteCatalog, clock: Clock
+) -> None:
+    await catalog.record_heartbeat(heartbeat("eu-1", 1), clock.now() + 7200)
+    fleet.hear(heartbeat("eu-1", 2))
+    await fleet.refresh()
+
+    edge = fleet.edge("eu-1")
+    assert edge is not None
+    assert edge.heartbeat.sequence == 2
