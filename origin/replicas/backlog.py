@@ -22,8 +22,6 @@ class _Entry:
     since: float
     asked: bool
     failures: int = 0
-    due: float = 0.0
-    busy: bool = False
 
 
 class Backlog:
@@ -71,9 +69,7 @@ class Backlog:
         if not self._ready:
             return None
         _, version, asset = self._ready.pop()
-        name = VersionName(asset, version)
-        self._entries[name].busy = True
-        return name
+        return VersionName(asset, version)
 
     def done(self, name: VersionName) -> None:
         """Forgets ``name``, which is copied, or need not be."""
@@ -82,19 +78,14 @@ class Backlog:
     def failed(self, name: VersionName, now: float) -> None:
         """Has ``name`` wait for a while that is longer each time."""
         entry = self._entries[name]
-        entry.busy, entry.asked = False, False
-        entry.due = now + min(FIRST_PAUSE * 2**entry.failures, LONGEST_PAUSE)
+        entry.asked = False
+        due = now + min(FIRST_PAUSE * 2**entry.failures, LONGEST_PAUSE)
         entry.failures = min(entry.failures + 1, 16)
-        bisect.insort(self._later, (entry.due, name))
+        bisect.insort(self._later, (due, name))
         if len(self._later) > self._most:
             _, dropped = self._later.pop()
             del self._entries[dropped]
             self.overflowed = True
-
-    def busy(self, name: VersionName) -> bool:
-        """Whether somebody has taken ``name``."""
-        entry = self._entries.get(name)
-        return entry is not None and entry.busy
 
     def wait(self, now: float) -> float | None:
         """Seconds until something is due; None when nothing waits for a time."""

@@ -16,7 +16,7 @@ from common.errors import NearcastError
 from origin.remove import delete_all
 from origin.replicas.backlog import MOST, Backlog
 from origin.replicas.checking import broken_objects
-from origin.replicas.copying import Copier, PackageUnknown, VersionRemoved
+from origin.replicas.copying import Copied, Copier, PackageUnknown, VersionRemoved
 from origin.replicas.layout import CHECK, COPYING, VersionName, copier_of, name_of
 from origin.replicas.metrics import ReplicaMetrics
 from origin.replicas.pace import Pace
@@ -171,10 +171,7 @@ class Replication:
     async def _copy(self, name: VersionName) -> None:
         metrics, own = self._metrics, self._own.name
         try:
-            copied = await self._copier.copy(name)
-        except (VersionRemoved, PackageUnknown):
-            self._done(name)
-            return
+            copied = await self._copied_or_removed(name)
         except NearcastError as error:
             _log.warning("a package could not be copied", package=name.prefix, reason=str(error))
             metrics.failures.labels(own, error.code).inc()
@@ -186,6 +183,8 @@ class Replication:
             self._backlog.failed(name, self._clock.monotonic())
             return
         self._done(name)
+        if copied is None:
+            return
         metrics.bytes.labels(own).inc(copied.bytes)
         if copied.mended:
             metrics.repaired.labels(own).inc(copied.objects)
@@ -199,10 +198,20 @@ class Replication:
                 bytes=copied.bytes,
             )
 
+    async def _copied_or_removed(self, name: VersionName) -> Copied | None:
+        """What was copied; None where there is nothing to be copied."""
+        try:
+            return await self._copier.copy(name)
+        except PackageUnknown:
+            return None
+        except VersionRemoved:
+            await self._remove(name)
+            return None
+
     async def _survey_all(self) -> None:
         """Finds every version that the own store lacks, and what was removed elsewhere."""
         for source in self._sources():
-            await self._carry_out_removals(source)
+            await self._find_removals(source)
             await self._survey(source, "")
 
     async def _look(self) -> None:
@@ -228,19 +237,22 @@ class Replication:
         if newest:
             self._newest[source.name] = ROOT + newest[0]
 
-    async def _carry_out_removals(self, source: Region) -> None:
-        """Removes here what was removed elsewhere while the own store could not be told."""
+    async def _find_removals(self, source: Region) -> None:
+        """Finds what was removed elsewhere while the own store could not be told."""
         async with (
             contextlib.aclosing(removals(self._own.store)) as mine,
             contextlib.aclosing(removals(source.store)) as theirs,
             contextlib.aclosing(only_in_second(mine, theirs)) as found,
         ):
             async for name in found:
-                # One that is being copied is next time's: it sees the mark and ends.
-                if not self._backlog.busy(name):
-                    await self._remove(name)
+                # Whoever would copy it now sees that it was removed.
+                self._put(name)
 
     async def _remove(self, name: VersionName) -> None:
+        """Deletes a version; the mark comes last, so that a process that is killed does it again.
+
+        It is this worker's, so that nobody copies it meanwhile.
+        """
         await self._own.store.delete(name.manifest)
         gone, _ = await delete_all(self._own.store, name.prefix, self._clock, float("inf"))
         await mark_removed(self._own.store, *name)

@@ -51,10 +51,8 @@ def test_what_is_being_copied_is_not_taken_twice() -> None:
     backlog.take(0)
     backlog.put(name("1"), 0, asked=True)
 
-    assert backlog.busy(name("1"))
     assert backlog.take(0) is None
     backlog.done(name("1"))
-    assert not backlog.busy(name("1"))
     assert backlog.put(name("1"), 0)
 
 
@@ -136,7 +134,6 @@ def test_whatever_happens_each_is_there_once(steps: list[tuple[str, str, bool]])
             backlog.done(held.pop())
         elif held and step == "f":
             backlog.failed(held.pop(), now)
-        assert all(map(backlog.busy, held))
         assert len(backlog) <= 6 + len(held)
     for one in held:
         backlog.done(one)
