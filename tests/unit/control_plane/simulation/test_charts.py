@@ -21,13 +21,12 @@ from control_plane.simulation.charts import (
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def panel(kind: Kind, *values: tuple[float, ...], **changes: Axis) -> Panel:
+def panel(kind: Kind, *values: tuple[float, ...]) -> Panel:
     series = [
         Series(f"of {number}", each, color)
         for number, (each, color) in enumerate(zip(values, (BLUE, ORANGE), strict=False))
     ]
-    axes = {"x": Axis("hour", 0, 2), "y": Axis("TB", 0, 10), **changes}
-    return Panel(kind, [0.0, 1.0, 2.0], series, **axes)
+    return Panel(kind, [0.0, 1.0, 2.0], series, Axis("hour", 0, 2), Axis("TB", 0, 10))
 
 
 def drawn(*panels: Panel) -> ET.Element:

@@ -1,5 +1,6 @@
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -25,8 +26,9 @@ def test_the_defaults_can_be_simulated() -> None:
 @pytest.mark.parametrize("name", BOUNDS)
 def test_every_option_has_bounds_that_its_error_tells(name: str) -> None:
     for wrong in (BOUNDS[name].least - 1, BOUNDS[name].most + 1, math.nan, math.inf, -math.inf):
+        changed: dict[str, Any] = {name: wrong}
         with pytest.raises(OptionInvalid) as caught:
-            check(replace(Options(), **{name: wrong}))
+            check(replace(Options(), **changed))
 
         assert str(caught.value).startswith(f"--{name.replace('_', '-')}: ")
         assert str(BOUNDS[name]) in str(caught.value)
