@@ -1,15 +1,17 @@
 """What the planner knows of popularity: counts that decay, as control planes keep them.
 
-The planner hears of an asset when what it is watched has changed enough to matter, and of all hours
-but the one that runs.
+Hour by hour and of all assets at once, this is what ``placement.popularity`` says one by one. The
+planner hears of an asset when what it is watched has changed enough to matter, and of all hours but
+the one that runs.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
+from control_plane.placement.popularity import DAY
 from control_plane.simulation.workload import Floats, Workload
 
-HALF_LIFE_HOURS = 24.0
+HALF_LIFE_HOURS = DAY / 3600.0
 """After which a view counts half."""
 CHANGED = 1.5
 """How many times more or less an asset must be watched to be told anew."""

@@ -3,8 +3,9 @@
 An edge drops at once what it should not hold any more. What it should hold and lacks waits for the
 edge's fill: what is urgent (new, or a copy lost with an edge) at any time and as fast as the edge's
 port, all else by night and no faster than the fill rate, what is expected to be watched most first.
-It comes from another edge of the region that holds it, or else from the region's shield as far as
-that has pulled it, and only then from the origin. An edge that is away keeps its disk.
+What does not fit on the disk goes on waiting. A copy comes from another edge of the region that
+holds it, or else from the region's shield as far as that has pulled it, and only then from the
+origin. An edge that is away keeps its disk.
 """
 
 from collections.abc import Iterable
@@ -82,7 +83,10 @@ class Holding:
         for change in changes:
             self.planned[change.asset] = change.edges
             for edge in change.edges:
-                self._take(edge, change.asset)
+                if self._fits(edge, change.asset):
+                    self._take(edge, change.asset)
+                else:
+                    self._waiting[edge][change.asset] = (False, change.priority, Cause.POPULARITY)
 
     def follow(self, up: NDArray[np.bool_]) -> None:
         """Takes in which edges are up."""
@@ -112,6 +116,9 @@ class Holding:
         for asset in np.flatnonzero(self.held[edge]).tolist():
             if edge not in self.planned[asset]:
                 self._drop(edge, asset)
+
+    def _fits(self, edge: int, asset: int) -> bool:
+        return bool(self.used[edge] + self._bytes[asset] <= self._options.disk)
 
     def _take(self, edge: int, asset: int) -> None:
         self.held[edge, asset] = 1.0
@@ -157,6 +164,8 @@ class Holding:
             if left[urgent] <= 0:
                 if not urgent:
                     break
+                continue
+            if not self._fits(edge, asset):
                 continue
             size = self._bytes[asset]
             left[urgent] -= size

@@ -60,15 +60,17 @@ class Options:
     assets: int = 100_000
     """Published before the start."""
     publishes: int | None = None
-    """New assets a day; None for one per hundred ``assets``."""
+    """New assets a day; None for one per 200 ``assets``."""
     views: float = 10e6
     """Views a day, all regions together."""
     zipf: float = 0.9
     """The exponent: the asset of rank k is watched k^-zipf times as much as the first."""
     copies: int = 2
     """The least copies of an asset in each region."""
+    copy_traffic: float = 20e6
+    """Bits per second that one copy may carry before the planner makes another."""
     seed: int = 1
-    disk: int = 10**12
+    disk: int = 2 * 10**12
     """Bytes that an edge may hold."""
     bandwidth: float = 1e9
     """Bits per second that an edge can send."""
@@ -84,13 +86,18 @@ class Options:
     @property
     def published(self) -> int:
         """Assets that are published during the simulation."""
-        daily = max(1, self.assets // 100) if self.publishes is None else self.publishes
+        daily = max(1, self.assets // 200) if self.publishes is None else self.publishes
         return daily * self.days
 
     @property
     def all_assets(self) -> int:
         """Assets there are at the end."""
         return self.assets + self.published
+
+    @property
+    def title(self) -> str:
+        """What is simulated, in a few words."""
+        return f"{self.days} day{'s' * (self.days != 1)} on {self.edges:,} edges"
 
     @property
     def hours(self) -> int:
@@ -109,7 +116,7 @@ class Bounds:
     def __str__(self) -> str:
         number = "a number" if isinstance(self.least, float) else "a whole number"
         unit = f" {self.unit}" if self.unit else ""
-        return f"{number} from {self.least:,} to {self.most:,}{unit}"
+        return f"{number} from {self.least:,.12g} to {self.most:,.12g}{unit}"
 
 
 BOUNDS = {
@@ -120,6 +127,7 @@ BOUNDS = {
     "views": Bounds(1.0, 1e11, "a day"),
     "zipf": Bounds(0.0, 3.0),
     "copies": Bounds(0, 100),
+    "copy_traffic": Bounds(1e3, 1e12, "bit/s"),
     "seed": Bounds(0, 2**32 - 1),
     "disk": Bounds(10**9, 10**15, "bytes"),
     "bandwidth": Bounds(1e6, 1e12, "bit/s"),

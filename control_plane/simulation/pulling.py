@@ -55,9 +55,9 @@ class Shields:
 
     def _offer(self, region: int, edge: int, assets: NDArray[np.int64]) -> None:
         """Makes ``edge`` the shield of those ``assets`` that hash highest on it."""
-        scores = _scores(edge, assets)
+        scores = scores_of(edge, assets)
         mine = assets[scores > self._score[region, assets]]
-        self._score[region, mine] = _scores(edge, mine)
+        self._score[region, mine] = scores_of(edge, mine)
         self.shield[region, mine] = edge
         self.part[region, mine] = 0.0
 
@@ -96,7 +96,7 @@ class Shields:
         self.part[region, last[goes]] = 0.0
 
 
-def _scores(edge: int, assets: NDArray[np.int64]) -> NDArray[np.uint64]:
+def scores_of(edge: int, assets: NDArray[np.int64]) -> NDArray[np.uint64]:
     """Of ``edge`` for each asset: 64 bits (the finalizer of SplitMix64, Steele, Lea and Flood,
     OOPSLA 2014), never 0."""
     x = assets.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)

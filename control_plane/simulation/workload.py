@@ -38,8 +38,8 @@ HOME = 0.5
 """The part of a creator's audience that is at home, beside home's part of the rest."""
 ASSETS_PER_CREATOR = 50
 FLASH_AT, FLASH_HOURS, FLASH_SHARE = 0.6, 3, 0.25
-"""The part of the time after which a flash crowd comes, how long it stays, and how many views it
-makes of those that there are beside it."""
+"""The part of the time after which a flash crowd comes, how many hours it stays, and its traffic as
+a part of that beside it."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,8 @@ class Workload:
         """Region × asset: the views that are expected in that hour."""
         asset = self._shares(hour)
         if self.flash_hour <= hour < self.flash_hour + FLASH_HOURS:
-            asset[self.flash_asset] += FLASH_SHARE
+            mean = (asset * self.sizes).sum() / self.sizes[self.flash_asset]
+            asset[self.flash_asset] += FLASH_SHARE * mean
         cycle = np.array([day_cycle(hour + region.utc_offset) for region in self.options.regions])
         expected: Floats = self.audience * asset * (self.options.views / 24.0 * cycle)[:, None]
         return expected

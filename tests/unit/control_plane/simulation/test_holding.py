@@ -12,7 +12,7 @@ OPTIONS = Options(
     days=1,
     edges=4,
     assets=10,
-    disk=100 * GB,
+    disk=500 * GB,
     bandwidth=100e6,
     fill_rate=20e6,
     regions=(SimulatedRegion("eu", 0, 1), SimulatedRegion("ap", 12, 1)),
@@ -151,6 +151,6 @@ def test_free_disk_is_what_copies_leave_on_edges_that_are_up() -> None:
     edges = Edges()
     edges.holding.start([change(0, 0, 3), change(1, 0)])
 
-    assert edges.holding.free(0) == (3 * 100 - 2) * GB
+    assert edges.holding.free(0) == (3 * 500 - 2) * GB
     edges.follow(1, 2, 3, 4)
-    assert edges.holding.free(0) == 200 * GB
+    assert edges.holding.free(0) == 1000 * GB

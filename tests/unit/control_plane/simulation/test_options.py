@@ -19,7 +19,7 @@ from control_plane.simulation.options import (
 def test_the_defaults_can_be_simulated() -> None:
     options = check(Options())
 
-    assert options.all_assets == 130_000
+    assert options.all_assets == 115_000
     assert sum(region.share for region in options.regions) == pytest.approx(1)
 
 

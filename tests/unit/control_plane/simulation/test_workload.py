@@ -6,6 +6,7 @@ import pytest
 from control_plane.simulation.options import Options, SimulatedRegion
 from control_plane.simulation.workload import (
     FLASH_HOURS,
+    FLASH_SHARE,
     HOME,
     LONGEST_SECONDS,
     NEWS,
@@ -113,8 +114,12 @@ def test_a_flash_crowd_comes_for_the_newest_asset_and_goes() -> None:
     made = workload_of(SMALL)
     during, after = made.flash_hour, made.flash_hour + FLASH_HOURS
 
-    assert made.rates(during)[:, made.flash_asset].sum() > made.rates(during).sum() * 0.15
-    assert made.rates(after)[:, made.flash_asset].sum() < made.rates(after).sum() * 0.1
+    def part(hour: int) -> float:
+        traffic = (made.rates(hour) * made.view_bytes).sum(axis=0)
+        return float(traffic[made.flash_asset] / traffic.sum())
+
+    assert part(during) == pytest.approx(FLASH_SHARE / (1 + FLASH_SHARE), rel=0.2)
+    assert part(after) < part(during) / 3
     assert made.published_hour[made.flash_asset] <= made.flash_hour
     assert made.published_hour[made.flash_asset + 1] > made.flash_hour
 
