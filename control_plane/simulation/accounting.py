@@ -137,6 +137,7 @@ def summary(ledger: Ledger) -> dict[str, float]:
         "worst_load_to_mean": excess.max(),
         "usual_load_to_mean": np.median(excess),
         "worst_load_to_bandwidth": load.max() / ledger.options.bandwidth,
+        "hours_over_bandwidth": (load > ledger.options.bandwidth).any(axis=1).sum(),
         "over_bandwidth_share": _ratio(over, sent_bytes),
         "disk_used_mean": used.sum() / max(1, ledger.fleet.up.sum()) / ledger.options.disk,
         "disk_used_most": used.max() / ledger.options.disk,

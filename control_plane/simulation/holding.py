@@ -1,10 +1,10 @@
 """What edges should hold, what they hold, and how they fill in between.
 
 An edge drops at once what it should not hold any more. What it should hold and lacks waits for the
-edge's fill: what is urgent (new, or a copy lost with an edge) at any time and as fast as the edge's
-port, all else by night and no faster than the fill rate, what is expected to be watched most first.
-What does not fit on the disk goes on waiting. A copy comes from another edge of the region that
-holds it, or else from the region's shield as far as that has pulled it, and only then from the
+edge's fill: what is urgent (new, crowded, or lost with an edge) at any time and as fast as the port
+of the edge, all else by night and no faster than the fill rate, what is expected to be watched most
+first. What does not fit on the disk goes on waiting. A copy comes from another edge of the region
+that holds it, or else from the region's shield as far as that has pulled it, and only then from the
 origin. An edge that is away keeps its disk.
 """
 

@@ -197,7 +197,7 @@ def _fill(outcome: Outcome, title: str) -> str:
     ]
     return picture(
         title,
-        f"Strategy “{name}”: what edges fill, and why. What is new or lost is filled at any hour.",
+        f"Strategy “{name}”: what edges fill, and why. What is urgent is filled at any hour.",
         [
             Panel(
                 Kind.BARS,

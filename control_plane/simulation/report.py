@@ -1,5 +1,6 @@
 """What a simulation found, as a table, a page of Markdown and a JSON document."""
 
+import textwrap
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -18,8 +19,12 @@ def _percent(value: float) -> str:
     return f"{value * 100:.2f} %"
 
 
-def _terabytes(value: float) -> str:
-    return f"{value / 1e12:,.1f} TB"
+def _nearly_all(value: float) -> str:
+    return f"{value * 100:.3f} %"
+
+
+def _bytes(value: float) -> str:
+    return f"{value / 1e12:,.1f} TB" if value >= 1e12 or not value else f"{value / 1e9:,.1f} GB"
 
 
 def _gigabits(value: float) -> str:
@@ -30,36 +35,37 @@ def _times(value: float) -> str:
     return f"×{value:.2f}"
 
 
-def _money(value: float) -> str:
+def _whole(value: float) -> str:
     return f"{value:,.0f}"
 
 
 ROWS: tuple[tuple[str, str, Callable[[float], str]], ...] = (
-    ("offload: bytes not from the origin, fill included", "offload", _percent),
-    ("hit ratio, bytes", "hit_ratio_bytes", _percent),
-    ("hit ratio, requests", "hit_ratio_requests", _percent),
-    ("found where it was placed", "placed_share", _percent),
-    ("sent to viewers", "delivered_bytes", _terabytes),
-    ("sent by the origin to viewers", "from_origin_bytes", _terabytes),
-    ("sent by the origin for fill", "fill_from_origin_bytes", _terabytes),
+    ("offload: bytes not from the origin, fill included", "offload", _nearly_all),
+    ("hit ratio, bytes", "hit_ratio_bytes", _nearly_all),
+    ("hit ratio, requests", "hit_ratio_requests", _nearly_all),
+    ("found where it was placed", "placed_share", _nearly_all),
+    ("sent to viewers", "delivered_bytes", _bytes),
+    ("sent by the origin to viewers", "from_origin_bytes", _bytes),
+    ("sent by the origin for fill", "fill_from_origin_bytes", _bytes),
     ("busiest hour of the origin", "origin_peak_bits_per_second", _gigabits),
-    ("fill, all of it", "fill_bytes", _terabytes),
+    ("fill, all of it", "fill_bytes", _bytes),
     ("fill, of what viewers got", "fill_share", _percent),
-    ("fill of new assets", "fill_new_bytes", _terabytes),
-    ("fill of copies lost with edges", "fill_lost_bytes", _terabytes),
-    ("fill as popularity moves", "fill_popularity_bytes", _terabytes),
-    ("fill of edges that come", "fill_joined_bytes", _terabytes),
+    ("fill of new assets", "fill_new_bytes", _bytes),
+    ("fill of copies lost with edges", "fill_lost_bytes", _bytes),
+    ("fill as popularity moves", "fill_popularity_bytes", _bytes),
+    ("fill of edges that come", "fill_joined_bytes", _bytes),
     ("highest load of an edge, of its region's mean", "worst_load_to_mean", _times),
     ("the same in the median hour", "usual_load_to_mean", _times),
     ("highest load of an edge, of its bandwidth", "worst_load_to_bandwidth", _percent),
+    ("hours with an edge beyond its bandwidth", "hours_over_bandwidth", _whole),
     ("sent beyond the bandwidth of edges", "over_bandwidth_share", _percent),
     ("disk used by copies, on average", "disk_used_mean", _percent),
     ("disk used by copies, at most", "disk_used_most", _percent),
-    ("changes of the plan", "placements_changed", _money),
-    ("cost of what the origin sends", "cost_origin", _money),
-    ("cost of what edges send", "cost_edges_send", _money),
-    ("cost of edges", "cost_edges", _money),
-    ("cost, all of it", "cost_total", _money),
+    ("changes of the plan", "placements_changed", _whole),
+    ("cost of what the origin sends", "cost_origin", _whole),
+    ("cost of what edges send", "cost_edges_send", _whole),
+    ("cost of edges", "cost_edges", _whole),
+    ("cost, all of it", "cost_total", _whole),
     ("cost of a TB to viewers", "cost_per_terabyte", "{:.2f}".format),
 )
 """What a table tells: in words, the key in the figures, and how it is written."""
@@ -129,17 +135,15 @@ def _assumptions(outcome: Outcome, options: Options) -> str:
     )
     mean_size = float(outcome.workload.sizes.mean())
     daily = options.published // options.days
-    return f"""## What is assumed
-
-- Regions: {regions}, with as many edges each; each edge has {options.disk / 1e12:g} TB of disk and
-  {options.bandwidth / 1e9:g} Gbit/s.
+    assumed = f"""- Regions: {regions}, with as many edges each. Each edge has
+  {options.disk / 1e12:g} TB of disk and {options.bandwidth / 1e9:g} Gbit/s.
 - {options.assets:,} assets at the start and {daily:,} new ones a day, of {mean_size / 1e6:,.0f} MB
   on average (log-normal); {options.views:,.0f} views a day, each of {workload.TOUCHED:.0%} of an
   asset's bytes, more or less of them by local time.
 - Popularity: Zipf's law with the exponent {options.zipf:g}. A new asset is asked for
   {workload.NEWS + 1:g} times as much at first; of that surplus half is left after
-  {workload.NEWS_HALF_LIFE / 24:g} days. Of a creator's audience {workload.HOME:.0%} is at home, the
-  rest where viewers are.
+  {workload.NEWS_HALF_LIFE / 24:g} days, and its rank is {workload.NEW_RANK} at best. Of a creator's
+  audience {workload.HOME:.0%} is at home, the rest where viewers are.
 - A flash crowd adds {workload.FLASH_SHARE:.0%} to all traffic for {workload.FLASH_HOURS} hours from
   hour {outcome.workload.flash_hour} on, all for the newest asset. One more edge joins at hour
   {outcome.fleet.joined_hour}.
@@ -150,8 +154,8 @@ def _assumptions(outcome: Outcome, options: Options) -> str:
   carry above {options.copy_traffic / 1e6:g} Mbit/s. It knows the counts of hours that are over,
   with a half-life of {HALF_LIFE_HOURS:g} hours, and of a new asset how its creator's others do.
 - Edges fill between {WINDOW[0]:02}:00 and {WINDOW[1]:02}:00 local time at
-  {options.fill_rate / 1e6:g} Mbit/s each; what is new and what was lost at once, as fast as they
-  can.
+  {options.fill_rate / 1e6:g} Mbit/s each; what is new, was lost or is crowded at once, as
+  fast as they can.
 - What is placed nowhere in a region is asked of its shield there, the first edge by hash, which
   pulls each segment once and keeps it on free disk (least recently used, in steps of an hour). A
   region without edges is served by the origin.
@@ -161,3 +165,9 @@ def _assumptions(outcome: Outcome, options: Options) -> str:
 - Prices in US dollars: {prices.origin_terabyte:g} for a TB from the origin,
   {prices.edge_terabyte:g} for a TB from an edge, {prices.edge_month:g} for an edge and 30 days.
 """
+    items = [" ".join(item.split()) for item in assumed.split("\n- ")]
+    lines = [
+        textwrap.fill(item.removeprefix("- "), 100, initial_indent="- ", subsequent_indent="  ")
+        for item in items
+    ]
+    return "\n".join(["## What is assumed", "", *lines, ""])

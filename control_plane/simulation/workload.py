@@ -34,6 +34,8 @@ MEDIAN_SECONDS, SPREAD_OF_SECONDS, LONGEST_SECONDS = 120.0, 0.8, 600.0
 """Of an asset; its logarithm is normal. The longest is what ingest takes by default."""
 NEWS, NEWS_HALF_LIFE = 15.0, 48.0
 """How many times its appeal more a new asset is asked for, and the hours until half is left."""
+NEW_RANK = 100
+"""The best rank of a new asset: with its news it is asked for a quarter as much as the first."""
 HOME = 0.5
 """The part of a creator's audience that is at home, beside home's part of the rest."""
 ASSETS_PER_CREATOR = 50
@@ -140,7 +142,7 @@ def workload_of(options: Options) -> Workload:
     ranks = np.concatenate(
         [
             chance.permutation(options.assets) + 1,
-            chance.integers(1, options.assets + 1, options.published),
+            chance.integers(min(NEW_RANK, options.assets), options.assets + 1, options.published),
         ]
     )
     seconds = np.clip(

@@ -87,6 +87,7 @@ def test_a_summary_adds_up() -> None:
     causes = [f"fill_{cause.name.lower()}_bytes" for cause in Cause]
     assert figures["fill_bytes"] == pytest.approx(sum(figures[name] for name in causes))
     assert figures["worst_load_to_bandwidth"] == pytest.approx(1.5)
+    assert figures["hours_over_bandwidth"] == 1
     assert figures["over_bandwidth_share"] == pytest.approx(1 / 3)
     assert figures["disk_used_mean"] == pytest.approx(0.5)
     assert figures["origin_peak_bits_per_second"] == pytest.approx(1.04 * TB * 8 / 3600)
