@@ -84,13 +84,19 @@ def table(found: Mapping[str, Mapping[str, float]]) -> list[list[str]]:
 
 
 def document(outcome: Outcome, seconds: float, memory: int) -> dict[str, Any]:
-    """Everything that the report tells, for programs."""
+    """Everything that the report tells, for programs.
+
+    Args:
+        outcome: what was found.
+        seconds: of a processor core that it took.
+        memory: bytes at most.
+    """
     return {
         "options": msgspec.to_builtins(outcome.workload.options),
         "failures": outcome.fleet.failures(),
         "joined_hour": outcome.fleet.joined_hour,
         "flash_hour": outcome.workload.flash_hour,
-        "seconds": round(seconds, 1),
+        "processor_seconds": round(seconds, 1),
         "memory_bytes": memory,
         "strategies": summaries(outcome),
         "by_day": {
@@ -113,7 +119,7 @@ def markdown(outcome: Outcome, seconds: float, memory: int, pictures: Mapping[st
     lines = [
         f"# {options.title}",
         "",
-        f"Replayed by `nearcast simulate` in {seconds:,.0f} s and {memory / 1e9:.2f} GB of memory.",
+        f"Replayed by `nearcast simulate` in {seconds:,.0f} s of a core and {memory / 1e9:.2f} GB.",
         "",
         f"| | {' | '.join(found)} |",
         f"|---|{'---:|' * len(found)}",

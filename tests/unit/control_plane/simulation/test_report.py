@@ -25,7 +25,7 @@ def test_the_page_names_strategies_pictures_and_assumptions() -> None:
     page = markdown(month(), 61.4, 10**9, TITLES)
 
     assert page.startswith(f"# {SMALL.days} days on {SMALL.edges} edges\n")
-    assert "in 61 s and 1.00 GB" in page
+    assert "in 61 s of a core and 1.00 GB" in page
     assert set(re.findall(r"!\[[^\]]+\]\(([a-z]+\.svg)\)", page)) == set(TITLES)
     for name in STRATEGIES:
         assert f"- **{name}**: " in page
