@@ -13,6 +13,7 @@ from common.errors import NearcastError
 from deploy import operating, roles
 from deploy.edge_commands import edges
 from deploy.options import ca_option, home_option
+from deploy.simulate import simulate
 
 PR_SET_PDEATHSIG = 1
 """prctl(2): the signal a process gets when its parent ends."""
@@ -294,6 +295,9 @@ for _command in operating.COMMANDS:
 
 
 main.add_command(edges)
+
+
+main.add_command(simulate)
 
 
 @main.group("filter")

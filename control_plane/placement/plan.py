@@ -174,21 +174,28 @@ class Plan:
         return self._changed(urgent=set(self._leave(edge).tolist()))
 
     def drift(self, traffic: Mapping[str, Mapping[str, float]]) -> list[Placed]:
-        """Plan with other traffic of some assets, by their names; it replaces what they had."""
+        """Plan with other traffic of some assets, by their names; it replaces what they had.
+
+        Urgent is what viewers crowd on: it should have more than ``rules.margin`` times its copies,
+        and more than the minimum.
+        """
         names = [name for name in traffic if name in self._rows]
         rows = np.array([self._rows[name] for name in names], np.int64)
         for name in {region for asset in names for region in traffic[asset]}:
             self._region(name)
+        crowded: set[int] = set()
         for name, region in self._regions.items():
             now = np.array([traffic_of(traffic[asset], name) for asset in names])
             other = rows[now != region.traffic[rows]] if len(rows) else rows
             region.lift(other)
             region.set_traffic(other, now[now != region.traffic[rows]])
+            had = np.maximum(region.count[other], region.floors(other))
+            crowded |= set(other[region.goals(other) > self.rules.margin * had].tolist())
             region.land(other)
             shrink(region, other)
             if len(other):
                 _place(region, other)
-        return self._changed()
+        return self._changed(urgent=crowded)
 
     def _leave(self, edge: PlacementEdge) -> Ints:
         """Take an edge out and place elsewhere what it held; the rows."""

@@ -353,12 +353,13 @@ def test_traffic_that_was_absurd_leaves_no_trace() -> None:
         world.check()
 
 
-def test_what_is_new_or_lost_a_copy_is_urgent_and_what_moves_is_not() -> None:
-    world = World().load(fleet(4), catalogue(50, 1000 * MBIT))
+def test_what_is_new_lost_a_copy_or_is_crowded_is_urgent_and_what_moves_is_not() -> None:
+    world = World().load(fleet(10), catalogue(2000, 10_000 * MBIT))
 
     assert [one.urgent for one in world.put_asset(asset("new"))] == [True]
-    assert [one.urgent for one in world.drift({"asset-new": {"eu": 390 * MBIT}})] == [False]
-    assert {one.urgent for one in world.put_edge(fleet(5)[-1])} == {False}
+    assert [one.urgent for one in world.drift({"asset-new": {"eu": 290 * MBIT}})] == [False]
+    assert [one.urgent for one in world.drift({"asset-new": {"eu": 790 * MBIT}})] == [True]
+    assert {one.urgent for one in world.put_edge(fleet(11)[-1])} == {False}
     assert {one.urgent for one in world.drop_edge("eu-001")} == {True}
 
 
