@@ -129,11 +129,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         int,
         msgspec.Meta(
             description="Traffic that one copy of an asset may carry: what is watched more in a "
-            "region has more copies there.",
+            "region has more copies there. About 2 % of what an edge can send.",
             ge=1000,
             extra={"unit": "bits per second"},
         ),
-    ] = 100_000_000
+    ] = 20_000_000
     tail_traffic: Annotated[
         int,
         msgspec.Meta(

@@ -34,8 +34,10 @@ RENEWED_EVERY: Final = 2.0
 WRITTEN_WITHIN: Final = 6.0
 """Seconds of its lease that a planner has to have left when it begins to write: a write that is not
 done by then has failed."""
-DRIFT_EVERY: Final = 600.0
+DRIFT_EVERY: Final = 60.0
 """Seconds between looks at what is watched."""
+DRIFT_SHARE: Final = 20.0
+"""How many times as long as a look took it waits for the next: a million assets take a while."""
 NEW_FOR: Final = 7 * DAY
 """Seconds for which what is watched of a creator's other assets says something of one."""
 MOST_OTHERS: Final = 100
@@ -81,7 +83,8 @@ class Planner:
         """What the plan changed and is in no row yet, by asset."""
         self._traffic: dict[str, dict[str, float]] = {}
         """Bits per second that viewers take of each asset, by region."""
-        self._drifted_at = -DRIFT_EVERY
+        self._drift_at = 0.0
+        """When to look at what is watched again, on the monotonic clock."""
         self._creators: dict[str, set[str]] = {}
         """The assets of each creator."""
         self._dirty: set[str] = set()
@@ -173,8 +176,7 @@ class Planner:
             self._plan = plan
         self._follow_edges(self._plan)
         self._follow_assets(self._plan)
-        if self._clock.monotonic() - self._drifted_at >= DRIFT_EVERY:
-            self._drifted_at = self._clock.monotonic()
+        if self._clock.monotonic() >= self._drift_at:
             await self._follow_demand(self._plan)
         await self._write(token)
 
@@ -187,7 +189,7 @@ class Planner:
         self._unwritten.clear()
         self._edges = self._placeable()
         self._traffic = await self._demand.traffic()
-        self._drifted_at = self._clock.monotonic()
+        self._drift_at = self._clock.monotonic() + DRIFT_EVERY
         for asset in self._library.history.assets.values():
             self._note_creator(asset)
         assets = [self._asset(asset) for asset in self._library.history.assets.values()]
@@ -240,12 +242,15 @@ class Planner:
 
     async def _follow_demand(self, plan: Plan) -> None:
         """Has the plan follow what viewers watch."""
+        began = self._clock.monotonic()
         before, self._traffic = self._traffic, await self._demand.traffic()
         assets = self._library.history.assets
         named = before.keys() | self._traffic.keys()
         now = {name: self._expected(assets[name]) for name in named if name in assets}
         # Seconds for millions of assets: viewers are routed meanwhile.
         self._take(await asyncio.to_thread(plan.drift, now))
+        took = self._clock.monotonic() - began
+        self._drift_at = self._clock.monotonic() + max(DRIFT_EVERY, DRIFT_SHARE * took)
 
     def _follow_edges(self, plan: Plan) -> None:
         """Has the plan follow the edges that came, went or changed."""
