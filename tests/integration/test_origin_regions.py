@@ -327,9 +327,9 @@ async def test_a_version_is_removed_from_every_store(two: Two) -> None:
     await publish(two.first, "2")
     async with running(two.eu()) as eu, running(two.us()):
         await eventually(two.alike)
-        objects = 2 * (len(OBJECTS) + 1)
-        told = {"prefix": "v/a/1/", "deleted": objects, "empty": True}
-        assert await eu.delete("/v/a/1/") == (200, told)
+        # How many it deletes is chance: the other origin sees the mark and deletes too.
+        status, told = await eu.delete("/v/a/1/")
+        assert (status, told["prefix"], told["empty"]) == (200, "v/a/1/", True)
         for store in two.stores:
             assert {key.split("/")[2] for key in await content(store)} == {"2"}
             assert [*await content(store, REMOVED)] == ["removed/a/1"]
