@@ -3,6 +3,7 @@
 Each write is one statement, and so all or nothing; it looks itself whether its token is in force.
 """
 
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -17,6 +18,7 @@ CREATE TABLE IF NOT EXISTS planner (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     token INTEGER NOT NULL,
     holder TEXT,
+    pid INTEGER NOT NULL,
     at REAL NOT NULL,
     seconds REAL NOT NULL
 );
@@ -44,10 +46,10 @@ _NOW = "(julianday('now') - 2440587.5) * 86400.0"
 """POSIX seconds; unixepoch('subsec') needs a newer SQLite."""
 
 _ACQUIRE = f"""
-INSERT INTO planner VALUES (1, 1, :holder, {_NOW}, :seconds) ON CONFLICT (one) DO UPDATE SET
-    token = token + (holder IS NOT excluded.holder),
-    holder = excluded.holder, at = excluded.at, seconds = excluded.seconds
-WHERE holder IS NULL OR holder = excluded.holder OR abs(excluded.at - at) >= seconds
+INSERT INTO planner VALUES (1, 1, :holder, :pid, {_NOW}, :seconds) ON CONFLICT (one) DO UPDATE SET
+    token = token + (holder IS NOT excluded.holder), holder = excluded.holder,
+    pid = excluded.pid, at = excluded.at, seconds = excluded.seconds
+WHERE holder IS NULL OR holder IN (excluded.holder, :dead) OR abs(excluded.at - at) >= seconds
 """  # noqa: S608 - the only thing put in is a constant of this module
 
 _COMMIT = """
@@ -90,8 +92,11 @@ class SqlitePlanStore:
             raise
 
     async def acquire(self, holder: str, seconds: float) -> int | None:
-        """See the port."""
-        await self._durable.write(_ACQUIRE, {"holder": holder, "seconds": seconds})
+        """See the port. Of a process of this machine that has died, nobody waits for the lease."""
+        found = await self._durable.read("SELECT holder, pid FROM planner")
+        dead = next((name for name, pid in found if not _lives(pid)), None)
+        values = {"holder": holder, "pid": os.getpid(), "seconds": seconds, "dead": dead}
+        await self._durable.write(_ACQUIRE, values)
         rows = await self._durable.read("SELECT token FROM planner WHERE holder = ?", (holder,))
         return int(rows[0][0]) if rows else None
 
@@ -157,3 +162,13 @@ class SqlitePlanStore:
         """See the port."""
         await self._file.close()
         await self._durable.close()
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

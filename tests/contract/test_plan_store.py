@@ -18,6 +18,7 @@ from common.service import DatabaseSettings
 from common.service.sqlite import SqliteFile
 from control_plane.planning import LeaseLost, PlanRow, PlanStore, open_plan_store
 from control_plane.planning.mongodb import MongoPlanStore
+from control_plane.planning.sqlite import SqlitePlanStore
 from tests.servers.relay import relay
 
 LONG = 3600.0
@@ -330,6 +331,7 @@ DIES_IN_A_COMMIT = """
 import asyncio, os, sys
 from common.service import DatabaseSettings
 from control_plane.planning import PlanRow, open_plan_store
+from control_plane.planning.sqlite import SqlitePlanStore
 from control_plane.planning.mongodb import MongoPlanStore
 
 async def main(url, name):
@@ -465,3 +467,28 @@ async def test_a_database_that_never_comes_keeps_nobody_from_ending() -> None:
     await asyncio.sleep(0.1)
     async with asyncio.timeout(5):
         await store.close()
+
+
+HOLDS = """
+import asyncio, os, sys
+from pathlib import Path
+from control_plane.planning.sqlite import SqlitePlanStore
+
+async def hold():
+    store = await SqlitePlanStore.open(Path(sys.argv[1]))
+    assert await store.acquire("one", 3600.0) == 1
+    os._exit(0)
+
+asyncio.run(hold())
+"""
+
+
+async def test_on_one_machine_the_lease_of_a_process_that_died_is_free(tmp_path: Path) -> None:
+    path = tmp_path / "control.sqlite"
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", HOLDS, str(path))
+    assert await process.wait() == 0
+    store = await SqlitePlanStore.open(path)
+
+    assert await store.acquire("two", LONG) == 2
+    assert await store.acquire("three", LONG) is None
+    await store.close()
