@@ -206,6 +206,8 @@ class Planner:
         return plan
 
     def _placeable(self) -> dict[str, PlacementEdge]:
+        """The edges that assets may be placed on; none in a region that the settings lost."""
+        regions = {region.name for region in self._fleet.rules.regions}
         return {
             record.edge_id: PlacementEdge(
                 edge_id=record.edge_id,
@@ -215,6 +217,7 @@ class Planner:
                 weight=record.heartbeat.weight,
             )
             for record in self._fleet.placeable()
+            if record.region in regions
         }
 
     def _asset(self, asset: Asset) -> PlacementAsset:

@@ -129,6 +129,16 @@ async def test_an_edge_that_is_silent_for_long_gives_up_its_packages(tmp_path: P
         assert change is None or [name.asset_id for name in change.dropped] == ["a"]
 
 
+async def test_edges_of_a_region_that_the_settings_lost_get_nothing(tmp_path: Path) -> None:
+    catalog = await SqliteCatalog.open(tmp_path / "control.sqlite")
+    await catalog.record_heartbeat(heartbeat("xx-1"), 1000.0)
+    await catalog.close()
+    async with control_plane(tmp_path) as one:
+        one.fleet.hear(heartbeat("eu-1"))
+        await one.library.publish(announcement())
+        await one.until_placed("a", "eu-1")
+
+
 async def test_another_version_is_told_to_the_same_edges(tmp_path: Path) -> None:
     async with control_plane(tmp_path) as one:
         one.fleet.hear(heartbeat())
