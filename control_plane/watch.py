@@ -1,6 +1,7 @@
 """Watching the edges: how each one is now, and which take viewers."""
 
 import asyncio
+import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -19,6 +20,10 @@ from control_plane.standing import Standings
 
 LOOK_EVERY: Final = 0.2
 """Seconds. An edge is given up so much earlier: silence is told with everything included."""
+FEW: Final = 50
+"""Edges; judging so few takes no time."""
+SOON: Final = 0.02
+"""Seconds between judgements of more, however many edges come at once."""
 
 _log = logs.get(__name__)
 
@@ -45,6 +50,9 @@ class Watch:
         self._listeners: list[Callable[[], None]] = []
         self._outlook = Outlook({}, blind=False)
         self._shares: dict[str, float] = {}
+        self._stale = False
+        """Whether an edge has told something that it is not judged by yet."""
+        self._looked_at = -math.inf
         fleet.on_overheard(self._heard)
 
     def on_change(self, listener: Callable[[], None]) -> None:
@@ -59,19 +67,30 @@ class Watch:
     async def run(self) -> None:
         """Looks, for ever."""
         while True:
-            self.look()
+            try:
+                self.look()
+            except Exception:
+                # Whatever it was, it must not be the end of looking.
+                _log.exception("edges could not be judged")
             await asyncio.sleep(LOOK_EVERY)
 
     def _heard(self, record: EdgeRecord) -> None:
-        """An edge that is new, or tells something else of itself than before, is judged at once."""
+        """An edge that is new, or tells something else of itself than before, is judged before
+        anybody is told of it."""
         known = self._outlook.edges.get(record.edge_id)
         beat = record.heartbeat
         takes = known is not None and known.state in {EdgeState.UP, EdgeState.DEGRADED}
-        if takes != (beat.ready and not beat.draining):
+        self._stale = self._stale or takes != (beat.ready and not beat.draining)
+
+    def _judged(self) -> None:
+        """Judges again where it matters; a large fleet that comes back at once only so often."""
+        now = self._clock.monotonic()
+        if self._stale and (len(self._outlook.edges) < FEW or now - self._looked_at >= SOON):
             self.look()
 
     def look(self) -> None:
         """Judges every edge now."""
+        self._stale, self._looked_at = False, self._clock.monotonic()
         signs = {record.edge_id: self._signs(record) for record in self._fleet.edges()}
         before = self._outlook.edges
         self._outlook = look(before, signs, now=self._clock.monotonic(), rules=self._rules)
@@ -113,16 +132,19 @@ class Watch:
 
     def health(self, edge_id: str) -> EdgeHealth:
         """How an edge that was ever heard of is."""
+        self._judged()
         if edge_id not in self._outlook.edges:
             self.look()
         return self._outlook.edges[edge_id]
 
     def share(self, edge_id: str) -> float:
         """How much of the viewers that it would get at its best an edge gets; 0 for none."""
+        self._judged()
         return self._shares.get(edge_id, 0.0)
 
     def serving(self, package: PackageAnnouncement) -> list[EdgeFacts]:
         """The edges that take viewers of ``package``."""
+        self._judged()
         name = PackageName(package.asset_id, package.version)
         return [
             EdgeFacts(

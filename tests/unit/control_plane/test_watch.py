@@ -14,7 +14,7 @@ from control_plane.health import HealthRules
 from control_plane.neighbourhoods import Neighbourhoods
 from control_plane.routing import Region
 from control_plane.standing import Standings, open_standings
-from control_plane.watch import Watch
+from control_plane.watch import FEW, SOON, Watch
 from tests.unit.control_plane.clock import Clock
 from tests.unit.control_plane.records import announcement, heartbeat, holdings
 
@@ -106,10 +106,24 @@ async def test_neighbours_are_the_edges_of_the_region_that_are_up(
     for edge in ("eu-1", "eu-2", "us-1"):
         fleet.hear(heartbeat(edge))
     fleet.hear(heartbeat("eu-3", ready=False))
+    watch.look()
 
     near = neighbourhoods.of("eu-1")
     assert [edge.edge_id for edge in near.edges] == ["eu-2"]
     assert neighbourhoods.of("us-1").revision == 0
     fleet.hear(heartbeat("eu-2", 2, draining=True))
+    watch.look()
     assert neighbourhoods.of("eu-1").edges == ()
-    assert len(told) >= 4
+    assert len(told) == 2
+
+
+async def test_a_large_fleet_that_comes_back_at_once_is_judged_only_so_often(
+    fleet: Fleet, watch: Watch, clock: Clock
+) -> None:
+    for number in range(FEW + 1):
+        fleet.hear(heartbeat(f"eu-{number}"))
+    watch.look()
+    fleet.hear(heartbeat("us-1"))
+    assert watch.share("us-1") == 0.0
+    clock.time += 2 * SOON
+    assert watch.share("us-1") == 1.0
