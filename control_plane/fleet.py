@@ -30,7 +30,7 @@ MANY_HELD: Final = 1000
 """Packages; what an edge with more holds is long, and written down only every so often."""
 MANY_SAVED_EVERY: Final = 5.0
 """Seconds."""
-NEWS_WITHIN: Final = 1.5
+NEWS_WITHIN: Final = 1.0
 """Seconds after which what another control plane heard is read here, as a rule."""
 DISBELIEVED_FOR: Final = 10.0
 """Seconds; an edge that goes on telling what is not so is caught again before they are over."""
