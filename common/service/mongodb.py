@@ -1,9 +1,9 @@
 """MongoDB behind asyncio: opened, and its errors told as ours."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from pymongo import AsyncMongoClient, ReadPreference
 from pymongo.asynchronous.database import AsyncDatabase
@@ -55,41 +55,43 @@ def durable(client: AsyncMongoClient[Document], name: str) -> AsyncDatabase[Docu
     )
 
 
-class Prepared:
-    """A client, and what its database needs to be used, which are indexes mostly."""
+class MongoAdapter:
+    """What has its records in MongoDB. Servers may be away when it is opened, and come later."""
 
-    def __init__(
-        self, client: AsyncMongoClient[Document], prepare: Callable[[], Awaitable[object]]
-    ) -> None:
+    def __init__(self, client: AsyncMongoClient[Document], name: str) -> None:
+        """Has the records in the database ``name``."""
         self._client = client
-        self._prepare = prepare
+        self._kept = durable(client, name)
+        """What was answered is never lost."""
+        self._passing = client.get_database(name, write_concern=WriteConcern(w=1))
+        """What is told again soon: no need to wait for other servers' disks."""
         self._preparing: asyncio.Task[None] | None = None
 
-    async def now(self) -> None:
-        """Prepares the database, or closes the client.
+    @classmethod
+    async def open(cls, url: str, name: str, *, later: bool = False) -> Self:
+        """The database ``name`` on the servers at ``url``; ``later`` is whether they may be away
+        now.
 
         Raises:
-            Unavailable: no server answers.
+            Unavailable: no server answers, or the URL is none.
         """
+        adapter = cls(client_of(url), name)
+        if later:
+            adapter._preparing = asyncio.create_task(adapter._prepare_later())
+            return adapter
         try:
             async with translating():
-                await self._prepare()
+                await adapter._prepare()
         except BaseException:
-            await self._client.close()
+            await adapter._client.close()
             raise
+        return adapter
 
-    def later(self) -> None:
-        """Prepares the database as soon as a server answers; until then it can be used already."""
-        self._preparing = asyncio.create_task(self._until_done())
+    async def _prepare(self) -> None:
+        """Makes the indexes, where there are any; and finds out that a server answers."""
+        await self._kept.command("ping")
 
-    async def close(self) -> None:
-        """Closes the client."""
-        if self._preparing is not None:
-            self._preparing.cancel()
-            await asyncio.gather(self._preparing, return_exceptions=True)
-        await self._client.close()
-
-    async def _until_done(self) -> None:
+    async def _prepare_later(self) -> None:
         while True:
             try:
                 async with translating():
@@ -98,6 +100,13 @@ class Prepared:
             except NearcastError as error:
                 _log.debug("the database cannot be prepared yet", reason=str(error))
                 await asyncio.sleep(PREPARE_AGAIN)
+
+    async def close(self) -> None:
+        """Ends the connections."""
+        if self._preparing is not None:
+            self._preparing.cancel()
+            await asyncio.gather(self._preparing, return_exceptions=True)
+        await self._client.close()
 
 
 @asynccontextmanager

@@ -66,6 +66,21 @@ class SqliteFile:
             raise _translated(path, error) from error
         return cls(connection, path)
 
+    @classmethod
+    async def open_both(cls, path: Path, schema: str) -> "tuple[SqliteFile, SqliteFile]":
+        """The same file twice: for what may be lost with the machine's power, as it is told again
+        soon, and for what was answered and must outlive it.
+
+        Raises:
+            Unavailable: the file cannot be opened or is no SQLite database.
+        """
+        durable = await cls.open(path, schema, synchronous="FULL")
+        try:
+            return await cls.open(path, schema, synchronous="NORMAL"), durable
+        except BaseException:
+            await durable.close()
+            raise
+
     async def write(self, statement: str, values: Values = ()) -> int:
         """Runs a statement that changes rows; how many it changed.
 

@@ -12,10 +12,9 @@ import msgspec
 from pymongo import AsyncMongoClient, ReturnDocument
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import DuplicateKeyError
-from pymongo.write_concern import WriteConcern
 
 from common.messages import Heartbeat, Holdings, MessageInvalid, PackageAnnouncement
-from common.service.mongodb import Document, Prepared, client_of, durable, translating
+from common.service.mongodb import Document, MongoAdapter, translating
 from control_plane.catalog.port import PackageConflict
 from control_plane.catalog.records import (
     Counts,
@@ -29,34 +28,16 @@ from control_plane.catalog.records import (
 T = TypeVar("T")
 
 
-class MongoCatalog:
+class MongoCatalog(MongoAdapter):
     """The adapter for many machines."""
 
     def __init__(self, client: AsyncMongoClient[Document], name: str) -> None:
-        self._prepared = Prepared(client, self._prepare)
-        # A heartbeat is repeated within a second: no need to wait for other servers' disks.
-        passing = client.get_database(name, write_concern=WriteConcern(w=1))
-        kept = durable(client, name)
-        self._packages: AsyncCollection[Document] = kept["packages"]
-        self._pins: AsyncCollection[Document] = kept["pins"]
-        self._removals: AsyncCollection[Document] = kept["removals"]
-        self._edges: AsyncCollection[Document] = passing["edges"]
-        self._holdings: AsyncCollection[Document] = passing["holdings"]
-
-    @classmethod
-    async def open(cls, url: str, name: str, *, later: bool = False) -> "MongoCatalog":
-        """The database ``name`` on the servers at ``url``; ``later`` is whether they may be away
-        now.
-
-        Raises:
-            Unavailable: no server answers, or the URL is none.
-        """
-        catalog = cls(client_of(url), name)
-        if later:
-            catalog._prepared.later()
-        else:
-            await catalog._prepared.now()
-        return catalog
+        super().__init__(client, name)
+        self._packages: AsyncCollection[Document] = self._kept["packages"]
+        self._pins: AsyncCollection[Document] = self._kept["pins"]
+        self._removals: AsyncCollection[Document] = self._kept["removals"]
+        self._edges: AsyncCollection[Document] = self._passing["edges"]
+        self._holdings: AsyncCollection[Document] = self._passing["holdings"]
 
     async def _prepare(self) -> None:
         for keys in (["done_at"], ["at"], ["asset_id", "at"]):
@@ -211,10 +192,6 @@ class MongoCatalog:
         wanted = {"_id": {"$in": list(edge_ids)}}
         found = await _asked(lambda: self._holdings.find(wanted).to_list())
         return tuple(_record(document, Holdings) for document in found)
-
-    async def close(self) -> None:
-        """See the port."""
-        await self._prepared.close()
 
 
 async def _asked(operation: Callable[[], Awaitable[T]]) -> T:

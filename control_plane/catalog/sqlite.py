@@ -71,14 +71,8 @@ class SqliteCatalog:
         Raises:
             Unavailable: the file cannot be opened or is no SQLite database.
         """
-        # Heartbeats are written every second and may be lost with the power. What was answered
-        # must outlive it: packages are written through a connection that syncs each commit.
-        durable = await SqliteFile.open(path, _SCHEMA, synchronous="FULL")
-        try:
-            return cls(await SqliteFile.open(path, _SCHEMA, synchronous="NORMAL"), durable)
-        except BaseException:
-            await durable.close()
-            raise
+        # Heartbeats are written every second; packages are written once.
+        return cls(*await SqliteFile.open_both(path, _SCHEMA))
 
     async def publish(self, announcement: PackageAnnouncement, now: float) -> Package:
         """See the port."""

@@ -15,10 +15,9 @@ from typing import Final
 
 from pymongo import AsyncMongoClient, ReturnDocument, UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
-from pymongo.write_concern import WriteConcern
 
 from common.errors import Unavailable
-from common.service.mongodb import Document, Prepared, client_of, durable, translating
+from common.service.mongodb import Document, MongoAdapter, translating
 from control_plane.planning.port import Decided, Demand, LeaseLost, PlanRow
 
 _THE = {"_id": "planner"}
@@ -29,31 +28,14 @@ _GAPS_AT_MOST: Final = 1000
 first of them sends so late could be read."""
 
 
-class MongoPlanStore:
+class MongoPlanStore(MongoAdapter):
     """The adapter for many machines."""
 
     def __init__(self, client: AsyncMongoClient[Document], name: str) -> None:
-        self._prepared = Prepared(client, self._prepare)
-        kept = durable(client, name)
-        passing = client.get_database(name, write_concern=WriteConcern(w=1))
-        self._planner: AsyncCollection[Document] = kept["planner"]
-        self._plan: AsyncCollection[Document] = kept["plan"]
-        self._demand: AsyncCollection[Document] = passing["demand"]
-
-    @classmethod
-    async def open(cls, url: str, name: str, *, later: bool = False) -> "MongoPlanStore":
-        """The database ``name`` on the servers at ``url``; ``later`` is whether they may be away
-        now.
-
-        Raises:
-            Unavailable: no server answers, or the URL is none.
-        """
-        store = cls(client_of(url), name)
-        if later:
-            store._prepared.later()
-        else:
-            await store._prepared.now()
-        return store
+        super().__init__(client, name)
+        self._planner: AsyncCollection[Document] = self._kept["planner"]
+        self._plan: AsyncCollection[Document] = self._kept["plan"]
+        self._demand: AsyncCollection[Document] = self._passing["demand"]
 
     async def _prepare(self) -> None:
         await self._plan.create_index("revision")
@@ -190,10 +172,6 @@ class MongoPlanStore:
         """See the port."""
         async with translating():
             await self._demand.delete_many({"_id.era": {"$lt": before}})
-
-    async def close(self) -> None:
-        """See the port."""
-        await self._prepared.close()
 
 
 def _moved(head: int, revision: int) -> Document:

@@ -82,14 +82,9 @@ class SqlitePlanStore:
         Raises:
             Unavailable: the file cannot be opened or is no SQLite database.
         """
-        # A revision that an edge was told must not be given again to something else after the
-        # power was lost; of demand, the last seconds may be.
-        durable = await SqliteFile.open(path, _SCHEMA, synchronous="FULL")
-        try:
-            return cls(await SqliteFile.open(path, _SCHEMA, synchronous="NORMAL"), durable)
-        except BaseException:
-            await durable.close()
-            raise
+        # A revision that an edge was told must not be given again to something else; of demand,
+        # the last seconds may be lost.
+        return cls(*await SqliteFile.open_both(path, _SCHEMA))
 
     async def acquire(self, holder: str, seconds: float) -> int | None:
         """See the port. Of a process of this machine that has died, nobody waits for the lease."""

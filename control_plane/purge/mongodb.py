@@ -13,7 +13,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import BulkWriteError
 
 from common.messages import MessageInvalid
-from common.service.mongodb import Document, Prepared, client_of, durable, translating
+from common.service.mongodb import Document, MongoAdapter, translating
 from control_plane.purge.records import PurgeRecord
 
 T = TypeVar("T")
@@ -21,27 +21,12 @@ T = TypeVar("T")
 _DUPLICATE_KEY: Final = 11000
 
 
-class MongoPurgeLog:
+class MongoPurgeLog(MongoAdapter):
     """The adapter for many machines."""
 
     def __init__(self, client: AsyncMongoClient[Document], name: str) -> None:
-        self._prepared = Prepared(client, self._prepare)
-        self._purges: AsyncCollection[Document] = durable(client, name)["purges"]
-
-    @classmethod
-    async def open(cls, url: str, name: str, *, later: bool = False) -> "MongoPurgeLog":
-        """The database ``name`` on the servers at ``url``; ``later`` is whether they may be away
-        now.
-
-        Raises:
-            Unavailable: no server answers, or the URL is none.
-        """
-        log = cls(client_of(url), name)
-        if later:
-            log._prepared.later()
-        else:
-            await log._prepared.now()
-        return log
+        super().__init__(client, name)
+        self._purges: AsyncCollection[Document] = self._kept["purges"]
 
     async def _prepare(self) -> None:
         await self._purges.create_index(["purge_id"])
@@ -105,10 +90,6 @@ class MongoPurgeLog:
     async def _found(self, wanted: Document, order: int, limit: int) -> tuple[PurgeRecord, ...]:
         cursor = self._purges.find(wanted).sort("_id", order).limit(limit)
         return tuple(_record(document) for document in await _asked(cursor.to_list))
-
-    async def close(self) -> None:
-        """See the port."""
-        await self._prepared.close()
 
 
 async def _asked(operation: Callable[[], Awaitable[T]]) -> T:

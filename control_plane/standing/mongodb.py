@@ -5,35 +5,16 @@ from pymongo import AsyncMongoClient
 from pymongo.asynchronous.collection import AsyncCollection
 
 from common.messages import MessageInvalid
-from common.service.mongodb import Document, Prepared, client_of, durable, translating
+from common.service.mongodb import Document, MongoAdapter, translating
 from control_plane.standing.port import Standing
 
 
-class MongoStandings:
+class MongoStandings(MongoAdapter):
     """The adapter for many machines."""
 
     def __init__(self, client: AsyncMongoClient[Document], name: str) -> None:
-        self._prepared = Prepared(client, self._prepare)
-        self._standings: AsyncCollection[Document] = durable(client, name)["standings"]
-
-    @classmethod
-    async def open(cls, url: str, name: str, *, later: bool = False) -> "MongoStandings":
-        """The database ``name`` on the servers at ``url``; ``later`` is whether they may be away
-        now.
-
-        Raises:
-            Unavailable: no server answers, or the URL is none.
-        """
-        standings = cls(client_of(url), name)
-        if later:
-            standings._prepared.later()
-        else:
-            await standings._prepared.now()
-        return standings
-
-    async def _prepare(self) -> None:
-        # An order is found by its edge: that a server answers is all there is to prepare.
-        await self._standings.database.command("ping")
+        super().__init__(client, name)
+        self._standings: AsyncCollection[Document] = self._kept["standings"]
 
     async def put(self, standing: Standing) -> None:
         """See the port."""
@@ -50,7 +31,3 @@ class MongoStandings:
             return tuple(msgspec.convert(document, Standing) for document in found)
         except msgspec.ValidationError as error:
             raise MessageInvalid(message="Standing", reason=str(error)) from error
-
-    async def close(self) -> None:
-        """See the port."""
-        await self._prepared.close()
