@@ -264,7 +264,8 @@ async def _application(
     jobs = IngestJobs(*ingest, clock) if ingest is not None else None
     desk = Desk(known.catalog, library, fleet, known.watch, remover, clock)
     gatekeeper = Gatekeeper(settings.credentials)
-    fleet.on_complete(PublishLag(library, clock, known.metrics.lag).completed)
+    lag = PublishLag(library, clock, fleet.others_hold, known.metrics.lag)
+    fleet.on_complete(lag.completed)
     orders = OrdersApi(
         library,
         known.placements,
