@@ -36,7 +36,15 @@ from typing import Any
 
 import uvloop
 
-from common.messages import DesiredChange, Holdings, Orders, PackageAnnouncement, decode
+from common.messages import (
+    AssetState,
+    AssetView,
+    DesiredChange,
+    Holdings,
+    Orders,
+    PackageAnnouncement,
+    decode,
+)
 from tests.faults.fleet import CLIENTS, Edge, Fleet, bearer, fleet, until
 from tests.servers.databases import mongodb, redis
 
@@ -97,15 +105,14 @@ async def lags(here: Fleet) -> list[dict[tuple[str, str], float]]:
 async def whole_in(here: Fleet, region: str, before: list[dict[tuple[str, str], float]]) -> float:
     """Seconds until an edge of a region had the whole of what was published after ``before``."""
 
-    async def counted() -> list[float] | None:
-        seconds = []
-        for old, new in zip(before, await lags(here), strict=True):
-            if new.get(("count", region), 0.0) == old.get(("count", region), 0.0):
-                return None
-            seconds.append(new["sum", region] - old.get(("sum", region), 0.0))
-        return seconds
+    async def counted() -> list[float]:
+        return [
+            new["sum", region] - old.get(("sum", region), 0.0)
+            for old, new in zip(before, await lags(here), strict=True)
+            if new.get(("count", region), 0.0) > old.get(("count", region), 0.0)
+        ]
 
-    # Each control plane counts what its edges tell it, and what it reads that others were told.
+    # Each control plane counts what its own edges tell it.
     return min(await until(counted, LONGEST))
 
 
@@ -144,18 +151,20 @@ async def publish(here: Fleet, measured: Measured, kind: str, number: int) -> No
     looking = [asyncio.create_task(entry_in(here, region, told.entry, began)) for region in CLIENTS]
     await here.announce(told)
     entries = await asyncio.gather(*looking)
+    # Later on, other edges of the region may have told other control planes.
+    await until(partial(placed_everywhere, here, told.asset_id), LONGEST)
     whole = [await whole_in(here, region, before) for region in CLIENTS]
     measured.transfer.setdefault(kind, []).append(plain)
     measured.entry.setdefault(kind, []).extend(entries)
     measured.whole.setdefault(kind, []).extend(whole)
     measured.beyond.setdefault(kind, []).extend(seconds - plain for seconds in whole)
-    await until(partial(quiet, here), LONGEST)
 
 
-async def quiet(here: Fleet) -> bool:
-    """Whether no edge has anything to fill."""
-    edges = (await here.views()).values()
-    return len(edges) == len(here.edges) and not any(edge.fill_pending for edge in edges)
+async def placed_everywhere(here: Fleet, asset: str) -> bool:
+    """Whether all edges hold an asset that should."""
+    url = f"{here.url}/v1/assets/{asset}"
+    async with here.session.get(url, headers=bearer("operator")) as answer:
+        return decode(await answer.read(), AssetView).state is AssetState.PLACED
 
 
 # Kills.
@@ -321,7 +330,8 @@ async def measure(
             assets = [f"film-{number}" for number in range(ASSETS)]
             for asset in assets:
                 await here.announce(await here.put(asset))
-            await until(partial(quiet, here), LONGEST)
+            for asset in assets:
+                await until(partial(placed_everywhere, here, asset), LONGEST)
             for name in names:
                 await until(partial(has_share, here, name, 1.0), LONGEST)
             for kind in SIZES:
