@@ -362,12 +362,18 @@ async def run(given: argparse.Namespace) -> list[str]:
         f"{platform.machine()}, Python {platform.python_version()}."
     )
     lines = ["# How soon a fleet notices what happens to it", "", how, ""]
-    lines += ["## One control plane on SQLite", "", *report(await measure(given, 1, None))]
+
+    def tell(title: str, measured: Measured) -> None:
+        section = [f"## {title}", "", *report(measured)]
+        print("\n".join(section), flush=True)
+        lines.extend(section)
+
+    tell("One control plane on SQLite", await measure(given, 1, None))
     if given.mongodb:
         with tempfile.TemporaryDirectory() as folder:
             async with databases(Path(folder)) as kept:
                 measured = await measure(given, 2, kept)
-        lines += ["## Two control planes on MongoDB and Redis", "", *report(measured)]
+        tell("Two control planes on MongoDB and Redis", measured)
     return lines
 
 
@@ -379,10 +385,9 @@ def main() -> None:
     parser.add_argument("--mongodb", action="store_true", help="With two control planes as well.")
     parser.add_argument("--write", action="store_true", help=f"Writes {RESULT.name} too.")
     given = parser.parse_args()
-    text = "\n".join(uvloop.run(run(given))).rstrip() + "\n"
-    print(text)
+    lines = uvloop.run(run(given))
     if given.write:
-        RESULT.write_text(text)
+        RESULT.write_text("\n".join(lines).rstrip() + "\n")
 
 
 if __name__ == "__main__":
