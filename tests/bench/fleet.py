@@ -123,8 +123,8 @@ async def serves(here: Fleet, edge: Edge, path: str, began: float) -> float:
             only = {"Cache-Control": "only-if-cached"}
             async with here.session.get(f"{edge.url}/{path}", headers=only) as answer:
                 await answer.read()
-                if answer.status == 200:
-                    assert "hit" in answer.headers["Cache-Status"]
+                # What arrives just now is answered with too, but it is no hit.
+                if answer.status == 200 and "; hit" in answer.headers["Cache-Status"]:
                     return time.perf_counter() - began
             await asyncio.sleep(LOOK_EVERY)
 
