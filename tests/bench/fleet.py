@@ -316,16 +316,12 @@ def report(measured: Measured) -> list[str]:
     return [*rows, "", measured.joined, ""]
 
 
-async def measure(
-    given: argparse.Namespace, controls: int, database: Mapping[str, Any] | None
-) -> Measured:
-    """Runs all of it once."""
+async def measure(given: argparse.Namespace, controls: int, besides: Mapping[str, Any]) -> Measured:
+    """Runs all of it once, with control planes that have settings ``besides``."""
     regions, measured = [*CLIENTS], Measured()
     names = [f"{regions[number % 2]}-{number // 2 + 1}" for number in range(given.edges)]
     with tempfile.TemporaryDirectory() as folder:
-        running = fleet(
-            Path(folder), names, besides=[LATECOMER], controls=controls, database=database
-        )
+        running = fleet(Path(folder), names, later=[LATECOMER], controls=controls, **besides)
         async with running as here:
             assets = [f"film-{number}" for number in range(ASSETS)]
             for asset in assets:
@@ -368,7 +364,7 @@ async def run(given: argparse.Namespace) -> list[str]:
         print("\n".join(section), flush=True)
         lines.extend(section)
 
-    tell("One control plane on SQLite", await measure(given, 1, None))
+    tell("One control plane on SQLite", await measure(given, 1, {}))
     if given.mongodb:
         with tempfile.TemporaryDirectory() as folder:
             async with databases(Path(folder)) as kept:

@@ -33,7 +33,7 @@ from tests.unit.control_plane.records import announcement
 
 CLIENTS = {"eu": "192.0.2", "us": "198.51.100"}
 """The first numbers of addresses of viewers in each region."""
-WITHIN = 60.0
+WITHIN = 90.0
 """Seconds in which anything comes right that may."""
 
 T = TypeVar("T")
@@ -70,8 +70,8 @@ class Fleet:
     store: ObjectStore
     names: Sequence[str]
     """Of every edge that has a credential."""
-    database: Mapping[str, Any]
-    """The control plane's settings of databases."""
+    besides: Mapping[str, Any]
+    """The control planes' settings that are not the same in every fleet."""
     controls: list[Role] = field(default_factory=list)
     control_urls: list[str] = field(default_factory=list)
     origin_url: str = ""
@@ -108,7 +108,7 @@ class Fleet:
             ],
             "geoip": str(self.folder / "geoip.mmdb"),
             "trusted_proxies": ["127.0.0.0/8"],
-            **self.database,
+            **self.besides,
         }
 
     def _role(self, name: str, kind: str, settings: dict[str, Any]) -> Role:
@@ -276,15 +276,16 @@ async def fleet(
     folder: Path,
     edges: Sequence[str],
     *,
-    besides: Sequence[str] = (),
+    later: Sequence[str] = (),
     controls: int = 1,
-    database: Mapping[str, Any] | None = None,
+    **besides: Any,
 ) -> AsyncIterator[Fleet]:
-    """A fleet that runs; edges ``besides`` have credentials, but nobody has started them."""
+    """A fleet that runs, its control planes with settings ``besides``; edges ``later`` have
+    credentials, but nobody has started them."""
     store = StoreSettings(folder=folder / "objects")
-    kept = database or {"database": {"sqlite": str(folder / "control.sqlite")}}
+    besides = {"database": {"sqlite": str(folder / "control.sqlite")}, **besides}
     async with aiohttp.ClientSession() as session, open_store(store) as opened:
-        made = Fleet(folder, session, opened, (*edges, *besides), kept)
+        made = Fleet(folder, session, opened, (*edges, *later), besides)
         try:
             await made.start_services(controls)
             for name in edges:

@@ -13,6 +13,9 @@ from tests.faults.fleet import Edge, Fleet, bearer, fleet, token, until
 ASSETS = tuple(f"film-{number}" for number in range(6))
 STAYS = 20
 """Looks for which what came about has to stay."""
+SILENCE = 6.0
+"""Seconds: more than by default, as an edge that waits for a core while other tests run is not to
+fall, and would warm up for a minute."""
 LARGE = 8_000_000
 """Bytes of a segment: more than lies in the buffers between an edge and its viewer."""
 
@@ -44,7 +47,7 @@ async def stays(here: Fleet, region: str, *edges: str | None) -> None:
 
 
 async def test_a_killed_edge_gets_no_viewers_any_more(tmp_path: Path) -> None:
-    async with fleet(tmp_path, ["eu-1", "eu-2"]) as here:
+    async with fleet(tmp_path, ["eu-1", "eu-2"], heartbeat_timeout=SILENCE) as here:
         await filled(here)
         assert await sends(here, "eu", "eu-1", "eu-2")
         await here.edges["eu-1"].role.kill()
@@ -56,7 +59,7 @@ async def test_a_killed_edge_gets_no_viewers_any_more(tmp_path: Path) -> None:
 async def test_viewers_go_to_the_next_region_then_nowhere_and_then_to_whoever_is_back(
     tmp_path: Path,
 ) -> None:
-    async with fleet(tmp_path, ["eu-1", "eu-2", "us-1"]) as here:
+    async with fleet(tmp_path, ["eu-1", "eu-2", "us-1"], heartbeat_timeout=SILENCE) as here:
         await filled(here)
         await asyncio.gather(*(here.edges[name].role.kill() for name in ("eu-1", "eu-2")))
         await until(partial(sends, here, "eu", "us-1"))
@@ -72,7 +75,7 @@ async def test_viewers_go_to_the_next_region_then_nowhere_and_then_to_whoever_is
 async def test_an_edge_that_stood_still_does_what_was_purged_before_it_slowly_comes_back(
     tmp_path: Path,
 ) -> None:
-    async with fleet(tmp_path, ["eu-1", "eu-2"]) as here:
+    async with fleet(tmp_path, ["eu-1", "eu-2"], heartbeat_timeout=SILENCE) as here:
         await filled(here)
         here.edges["eu-1"].role.signal(signal.SIGSTOP)
         await until(partial(sends, here, "eu", "eu-2"))
@@ -98,7 +101,7 @@ async def purged(here: Fleet, path: str) -> PurgeView:
 
 
 async def test_a_second_edge_of_a_name_is_told_so_and_the_first_serves_on(tmp_path: Path) -> None:
-    async with fleet(tmp_path, ["eu-1"]) as here:
+    async with fleet(tmp_path, ["eu-1"], heartbeat_timeout=SILENCE) as here:
         await filled(here)
         first, second = here.edges["eu-1"], here.add_edge("eu-1", folder="second")
         await second.role.start()
@@ -125,7 +128,7 @@ async def holds(here: Fleet, name: str, packages: int) -> bool:
 async def test_an_edge_whose_credential_expired_says_so_and_serves_what_it_has(
     tmp_path: Path,
 ) -> None:
-    async with fleet(tmp_path, ["eu-1"]) as here:
+    async with fleet(tmp_path, ["eu-1"], heartbeat_timeout=SILENCE) as here:
         await filled(here)
         edge, origin = here.edges["eu-1"], here.roles[0]
         expired = {"eu-1": {"expires_at": "2020-01-01T00:00:00Z"}}
@@ -144,7 +147,7 @@ async def test_an_edge_whose_credential_expired_says_so_and_serves_what_it_has(
 async def test_a_drained_edge_gets_no_new_viewers_and_finishes_what_it_has_begun(
     tmp_path: Path,
 ) -> None:
-    async with fleet(tmp_path, ["eu-1", "eu-2"]) as here:
+    async with fleet(tmp_path, ["eu-1", "eu-2"], heartbeat_timeout=SILENCE) as here:
         await filled(here)
         large = await here.put("large", segments=1, size=LARGE)
         await here.announce(large)
