@@ -7,7 +7,7 @@ DASHBOARD := control_plane/dashboard
 VENDOR := $(DASHBOARD)/static/vendor
 PAGES := $(VENDOR)/hls.min.js $(VENDOR)/tus.min.js
 
-.PHONY: up install test test-long test-parts fuzz fuzz-uploads storm bench-edge bench-ingest bench-upload bench-jobs bench-placement bench-purge bench-desired lint lock clean
+.PHONY: up install test test-long test-parts fuzz fuzz-uploads storm bench-edge bench-ingest bench-upload bench-jobs bench-placement bench-purge bench-desired bench-fleet lint lock clean
 .DELETE_ON_ERROR:
 
 ## Runs everything; VIDEO=path plays a file of your own, ARGS="…" adds flags of `nearcast up`.
@@ -94,6 +94,11 @@ bench-edge: $(VENV)/.tested
 ## Measures the planner of placement with a million assets; ARGS="--quick" is a look.
 bench-placement: $(VENV)/.tested
 	@$(BIN)/python -m tests.bench.placement $(ARGS)
+
+## Measures how soon kills and publishes are noticed by a fleet; ARGS="--mongodb" adds MongoDB.
+bench-fleet: $(VENV)/.tested
+	@$(BIN)/python -m tests.servers.install
+	@$(BIN)/python -m tests.bench.fleet $(ARGS)
 
 ## Measures what desired states of 20,000 packages cost an edge.
 bench-desired: $(VENV)/.tested

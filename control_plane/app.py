@@ -198,11 +198,11 @@ async def _talk(settings: Settings, known: _Known, stack: AsyncExitStack) -> Non
     bus = open_bus(settings.redis)
     stack.push_async_callback(bus.close)
     known.away_besides.append(lambda: {"redis": bus.trouble} if bus.trouble is not None else {})
-    told = {
+    told: dict[HintKind, Callable[[], None]] = {
         HintKind.PURGES: known.purges.hint,
-        **dict.fromkeys(
-            (HintKind.PACKAGES, HintKind.PLACEMENTS, HintKind.STANDING), known.keeper.hint
-        ),
+        HintKind.PACKAGES: partial(known.keeper.hint, "catalog"),
+        HintKind.PLACEMENTS: partial(known.keeper.hint, "plan"),
+        HintKind.STANDING: partial(known.keeper.hint, "orders"),
     }
     bus.subscribe(lambda hint: told.get(hint.kind, lambda: None)())
     known.library.on_write(lambda: bus.publish(Hint(HintKind.PACKAGES)))
@@ -264,7 +264,8 @@ async def _application(
     jobs = IngestJobs(*ingest, clock) if ingest is not None else None
     desk = Desk(known.catalog, library, fleet, known.watch, remover, clock)
     gatekeeper = Gatekeeper(settings.credentials)
-    fleet.on_complete(PublishLag(library, clock, known.metrics.lag).completed)
+    lag = PublishLag(library, clock, fleet.others_hold, known.metrics.lag)
+    fleet.on_complete(lag.completed)
     orders = OrdersApi(
         library,
         known.placements,

@@ -125,7 +125,8 @@ class Fleet:
         self._overheard.append(listener)
 
     def on_complete(self, listener: Callable[[EdgeRecord, PackageName], None]) -> None:
-        """Has ``listener`` called when an edge tells that it holds the whole of a package."""
+        """Has ``listener`` called when an edge tells this control plane that it holds the whole of
+        a package."""
         self._completed.append(listener)
 
     async def save(self) -> None:
@@ -249,9 +250,11 @@ class Fleet:
         Raises:
             EdgeUnknown: it never sent a heartbeat.
         """
-        self._known(holdings.edge_id)
+        record = self._known(holdings.edge_id)
+        completed = _completed(self._held.get(holdings.edge_id), holdings.packages)
         self._hold(holdings)
         self._unsaved_holdings[holdings.edge_id] = self._held[holdings.edge_id]
+        self._tell(record, completed)
 
     def change_holdings(self, change: HoldingsChange) -> None:
         """Takes what changed of what an edge holds.
@@ -271,10 +274,8 @@ class Fleet:
 
     def _hold(self, holdings: Holdings) -> None:
         known = self._held.get(holdings.edge_id)
-        completed = _completed(known, holdings.packages)
         held = self._held[holdings.edge_id] = _Held(holdings)
         held.saved_at = known.saved_at if known else None
-        self._tell(self._edges[holdings.edge_id], completed)
 
     def _tell(self, record: EdgeRecord, completed: Iterable[PackageName]) -> None:
         for name in completed:
@@ -312,6 +313,16 @@ class Fleet:
         """Whether an edge holds the whole version."""
         package = self.held(edge_id, name)
         return package is not None and package.complete
+
+    def others_hold(self, record: EdgeRecord, name: PackageName) -> bool:
+        """Whether another edge of an edge's region holds the whole version."""
+        return any(
+            self.holds(edge_id, name)
+            for edge_id in self._held
+            if edge_id != record.edge_id
+            and (other := self._edges.get(edge_id)) is not None
+            and other.region == record.region
+        )
 
     def listed(self, edge_id: str) -> tuple[HeldPackage, ...]:
         """All that an edge says it holds."""

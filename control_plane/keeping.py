@@ -40,6 +40,8 @@ class Keeper:
         self._clock = clock
         self._unread = dict.fromkeys(kept, UNREAD)
         self._unwritten: dict[str, str] = {}
+        self._new: set[str] = set()
+        """What there is something new of to be read."""
         self._hinted = asyncio.Event()
 
     @property
@@ -47,8 +49,9 @@ class Keeper:
         """What may differ from its database, and why; nothing when all is fresh."""
         return {**self._unwritten, **self._unread}
 
-    def hint(self) -> None:
-        """Says that there is something new to be read."""
+    def hint(self, name: str) -> None:
+        """Says that there is something new to be read of what is kept under ``name``."""
+        self._new.add(name)
         self._hinted.set()
 
     async def save(self) -> None:
@@ -65,10 +68,18 @@ class Keeper:
 
     async def refresh(self) -> None:
         """Refreshes everything: what was read last is better than nothing."""
+        self._new.update(self._kept)
+        await self._read()
+
+    async def _read(self) -> None:
+        """Refreshes what is new, and nothing else: somebody waits for it."""
+        new, self._new = self._new, set()
         self._hinted.clear()
-        for name, each in self._kept.items():
+        for name in self._kept:
+            if name not in new:
+                continue
             try:
-                await each.refresh()
+                await self._kept[name].refresh()
             except NearcastError as error:
                 # Unreachable, or with a record in it that this release cannot read.
                 if self._unread.get(name, UNREAD) == UNREAD:
@@ -84,8 +95,9 @@ class Keeper:
         while True:
             await waited(self._hinted, SAVE_EVERY)
             try:
+                await self._read()
                 await self.save()
-                if self._hinted.is_set() or self._clock.monotonic() >= refresh_at:
+                if self._clock.monotonic() >= refresh_at:
                     refresh_at = self._clock.monotonic() + REFRESH_EVERY
                     await self.refresh()
             except Exception:

@@ -18,22 +18,31 @@ class PublishLag:
     """Tells the time between a publish and the first edge of each region that holds it whole."""
 
     def __init__(
-        self, library: Library, clock: Clock, observe: Callable[[str, float], None]
+        self,
+        library: Library,
+        clock: Clock,
+        others_hold: Callable[[EdgeRecord, PackageName], bool],
+        observe: Callable[[str, float], None],
     ) -> None:
-        """``observe`` is told a region and its seconds."""
+        """``others_hold`` tells whether another edge of an edge's region holds a package, and
+        ``observe`` is told a region and its seconds."""
         self._library = library
         self._clock = clock
+        self._others_hold = others_hold
         self._observe = observe
         self._counted: dict[tuple[str, PackageName], None] = {}
 
     def completed(self, record: EdgeRecord, name: PackageName) -> None:
-        """An edge holds the whole of a package."""
+        """An edge tells that it holds the whole of a package. Where another one did before, perhaps
+        by the word of another control plane or before a restart, that one was the first."""
         asset = self._library.history.assets.get(name.asset_id)
         package = asset.package(name.version) if asset else None
         if package is None or (record.region, name) in self._counted:
             return
         seconds = self._clock.now() - package.published_at
         if not 0 <= seconds <= LONGEST:
+            return
+        if self._others_hold(record, name):
             return
         self._counted[record.region, name] = None
         if len(self._counted) > REMEMBERED:

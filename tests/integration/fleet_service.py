@@ -43,14 +43,20 @@ class Role:
         for port in self._ports:
             await asyncio.to_thread(wait_until_open, port, self._process, log)
 
+    def signal(self, number: signal.Signals) -> list[int]:
+        """Sends a signal to it and to what it has started; all their numbers."""
+        process = self._process
+        family = [process.pid, *children(process.pid)] if process is not None else []
+        for pid in family:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+        return family
+
     async def kill(self) -> None:
         """Ends it, and what it has started, as a crash would."""
+        family = self.signal(signal.SIGKILL)
         process, self._process = self._process, None
         if process is not None:
-            family = [process.pid, *children(process.pid)]
-            for pid in family:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
             await asyncio.to_thread(process.wait)
             # A worker gives its sockets back when it is reaped, which is not ours to wait for.
             await until(lambda: not any(Path("/proc", str(pid)).exists() for pid in family))

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-START_WITHIN = 30.0
+START_WITHIN = 60.0
 """Seconds."""
 PORTS = (10_000, 20_000)
 _handed_out: set[int] = set()

@@ -247,9 +247,25 @@ async def test_holdings_that_another_control_plane_heard_are_known(
     await fleet.save()
     await catalog.record_heartbeat(heartbeat(sequence=2, holdings_revision="1-3"), clock.time + 1)
     await catalog.record_holdings(holdings("eu-1", ("a", "1")))
+    told: list[PackageName] = []
+    fleet.on_complete(lambda _, name: told.append(name))
     await fleet.refresh()
 
     assert fleet.holds("eu-1", A1)
+    assert told == [], "the other one was told"
+
+
+async def test_it_is_known_whether_another_edge_of_the_region_holds_a_version(fleet: Fleet) -> None:
+    for name in ("eu-1", "eu-2", "us-1"):
+        fleet.hear(heartbeat(name))
+    eu_1, eu_2, us_1 = fleet.edges()
+    fleet.take_holdings(holdings("eu-1", ("a", "1"), ("b", "1")))
+    fleet.take_holdings(holdings("eu-2", ("b", "1"), held=2))
+
+    assert fleet.others_hold(eu_2, A1)
+    assert not fleet.others_hold(eu_1, A1)
+    assert not fleet.others_hold(eu_1, PackageName("b", "1"))
+    assert not fleet.others_hold(us_1, A1)
 
 
 async def test_long_holdings_are_written_down_only_every_so_often(
