@@ -21,6 +21,8 @@ from edge.policy.watched import Watches
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 """Bounds of the buckets of latencies."""
 _SHORTEST = SECONDS[0]
+REFUSED = "refused"
+"""The result of a request that could not be answered by its own fault."""
 
 
 @dataclass
@@ -31,7 +33,7 @@ class Totals:
     hits: int = 0
     bytes_sent: int = 0
     errors: int = 0
-    """Answers of 500 to 599."""
+    """Answers of 500 to 599 that the requests are not to blame for."""
     active: int = 0
     """Requests being answered now."""
 
@@ -125,7 +127,8 @@ class Counters:
         """What is counted so far."""
         totals = Totals(active=self.active)
         for (status, result), tally in self._tallies.items():
-            totals.errors += tally.requests if 500 <= status < 600 else 0
+            failed = 500 <= status < 600 and result != REFUSED
+            totals.errors += tally.requests if failed else 0
             totals.requests += tally.requests
             totals.hits += tally.requests if result == "hit" else 0
             totals.bytes_sent += tally.sent

@@ -16,7 +16,7 @@ from common.http.fields import Fields, Pairs
 from edge.policy.forwarding import is_of_edge, went_through
 from edge.policy.keys import KeyRules
 from edge.policy.limits import RequestRate, client_group
-from edge.serve.counters import Counters
+from edge.serve.counters import REFUSED, Counters
 from edge.serve.errors import ContentSlow, NotCached
 from edge.serve.handler import Viewers
 from edge.serve.protocol import ViewerHandler
@@ -57,6 +57,10 @@ class LoopDetected(NearcastError):
     """The request came through this edge before: its origin leads back to it."""
 
     status = 508
+
+
+ASKED_FOR = (NotCached, LoopDetected)
+"""What requests have to blame themselves for: else anybody could have an edge taken for broken."""
 
 
 class Front:
@@ -192,6 +196,8 @@ class Front:
     async def _refuse(
         self, raw: web.BaseRequest, visit: Visit | None, error: NearcastError
     ) -> web.StreamResponse:
+        if visit is not None and isinstance(error, ASKED_FOR):
+            visit.result = REFUSED
         # To hold nothing is no failure: whoever asks so has others to ask.
         if error.status >= 500 and not isinstance(error, NotCached):
             _log.warning("request failed", path=raw.raw_path[:200], error=str(error))

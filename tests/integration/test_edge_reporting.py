@@ -175,7 +175,13 @@ async def test_heartbeats_tell_what_the_edge_can_do_and_what_it_does(
         busy = control.heartbeats[-1]
         async with viewer.get("/v/missing/1/0.m4s") as response:
             assert response.status == 404
-        assert control.heartbeats[-1].errors == 0
+        only_if_cached, in_circles = (
+            {"Cache-Control": "only-if-cached"},
+            {"Via": "1.1 nearcast-eu-1"},
+        )
+        for fields, status in ((only_if_cached, 504), (in_circles, 508)):
+            async with viewer.get("/v/missing/1/0.m4s", headers=fields) as response:
+                assert response.status == status
         origin.scripts["/v/b/1/0.m4s"] = broken
         async with viewer.get("/v/b/1/0.m4s") as response:
             assert response.status == 502

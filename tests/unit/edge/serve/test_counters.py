@@ -4,7 +4,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
 from common.metrics import render
-from edge.serve.counters import SECONDS, Counters, Reading
+from edge.serve.counters import REFUSED, SECONDS, Counters, Reading
 
 PREFIX = "nearcast_edge_"
 
@@ -30,6 +30,15 @@ def test_requests_are_counted_by_status_and_result() -> None:
     counting.count(404, "hit", 0, 0.1)
 
     assert told(registry, "requests_total", status="200", result="hit") == 2
+
+
+def test_errors_are_those_that_requests_are_not_to_blame_for() -> None:
+    counting, _ = counters()
+    for status, result in ((200, "hit"), (404, "miss"), (502, "none"), (503, "miss")):
+        counting.count(status, result, 0, 0.1)
+    counting.count(504, REFUSED, 0, 0.1)
+
+    assert (counting.totals.errors, counting.totals.requests) == (2, 5)
 
 
 def test_bytes_are_counted_by_result_whatever_the_status() -> None:
