@@ -59,7 +59,7 @@ class Network:
 @contextlib.contextmanager
 def network(*hosts: str) -> Iterator[Network]:
     """Hosts with these names, while the block runs."""
-    made = Network(f"nearcast-{os.getpid()}-")
+    made = Network(f"fleet-{os.getpid()}-")
     hub, link = f"{made.prefix}hub", f"nc{os.getpid()}"
     try:
         ip("netns", "add", hub)
