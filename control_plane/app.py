@@ -268,6 +268,7 @@ async def _application(
     fleet.on_complete(lag.completed)
     orders = OrdersApi(
         library,
+        fleet,
         known.placements,
         known.planner,
         known.purges,

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import aiohttp
@@ -49,7 +49,7 @@ class ControlPlanes:
         kind: type[T],
         *,
         message: Any = None,
-        query: dict[str, int] | None = None,
+        query: Mapping[str, int | str] | None = None,
         within: float,
         begun: Callable[[], None] | None = None,
     ) -> T:
@@ -103,7 +103,7 @@ class ControlPlanes:
         method: str,
         name: str,
         message: Any,
-        query: dict[str, int] | None,
+        query: Mapping[str, int | str] | None,
         within: float,
         begun: Callable[[], None] | None,
     ) -> bytes:

@@ -87,6 +87,7 @@ class Lead:
         follower = OrderFollower(
             planes,
             self._clock,
+            run=self._started_at,
             agent=self.agent,
             removals=self._removals,
             purges=self._purges,

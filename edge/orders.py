@@ -47,11 +47,14 @@ class OrderFollower:
         planes: ControlPlanes,
         clock: Clock,
         *,
+        run: float,
         agent: FillAgent,
         removals: Removals,
         purges: Purges,
         neighbours: Neighbourhood,
     ) -> None:
+        """``run`` is when the edge started, by which its heartbeats name this run of it."""
+        self._run = str(run)
         self._planes = planes
         self._clock = clock
         self._agent = agent
@@ -143,7 +146,7 @@ class OrderFollower:
             return await self._planes.ask(
                 "orders",
                 Orders,
-                query={**self._known(), "wait": wait},
+                query={**self._known(), "run": self._run, "wait": wait},
                 within=within,
                 begun=self._begun,
             )

@@ -11,6 +11,7 @@ from common.errors import BadRequest, NearcastError
 from common.messages import OrderedPurges, Orders
 from common.service import Gatekeeper
 from control_plane.api.fleet import as_edge, json_answer
+from control_plane.fleet import Fleet
 from control_plane.library import Library
 from control_plane.neighbourhoods import Neighbourhoods
 from control_plane.planning import Placements, Planner
@@ -27,6 +28,7 @@ class OrdersApi:
     def __init__(
         self,
         library: Library,
+        fleet: Fleet,
         placements: Placements,
         planner: Planner,
         purges: PurgeDesk,
@@ -36,6 +38,7 @@ class OrdersApi:
         clock: Clock,
     ) -> None:
         self._library = library
+        self._fleet = fleet
         self._placements = placements
         self._planner = planner
         self._catching_up = asyncio.Lock()
@@ -66,12 +69,19 @@ class OrdersApi:
             await self._catch_up(desired)
         while True:
             coming = self._news.coming()
-            told = await self._purges.orders(edge_id, purges)
+            acknowledges = self._is_heard(edge_id, request.query.get("run"))
+            told = await self._purges.orders(edge_id, purges, acknowledges=acknowledges)
             found = self._new(edge_id, desired, removals, neighbours, told)
             left = until - self._clock.monotonic()
             if found != Orders() or left <= 0 or self._ending:
                 return json_answer(found)
             await waited(coming, left)
+
+    def _is_heard(self, edge_id: str, run: str | None) -> bool:
+        """Whether who asks is the run of the edge whose heartbeats are heard, and no other edge
+        with its name; one that does not say which it is counts."""
+        record = self._fleet.edge(edge_id)
+        return run is None or record is None or run == str(record.heartbeat.started_at)
 
     async def _catch_up(self, desired: int) -> None:
         """Reads what another control plane has told an edge already: older than that is no news."""

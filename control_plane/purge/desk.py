@@ -196,9 +196,11 @@ class PurgeDesk:
         """The purges that follow on number ``sequence``, so many as go into one answer."""
         return self._recent.since(sequence)
 
-    async def orders(self, edge_id: str, sequence: int) -> OrderedPurges | None:
+    async def orders(
+        self, edge_id: str, sequence: int, *, acknowledges: bool = True
+    ) -> OrderedPurges | None:
         """What an edge is told that has carried out all purges up to number ``sequence``, which is
-        its acknowledgement of them; None when nothing is new."""
+        its acknowledgement of them unless it may be another edge; None when nothing is new."""
         if sequence > self.head:
             # It heard of them from another control plane, as others may have.
             async with self._catching_up:
@@ -206,7 +208,8 @@ class PurgeDesk:
                     await self.refresh()
             if sequence > self.head and self.away is not None:
                 return None
-        self.acknowledged(edge_id, sequence)
+        if acknowledges:
+            self.acknowledged(edge_id, sequence)
         if not self._started or self._recent.told <= sequence <= self.head:
             return None
         return self.since(sequence)

@@ -126,7 +126,8 @@ class Control:
             case "heartbeat":
                 return web.Response(body=encode(self._hear(decode(body, Heartbeat))))
             case "orders":
-                known = {name: int(told) for name, told in request.query.items()}
+                numbers = {name: told for name, told in request.query.items() if name != "run"}
+                known = {name: int(told) for name, told in numbers.items()}
                 self.asked.append(known)
                 ending = asyncio.get_running_loop().time() + known["wait"]
                 while self.news(known) == Orders():

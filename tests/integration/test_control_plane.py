@@ -363,3 +363,20 @@ async def test_a_taken_port_is_told(tmp_path: Path) -> None:
         )
         with pytest.raises(PortTaken, match=f"Port {settings.listen.port} on 127.0.0.1 is taken"):
             await main(second, asyncio.Event())
+
+
+async def test_another_edge_with_the_name_of_one_acknowledges_nothing_for_it(talk: Talk) -> None:
+    await talk.beat("eu-1", started_at=100.0)
+    asked = {"everything": True}
+    _, purge, _ = await talk.call("POST", "/v1/purges", "operator", json=asked)
+    path = f"/v1/purges/{purge['purge_id']}"
+
+    async def state() -> str:
+        _, told, _ = await talk.call("GET", path, "operator")
+        return str(told["edges"][0]["state"])
+
+    for run, expected in (("200.0", "pending"), ("100.0", "confirmed")):
+        _, _, _ = await talk.call(
+            "GET", "/v1/edges/eu-1/orders", "eu-1", params={"purges": 1, "run": run, "wait": 0}
+        )
+        assert await state() == expected

@@ -103,6 +103,7 @@ async def following(
             OrderFollower(
                 planes,
                 CLOCK,
+                run=1.0,
                 agent=agent,
                 removals=removals,
                 purges=purges,
