@@ -11,9 +11,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from control_plane.placement.model import LARGEST_BYTES
 from control_plane.placement.region import Bools, Ints, Region
 from control_plane.placement.scores import Floats, draws
 
+NONE = np.zeros(0, np.int64)
 BATCH = 1024
 """Rows that choose at once; their bytes must add up within 63 bits."""
 
@@ -99,6 +101,7 @@ def fill(
     goals: Ints | None = None,
     allowed: Bools | None = None,
     levels: tuple[Level, ...] | None = None,
+    lifted: Ints | None = None,
 ) -> None:
     """Bring ``rows``, each named once, up to their goals, as far as there is room.
 
@@ -111,15 +114,18 @@ def fill(
         goals: copies of each; what they should have when None.
         allowed: the slots that may take any; all when None.
         levels: how full these may be; as usual when None.
+        lifted: which are not landed, ``rows`` among them, and are afterwards; none when None.
     """
     goals = region.goals(rows) if goals is None else goals
     short = region.count[rows] < goals
     rows, goals = rows[short], goals[short]
     if not len(rows) or not region.usable:
+        region.land(NONE if lifted is None else lifted)
         return
     order = np.argsort(-region.density(rows), kind="stable")
     rows, goals = rows[order], goals[order]
-    region.lift(rows)
+    if lifted is None:
+        region.lift(rows)
     filling = _Filling(region, rows, goals, allowed)
     ladder = levels or levels_of(region.rules.bound)
     least = np.maximum(region.floors(rows), 1)
@@ -131,7 +137,7 @@ def fill(
             most = np.minimum(step, goals)[part]
             filling.batch(part, np.minimum(most, least[part]), ladder)
             filling.batch(part, most, ladder[:-1] if levels is None else ladder)
-    region.land(rows)
+    region.land(rows if lifted is None else lifted)
 
 
 class _Filling:
@@ -170,6 +176,9 @@ class _Filling:
         part, step = part[short := self.region.count[self.rows[part]] < step], step[short]
         if not len(part):
             return
+        part, step = part[found := self._possible(part)], step[found]
+        if not len(part):
+            return
         rows = self.rows[part]
         cost = costs(self.region, rows)
         cost[self.region.holders(rows)] = np.inf
@@ -181,6 +190,15 @@ class _Filling:
                 return
             portions = self._portions(part, self.region.bandwidth)
             todo = self._level(level, part, step, todo, cost, portions)
+
+    def _possible(self, part: Ints) -> Bools:
+        """Which of the rows any edge has room for; so that little is done for others."""
+        region, rows = self.region, self.rows[part]
+        size, free = region.assets.size[rows], region.room - region.used
+        if size.max() <= free.min(where=region.room > 0, initial=LARGEST_BYTES):
+            return np.ones(len(part), np.bool_)
+        possible: Bools = (size[:, None] <= free) & ~region.holders(rows)
+        return possible[np.arange(len(part)), possible.argmax(axis=1)]
 
     def _level(
         self,
@@ -246,7 +264,7 @@ class _Filling:
         order = np.argsort(chosen, kind="stable")
         slots = chosen[order]
         first = np.searchsorted(slots, slots)
-        sizes, loads = _running(size[order], first), _running(portion[order], first)
+        sizes, loads = running(size[order], first), running(portion[order], first)
         with_bytes, with_traffic, bytes_before, traffic_before = self._heads(level)
         fits = sizes <= (self.region.room - self.region.used)[slots]
         fits &= (sizes <= with_bytes[slots]) | (sizes - size[order] <= bytes_before[slots])
@@ -262,7 +280,7 @@ class _Filling:
         return taken
 
 
-def _running(values: Ints | Floats, first: Ints) -> Ints | Floats:
+def running(values: Ints | Floats, first: Ints) -> Ints | Floats:
     """Sums from the first of each group up to each of its members."""
     sums = np.cumsum(values)
     return sums - (sums[first] - values[first])

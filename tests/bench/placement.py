@@ -9,7 +9,7 @@ import gc
 import math
 import resource
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -95,11 +95,11 @@ class Bench:
         self.moves()
         self.evenness("at the end")
 
-    def note(self, told: list[Placed]) -> None:
+    def note(self, told: Collection[Placed]) -> None:
         """Keep what the plan answered."""
         self.placed.update({one.asset_id: one.edges for one in told})
 
-    def events(self, name: str, event: Callable[[], list[Placed]]) -> None:
+    def events(self, name: str, event: Callable[[], Collection[Placed]]) -> None:
         """Time one kind of event."""
         times, changed = [], 0
         for _ in range(self.scale.events):
@@ -111,18 +111,18 @@ class Bench:
         figures = f"p50 {percentile(times, 50)}, p99 {percentile(times, 99)}"
         self.say(name, f"{figures}; {changed / len(times):.2f} assets changed by each")
 
-    def publish(self) -> list[Placed]:
+    def publish(self) -> Collection[Placed]:
         """A new asset, a little watched everywhere."""
         name = f"new-{len(self.sizes)}"
         self.sizes[name] = int(self.rng.lognormal(math.log(1.3e9), 1.0))
         rates = dict(zip(REGIONS, self.rng.uniform(0, 3e8, len(REGIONS)).tolist(), strict=True))
         return self.plan.put_asset(PlacementAsset(name, self.sizes[name], rates))
 
-    def delete(self) -> list[Placed]:
+    def delete(self) -> Collection[Placed]:
         """Any asset."""
         return self.plan.drop_asset(f"asset-{self.rng.integers(self.scale.assets):07d}")
 
-    def drift(self) -> list[Placed]:
+    def drift(self) -> Collection[Placed]:
         """One of the most watched assets is watched anew."""
         rank = int(self.rng.integers(self.scale.assets // 100))
         rates = dict(zip(REGIONS, self.rng.uniform(0, 1e9, len(REGIONS)).tolist(), strict=True))
@@ -149,7 +149,7 @@ class Bench:
                 f"{sum(parts) / len(parts):.3f}, at most {max(parts):.3f}",
             )
 
-    def timed(self, event: Callable[[], list[Placed]]) -> tuple[float, float]:
+    def timed(self, event: Callable[[], Collection[Placed]]) -> tuple[float, float]:
         """The seconds that an event takes, and the bytes that it moves."""
         began = time.process_time()
         told = event()
