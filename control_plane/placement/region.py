@@ -187,11 +187,11 @@ class Region:
 
     def holders(self, rows: Ints) -> Bools:
         """Which slots hold which of ``rows``."""
-        return _flags(self.bits[:, rows])[:, : len(self.names)]
+        return _flags(self.bits.take(rows, axis=1))[:, : len(self.names)]
 
     def copies(self, rows: Ints) -> tuple[Ints, Ints]:
         """Of each copy of ``rows``, the place of its row among these, and its slot."""
-        return unpacked(self.bits[:, rows])
+        return unpacked(self.bits.take(rows, axis=1))
 
     def _on_slots(self, slots: Ints, values: Floats) -> Floats:
         """The sum of the values beside each slot."""
@@ -201,9 +201,9 @@ class Region:
         """A copy of each of the ``rows``, which are lifted, on the slot beside it."""
         self._remember(rows)
         bits = np.left_shift(np.uint64(1), (slots & 63).astype(np.uint64))
-        # In one dimension this is many times as fast as in two.
-        np.bitwise_or.at(self.bits.reshape(-1), (slots >> 6) * len(self.count) + rows, bits)
-        np.add.at(self.count, rows, np.uint16(1))
+        # No copy is there yet, so this sets the bits; it is many times as fast as an or is.
+        np.add.at(self.bits.reshape(-1), (slots >> 6) * len(self.count) + rows, bits)
+        np.add.at(self.count, rows, np.ones(len(rows), np.uint16))
         np.add.at(self.used, slots, self.assets.size[rows])
 
     def remove(self, rows: Ints, slots: Ints) -> None:
@@ -211,8 +211,8 @@ class Region:
         self._remember(rows)
         self.freed[slots] = True
         bits = np.left_shift(np.uint64(1), (slots & 63).astype(np.uint64))
-        np.bitwise_and.at(self.bits.reshape(-1), (slots >> 6) * len(self.count) + rows, ~bits)
-        np.subtract.at(self.count, rows, np.uint16(1))
+        np.subtract.at(self.bits.reshape(-1), (slots >> 6) * len(self.count) + rows, bits)
+        np.subtract.at(self.count, rows, np.ones(len(rows), np.uint16))
         np.subtract.at(self.used, slots, self.assets.size[rows])
 
     def lift(self, rows: Ints) -> None:
@@ -308,7 +308,7 @@ class Region:
     def _remember(self, rows: Ints) -> None:
         rows = rows[~self._known[rows]]
         self._known[rows] = True
-        self._before.append((rows, self.bits[:, rows]))
+        self._before.append((rows, self.bits.take(rows, axis=1)))
 
     def changed(self) -> Ints:
         """The rows with other edges than when this was last asked."""
@@ -324,7 +324,7 @@ class Region:
         old = np.concatenate(olds, axis=1)[:, first]
         self._before.clear()
         self._known[rows] = False
-        other: Bools = (old != self.bits[:, rows]).any(axis=0)
+        other: Bools = (old != self.bits.take(rows, axis=1)).any(axis=0)
         changed: Ints = rows[other]
         return changed
 

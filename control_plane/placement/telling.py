@@ -57,7 +57,10 @@ class Told(Collection[Placed]):
         self._names = np.array([*sorted(edges), ""], object)
         ranks = {name: rank for rank, name in enumerate(self._names.tolist())}
         self._held = [
-            _Held(region.bits[:, rows], np.array([ranks[name] for name in region.names], np.int64))
+            _Held(
+                region.bits.take(rows, axis=1),
+                np.array([ranks[name] for name in region.names], np.int64),
+            )
             for region in regions
         ]
         self._priority: Floats = np.zeros(len(rows))
