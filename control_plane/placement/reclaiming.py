@@ -98,7 +98,9 @@ def exchange(region: Region, rows: Ints) -> None:
                 failures += 1
                 break
         if failures > MOST_FAILURES:
-            return
+            break
+    # What gave way may have room elsewhere.
+    fill(region, np.unique(np.concatenate(victims.gone)))
 
 
 def _cheapest(region: Region, asked: int) -> Ints:
@@ -121,6 +123,8 @@ class _Victims:
         self.takers = takers[np.argsort(-region.next[takers], kind="stable")]
         self._rows = _cheapest(region, self._asked(self.takers[:1]))
         self._worth = region.last[self._rows]
+        self.gone = [takers[:0]]
+        """Those that gave way."""
         self._look(VICTIMS)
 
     def _asked(self, row: Ints) -> int:
@@ -154,6 +158,7 @@ class _Victims:
         size = self.size[candidates]
         gone = candidates[np.cumsum(size) - size < short]
         rows = np.append(self.rows[gone], row)
+        self.gone.append(rows[:-1])
         region.lift(rows)
         region.remove(rows[:-1], np.full(len(gone), slot))
         region.add(rows[-1:], np.array([slot]))
