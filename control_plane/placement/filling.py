@@ -11,9 +11,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from control_plane.placement.model import LARGEST_BYTES
 from control_plane.placement.region import Bools, Ints, Region
 from control_plane.placement.scores import Floats, draws
 
+NONE = np.zeros(0, np.int64)
 BATCH = 1024
 """Rows that choose at once; their bytes must add up within 63 bits."""
 
@@ -99,6 +101,7 @@ def fill(
     goals: Ints | None = None,
     allowed: Bools | None = None,
     levels: tuple[Level, ...] | None = None,
+    lifted: Ints | None = None,
 ) -> None:
     """Bring ``rows``, each named once, up to their goals, as far as there is room.
 
@@ -111,15 +114,18 @@ def fill(
         goals: copies of each; what they should have when None.
         allowed: the slots that may take any; all when None.
         levels: how full these may be; as usual when None.
+        lifted: which are not landed, ``rows`` among them, and are afterwards; none when None.
     """
     goals = region.goals(rows) if goals is None else goals
     short = region.count[rows] < goals
     rows, goals = rows[short], goals[short]
     if not len(rows) or not region.usable:
+        region.land(NONE if lifted is None else lifted)
         return
     order = np.argsort(-region.density(rows), kind="stable")
     rows, goals = rows[order], goals[order]
-    region.lift(rows)
+    if lifted is None:
+        region.lift(rows)
     filling = _Filling(region, rows, goals, allowed)
     ladder = levels or levels_of(region.rules.bound)
     least = np.maximum(region.floors(rows), 1)
@@ -131,7 +137,7 @@ def fill(
             most = np.minimum(step, goals)[part]
             filling.batch(part, np.minimum(most, least[part]), ladder)
             filling.batch(part, most, ladder[:-1] if levels is None else ladder)
-    region.land(rows)
+    region.land(rows if lifted is None else lifted)
 
 
 class _Filling:
@@ -144,6 +150,7 @@ class _Filling:
         size = min(size, float(region.room.sum(dtype=np.float64)))
         self.means = _means(region, size, region.total + float(region.traffic[rows].sum()))
         self.typical = float(region.bandwidth.sum()) / max(region.usable, 1)
+        self.slowest = float(region.bandwidth.min(where=region.room > 0, initial=np.inf))
         self.held = np.zeros(len(rows))
         """The bandwidth of the edges that hold a row."""
         self.load = region.load.copy()
@@ -151,23 +158,22 @@ class _Filling:
             part = np.arange(start, min(start + BATCH, len(rows)))
             places, slots = region.copies(rows[part])
             self.held[part] = np.bincount(places, region.bandwidth[slots], len(part))
-            portions = self._portions(part, np.zeros(1))[places, 0]
-            self.load += np.bincount(slots, portions, len(region.names))
+            portions = divided(region.traffic[rows[part]], self._bandwidth(part, 0))
+            self.load += np.bincount(slots, portions[places], len(region.names))
 
-    def _portions(self, part: Ints, bandwidth: Floats) -> Floats:
-        """What each of the rows would add to the load of an edge of ``bandwidth`` that takes one of
-        its missing copies, once it has all of them."""
-        rows = self.rows[part]
-        missing = np.maximum(self.goals[part] - self.region.count[rows], 0)
-        others = self.held[part] + np.maximum(missing - (bandwidth.any()), 0) * self.typical
-        whole = others[:, None] + bandwidth[None, :]
-        traffic = self.region.traffic[rows, None]
-        portions: Floats = np.divide(traffic, whole, out=np.zeros_like(whole), where=whole > 0)
-        return portions
+    def _bandwidth(self, part: Ints, but: int) -> Floats:
+        """The bandwidth of the edges that will hold each of the rows once it has all copies but
+        so many."""
+        missing = self.goals[part] - self.region.count[self.rows[part]] - but
+        bandwidth: Floats = self.held[part] + np.maximum(missing, 0) * self.typical
+        return bandwidth
 
     def batch(self, part: Ints, step: Ints, levels: tuple[Level, ...]) -> None:
         """Bring some rows, by their place among all, up to ``step`` copies."""
         part, step = part[short := self.region.count[self.rows[part]] < step], step[short]
+        if not len(part):
+            return
+        part, step = part[found := self._possible(part)], step[found]
         if not len(part):
             return
         rows = self.rows[part]
@@ -179,8 +185,16 @@ class _Filling:
         for level in levels:
             if not len(todo):
                 return
-            portions = self._portions(part, self.region.bandwidth)
-            todo = self._level(level, part, step, todo, cost, portions)
+            todo = self._level(level, part, step, todo, cost)
+
+    def _possible(self, part: Ints) -> Bools:
+        """Which of the rows any edge has room for; so that little is done for others."""
+        region, rows = self.region, self.rows[part]
+        size, free = region.assets.size[rows], region.room - region.used
+        if size.max() <= free.min(where=region.room > 0, initial=LARGEST_BYTES):
+            return np.ones(len(part), np.bool_)
+        possible: Bools = np.any((size[:, None] <= free) & ~region.holders(rows), axis=1)
+        return possible
 
     def _level(
         self,
@@ -189,16 +203,16 @@ class _Filling:
         step: Ints,
         todo: Ints,
         cost: Floats,
-        portions: Floats,
     ) -> Ints:
         """Place what ``level`` lets; what is left of ``todo``."""
         region, stuck = self.region, [np.zeros(0, np.int64)]
+        traffic, others = region.traffic[self.rows[part]], self._bandwidth(part, 1)
         while len(todo):
             size = region.assets.size[self.rows[part[todo]]]
-            chosen, possible = self._choose(level, size, cost[todo], portions[todo])
+            chosen, possible = self._choose(level, size, cost[todo], traffic[todo], others[todo])
             stuck.append(todo[~possible])
             todo, chosen, size = todo[possible], chosen[possible], size[possible]
-            portion = portions[todo, chosen]
+            portion = divided(traffic[todo], others[todo] + region.bandwidth[chosen])
             taken = self._fits(level, chosen, size, portion)
             done, slots = todo[taken], chosen[taken]
             region.add(self.rows[part[done]], slots)
@@ -228,16 +242,28 @@ class _Filling:
         )
 
     def _choose(
-        self, level: Level, size: Ints, cost: Floats, portions: Floats
+        self, level: Level, size: Ints, liked: Floats, traffic: Floats, others: Floats
     ) -> tuple[Ints, Bools]:
-        """The slot that each row likes best of those that may take it, and whether there is one."""
+        """The slot that each row likes best of those that may take it, and whether there is one.
+
+        Only slots that may not take all are looked at closely: they are few unless room is scarce.
+
+        Args:
+            level: how full they may be.
+            size: of each row.
+            liked: the cost of each slot to each row; it is changed.
+            traffic: of each row.
+            others: the bandwidth of the other edges that will hold it.
+        """
         with_bytes, with_traffic, bytes_before, traffic_before = self._heads(level)
         free = (self.region.room - self.region.used).astype(np.float64)
         largest = np.minimum(free, np.where(bytes_before >= 0, np.inf, with_bytes))
         heaviest = np.where(traffic_before >= 0, np.inf, with_traffic)
-        barred = size[:, None] > largest
-        barred |= portions > heaviest
-        liked = np.where(barred, np.inf, cost)
+        slots = np.flatnonzero(largest < size.max())
+        _bar(liked, slots, size[:, None] > largest[slots])
+        slots = np.flatnonzero(heaviest < divided(traffic, others + self.slowest).max())
+        whole = others[:, None] + self.region.bandwidth[slots]
+        _bar(liked, slots, divided(traffic[:, None], whole) > heaviest[slots])
         chosen = liked.argmin(axis=1)
         return chosen, np.isfinite(liked[np.arange(len(chosen)), chosen])
 
@@ -246,7 +272,7 @@ class _Filling:
         order = np.argsort(chosen, kind="stable")
         slots = chosen[order]
         first = np.searchsorted(slots, slots)
-        sizes, loads = _running(size[order], first), _running(portion[order], first)
+        sizes, loads = running(size[order], first), running(portion[order], first)
         with_bytes, with_traffic, bytes_before, traffic_before = self._heads(level)
         fits = sizes <= (self.region.room - self.region.used)[slots]
         fits &= (sizes <= with_bytes[slots]) | (sizes - size[order] <= bytes_before[slots])
@@ -262,7 +288,19 @@ class _Filling:
         return taken
 
 
-def _running(values: Ints | Floats, first: Ints) -> Ints | Floats:
+def divided(traffic: Floats, bandwidth: Floats) -> Floats:
+    """The portions of traffic; none of no bandwidth."""
+    shape = np.broadcast_shapes(traffic.shape, bandwidth.shape)
+    return np.divide(traffic, bandwidth, out=np.zeros(shape), where=bandwidth > 0)
+
+
+def _bar(liked: Floats, slots: Ints, barred: Bools) -> None:
+    """Make ``slots`` cost more than anything to the rows that are barred from them."""
+    if len(slots):
+        liked[:, slots] = np.where(barred, np.inf, liked[:, slots])
+
+
+def running(values: Ints | Floats, first: Ints) -> Ints | Floats:
     """Sums from the first of each group up to each of its members."""
     sums = np.cumsum(values)
     return sums - (sums[first] - values[first])

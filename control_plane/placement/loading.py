@@ -13,7 +13,7 @@ from control_plane.placement.model import (
     PlacementAsset,
     bounded,
 )
-from control_plane.placement.moving import fit, join, shrink
+from control_plane.placement.moving import fit, join, shrink, unbounded
 from control_plane.placement.reclaiming import exchange, settle
 from control_plane.placement.region import Ints, Region
 from control_plane.placement.scores import Floats, Keys, key_of
@@ -134,8 +134,8 @@ def complete(region: Region, fresh: Ints) -> None:
     for slot in joined:
         join(region, slot)
     if len(rows) or joined:
-        settle(region)
-    region.freed = False
+        settle(region, unbounded())
+    region.freed[:] = region.offered[:] = False
 
 
 def _new(region: Region, slot: int) -> bool:

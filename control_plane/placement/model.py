@@ -4,6 +4,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import msgspec
+
 LARGEST_BYTES = 2**52
 """What is larger counts as this, so that sums of a batch stay within 63 bits."""
 LARGEST_TRAFFIC = 1e15
@@ -37,8 +39,7 @@ class PlacementAsset:
     """Bits per second that viewers are expected to take, by region; a region left out takes 0."""
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(msgspec.Struct, frozen=True, gc=False):
     """The edges that should hold an asset."""
 
     asset_id: str

@@ -9,6 +9,7 @@ above it, and stay as long as no other edge could have them within the bound.
 """
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -27,6 +28,27 @@ from control_plane.placement.scores import Floats, draws
 
 TOLERANCE = 1 + 1e-9
 MOST_ROUNDS = 3
+PASSING = 1000
+"""Rows that are passed over in the time in which one is thought about."""
+
+
+@dataclass
+class Work:
+    """How much one event may do for what it need not do now, in rows that are thought about.
+
+    That bounds its time where thousands of copies wait for room that there is not; what is left
+    over is for the next event.
+    """
+
+    room: int = 2048
+    """For copies that are missing."""
+    bound: int = 2048
+    """For copies that are above the bound."""
+
+
+def unbounded() -> Work:
+    """For as much as there is to do."""
+    return Work(2**62, 2**62)
 
 
 def put(region: Region, rows: Ints, slots: Ints) -> None:
@@ -59,16 +81,22 @@ def shrink(region: Region, rows: Ints) -> None:
     region.land(rows)
 
 
-def shed(region: Region, allowed: Bools | None = None) -> None:
+def shed(region: Region, work: Work, allowed: Bools | None = None) -> None:
     """Move copies off the edges that are above the bound, as far as others can have them.
 
     Args:
         region: whose edges.
+        work: how much may be done now; the next time goes on where this one ended.
         allowed: the slots that may take any; all when None.
     """
     for _ in range(MOST_ROUNDS):
-        above = [int(slot) for slot in np.flatnonzero(_above(region))]
-        moved = [slot for slot in above if _relieve(region, slot, allowed)]
+        moved = False
+        above = np.flatnonzero(_above(region))
+        for slot in np.roll(above, -int(np.searchsorted(above, region.turn))).tolist():
+            if work.bound <= 0:
+                region.turn = slot
+                return
+            moved |= _relieve(region, slot, work, allowed)
         if not moved:
             return
 
@@ -91,7 +119,7 @@ def _excess(values: Floats, load: float, mean: float, bound: float) -> float:
     return load - bound * mean
 
 
-def _relieve(region: Region, slot: int, allowed: Bools | None) -> bool:
+def _relieve(region: Region, slot: int, work: Work, allowed: Bools | None) -> bool:
     """Move copies off ``slot`` until it is within the bound; whether any moved."""
     mean, bound = means(region), region.rules.bound
     share = mean.bytes * float(region.capacity[slot])
@@ -111,18 +139,27 @@ def _relieve(region: Region, slot: int, allowed: Bools | None) -> bool:
         order = order[::-1]
         order = order[portion[order] > 0]
     rows = rows[order]
-    rows = rows[_movable(region, rows, slot, others, levels[-1])]
-    moved = False
-    while len(rows) and (too_large > 0 or too_busy > 0):
-        size, portion = region.assets.size[rows].astype(np.float64), region.portion[rows]
-        enough = np.ones(len(rows), np.bool_)
+    work.bound -= len(region.count) // PASSING
+    at = int(region.passed[slot]) if region.passed[slot] < len(rows) else 0
+    moved, left, each = False, rows[:0], len(rows) // 50
+    while work.bound > 0 and (too_large > 0 or too_busy > 0):
+        if not len(left):
+            if at == len(rows):
+                break
+            left, at = rows[at : at + BATCH], min(at + BATCH, len(rows))
+            work.bound -= len(left)
+            left = left[_movable(region, left, slot, others, levels[-1])]
+            continue
+        size, portion = region.assets.size[left].astype(np.float64), region.portion[left]
+        enough = np.ones(len(left), np.bool_)
         enough[1:] = (np.cumsum(size)[:-1] < too_large) | (np.cumsum(portion)[:-1] < too_busy)
-        part, rows = rows[enough], rows[~enough]
-        gone = _move(region, part, slot, others, tuple(levels))
-        moved |= bool(len(gone))
+        part, left = left[enough], left[~enough]
+        work.bound -= each
+        moved |= bool(len(_move(region, part, slot, others, tuple(levels))))
         mean = means(region)
         too_large = float(region.used[slot]) - bound * mean.bytes * float(region.capacity[slot])
         too_busy = float(region.load[slot]) - bound * mean.traffic
+    region.passed[slot] = at - len(left) if work.bound <= 0 else 0
     return moved
 
 
@@ -184,7 +221,7 @@ def join(region: Region, slot: int) -> None:
     """
     only = np.zeros(len(region.names), np.bool_)
     only[slot] = True
-    shed(region, only)
+    shed(region, unbounded(), only)
     mean = means(region)
     room = min(
         mean.bytes * float(region.capacity[slot]) - float(region.used[slot]),

@@ -5,6 +5,8 @@ the minimum; ``filling`` chooses their edges and ``moving`` moves them when a ru
 the rules want comes in this order: capacity, the minimum, the bound, extra copies. What is placed
 stays as long as they let it, so a plan depends on what was before; the same events in the same
 order give the same plan in every process.
+
+What an event changed is told as it was when the event was over, whenever it is gone through.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -26,13 +28,13 @@ from control_plane.placement.model import (
     PlacementEdge,
     PlacementRules,
 )
-from control_plane.placement.moving import fit, join, shrink, take
+from control_plane.placement.moving import Work, fit, join, shrink, take, unbounded
 from control_plane.placement.reclaiming import exchange, reclaim, settle
 from control_plane.placement.region import Assets, Ints, Region
 from control_plane.placement.scores import key_of
+from control_plane.placement.telling import Told
 
-EMITTED = 65536
-"""Rows whose edges are named at once."""
+NOTHING = np.zeros(0, np.int64)
 
 
 class Plan:
@@ -50,13 +52,15 @@ class Plan:
         self._free: list[int] = []
         self._edges: dict[str, PlacementEdge] = {}
         self._regions: dict[str, Region] = {}
+        self._turn = 0
+        """Which region is the first to have its room used."""
 
     def load(
         self,
         edges: Iterable[PlacementEdge],
         assets: Iterable[PlacementAsset],
         placed: Iterable[Placed] = (),
-    ) -> list[Placed]:
+    ) -> Told:
         """Plan anew, in place of all that was planned before.
 
         Args:
@@ -79,16 +83,15 @@ class Plan:
             self._region(edge.region).put_edge(edge)
         places = {edge.edge_id: edge.region for edge in self._edges.values()}
         stored = Stored(placed, self._rows, places)
+        lost = np.array(sorted(stored.lost), np.int64)
         new = set(range(len(self._ids))) - stored.known
-        urgent = new | stored.lost
-        fresh = np.array(sorted(urgent), np.int64)
+        fresh = np.array(sorted(new | stored.lost), np.int64)
         for name, region in self._regions.items():
             restore(region, name, listing, stored)
             complete(region, fresh)
-        gone = [Placed(name, (), 0.0, False) for name in stored.gone]
-        return gone + self._changed(urgent, stored.lost)
+        return self._changed(urgent=fresh, also=lost, gone=stored.gone)
 
-    def put_asset(self, asset: PlacementAsset) -> list[Placed]:
+    def put_asset(self, asset: PlacementAsset) -> Told:
         """Plan a new asset, or one whose size or traffic is another now; urgently."""
         for name in asset.traffic:
             self._region(name)
@@ -102,16 +105,19 @@ class Plan:
             region.used[region.holders(rows)[0]] -= size
         self._assets.size[row] = size_of(asset)
         for name, region in self._regions.items():
-            region.used[region.holders(rows)[0]] += self._assets.size[row]
+            held = region.holders(rows)[0]
+            region.used[held] += self._assets.size[row]
+            region.freed[held] |= self._assets.size[row] < size
             region.set_traffic(rows, np.array([traffic_of(asset.traffic, name)]))
             region.land(rows)
             for slot in np.flatnonzero(region.holders(rows)[0] & (region.used > region.room)):
                 take(region, rows, int(slot))
             shrink(region, rows)
             _place(region, rows)
-        return self._changed(urgent={row})
+        self._settle()
+        return self._changed(urgent=rows)
 
-    def drop_asset(self, asset_id: str) -> list[Placed]:
+    def drop_asset(self, asset_id: str) -> Collection[Placed]:
         """Plan without an asset; it is told with no edges if it had any."""
         row = self._rows.pop(asset_id, None)
         if row is None:
@@ -124,13 +130,13 @@ class Plan:
             slots = np.flatnonzero(region.holders(rows)[0])
             region.remove(np.repeat(rows, len(slots)), slots)
             region.traffic[row] = region.want[row] = 0
-            settle(region)
+            region.land(rows)
+        self._settle()
         self._ids[row] = ""
         self._free.append(row)
-        gone = [Placed(asset_id, (), 0.0, False)] if dropped else []
-        return gone + self._changed()
+        return self._changed(gone=[asset_id] if dropped else ())
 
-    def put_edge(self, edge: PlacementEdge) -> list[Placed]:
+    def put_edge(self, edge: PlacementEdge) -> Collection[Placed]:
         """Plan with an edge that is new, or has another region, capacity, bandwidth or weight."""
         before = self._edges.get(edge.edge_id)
         if before == edge:
@@ -139,10 +145,10 @@ class Plan:
         if before and (before.region != edge.region or not region.room_of(edge)):
             old = self._regions[before.region]
             rows = old.on(old.slots[edge.edge_id])
-            was = {one.asset_id: one.edges for one in self._tell(rows, ())}
+            was = {one.asset_id: one.edges for one in self._told(rows, NOTHING)}
             lost = self._leave(before)
             self._join(region, edge)
-            told = self._changed(urgent=set(lost.tolist()))
+            told = self._changed(urgent=lost)
             return [one for one in told if was.get(one.asset_id) != one.edges]
         self._join(region, edge)
         return self._changed()
@@ -153,27 +159,29 @@ class Plan:
         self._edges[edge.edge_id] = edge
         rows = region.on(region.slots[edge.edge_id]) if before else np.zeros(0, np.int64)
         region.lift(rows)
-        shares = np.array([0.0, 0.0])
+        shares, room = np.array([0.0, 0.0]), 0
         if before:
             shares = region.shares(region.slots[edge.edge_id])
+            room = int(region.room[region.slots[edge.edge_id]])
         slot = region.put_edge(edge)
         region.land(rows)
+        region.freed[slot] |= region.room[slot] > room
         out = fit(region, slot)
         fill(region, out)
         exchange(region, out)
         if (region.shares(slot) > shares).any():
-            reclaim(region)
+            reclaim(region, unbounded())
             join(region, slot)
-        settle(region)
+        settle(region, Work())
 
-    def drop_edge(self, edge_id: str) -> list[Placed]:
+    def drop_edge(self, edge_id: str) -> Collection[Placed]:
         """Plan without an edge; what it held is urgent elsewhere."""
         edge = self._edges.get(edge_id)
         if edge is None:
             return []
-        return self._changed(urgent=set(self._leave(edge).tolist()))
+        return self._changed(urgent=self._leave(edge))
 
-    def drift(self, traffic: Mapping[str, Mapping[str, float]]) -> list[Placed]:
+    def drift(self, traffic: Mapping[str, Mapping[str, float]]) -> Told:
         """Plan with other traffic of some assets, by their names; it replaces what they had.
 
         Urgent is what viewers crowd on: it should have more than ``rules.margin`` times its copies,
@@ -183,19 +191,19 @@ class Plan:
         rows = np.array([self._rows[name] for name in names], np.int64)
         for name in {region for asset in names for region in traffic[asset]}:
             self._region(name)
-        crowded: set[int] = set()
+        crowded = [NOTHING]
         for name, region in self._regions.items():
             now = np.array([traffic_of(traffic[asset], name) for asset in names])
             other = rows[now != region.traffic[rows]] if len(rows) else rows
             region.lift(other)
             region.set_traffic(other, now[now != region.traffic[rows]])
             had = np.maximum(region.count[other], region.floors(other))
-            crowded |= set(other[region.goals(other) > self.rules.margin * had].tolist())
+            crowded.append(other[region.goals(other) > self.rules.margin * had])
             region.land(other)
             shrink(region, other)
-            if len(other):
-                _place(region, other)
-        return self._changed(urgent=crowded)
+            _place(region, other)
+        self._settle()
+        return self._changed(urgent=np.concatenate(crowded))
 
     def _leave(self, edge: PlacementEdge) -> Ints:
         """Take an edge out and place elsewhere what it held; the rows."""
@@ -203,10 +211,20 @@ class Plan:
         region = self._regions[edge.region]
         slot = region.slots[edge.edge_id]
         rows = region.on(slot)
-        take(region, rows, slot)
+        region.lift(rows)
+        region.remove(rows, np.full(len(rows), slot))
         region.drop_edge(edge.edge_id)
-        _place(region, rows)
+        fill(region, rows, lifted=rows)
+        exchange(region, rows)
+        settle(region, Work())
         return rows
+
+    def _settle(self) -> None:
+        """Use what room has become free, in one region after the other, and keep the bound."""
+        work, regions = Work(), list(self._regions.values())
+        self._turn += 1
+        for number in range(len(regions)):
+            settle(regions[(number + self._turn) % len(regions)], work)
 
     # Rows and regions.
 
@@ -237,40 +255,28 @@ class Plan:
 
     # What is told.
 
-    def _changed(self, urgent: Collection[int] = (), also: Collection[int] = ()) -> list[Placed]:
-        """The assets whose edges changed since this was last asked, and ``also`` those."""
-        parts = [region.changed() for region in self._regions.values()]
-        rows = np.unique(np.concatenate([np.array([*also], np.int64), *parts]))
-        told: list[Placed] = []
-        for start in range(0, len(rows), EMITTED):
-            told += self._tell(rows[start : start + EMITTED], urgent)
-        return told
+    def _changed(
+        self,
+        urgent: Ints = NOTHING,
+        also: Ints = NOTHING,
+        gone: Iterable[str] = (),
+    ) -> Told:
+        """The assets whose edges changed since this was last asked, ``also`` those, and ``gone``,
+        which are no more."""
+        parts = [also, *(region.changed() for region in self._regions.values())]
+        parts = [rows for rows in parts if len(rows)]
+        rows = np.unique(np.concatenate(parts)) if len(parts) > 1 else [*parts, NOTHING][0]
+        return self._told(rows, urgent, gone)
 
-    def _tell(self, rows: Ints, urgent: Collection[int]) -> list[Placed]:
-        names = sorted(self._edges)
-        ranks = {name: rank for rank, name in enumerate(names)}
-        found = [np.zeros(0, np.int64)]
-        priority = np.zeros(len(rows))
-        for region in self._regions.values():
-            places, slots = region.copies(rows)
-            rank = np.array([ranks.get(name, 0) for name in region.names], np.int64)
-            found.append(places * len(names) + rank[slots])
-            held = np.where(region.count[rows] > 0, region.traffic[rows], 0.0)
-            priority = np.maximum(priority, np.minimum(held / max(region.total, 1e-300), 1.0))
-        copies = np.sort(np.concatenate(found))
-        ends = np.searchsorted(copies, np.arange(len(rows) + 1) * len(names)).tolist()
-        edges = [names[rank] for rank in (copies % max(len(names), 1)).tolist()]
-        return [
-            Placed(self._ids[row], tuple(edges[start:end]), part, row in urgent)
-            for row, start, end, part in zip(
-                rows.tolist(), ends[:-1], ends[1:], priority.tolist(), strict=True
-            )
-            if self._ids[row]
-        ]
+    def _told(self, rows: Ints, urgent: Ints, gone: Iterable[str] = ()) -> Told:
+        if len(self._free):
+            rows = rows[~np.isin(rows, self._free[-1:])]
+        ids = [self._ids[row] for row in rows.tolist()]
+        left = [Placed(name, (), 0.0, False) for name in gone]
+        return Told(rows, ids, urgent, self._edges, list(self._regions.values()), left)
 
 
 def _place(region: Region, rows: Ints) -> None:
-    """Make the copies that ``rows`` lack, and keep the bound."""
+    """Make the copies that ``rows`` lack."""
     fill(region, rows)
     exchange(region, rows)
-    settle(region)

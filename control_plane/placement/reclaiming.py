@@ -8,44 +8,77 @@ the margin.
 
 import numpy as np
 
-from control_plane.placement.filling import costs, fill, means, placing
-from control_plane.placement.moving import shed
-from control_plane.placement.region import Bools, Ints, Region
-from control_plane.placement.scores import Floats
+from control_plane.placement.filling import costs, fill, means, placing, running
+from control_plane.placement.moving import PASSING, Work, shed
+from control_plane.placement.region import LEAST, Bools, Ints, Region, worth
 
 MOST_EXCHANGES = 1000
 MOST_FAILURES = 16
 MOST_SETTLING = 4
+MOST_VICTIMS = 4096
+"""Of the copies that are worth least, how many are looked at for one to make."""
 VICTIMS = 1024
-SPREAD = 3000.0
-"""More than twice any logarithm of a density."""
+MANY = 8192
+"""Rows to choose from that are enough: those that are worth less are left out."""
 
 
-def reclaim(region: Region) -> None:
-    """Make copies that are missing, where room has become free, until there are no more."""
-    copies = -1
-    while copies != (copies := int(region.count.sum(dtype=np.int64))):
-        rows = np.flatnonzero(region.count < np.minimum(region.want, region.usable))
-        free = np.maximum(region.room - region.used, 0)
-        rows = rows[region.assets.size[rows] <= free.max(initial=0)]
+def reclaim(region: Region, work: Work) -> None:
+    """Make copies that are missing, where room has become free.
+
+    The room is offered to the rows that lack copies in the order of what these are worth, once to
+    each. What becomes free meanwhile is offered afterwards, to all of them again.
+
+    Args:
+        region: whose edges.
+        work: how much may be done now; the next time goes on where this one ended.
+    """
+    region.rated()
+    while work.room > 0:
+        if not region.offered.any():
+            if not region.freed.any():
+                return
+            region.offered, region.freed = region.freed, np.zeros_like(region.freed)
+            region.tried[:] = False
+        room = np.where(region.offered, region.room - region.used, 0)
+        rows = _lacking(region, int(room.max(initial=0)))
+        work.room -= len(rows) + len(region.count) // PASSING
         if not len(rows):
-            return
-        rows = _by_worth(region, rows)
+            region.offered[:] = False
+            continue
+        welcome = np.zeros(len(rows), np.bool_)
+        for slot in np.flatnonzero(room > 0).tolist():
+            welcome |= (region.assets.size[rows] <= room[slot]) & ~region.hold(slot, rows)
+        region.tried[rows[~welcome]] = True
+        rows = rows[welcome]
+        rows = rows[np.argsort(-region.next[rows], kind="stable")]
         size = region.assets.size[rows].astype(np.float64)
-        rows = rows[np.cumsum(size) - size <= 2 * free.sum(dtype=np.float64)]
+        rows = rows[np.cumsum(size) - size <= 2 * room.sum(dtype=np.float64)]
+        region.tried[rows] = True
         fill(region, rows)
 
 
-def settle(region: Region) -> None:
+def _lacking(region: Region, largest: int) -> Ints:
+    """Rows of at most ``largest`` bytes that lack a copy and were not tried; of very many, those
+    whose copy is worth most."""
+    rows = np.flatnonzero(region.next >= max(region.cut, LEAST + 1))
+    rows = rows[(region.assets.size[rows] <= largest) & ~region.tried[rows]]
+    if not len(rows) and region.cut > LEAST:
+        rows = np.flatnonzero((region.next > LEAST) & (region.assets.size <= largest))
+        rows = rows[~region.tried[rows]]
+    if len(rows) > MANY:
+        number = len(rows) - MANY // 2
+        region.cut = int(np.partition(region.next[rows], number)[number])
+        rows = rows[region.next[rows] >= region.cut]
+    return rows
+
+
+def settle(region: Region, work: Work) -> None:
     """Use what room has become free, and keep the bound."""
     for _ in range(MOST_SETTLING):
-        if region.freed:
-            region.freed = False
-            reclaim(region)
-        shed(region)
-        if not region.freed:
+        reclaim(region, work)
+        shed(region, work)
+        if work.room <= 0 or not region.freed.any():
             return
-    region.freed = False
 
 
 def exchange(region: Region, rows: Ints) -> None:
@@ -56,7 +89,8 @@ def exchange(region: Region, rows: Ints) -> None:
     rows = rows[~(room & ~region.holders(rows)).any(axis=1)]
     if not len(rows) or not region.usable:
         return
-    victims = _Victims(region, _by_worth(region, rows))
+    region.rated()
+    victims = _Victims(region, rows)
     failures = 0
     for row in victims.takers[:MOST_EXCHANGES].tolist():
         while region.count[row] < min(int(region.want[row]), region.usable):
@@ -64,39 +98,39 @@ def exchange(region: Region, rows: Ints) -> None:
                 failures += 1
                 break
         if failures > MOST_FAILURES:
-            return
+            break
+    # What gave way may have room elsewhere.
+    fill(region, np.unique(np.concatenate(victims.gone)))
 
 
-def _by_worth(region: Region, rows: Ints) -> Ints:
-    """``rows``, the one whose next copy is worth most first."""
-    tiers = region.tiers(rows, region.count[rows].astype(np.int64) + 1)
-    return rows[np.lexsort((-region.density(rows), tiers))]
-
-
-def _worth(tiers: Ints, density: Floats) -> Floats:
-    """The more, the longer it stays: by tier, then by traffic per byte."""
-    worth: Floats = np.log(np.maximum(density, 1e-300)) - SPREAD * tiers
-    return worth
+def _cheapest(region: Region, asked: int) -> Ints:
+    """The rows whose last copy is worth less than ``asked``; of very many, those where it is worth
+    least."""
+    rows = np.flatnonzero(region.last < min(asked, region.low))
+    if len(rows) < MOST_VICTIMS and region.low < asked:
+        rows = np.flatnonzero(region.last < asked)
+    if len(rows) > MANY:
+        region.low = int(np.partition(region.last[rows], MANY)[MANY])
+        rows = rows[region.last[rows] <= region.low]
+    return rows
 
 
 class _Victims:
     """The copies that are worth least in a region, as far as they have been looked for."""
 
     def __init__(self, region: Region, takers: Ints) -> None:
-        self.region, self.takers = region, takers
-        rows = np.flatnonzero(region.count)
-        worth = _worth(
-            region.tiers(rows, region.count[rows].astype(np.int64)), region.density(rows)
-        )
-        less = worth < self._asked(takers[:1])
-        self._rows, self._worth = rows[less], worth[less]
+        self.region = region
+        self.takers = takers[np.argsort(-region.next[takers], kind="stable")]
+        self._rows = _cheapest(region, self._asked(self.takers[:1]))
+        self._worth = region.last[self._rows]
+        self.gone = [takers[:0]]
+        """Those that gave way."""
         self._look(VICTIMS)
 
-    def _asked(self, row: Ints) -> float:
+    def _asked(self, row: Ints) -> int:
         """What a victim must be worth less than."""
         tier = self.region.tiers(row, self.region.count[row].astype(np.int64) + 1)
-        density = self.region.density(row) / self.region.rules.margin
-        return float(_worth(tier, density)[0])
+        return int(worth(tier, self.region.density(row) / self.region.rules.margin)[0])
 
     def _look(self, number: int) -> None:
         """Know the ``number`` rows that are worth least, and where they are."""
@@ -105,23 +139,26 @@ class _Victims:
             chosen = np.argpartition(self._worth, number)[:number]
         order = chosen[np.lexsort((self._rows[chosen], self._worth[chosen]))]
         self.rows, self.worth = self._rows[order], self._worth[order]
-        self.held = self.region.holders(self.rows)
+        places, slots = self.region.copies(self.rows)
+        order = np.argsort(slots, kind="stable")
+        self.places, self.slots = places[order], slots[order]
         self.size = self.region.assets.size[self.rows]
 
     def replace(self, row: int) -> bool:
         """Make one copy of ``row`` in the place of others; whether that could be."""
         slot = self._slot(row)
-        while slot is None and len(self.rows) < len(self._rows):
-            self._look(16 * len(self.rows))
+        if slot is None and len(self.rows) < min(len(self._rows), MOST_VICTIMS):
+            self._look(MOST_VICTIMS)
             slot = self._slot(row)
         if slot is None:
             return False
         region = self.region
-        candidates = np.flatnonzero(self.held[:, slot])
+        candidates = self.places[self.slots == slot]
         short = int(region.assets.size[row] - region.room[slot] + region.used[slot])
         size = self.size[candidates]
         gone = candidates[np.cumsum(size) - size < short]
         rows = np.append(self.rows[gone], row)
+        self.gone.append(rows[:-1])
         region.lift(rows)
         region.remove(rows[:-1], np.full(len(gone), slot))
         region.add(rows[-1:], np.array([slot]))
@@ -130,8 +167,9 @@ class _Victims:
         spent = np.isin(self._rows, rows)
         self._rows, self._worth = self._rows[~spent], self._worth[~spent]
         kept = np.isin(self.rows, rows, invert=True)
-        self.rows, self.worth = self.rows[kept], self.worth[kept]
-        self.held, self.size = self.held[kept], self.size[kept]
+        self.rows, self.worth, self.size = self.rows[kept], self.worth[kept], self.size[kept]
+        still = kept[self.places]
+        self.places, self.slots = (np.cumsum(kept) - 1)[self.places[still]], self.slots[still]
         return True
 
     def _slot(self, row: int) -> int | None:
@@ -139,16 +177,19 @@ class _Victims:
         region, rows = self.region, np.array([row])
         size = int(region.assets.size[row])
         number = int(np.searchsorted(self.worth, self._asked(rows)))
-        giving = np.zeros((number + 1, len(region.names)), np.int64)
-        np.cumsum(self.size[:number, None] * self.held[:number], axis=0, out=giving[1:])
-        enough = giving >= size - (region.room - region.used)
-        possible: Bools = enough[-1] & (region.room >= size) & ~region.holders(rows)[0]
+        within = self.places < number
+        places, slots = self.places[within], self.slots[within]
+        short = size - (region.room - region.used)
+        enough = running(self.size[places], np.searchsorted(slots, slots)) >= short[slots]
+        given_up = np.where(short <= 0, 0, number + 1)
+        np.minimum.at(given_up, slots[enough], places[enough] + 1)
+        possible: Bools = (given_up <= number) & (region.room >= size) & ~region.holders(rows)[0]
         if region.count[row] >= max(1, int(region.floors(rows)[0])):
             mean, limit = means(region).traffic, placing(region.rules.bound).limit
             within = region.load + region.portion[row] <= limit * mean
             possible &= within | (region.load <= mean)
         if not possible.any():
             return None
-        given_up = np.where(possible, enough.argmax(axis=0), number + 1)
+        given_up[~possible] = number + 1
         cost = np.where(given_up == given_up.min(), costs(region, rows)[0], np.inf)
         return int(cost.argmin())

@@ -26,6 +26,8 @@ CHUNK = 8192
 """Rows whose bits are unpacked at once."""
 MOST_COPIES = 60_000
 LARGEST_WEIGHT = 1000.0
+LEAST, MOST = -(2**63), 2**63 - 1
+"""Below and above what any copy is worth."""
 NEGLIGIBLE = 1e-6
 """Of a sum: when less is left of it, it is added up anew, lest rounding be all that is left."""
 
@@ -76,9 +78,30 @@ class Region:
         self.portion = np.zeros(rows)
         self.total = 0.0
         """The traffic of all rows with a copy."""
-        self.freed = False
-        """Whether room has become free, or an edge, since this was last made False."""
+        self.last = np.full(rows, MOST, np.int64)
+        """What the last copy of a row is worth; the most where it has none."""
+        self.next = np.full(rows, LEAST, np.int64)
+        """What the copy is worth that a row lacks; the least where it lacks none."""
+        self.freed = np.zeros(0, np.bool_)
+        """Slots on which room has become free, and was not offered yet."""
+        self.offered = np.zeros(0, np.bool_)
+        """Slots whose room is being offered to the rows that lack copies."""
+        self.tried = np.zeros(rows, np.bool_)
+        """Rows that it was offered to."""
+        self.cut = LEAST
+        """What lacks a copy that is worth less is looked at when little else is left."""
+        self.low = MOST
+        """What has a copy that is worth more, likewise."""
+        self.turn = 0
+        """The slot that is to be relieved next."""
+        self.passed = np.zeros(0, np.int64)
+        """How many rows of a slot were looked at when it was last relieved and not all could be."""
+        self._rated = 0
+        """The edges that there were when it was told what copies are worth."""
         self._before: list[tuple[Ints, Keys]] = []
+        """Rows that were changed, and the bits that these had."""
+        self._known = np.zeros(rows, np.bool_)
+        """Which rows these are."""
 
     def grow(self, rows: int) -> None:
         """Room for ``rows`` rows in all."""
@@ -88,6 +111,10 @@ class Region:
         self.want = np.concatenate([self.want, np.zeros(more, np.uint16)])
         self.traffic = np.concatenate([self.traffic, np.zeros(more)])
         self.portion = np.concatenate([self.portion, np.zeros(more)])
+        self.last = np.concatenate([self.last, np.full(more, MOST, np.int64)])
+        self.next = np.concatenate([self.next, np.full(more, LEAST, np.int64)])
+        self.tried = np.concatenate([self.tried, np.zeros(more, np.bool_)])
+        self._known = np.concatenate([self._known, np.zeros(more, np.bool_)])
 
     # Edges.
 
@@ -123,6 +150,9 @@ class Region:
         self.capacity = np.append(self.capacity, 0.0)
         self.bandwidth = np.append(self.bandwidth, 0.0)
         self.load = np.append(self.load, 0.0)
+        self.freed = np.append(self.freed, np.False_)
+        self.passed = np.append(self.passed, 0)
+        self.offered = np.append(self.offered, np.False_)
         if len(self.names) > 64 * len(self.bits):
             self.bits = np.concatenate([self.bits, np.zeros_like(self.bits[:1])])
         return len(self.names) - 1
@@ -133,6 +163,7 @@ class Region:
         self.names[slot] = ""
         for values in (self.room, self.used, self.capacity, self.bandwidth, self.load):
             values[slot] = 0
+        self.freed[slot] = self.offered[slot] = False
 
     def shares(self, slot: int) -> Floats:
         """The capacity and the bandwidth of a slot, by its weight."""
@@ -147,18 +178,20 @@ class Region:
 
     def on(self, slot: int) -> Ints:
         """The rows that a slot holds."""
-        return np.flatnonzero(self.bits[slot >> 6] & np.uint64(1 << (slot & 63)))
+        return np.flatnonzero(self.bits[slot >> 6] & np.uint64(1 << (slot & 63)) != 0)
+
+    def hold(self, slot: int, rows: Ints) -> Bools:
+        """Which of ``rows`` a slot holds."""
+        held: Bools = self.bits[slot >> 6, rows] & np.uint64(1 << (slot & 63)) != 0
+        return held
 
     def holders(self, rows: Ints) -> Bools:
         """Which slots hold which of ``rows``."""
-        words = np.ascontiguousarray(self.bits[:, rows].T).astype("<u8", copy=False)
-        unpacked = np.unpackbits(words.view(np.uint8), axis=1, bitorder="little")
-        return unpacked[:, : len(self.names)].view(np.bool_)
+        return _flags(self.bits.take(rows, axis=1))[:, : len(self.names)]
 
     def copies(self, rows: Ints) -> tuple[Ints, Ints]:
         """Of each copy of ``rows``, the place of its row among these, and its slot."""
-        flat = np.flatnonzero(self.holders(rows))
-        return np.divmod(flat, max(len(self.names), 1))
+        return unpacked(self.bits.take(rows, axis=1))
 
     def _on_slots(self, slots: Ints, values: Floats) -> Floats:
         """The sum of the values beside each slot."""
@@ -168,17 +201,18 @@ class Region:
         """A copy of each of the ``rows``, which are lifted, on the slot beside it."""
         self._remember(rows)
         bits = np.left_shift(np.uint64(1), (slots & 63).astype(np.uint64))
-        np.bitwise_or.at(self.bits, (slots >> 6, rows), bits)
-        np.add.at(self.count, rows, np.uint16(1))
+        # No copy is there yet, so this sets the bits; it is many times as fast as an or is.
+        np.add.at(self.bits.reshape(-1), (slots >> 6) * len(self.count) + rows, bits)
+        np.add.at(self.count, rows, np.ones(len(rows), np.uint16))
         np.add.at(self.used, slots, self.assets.size[rows])
 
     def remove(self, rows: Ints, slots: Ints) -> None:
         """No copy of each of the ``rows``, which are lifted, on the slot beside it."""
         self._remember(rows)
-        self.freed |= len(rows) > 0
+        self.freed[slots] = True
         bits = np.left_shift(np.uint64(1), (slots & 63).astype(np.uint64))
-        np.bitwise_and.at(self.bits, (slots >> 6, rows), ~bits)
-        np.subtract.at(self.count, rows, np.uint16(1))
+        np.subtract.at(self.bits.reshape(-1), (slots >> 6) * len(self.count) + rows, bits)
+        np.subtract.at(self.count, rows, np.ones(len(rows), np.uint16))
         np.subtract.at(self.used, slots, self.assets.size[rows])
 
     def lift(self, rows: Ints) -> None:
@@ -206,6 +240,7 @@ class Region:
             self.portion[part] = self.traffic[part] / bandwidth
             self.load += self._on_slots(slots, self.portion[part[places]])
             self.total += float(self.traffic[part].sum())
+        self._rate(rows)
 
     # What rows should have.
 
@@ -252,10 +287,28 @@ class Region:
         """Traffic per byte."""
         return self.traffic[rows] / self.assets.size[rows]
 
+    # What copies are worth.
+
+    def rated(self) -> None:
+        """See to it that what copies are worth is told for the edges that there are now."""
+        usable = self.usable
+        if usable != self._rated:
+            least = min(usable, self._rated)
+            self._rated = usable
+            self._rate(np.flatnonzero(self.want >= least))
+
+    def _rate(self, rows: Ints) -> None:
+        copies, density = self.count[rows].astype(np.int64), self.density(rows)
+        self.last[rows] = np.where(copies > 0, worth(self.tiers(rows, copies), density), MOST)
+        lacks = copies < self.goals(rows)
+        self.next[rows] = np.where(lacks, worth(self.tiers(rows, copies + 1), density), LEAST)
+
     # What changed.
 
     def _remember(self, rows: Ints) -> None:
-        self._before.append((rows, self.bits[:, rows]))
+        rows = rows[~self._known[rows]]
+        self._known[rows] = True
+        self._before.append((rows, self.bits.take(rows, axis=1)))
 
     def changed(self) -> Ints:
         """The rows with other edges than when this was last asked."""
@@ -270,9 +323,30 @@ class Region:
         rows, first = np.unique(every, return_index=True)
         old = np.concatenate(olds, axis=1)[:, first]
         self._before.clear()
-        other: Bools = (old != self.bits[:, rows]).any(axis=0)
+        self._known[rows] = False
+        other: Bools = (old != self.bits.take(rows, axis=1)).any(axis=0)
         changed: Ints = rows[other]
         return changed
+
+
+def _flags(bits: Keys) -> Bools:
+    """Every bit, in a row for each column."""
+    words = np.ascontiguousarray(bits.T).astype("<u8", copy=False)
+    return np.unpackbits(words.view(np.uint8), axis=1, bitorder="little").view(np.bool_)
+
+
+def unpacked(bits: Keys) -> tuple[Ints, Ints]:
+    """The column and the number of every bit that is set, in this order."""
+    return np.divmod(np.flatnonzero(_flags(bits)), 64 * len(bits))
+
+
+def worth(tiers: Ints, density: Floats) -> Ints:
+    """What copies are worth: the more, the longer they stay; by tier, then by traffic per byte.
+
+    Doubles that are not below 0 are in the order of the integers that have the same bits.
+    """
+    rank: Ints = np.asarray(density, np.float64).view(np.int64) >> 2
+    return rank - (tiers << 61)
 
 
 def weight_of(edge: PlacementEdge) -> float:

@@ -169,15 +169,16 @@ class Planner:
         token = self._token
         if token is None:
             return
-        if self._plan is None:
+        plan = self._plan
+        if plan is None:
             plan = await self._begun()
             if token != self._token:
                 return
             self._plan = plan
-        self._follow_edges(self._plan)
-        self._follow_assets(self._plan)
+        await self._follow_edges(plan)
+        await self._follow_assets(plan)
         if self._clock.monotonic() >= self._drift_at:
-            await self._follow_demand(self._plan)
+            await self._follow_demand(plan)
         await self._write(token)
 
     async def _begun(self) -> Plan:
@@ -199,7 +200,7 @@ class Planner:
         # A minute for a million assets: viewers are routed meanwhile.
         changed = await asyncio.to_thread(plan.load, list(self._edges.values()), assets, placed)
         _log.info("planning", assets=len(assets), edges=len(self._edges), changes=len(changed))
-        self._take(changed)
+        await self._take(changed)
         # What came while nobody planned changes no edges, but they are to be told of it.
         history = self._library.history
         self._dirty |= {row.asset_id for row in rows if row.told != history.told_of(row.asset_id)}
@@ -251,32 +252,32 @@ class Planner:
         named = before.keys() | self._traffic.keys()
         now = {name: self._expected(assets[name]) for name in named if name in assets}
         # Seconds for millions of assets: viewers are routed meanwhile.
-        self._take(await asyncio.to_thread(plan.drift, now))
+        await self._take(await asyncio.to_thread(plan.drift, now))
         took = self._clock.monotonic() - began
         self._drift_at = self._clock.monotonic() + max(DRIFT_EVERY, DRIFT_SHARE * took)
 
-    def _follow_edges(self, plan: Plan) -> None:
+    async def _follow_edges(self, plan: Plan) -> None:
         """Has the plan follow the edges that came, went or changed."""
         edges = self._placeable()
         for edge_id in self._edges.keys() - edges.keys():
             _log.info("an edge gives up its packages", edge=edge_id)
-            self._take(plan.drop_edge(edge_id))
+            await self._take(plan.drop_edge(edge_id))
         for edge_id, edge in edges.items():
             if self._edges.get(edge_id) != edge:
-                self._take(plan.put_edge(edge))
+                await self._take(plan.put_edge(edge))
         self._edges = edges
 
-    def _follow_assets(self, plan: Plan) -> None:
+    async def _follow_assets(self, plan: Plan) -> None:
         """Has the plan follow the assets that came, went or have other versions."""
         while self._dirty:
             asset_id = self._dirty.pop()
             asset = self._library.history.assets.get(asset_id)
             if asset is None:
-                self._take(plan.drop_asset(asset_id))
+                await self._take(plan.drop_asset(asset_id))
                 self._unwritten[asset_id] = Placed(asset_id, (), 0.0, urgent=False)
             else:
                 self._note_creator(asset)
-                self._take(plan.put_asset(self._asset(asset)))
+                await self._take(plan.put_asset(self._asset(asset)))
                 # Its edges are told also where they stay: other versions are to be held.
                 if asset_id not in self._unwritten:
                     self._unwritten[asset_id] = self._again(asset_id)
@@ -287,8 +288,13 @@ class Planner:
             return Placed(asset_id, (), 0.0, urgent=True)
         return Placed(asset_id, row.edges, row.priority, urgent=True)
 
-    def _take(self, changed: Iterable[Placed]) -> None:
-        self._unwritten.update((placed.asset_id, placed) for placed in changed)
+    async def _take(self, changed: Iterable[Placed]) -> None:
+        """Notes what is to be written, in portions: viewers are routed in between."""
+        told = iter(changed)
+        while portion := {one.asset_id: one for one in itertools.islice(told, AT_ONCE)}:
+            self._unwritten.update(portion)
+            if len(portion) == AT_ONCE:
+                await asyncio.sleep(0)
 
     async def _write(self, token: int) -> None:
         """Commits what changed; what could not be is for the next time."""

@@ -405,12 +405,12 @@ def test_an_edge_that_moves_to_another_region_leaves_one_and_joins_the_other() -
 
 def test_a_row_is_used_again_and_a_name_too() -> None:
     world = World().load(fleet(3), catalogue(10))
-    for number in range(3000):
+    for number in range(1500):
         world.put_asset(asset(f"x{number}"))
         world.drop_asset(f"asset-x{number}")
     world.put_asset(asset("x1"))
 
-    assert len(world.plan._assets.size) < 3000
+    assert len(world.plan._assets.size) < 1500
     assert copies(world, "x1") == 2
     world.check()
 
@@ -429,3 +429,65 @@ def test_a_region_of_more_edges_than_a_word_has_bits() -> None:
 
     assert world.restarted() == []
     assert copies(world, 0) > 64
+
+
+def test_what_an_event_changed_is_told_as_it_was_then_whenever_it_is_gone_through() -> None:
+    edges = fleet(6)
+    first, second = Plan(), Plan()
+    for plan in (first, second):
+        plan.load(edges, catalogue(300, 3000 * MBIT))
+
+    told = first.drop_edge("eu-002")
+    then = list(second.drop_edge("eu-002"))
+    for rank in range(0, 300, 2):
+        first.drop_asset(f"asset-{rank}")
+        first.put_asset(asset(f"other-{rank}"))
+    first.drop_edge("eu-001")
+
+    assert list(told) == then
+    assert len(told) == len(then)
+
+
+def test_room_that_an_asset_gives_up_when_it_shrinks_is_used() -> None:
+    content = [asset("large", 10, eu=100 * MBIT), asset("small", 3, eu=MBIT)]
+    world = World(PlacementRules(minimum=1)).load(
+        fleet(1, capacity_bytes=math.ceil(11 / 0.9)), content
+    )
+    assert (copies(world, "large"), copies(world, "small")) == (1, 0)
+
+    world.put_asset(asset("large", 5, eu=100 * MBIT))
+
+    assert (copies(world, "large"), copies(world, "small")) == (1, 1)
+
+
+def test_what_gives_way_to_another_goes_where_there_is_room() -> None:
+    edges = [
+        PlacementEdge("edge-5", "eu", 1000, 10**10),
+        PlacementEdge("edge-4", "eu", 5, 10**9, weight=3.0),
+    ]
+    sizes = {25: 2, 2: 15, 0: 2, 9: 1471, 12: 2, 15: 1, 5: 268, 21: 37}
+    rates = {12: 981 * MBIT, 15: 431 * MBIT}
+    content = [asset(name, size, eu=rates.get(name, 0.0)) for name, size in sizes.items()]
+    world = World(PlacementRules(minimum=3, tail_traffic=MBIT)).load(edges, content)
+
+    world.check()
+    assert [name for name in sizes if not copies(world, name)] == [9]
+
+
+def test_in_a_full_fleet_an_event_does_a_part_and_the_next_ones_the_rest() -> None:
+    # Far more waits for room than one event may think about.
+    content = [asset(rank, 10, eu=(20_000 - rank) * 1e3) for rank in range(20_000)]
+    world = World(PlacementRules(minimum=1)).load(
+        fleet(4, capacity_bytes=math.ceil(25_000 / 0.9)), content
+    )
+    assert sum(map(bool, world.placed.values())) == 10_000
+
+    for rank in range(0, 400, 2):
+        world.drop_asset(f"asset-{rank}")
+    for _ in range(10):
+        world.drift({"asset-1": {"eu": 20_000 * 1e3}})
+        world.drift({"asset-1": {"eu": 20_001 * 1e3}})
+
+    assert sum(map(bool, world.placed.values())) == 10_000
+    world.check()
+    assert world.restarted() == []

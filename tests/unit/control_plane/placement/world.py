@@ -1,7 +1,7 @@
 """A fleet and its assets beside a plan, and what must always hold of the two."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from control_plane.placement import Placed, PlacementAsset, PlacementEdge, PlacementRules, Plan
 
@@ -54,7 +54,9 @@ class World:
                 self.assets[name] = PlacementAsset(name, self.assets[name].bytes, rates)
         return self.apply(self.plan.drift(traffic))
 
-    def apply(self, changed: list[Placed]) -> list[Placed]:
+    def apply(self, told: Collection[Placed]) -> list[Placed]:
+        changed = list(told)
+        assert len(told) == len(changed)
         assert len({one.asset_id for one in changed}) == len(changed)
         for one in changed:
             assert one.edges != self.placed.get(one.asset_id, ()), "told without a change"

@@ -1,0 +1,102 @@
+"""What is told of a change: the edges of every asset that has others now.
+
+An edge that leaves changes thousands of assets, and to name the edges of all takes longer than to
+choose them. So what holds is kept as it was when the change was over, and named in portions by
+whoever goes through it.
+"""
+
+from collections.abc import Collection, Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from control_plane.placement.model import Placed
+from control_plane.placement.region import Ints, Region, unpacked
+from control_plane.placement.scores import Floats, Keys
+
+PORTION = 4096
+"""Assets whose edges are named at once."""
+
+
+class _Held(NamedTuple):
+    """The edges of one region."""
+
+    bits: Keys
+    """Of every asset."""
+    ranks: Ints
+    """The place of every slot among all edges in the order of their names."""
+
+
+class Told(Collection[Placed]):
+    """Assets with the edges that should hold them, each asset once."""
+
+    def __init__(
+        self,
+        rows: Ints,
+        ids: list[str],
+        urgent: Ints,
+        edges: Iterable[str],
+        regions: Collection[Region],
+        gone: list[Placed],
+    ) -> None:
+        """What is told.
+
+        Args:
+            rows: of the assets that are there.
+            ids: their names.
+            urgent: those of the rows that are.
+            edges: all there are.
+            regions: all there are.
+            gone: what is told besides.
+        """
+        self._gone = gone
+        self._ids = ids
+        flags = np.zeros(int(max(rows.max(initial=0), urgent.max(initial=0))) + 1, np.bool_)
+        flags[urgent] = True
+        self._urgent = flags[rows]
+        self._names = np.array([*sorted(edges), ""], object)
+        ranks = {name: rank for rank, name in enumerate(self._names.tolist())}
+        self._held = [
+            _Held(
+                region.bits.take(rows, axis=1),
+                np.array([ranks[name] for name in region.names], np.int64),
+            )
+            for region in regions
+        ]
+        self._priority: Floats = np.zeros(len(rows))
+        for region in regions:
+            watched = np.where(region.count[rows] > 0, region.traffic[rows], 0.0)
+            part = np.minimum(watched / max(region.total, 1e-300), 1.0)
+            self._priority = np.maximum(self._priority, part)
+
+    def __len__(self) -> int:
+        return len(self._gone) + len(self._ids)
+
+    def __contains__(self, one: object) -> bool:
+        return any(one == other for other in self)
+
+    def __iter__(self) -> Iterator[Placed]:
+        yield from self._gone
+        for start in range(0, len(self._ids), PORTION):
+            yield from self._portion(slice(start, start + PORTION))
+
+    def _portion(self, part: slice) -> Iterator[Placed]:
+        ids, number = self._ids[part], len(self._names)
+        found = [np.zeros(0, np.int64)]
+        for held in self._held:
+            places, slots = unpacked(held.bits[:, part])
+            found.append(places * number + held.ranks[slots])
+        # By asset, then by name. A stable sort makes use of each region's being in order.
+        copies = np.sort(np.concatenate(found), kind="stable")
+        ends = np.searchsorted(copies, np.arange(len(ids) + 1) * number).tolist()
+        edges = self._names[copies % number].tolist()
+        each = zip(
+            ids,
+            ends[:-1],
+            ends[1:],
+            self._priority[part].tolist(),
+            self._urgent[part].tolist(),
+            strict=True,
+        )
+        for name, start, end, priority, urgent in each:
+            yield Placed(name, tuple(edges[start:end]), priority, urgent)
