@@ -98,6 +98,8 @@ class Plan:
         row = self._rows.get(asset.asset_id)
         if row is None:
             row = self._new_row(asset.asset_id)
+        elif self._is_known(row, asset):
+            return self._changed()
         rows = np.array([row])
         size = self._assets.size[row]
         for region in self._regions.values():
@@ -116,6 +118,12 @@ class Plan:
             _place(region, rows)
         self._settle()
         return self._changed(urgent=rows)
+
+    def _is_known(self, row: int, asset: PlacementAsset) -> bool:
+        return bool(self._assets.size[row] == size_of(asset)) and all(
+            region.traffic[row] == traffic_of(asset.traffic, name)
+            for name, region in self._regions.items()
+        )
 
     def drop_asset(self, asset_id: str) -> Collection[Placed]:
         """Plan without an asset; it is told with no edges if it had any."""

@@ -35,6 +35,16 @@ async def purged(fleet: Fleet, **what: Any) -> dict[str, Any]:
     return dict(purge)
 
 
+async def until_held(fleet: Fleet, version: str, asset: str = "a") -> None:
+    """Waits until the edge holds a version whole."""
+
+    async def held() -> bool:
+        told = await fleet.operator.versions(asset)
+        return any((each["version"], each["edges"]) == (version, 1) for each in told)
+
+    await eventually(held)
+
+
 async def result(fleet: Fleet, path: str) -> str:
     """What the cache did for a viewer."""
     got = await fleet.viewer.get(path)
@@ -49,7 +59,7 @@ async def test_what_is_ordered_is_done_once_the_edge_has_confirmed_it(fleet: Fle
     for number in range(10, 20):
         await fleet.operator.remove(str(number), asset="b")
     await fleet.operator.announce(await fleet.store.package("40", asset="b"))
-    await fleet.until_held(11, asset="b")
+    await until_held(fleet, "40", asset="b")
     assert "hit" in await result(fleet, "/v/a/1/main.m3u8")
     await fleet.origin.kill()
     await purged(fleet, asset_id="a")
@@ -68,11 +78,7 @@ async def test_orders_go_on_after_the_control_plane_was_killed(fleet: Fleet) -> 
     await fleet.operator.until_done(removal["removal_id"])
     assert await fleet.statuses("1") <= {404, 410}
 
-    async def held() -> bool:
-        told = await fleet.operator.versions()
-        return any((each["version"], each["edges"]) == ("2", 1) for each in told)
-
-    await eventually(held)
+    await until_held(fleet, "2")
     assert "hit" in await result(fleet, "/v/a/2/main.m3u8")
 
 
