@@ -44,7 +44,7 @@ $(VENV)/.tested: requirements/test.txt $(VENV)/.installed
 test: install lint test-parts
 	@$(BIN)/python -m tests.side_by_side
 
-## Players, odd inputs and chunks against whole encodes, removals under kill -9; five minutes.
+## Players, odd inputs, chunks against whole encodes, removals, control planes and origins under faults; ten minutes.
 test-long: install test-parts
 	@$(BIN)/python -m pytest tests/long
 

@@ -1,9 +1,9 @@
-"""Runs every test but the long ones, in groups of which three run at a time.
+"""Runs every test but the long ones, in groups of which four run at a time.
 
     python -m tests.side_by_side
 
-Much of what tests do is waiting, so that two cores do with three at a time in a quarter of an hour
-what takes one process half an hour. The words of a group come when it has ended; what those that
+Much of what tests do is waiting, so that two cores do with four at a time in a quarter of an hour
+what takes one process three quarters. The words of a group come when it has ended; what those that
 failed said last is said again at the end: of a long log, often only that is kept.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 ROOT: Final = Path(__file__).parents[1]
-AT_ONCE: Final = 3
+AT_ONCE: Final = 4
 LAST_WORDS: Final = 12_000
 """Bytes of a failed group that are said again: its summary and the last failure."""
 
@@ -46,8 +46,9 @@ LONG: Final = "tests/long"
 
 GROUPS: Final = (
     Group("edges", EDGES),
-    Group("services", ("tests/contract", "tests/integration"), EDGES),
+    Group("services", ("tests/integration",), EDGES),
     Group("the whole system", WHOLE),
+    Group("ports", ("tests/contract",)),
     Group(
         "all else",
         ("tests",),

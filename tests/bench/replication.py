@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from origin.store import ObjectStore, StoreSettings, open_store
-from tests.faults.test_origin_regions import Process, origin, settings_of
+from tests.long.test_origin_regions import Process, origin, settings_of
 from tests.servers.s3 import s3
 from tests.stores import bucket_settings, publish
 

@@ -213,12 +213,15 @@ class Service:
         return self.job(job_id)
 
     def objects(self) -> list[str]:
-        """The keys in the object store, the adapter's own files left out."""
+        """The keys in the object store; the adapter's own files, and the marks of what was removed,
+        left out."""
         root = self.folder / "objects"
         return sorted(
             str(path.relative_to(root))
             for path in root.rglob("*")
-            if path.is_file() and "~" not in str(path.relative_to(root))
+            if path.is_file()
+            and "~" not in str(path.relative_to(root))
+            and not path.is_relative_to(root / REMOVED)
         )
 
     def leftovers(self) -> list[str]:

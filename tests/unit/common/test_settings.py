@@ -108,7 +108,7 @@ def test_sizes(tmp_path: Path, text: str, size: int) -> None:
         ),
         (
             '[listen]\nport = 9\n[[credentials]]\nname = "a"\nsecret = "x"',
-            "credentials[0].secret: unknown key; known here are name, roles, token.",
+            "credentials[0].secret: unknown key; known here are expires_at, name, roles, token.",
         ),
     ],
 )
