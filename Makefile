@@ -46,7 +46,7 @@ test: install lint test-parts
 
 ## Players, odd inputs, chunks against whole encodes, removals, control planes and origins under faults; ten minutes.
 test-long: install test-parts
-	@$(BIN)/python -m pytest tests/long
+	@$(BIN)/python -m tests.side_by_side long
 
 ## Installs what the tests need beside Python packages: real servers, a browser, footage.
 test-parts: $(VENV)/.tested

@@ -1,8 +1,9 @@
-"""Runs every test but the long ones, in groups of which four run at a time.
+"""Runs every test but the long ones, in groups of which three run at a time.
 
     python -m tests.side_by_side
+    python -m tests.side_by_side long    runs the long ones, one after the other
 
-Much of what tests do is waiting, so that two cores do with four at a time in a quarter of an hour
+Much of what tests do is waiting, so that two cores do with three at a time in a quarter of an hour
 what takes one process three quarters. The words of a group come when it has ended; what those that
 failed said last is said again at the end: of a long log, often only that is kept.
 """
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 ROOT: Final = Path(__file__).parents[1]
-AT_ONCE: Final = 4
+AT_ONCE: Final = 3
 LAST_WORDS: Final = 12_000
 """Bytes of a failed group that are said again: its summary and the last failure."""
 
@@ -31,8 +32,9 @@ class Group(NamedTuple):
     @property
     def arguments(self) -> list[str]:
         """Those of pytest."""
-        found = [str(path) for one in self.paths for path in sorted(ROOT.glob(one))]
-        return [*found, *(f"--ignore={path}" for one in self.but for path in ROOT.glob(one))]
+        but = {path for one in self.but for path in ROOT.glob(one)}
+        found = [path for one in self.paths for path in sorted(ROOT.glob(one)) if path not in but]
+        return [*map(str, found), *(f"--ignore={path}" for path in sorted(but))]
 
 
 EDGES: Final = (
@@ -41,20 +43,29 @@ EDGES: Final = (
     "tests/integration/test_tls*.py",
 )
 WHOLE: Final = ("tests/e2e", "tests/faults")
-LONG: Final = "tests/long"
-"""Tests with a make target of their own."""
+LONG: Final = (
+    "tests/long",
+    "tests/contract/test_replica*.py",
+    "tests/integration/test_origin_failover.py",
+    "tests/integration/test_origin_regions.py",
+    "tests/integration/test_fleet_purges_killed.py",
+    "tests/integration/test_edge_fill_resumed.py",
+    "tests/faults/test_fleet_health.py",
+)
+"""Tests with a make target of their own: they take minutes."""
 
 GROUPS: Final = (
-    Group("edges", EDGES),
-    Group("services", ("tests/integration",), EDGES),
-    Group("the whole system", WHOLE),
-    Group("ports", ("tests/contract",)),
+    Group("edges", EDGES, LONG),
+    Group("services", ("tests/integration",), (*EDGES, *LONG)),
+    Group("the whole system", WHOLE, LONG),
+    Group("ports", ("tests/contract",), LONG),
     Group(
         "all else",
         ("tests",),
-        (*EDGES, *WHOLE, "tests/contract", "tests/integration", LONG),
+        (*EDGES, *WHOLE, "tests/contract", "tests/integration", *LONG),
     ),
 )
+LONG_ONES: Final = (Group("the long kind", LONG),)
 """The longest first. A test that is in no group is in the last."""
 
 
@@ -68,9 +79,10 @@ def run(group: Group) -> subprocess.CompletedProcess[bytes]:
 
 def main() -> int:
     """Runs all; the exit status tells whether every test passed."""
+    groups = LONG_ONES if sys.argv[1:] == ["long"] else GROUPS
     failed: list[tuple[Group, bytes]] = []
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        for group, done in zip(GROUPS, pool.map(run, GROUPS), strict=True):
+        for group, done in zip(groups, pool.map(run, groups), strict=True):
             _say(f"\nTests of {group.name}:\n".encode() + done.stdout)
             if done.returncode:
                 failed.append((group, done.stdout[-LAST_WORDS:]))
