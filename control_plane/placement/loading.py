@@ -135,17 +135,7 @@ def complete(region: Region, fresh: Ints) -> None:
         join(region, slot)
     if len(rows) or joined:
         settle(region, unbounded())
-        # The bound kept out what came first, when the mean was lower.
-        while _grew(region):
-            settle(region, unbounded())
     region.freed[:] = region.offered[:] = False
-
-
-def _grew(region: Region) -> bool:
-    """Makes copies that are still lacking; whether there were any that found room."""
-    copies = region.count.sum(dtype=np.int64)
-    fill(region, np.flatnonzero(region.count < np.minimum(region.want, region.usable)))
-    return bool(region.count.sum(dtype=np.int64) > copies)
 
 
 def _new(region: Region, slot: int) -> bool:

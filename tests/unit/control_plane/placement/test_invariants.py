@@ -66,7 +66,13 @@ events = st.one_of(
     st.integers(0, 100).map(drop("drop_asset", "assets")),
     st.integers(0, 100).map(drop("drop_edge", "edges")),
 )
-slowly = settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+# The same examples every time: what fails is then the change's, and other seeds are for who looks.
+slowly = settings(
+    deadline=None,
+    max_examples=50,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 
 
 @slowly
