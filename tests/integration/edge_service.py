@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 from aiohttp import web
@@ -232,6 +232,18 @@ async def serving(handler: Script, port: int) -> AsyncIterator[None]:
         yield
     finally:
         await runner.cleanup()
+
+
+Scripted = TypeVar("Scripted", Origin, Control)
+
+
+@contextlib.asynccontextmanager
+async def scripted(kind: type[Scripted]) -> AsyncIterator[Scripted]:
+    """An origin or a control plane that answers as a test tells it to, on a port of its own."""
+    (port,) = free_ports(1)
+    made = kind(port=port)
+    async with serving(made.answer, port):
+        yield made
 
 
 def edge_settings(folder: Path, origin_url: str, **changes: Any) -> Settings:

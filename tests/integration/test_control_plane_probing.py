@@ -35,6 +35,7 @@ from tests.integration.edge_service import (
     edge,
     edge_settings,
     publish,
+    scripted,
     serving,
     until,
 )
@@ -103,10 +104,8 @@ class Probing:
 
 @pytest.fixture
 async def origin() -> AsyncIterator[Origin]:
-    (port,) = free_ports(1)
-    scripted = Origin(port=port)
-    async with serving(scripted.answer, port):
-        yield scripted
+    async with scripted(Origin) as made:
+        yield made
 
 
 @contextlib.asynccontextmanager

@@ -26,7 +26,7 @@ from tests.integration.edge_service import (
     edge,
     edge_settings,
     publish,
-    serving,
+    scripted,
     until,
 )
 from tests.servers.processes import free_ports, wait_until_open
@@ -41,18 +41,14 @@ PACKAGE = {
 
 @pytest.fixture
 async def origin() -> AsyncIterator[Origin]:
-    (port,) = free_ports(1)
-    scripted = Origin(port=port)
-    async with serving(scripted.answer, port):
-        yield scripted
+    async with scripted(Origin) as made:
+        yield made
 
 
 @pytest.fixture
 async def control() -> AsyncIterator[Control]:
-    (port,) = free_ports(1)
-    scripted = Control(port=port)
-    async with serving(scripted.answer, port):
-        yield scripted
+    async with scripted(Control) as made:
+        yield made
 
 
 def placed(control: Control) -> Any:

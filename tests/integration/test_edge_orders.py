@@ -23,6 +23,7 @@ from tests.integration.edge_service import (
     edge,
     edge_settings,
     publish,
+    scripted,
     serving,
     until,
 )
@@ -33,18 +34,14 @@ PACKAGE = {"main.m3u8": b"#EXTM3U\n", "0.m4s": b"zero" * 100, "1.m4s": b"one" * 
 
 @pytest.fixture
 async def origin() -> AsyncIterator[Origin]:
-    (port,) = free_ports(1)
-    scripted = Origin(port=port)
-    async with serving(scripted.answer, port):
-        yield scripted
+    async with scripted(Origin) as made:
+        yield made
 
 
 @pytest.fixture
 async def control() -> AsyncIterator[Control]:
-    (port,) = free_ports(1)
-    scripted = Control(port=port)
-    async with serving(scripted.answer, port):
-        yield scripted
+    async with scripted(Control) as made:
+        yield made
 
 
 def placed(control: Control, *fallbacks: Control) -> Any:

@@ -21,13 +21,12 @@ from tests.integration.edge_service import (
     edge,
     edge_settings,
     publish,
-    serving,
+    scripted,
     until,
 )
 from tests.integration.proxy_service import Viewer
 from tests.integration.test_edge_filling import PACKAGE, placed, whole
 from tests.integration.test_edge_workers import EdgeProcess
-from tests.servers.processes import free_ports
 
 REMOVAL = OrderedRemoval("r1", ("v/a/1",))
 OTHER = {"main.m3u8": b"#EXTM3U\n", "x/00000.m4s": b"other" * 50_000}
@@ -35,18 +34,14 @@ OTHER = {"main.m3u8": b"#EXTM3U\n", "x/00000.m4s": b"other" * 50_000}
 
 @pytest.fixture
 async def origin() -> AsyncIterator[Origin]:
-    (port,) = free_ports(1)
-    scripted = Origin(port=port)
-    async with serving(scripted.answer, port):
-        yield scripted
+    async with scripted(Origin) as made:
+        yield made
 
 
 @pytest.fixture
 async def control() -> AsyncIterator[Control]:
-    (port,) = free_ports(1)
-    scripted = Control(port=port)
-    async with serving(scripted.answer, port):
-        yield scripted
+    async with scripted(Control) as made:
+        yield made
 
 
 def edge_process(folder: Path, origin: Origin, control: Control, workers: int) -> EdgeProcess:

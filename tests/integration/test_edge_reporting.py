@@ -18,12 +18,11 @@ from tests.integration.edge_service import (
     edge,
     edge_settings,
     publish,
-    serving,
+    scripted,
     until,
 )
 from tests.integration.proxy_service import Viewer
 from tests.integration.test_edge_workers import EdgeProcess
-from tests.servers.processes import free_ports
 
 PACKAGE = {"main.m3u8": b"#EXTM3U\n", "0.m4s": b"zero" * 10_000, "1.m4s": b"one" * 10}
 LARGE = {"main.m3u8": b"#EXTM3U\n", "0.m4s": bytes(3_000_000)}
@@ -31,18 +30,14 @@ LARGE = {"main.m3u8": b"#EXTM3U\n", "0.m4s": bytes(3_000_000)}
 
 @pytest.fixture
 async def origin() -> AsyncIterator[Origin]:
-    (port,) = free_ports(1)
-    scripted = Origin(port=port)
-    async with serving(scripted.answer, port):
-        yield scripted
+    async with scripted(Origin) as made:
+        yield made
 
 
 @pytest.fixture
 async def control() -> AsyncIterator[Control]:
-    (port,) = free_ports(1)
-    scripted = Control(port=port)
-    async with serving(scripted.answer, port):
-        yield scripted
+    async with scripted(Control) as made:
+        yield made
 
 
 def placed(control: Control) -> Any:
