@@ -1,29 +1,25 @@
 """What every adapter of the plan promises, on SQLite and on a real MongoDB."""
 
 import asyncio
-import signal
-import sys
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
-import msgspec
 import pytest
-from pymongo import AsyncMongoClient
-from pymongo.errors import AutoReconnect
 
 from common.errors import SettingsInvalid, Unavailable
 from common.service import DatabaseSettings
-from common.service.sqlite import SqliteFile
-from control_plane.planning import LeaseLost, PlanRow, PlanStore, open_plan_store
-from control_plane.planning.mongodb import MongoPlanStore
-from control_plane.planning.sqlite import SqlitePlanStore
-from tests.servers.relay import relay
-
-LONG = 3600.0
-SHORT = 0.2
-"""Seconds."""
+from control_plane.planning import LeaseLost, PlanStore, open_plan_store
+from tests.contract.plan_store import (
+    LONG,
+    SHORT,
+    at,
+    decided,
+    eventually,
+    read,
+    shift_lease,
+    taken,
+)
 
 
 @pytest.fixture(params=["sqlite", "mongodb"])
@@ -47,45 +43,6 @@ async def other(settings: DatabaseSettings) -> AsyncIterator[PlanStore]:
     opened = await open_plan_store(settings)
     yield opened
     await opened.close()
-
-
-def decided(*assets: str, edges: Iterable[str] = ("eu-1", "us-1"), **changes: Any) -> list[PlanRow]:
-    given: dict[str, Any] = {"revision": 0, "urgent": False, "priority": 0.25, "lost": ("eu-9",)}
-    given["told"] = 3
-    return [PlanRow(asset, tuple(edges), **{**given, **changes}) for asset in assets]
-
-
-def at(revision: int, rows: Iterable[PlanRow]) -> list[PlanRow]:
-    return [msgspec.structs.replace(row, revision=revision) for row in rows]
-
-
-async def read(store: PlanStore, since: int = 0) -> list[PlanRow]:
-    return sorted(await store.rows(since), key=lambda row: row.asset_id)
-
-
-async def taken(store: PlanStore, holder: str = "one", seconds: float = LONG) -> int:
-    token = await store.acquire(holder, seconds)
-    assert token is not None
-    return token
-
-
-async def eventually(look: Callable[[], Awaitable[int | None]]) -> int:
-    async with asyncio.timeout(10):
-        while (found := await look()) is None:  # noqa: ASYNC110 - the lease ends by itself
-            await asyncio.sleep(0.05)
-    return found
-
-
-async def shift_lease(settings: DatabaseSettings, seconds: float) -> None:
-    """Has the lease be taken so many seconds later, as when the database's clock is set back."""
-    if settings.sqlite is None:
-        async with AsyncMongoClient[dict[str, Any]](settings.mongodb) as client:
-            shifted = {"$add": ["$at", seconds * 1000]}
-            await client[settings.name]["planner"].update_many({}, [{"$set": {"at": shifted}}])
-    else:
-        file = await SqliteFile.open(settings.sqlite, "", synchronous="FULL")
-        await file.write("UPDATE planner SET at = at + ?", (seconds,))
-        await file.close()
 
 
 async def test_a_new_plan_is_empty(store: PlanStore) -> None:
@@ -325,170 +282,3 @@ async def test_a_database_that_is_none_is_told_in_a_sentence(tmp_path: Path) -> 
     (tmp_path / "text").write_text("this is no database, and long enough to be told from one" * 9)
     with pytest.raises(Unavailable, match="not reachable"):
         await open_plan_store(DatabaseSettings(sqlite=tmp_path / "text"))
-
-
-DIES_IN_A_COMMIT = """
-import asyncio, os, sys
-from common.service import DatabaseSettings
-from control_plane.planning import PlanRow, open_plan_store
-from control_plane.planning.sqlite import SqlitePlanStore
-from control_plane.planning.mongodb import MongoPlanStore
-
-async def main(url, name):
-    store = await open_plan_store(DatabaseSettings(mongodb=url, name=name))
-    token = await store.acquire("doomed", 1.0)
-    written = store._plan.insert_many
-    async def insert_many(*given, **named):
-        await written(*given, **named)
-        if sys.argv[3] == "before the head":
-            os.kill(os.getpid(), 9)
-    store._plan.insert_many = insert_many
-    deleting = store._plan.delete_many
-    async def delete_many(*given, **named):
-        os.kill(os.getpid(), 9)
-    store._plan.delete_many = delete_many
-    row = lambda asset: PlanRow(asset, ("doomed",), 0, False, 0.0)
-    await store.commit(token, [row("a"), row("c")])
-
-asyncio.run(main(*sys.argv[1:3]))
-"""
-
-
-@pytest.mark.parametrize("moment", ["before the head", "after the head"])
-async def test_a_planner_that_is_killed_in_a_commit_leaves_all_of_it_or_nothing(
-    moment: str, request: pytest.FixtureRequest
-) -> None:
-    settings = DatabaseSettings(
-        mongodb=request.getfixturevalue("mongodb_server").url, name=f"plan_{uuid.uuid4().hex}"
-    )
-    store = await open_plan_store(settings)
-    first = await taken(store, "first")
-    await store.commit(first, decided("a", "b"))
-    await store.release(first)
-    assert settings.mongodb is not None
-    command = (sys.executable, "-c", DIES_IN_A_COMMIT, settings.mongodb, settings.name, moment)
-    died = await asyncio.create_subprocess_exec(*command)
-    assert await died.wait() == -signal.SIGKILL
-
-    whole = moment == "after the head"
-    left = {row.asset_id: row.edges for row in await store.rows(0)}
-    old, new = ("eu-1", "us-1"), ("doomed",)
-    assert left == ({"a": new, "b": old, "c": new} if whole else {"a": old, "b": old})
-    token = await eventually(lambda: store.acquire("next", LONG))
-    revision = await store.commit(token, decided("b", "d"))
-    after = {row.asset_id: row.edges for row in await store.rows(0)}
-    assert after == {**left, "b": old, "d": old}
-    assert {row.asset_id for row in await store.rows(revision - 1)} == {"b", "d"}
-    await store.close()
-
-
-async def test_what_a_paused_planner_still_sends_is_never_read(
-    request: pytest.FixtureRequest,
-) -> None:
-    url, name = request.getfixturevalue("mongodb_server").url, f"plan_{uuid.uuid4().hex}"
-    paused = await MongoPlanStore.open(url, name)
-    other = await MongoPlanStore.open(url, name)
-    old = await taken(paused, "one", SHORT)
-    await paused.commit(old, decided("a", "b"))
-    go_on, reached = asyncio.Event(), asyncio.Event()
-    written = paused._plan.insert_many
-
-    async def insert_many(*given: Any, **named: Any) -> Any:
-        reached.set()
-        await go_on.wait()
-        return await written(*given, **named)
-
-    paused._plan.insert_many = insert_many  # type: ignore[method-assign] # the pause, at the worst moment
-    sending = asyncio.create_task(paused.commit(old, decided("a", "c", edges=["wrong"])))
-    await reached.wait()
-    new = await eventually(lambda: other.acquire("two", LONG))
-    revision = await other.commit(new, decided("a", edges=["eu-9"]))
-    go_on.set()
-    with pytest.raises(LeaseLost):
-        await sending
-
-    for reader in (paused, other):
-        rows = await read(reader)
-        assert rows == [*at(revision, decided("a", edges=["eu-9"])), *at(1, decided("b"))]
-    later = await other.commit(new, decided("c"))
-    assert [row.asset_id for row in await read(other, revision)] == ["c"]
-    assert later > revision
-    await asyncio.gather(paused.close(), other.close())
-
-
-async def test_a_commit_that_failed_is_made_again(request: pytest.FixtureRequest) -> None:
-    url, name = request.getfixturevalue("mongodb_server").url, f"plan_{uuid.uuid4().hex}"
-    store = await MongoPlanStore.open(url, name)
-    token = await taken(store)
-    written = store._plan.insert_many
-    failing = True
-
-    async def insert_many(*given: Any, **named: Any) -> Any:
-        await written(*given, **named)
-        if failing:
-            raise AutoReconnect("the connection broke")
-
-    store._plan.insert_many = insert_many  # type: ignore[method-assign] # the network breaks here
-    with pytest.raises(Unavailable):
-        await store.commit(token, decided("a", "gone", edges=["wrong"]))
-    failing = False
-    revision = await store.commit(token, decided("a"))
-
-    assert await read(store) == at(revision, decided("a"))
-    assert await store.head() == revision
-    await store.close()
-
-
-async def test_a_database_that_is_away_at_first_is_used_when_it_comes(
-    request: pytest.FixtureRequest,
-) -> None:
-    server = request.getfixturevalue("mongodb_server").url
-    host = server.removeprefix("mongodb://").partition("/")[0]
-    with relay(host) as way:
-        way.close_way()
-        url = f"mongodb://127.0.0.1:{way.port}/?directConnection=true"
-        settings = DatabaseSettings(mongodb=url, name=f"plan_{uuid.uuid4().hex}")
-        store = await open_plan_store(settings, later=True)
-        with pytest.raises(Unavailable):
-            await store.head()
-        way.open_way()
-        assert await store.head() == 0
-        async with AsyncMongoClient[dict[str, Any]](server) as client:
-            plan = client[settings.name]["plan"]
-            async with asyncio.timeout(20):
-                while len(await plan.index_information()) < 3:  # noqa: ASYNC110 - MongoDB tells nobody
-                    await asyncio.sleep(0.1)
-        await store.close()
-
-
-async def test_a_database_that_never_comes_keeps_nobody_from_ending() -> None:
-    settings = DatabaseSettings(mongodb="mongodb://127.0.0.1:1/")
-    store = await open_plan_store(settings, later=True)
-    await asyncio.sleep(0.1)
-    async with asyncio.timeout(5):
-        await store.close()
-
-
-HOLDS = """
-import asyncio, os, sys
-from pathlib import Path
-from control_plane.planning.sqlite import SqlitePlanStore
-
-async def hold():
-    store = await SqlitePlanStore.open(Path(sys.argv[1]))
-    assert await store.acquire("one", 3600.0) == 1
-    os._exit(0)
-
-asyncio.run(hold())
-"""
-
-
-async def test_on_one_machine_the_lease_of_a_process_that_died_is_free(tmp_path: Path) -> None:
-    path = tmp_path / "control.sqlite"
-    process = await asyncio.create_subprocess_exec(sys.executable, "-c", HOLDS, str(path))
-    assert await process.wait() == 0
-    store = await SqlitePlanStore.open(path)
-
-    assert await store.acquire("two", LONG) == 2
-    assert await store.acquire("three", LONG) is None
-    await store.close()
