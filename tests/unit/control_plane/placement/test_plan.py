@@ -5,52 +5,16 @@ import math
 import pytest
 
 from control_plane.placement import PlacementAsset, PlacementEdge, PlacementRules, Plan
+from tests.unit.control_plane.placement.fleets import (
+    GB,
+    MBIT,
+    asset,
+    catalogue,
+    copies,
+    fleet,
+    shares,
+)
 from tests.unit.control_plane.placement.world import World
-
-GB = 10**9
-MBIT = 1e6
-
-
-def fleet(number: int, region: str = "eu", **changes: float) -> list[PlacementEdge]:
-    given = {"capacity_bytes": 10**15, "bandwidth": 10**10, "weight": 1.0, **changes}
-    return [
-        PlacementEdge(
-            f"{region}-{one:03d}",
-            region,
-            int(given["capacity_bytes"]),
-            int(given["bandwidth"]),
-            given["weight"],
-        )
-        for one in range(number)
-    ]
-
-
-def asset(name: object, size: int = GB, **traffic: float) -> PlacementAsset:
-    return PlacementAsset(f"asset-{name}", size, traffic)
-
-
-def catalogue(number: int, total: float = 0.0) -> list[PlacementAsset]:
-    """Sizes from 0.2 to 5 GB, and traffic by Zipf's law that adds up to ``total``."""
-    zipf = total / sum(1 / rank for rank in range(1, number + 1))
-    return [
-        asset(rank, GB // 5 * (1 + rank * 7919 % 25), eu=zipf / (1 + rank))
-        for rank in range(number)
-    ]
-
-
-def copies(world: World, name: object) -> int:
-    return len(world.placed.get(f"asset-{name}", ()))
-
-
-def shares(world: World) -> tuple[list[float], list[float]]:
-    """Bytes and traffic of every edge beside the mean, viewers spread evenly over the copies."""
-    size, traffic = dict.fromkeys(world.edges, 0.0), dict.fromkeys(world.edges, 0.0)
-    for name, edges in world.placed.items():
-        for edge in edges:
-            size[edge] += world.assets[name].bytes
-            traffic[edge] += world.assets[name].traffic["eu"] / len(edges)
-    means = sum(size.values()) / len(size), sum(traffic.values()) / len(traffic)
-    return [one / means[0] for one in size.values()], [one / means[1] for one in traffic.values()]
 
 
 def test_content_has_copies_in_proportion_to_its_traffic_between_the_minimum_and_all_edges() -> (
@@ -184,80 +148,6 @@ def test_where_capacities_and_bandwidths_differ_both_loads_are_within_the_bound(
     World().load(edges, catalogue(6000, 50_000 * MBIT)).check()
 
 
-@pytest.mark.parametrize(
-    ("units", "least", "most"), [(240, 2, 2), (180, 1, 2), (140, 1, 2), (80, 0, 1)]
-)
-def test_copies_of_the_minimum_give_way_first_then_what_is_watched_least(
-    units: int, least: int, most: int
-) -> None:
-    hot = [asset(rank, 1, eu=390 * MBIT) for rank in range(10)]
-    others = [asset(rank, 1, eu=(100 - rank) * 0.9 * MBIT) for rank in range(10, 100)]
-    world = World().load(fleet(10, capacity_bytes=math.ceil(units / 10 / 0.9)), [*hot, *others])
-    world.check()
-    numbers = [copies(world, rank) for rank in range(100)]
-
-    assert numbers[:10] == [4] * 10
-    assert least <= min(numbers[10:]) <= max(numbers[10:]) <= most
-    assert sum(numbers) >= 0.97 * min(units, 220)
-    # Of what has a copy none is worth less, by the margin, than what has none.
-    without = [100 - rank for rank in range(100) if not numbers[rank]]
-    assert min(100 - rank for rank in range(100) if numbers[rank]) * 1.5 >= max(without, default=0)
-
-
-def test_what_is_published_to_a_full_fleet_takes_the_place_of_what_is_worth_least() -> None:
-    content = [asset(rank, 1, eu=(100 - rank) * MBIT) for rank in range(100)]
-    world = World(PlacementRules(minimum=1)).load(
-        fleet(10, capacity_bytes=math.ceil(10 / 0.9)), content
-    )
-
-    world.put_asset(asset("new", 1, eu=50 * MBIT))
-
-    world.check()
-    assert copies(world, "new") == 1
-    assert [name for name in world.assets if not world.placed.get(name)] == ["asset-99"]
-
-
-def test_what_is_worth_little_more_takes_nobodys_place() -> None:
-    content = [asset(rank, 1, eu=100 * MBIT) for rank in range(100)]
-    world = World(PlacementRules(minimum=1)).load(
-        fleet(10, capacity_bytes=math.ceil(10 / 0.9)), content
-    )
-
-    assert world.put_asset(asset("new", 1, eu=140 * MBIT)) == []
-
-
-def test_an_edge_lost_from_a_full_fleet_costs_what_is_worth_least() -> None:
-    content = [asset(rank, 1, eu=1.55 ** (40 - rank)) for rank in range(40)]
-    rules = PlacementRules(minimum=2)
-    world = World(rules).load(fleet(8, capacity_bytes=math.ceil(11 / 0.9)), content)
-    assert [copies(world, rank) for rank in range(40)] == [2] * 40
-
-    world.drop_edge("eu-003")
-    world.check()
-    assert sum(copies(world, rank) for rank in range(40)) == 77
-    assert min(copies(world, rank) for rank in range(40)) == 1
-    for edge in ("eu-000", "eu-001", "eu-002"):
-        world.drop_edge(edge)
-    world.check()
-    assert all(copies(world, rank) >= 1 for rank in range(38))
-
-    world.drop_edge("eu-004")
-    world.check()
-    assert [copies(world, rank) for rank in range(40)] == [1] * 33 + [0] * 7
-
-
-def test_room_that_becomes_free_is_used() -> None:
-    content = [asset(rank, 1, eu=(50 - rank) * MBIT) for rank in range(50)]
-    world = World(PlacementRules(minimum=1)).load(
-        fleet(4, capacity_bytes=math.ceil(10 / 0.9)), content
-    )
-    assert sum(map(bool, world.placed.values())) == 40
-
-    changed = world.drop_asset("asset-3")
-
-    assert [(one.asset_id, len(one.edges)) for one in changed] == [("asset-3", 0), ("asset-40", 1)]
-
-
 def test_all_edges_of_a_region_gone_and_back() -> None:
     edges = fleet(6)
     world = World().load([*edges, *fleet(2, "us")], catalogue(500, 5000 * MBIT))
@@ -291,33 +181,6 @@ def test_an_edge_without_capacity_holds_nothing() -> None:
     world.check()
 
     assert {edge for held in world.placed.values() for edge in held} == {"eu-000", "eu-001"}
-
-
-def test_an_edge_that_shrinks_gives_up_what_does_not_fit() -> None:
-    world = World().load(fleet(4, capacity_bytes=1000 * GB), catalogue(200, 1000 * MBIT))
-    world.put_edge(fleet(1, capacity_bytes=20 * GB)[0])
-
-    world.check()
-    assert 0 < world.bytes_on("eu-000") <= 18 * GB
-
-
-def test_what_is_larger_than_any_edge_stays_in_the_origin() -> None:
-    world = World().load(fleet(4, capacity_bytes=GB), [asset("huge", 2 * GB), asset("small", 10)])
-
-    assert (copies(world, "huge"), copies(world, "small")) == (0, 2)
-
-
-def test_one_item_larger_than_the_slack_of_every_edge_is_one_more_at_most() -> None:
-    content = [asset("huge", 500 * GB), *catalogue(300)]
-    world = World(PlacementRules(minimum=1)).load(fleet(10), content)
-    world.check()
-
-    assert copies(world, "huge") == 1
-    (holder,) = world.placed["asset-huge"]
-    others = [world.bytes_on(edge) for edge in world.edges if edge != holder]
-    mean = sum(map(world.bytes_on, world.edges)) / 10
-    assert max(others) <= 1.25 * mean < world.bytes_on(holder)
-    assert world.bytes_on(holder) - 500 * GB <= 1.25 * mean
 
 
 @pytest.mark.parametrize(
@@ -446,48 +309,3 @@ def test_what_an_event_changed_is_told_as_it_was_then_whenever_it_is_gone_throug
 
     assert list(told) == then
     assert len(told) == len(then)
-
-
-def test_room_that_an_asset_gives_up_when_it_shrinks_is_used() -> None:
-    content = [asset("large", 10, eu=100 * MBIT), asset("small", 3, eu=MBIT)]
-    world = World(PlacementRules(minimum=1)).load(
-        fleet(1, capacity_bytes=math.ceil(11 / 0.9)), content
-    )
-    assert (copies(world, "large"), copies(world, "small")) == (1, 0)
-
-    world.put_asset(asset("large", 5, eu=100 * MBIT))
-
-    assert (copies(world, "large"), copies(world, "small")) == (1, 1)
-
-
-def test_what_gives_way_to_another_goes_where_there_is_room() -> None:
-    edges = [
-        PlacementEdge("edge-5", "eu", 1000, 10**10),
-        PlacementEdge("edge-4", "eu", 5, 10**9, weight=3.0),
-    ]
-    sizes = {25: 2, 2: 15, 0: 2, 9: 1471, 12: 2, 15: 1, 5: 268, 21: 37}
-    rates = {12: 981 * MBIT, 15: 431 * MBIT}
-    content = [asset(name, size, eu=rates.get(name, 0.0)) for name, size in sizes.items()]
-    world = World(PlacementRules(minimum=3, tail_traffic=MBIT)).load(edges, content)
-
-    world.check()
-    assert [name for name in sizes if not copies(world, name)] == [9]
-
-
-def test_in_a_full_fleet_an_event_does_a_part_and_the_next_ones_the_rest() -> None:
-    # Far more waits for room than one event may think about.
-    content = [asset(rank, 10, eu=(20_000 - rank) * 1e3) for rank in range(20_000)]
-    world = World(PlacementRules(minimum=1)).load(
-        fleet(4, capacity_bytes=math.ceil(25_000 / 0.9)), content
-    )
-    assert sum(map(bool, world.placed.values())) == 10_000
-
-    for rank in range(0, 400, 2):
-        world.drop_asset(f"asset-{rank}")
-    for _ in range(10):
-        world.drift({"asset-1": {"eu": 20_000 * 1e3}})
-        world.drift({"asset-1": {"eu": 20_001 * 1e3}})
-
-    assert sum(map(bool, world.placed.values())) == 10_000
-    world.check()
-    assert world.restarted() == []
