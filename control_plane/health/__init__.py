@@ -1,6 +1,6 @@
 """Which edges live, and how far each is trusted. Pure."""
 
-from control_plane.health.heartbeats import EdgeNameTaken, accepts, heard_elsewhere, state_of
+from control_plane.health.heartbeats import EdgeNameTaken, accepts, heard_elsewhere
 from control_plane.health.machine import step
 from control_plane.health.model import EdgeHealth, HealthRules, Memory, Probed, Signs
 from control_plane.health.outlook import Outlook, admitted, look
@@ -17,6 +17,5 @@ __all__ = [
     "admitted",
     "heard_elsewhere",
     "look",
-    "state_of",
     "step",
 ]

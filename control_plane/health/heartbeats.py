@@ -5,7 +5,7 @@ themselves and nothing else.
 """
 
 from common.errors import NearcastError
-from common.messages import EdgeState, Heartbeat
+from common.messages import Heartbeat
 
 
 class EdgeNameTaken(NearcastError):
@@ -13,20 +13,6 @@ class EdgeNameTaken(NearcastError):
     own, or end the other."""
 
     status = 409
-
-
-def state_of(heartbeat: Heartbeat, heard_at: float, *, now: float, silence: float) -> EdgeState:
-    """The health of an edge whose last ``heartbeat`` was ``heard_at``.
-
-    Args:
-        heartbeat: the last one.
-        heard_at: when it came, POSIX seconds.
-        now: POSIX seconds.
-        silence: seconds without a heartbeat after which an edge is down.
-    """
-    if _silent(heard_at, now, silence):
-        return EdgeState.DOWN
-    return EdgeState.UP if heartbeat.ready else EdgeState.STARTING
 
 
 def accepts(

@@ -4,30 +4,10 @@ from typing import Any
 
 import pytest
 
-from common.messages import EdgeState
-from control_plane.health import EdgeNameTaken, accepts, state_of
+from control_plane.health import EdgeNameTaken, accepts
 from tests.unit.control_plane.records import heartbeat
 
 SILENCE = 3.0
-
-
-@pytest.mark.parametrize(
-    ("ready", "age", "state"),
-    [
-        (True, 0.0, EdgeState.UP),
-        (True, 2.9, EdgeState.UP),
-        (True, 3.0, EdgeState.DOWN),
-        (True, 1e9, EdgeState.DOWN),
-        (False, 0.0, EdgeState.STARTING),
-        (False, 3.0, EdgeState.DOWN),
-        (True, -2.9, EdgeState.UP),
-        (True, -3600.0, EdgeState.DOWN),
-    ],
-)
-def test_state(ready: bool, age: float, state: EdgeState) -> None:
-    beat = heartbeat(ready=ready)
-
-    assert state_of(beat, 1000.0, now=1000.0 + age, silence=SILENCE) is state
 
 
 def news(known: dict[str, Any], told: dict[str, Any], *, age: float = 1.0) -> bool:
