@@ -121,7 +121,7 @@ class Fleet:
         self._heard.append(listener)
 
     def on_overheard(self, listener: Callable[[EdgeRecord], None]) -> None:
-        """The same, also with those that another control plane tells it has heard."""
+        """The same, also with those that another control plane tells, or wrote, that it heard."""
         self._overheard.append(listener)
 
     def on_complete(self, listener: Callable[[EdgeRecord, PackageName], None]) -> None:
@@ -188,6 +188,8 @@ class Fleet:
                     now=now,
                     delay=math.inf if mine is None else NEWS_WITHIN,
                 )
+                for listener in self._overheard:
+                    listener(record)
 
     def _revision(self, edge_id: str) -> str | None:
         held = self._held.get(edge_id)

@@ -136,6 +136,8 @@ class PurgeDesk:
                 if not waiting.written.done():
                     waiting.written.set_exception(error)
             return
+        # An edge that came a moment ago has to carry these out, too.
+        self._known_at = -math.inf
         before = self._recent.head
         if self._recent.take(records):
             self._tell_new(before)

@@ -61,6 +61,18 @@ async def test_only_edges_that_are_up_serve(fleet: Fleet, watch: Watch) -> None:
     }
 
 
+async def test_an_edge_that_another_control_plane_wrote_down_serves_as_soon_as_it_is_read(
+    fleet: Fleet, watch: Watch, clock: Clock, tmp_path: Path
+) -> None:
+    watch.look()
+    other = await SqliteCatalog.open(tmp_path / "control.sqlite")
+    await other.record_heartbeat(heartbeat("eu-1"), clock.now())
+    await other.close()
+    await fleet.refresh()
+
+    assert [edge.edge_id for edge in watch.serving(announcement())] == ["eu-1"]
+
+
 async def test_an_edge_that_is_silent_is_out_before_its_time_is_over(
     fleet: Fleet, watch: Watch, clock: Clock
 ) -> None:

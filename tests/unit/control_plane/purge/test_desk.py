@@ -312,6 +312,19 @@ async def test_waiting_ends_when_the_last_edge_has_done_it(told: Told) -> None:
     assert [edge.state.value for edge in view.edges] == ["confirmed", "confirmed", "away"]
 
 
+async def test_an_edge_that_came_just_before_is_waited_for(
+    told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk, "EDGES_KNOWN_FOR", 60.0)
+    assert await told.desk.latest(limit=1) == []
+    told.edges = [KnownEdge("eu-1", away=False, purges=0)]
+    record = await told.desk.purge(ASKED, by="ops")
+
+    view = await told.desk.done(record, within=0.01)
+
+    assert view.state is PurgeState.PURGING
+
+
 async def test_waiting_ends_when_its_time_is_over(told: Told) -> None:
     told.edges = [KnownEdge("eu-1", away=False, purges=0)]
     record = await told.desk.purge(ASKED, by="ops")
