@@ -57,7 +57,7 @@ from control_plane.snapshots import Snapshots
 from control_plane.standing import Standings, open_standings
 from control_plane.views import Views
 from control_plane.waiting import News
-from control_plane.watch import Watch
+from control_plane.watch import LOOK_EVERY, Watch
 
 __all__ = ["Settings", "main"]
 
@@ -372,7 +372,8 @@ def _rules(settings: Settings) -> Rules:
             Region(region.name, region.title, region.latitude, region.longitude)
             for region in settings.regions
         ),
-        silence=settings.heartbeat_timeout,
+        # Who is given up has given up its name.
+        silence=settings.heartbeat_timeout - LOOK_EVERY,
         patience=settings.placement_patience,
     )
 
