@@ -5,6 +5,7 @@ What is new in the catalog is read every second, which is how several control pl
 what this one is told it knows at once.
 """
 
+import asyncio
 from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
 from typing import Final
@@ -50,6 +51,7 @@ class Library:
         self._orders = ordered(())
         self._written: list[Callable[[], None]] = []
         self._listeners: list[Callable[[AbstractSet[str]], None]] = []
+        self._reading = asyncio.Lock()
 
     def on_write(self, listener: Callable[[], None]) -> None:
         """Has ``listener`` called when something was written that others do not know yet."""
@@ -70,6 +72,11 @@ class Library:
             Unavailable: the database does not answer.
             MessageInvalid: a record in it is none that this release can read.
         """
+        # The plan is read with the packages that it is about: nobody reads all of them twice.
+        async with self._reading:
+            await self._refresh()
+
+    async def _refresh(self) -> None:
         await self.refresh_removals()
         counts = await self._catalog.counts()
         if counts == self._counted:

@@ -22,6 +22,7 @@ from control_plane.purge.port import PurgeLog
 from control_plane.purge.progress import KnownEdge, Progress
 from control_plane.purge.recent import KEPT, RecentPurges
 from control_plane.purge.records import PurgeRecord
+from control_plane.waiting import CatchUp, Patience
 
 LOOK_EVERY: Final = 1.0
 """Seconds between looks for what other control planes wrote."""
@@ -75,7 +76,7 @@ class PurgeDesk:
         self._waiting: deque[_Waiting] = deque()
         self._writing: asyncio.Task[None] | None = None
         self._hinted = asyncio.Event()
-        self._catching_up = asyncio.Lock()
+        self._catch_up = CatchUp(self._read, self._tell_again)
         self._floor = 0
         self._looks = False
         self._watchers = 0
@@ -90,8 +91,14 @@ class PurgeDesk:
         """Called whenever there are purges that edges do not know."""
         self.on_written: Callable[[], None] = lambda: None
         """Called whenever this control plane has written some, which the others do not know."""
-        self.away: str | None = "the log of purges was not read yet"
+        self._patience = Patience(clock)
+        self._unread: str | None = "the log of purges was not read yet"
+        """Why it could not be read the last time."""
+
+    @property
+    def away(self) -> str | None:
         """Why memory and log may differ; None when they do not."""
+        return self._unread or self._patience.trouble
 
     # What operators ask.
 
@@ -132,9 +139,11 @@ class PurgeDesk:
         except Exception as error:
             if not isinstance(error, NearcastError):
                 _log.exception("purges could not be written")
-            for waiting in batch:
+            # Those that wait behind would only wait longer for the same.
+            for waiting in (*batch, *self._waiting):
                 if not waiting.written.done():
                     waiting.written.set_exception(error)
+            self._waiting.clear()
             return
         # An edge that came a moment ago has to carry these out, too.
         self._known_at = -math.inf
@@ -203,13 +212,9 @@ class PurgeDesk:
     ) -> OrderedPurges | None:
         """What an edge is told that has carried out all purges up to number ``sequence``, which is
         its acknowledgement of them unless it may be another edge; None when nothing is new."""
-        if sequence > self.head:
-            # It heard of them from another control plane, as others may have.
-            async with self._catching_up:
-                if sequence > self.head:
-                    await self.refresh()
-            if sequence > self.head and self.away is not None:
-                return None
+        # It may have heard of them from another control plane, as others may have.
+        if not await self._catch_up.sure(lambda: sequence <= self.head):
+            return None
         if acknowledges:
             self.acknowledged(edge_id, sequence)
         if not self._started or self._recent.told <= sequence <= self.head:
@@ -266,19 +271,27 @@ class PurgeDesk:
     async def refresh(self) -> None:
         """Learns what others have written. Never raises for a database that is away: what is known
         is told on."""
-        before = self._recent.head
+        await self._read()
+
+    async def _read(self) -> bool:
+        """The same; whether the log could be read."""
+        before, unread = self._recent.head, self._unread
         try:
-            await self._follow()
+            with self._patience.waiting():
+                await self._follow()
         except NearcastError as error:
-            if self.away is None:
+            if self._unread is None:
                 _log.warning("purges of other control planes wait", reason=str(error))
-            self.away = str(error)
+            self._unread = str(error)
         else:
-            if self._started and self.away is not None:
-                _log.info("the log of purges answers")
-            self.away = None
-            self._started = True
+            self._unread = None
         self._tell_new(before)
+        if self._unread is None:
+            if unread is not None and self._started:
+                _log.info("the log of purges answers")
+                self._tell_again()
+            self._started = True
+        return self._unread is None
 
     async def _follow(self) -> None:
         last = self._recent.last
@@ -324,6 +337,10 @@ class PurgeDesk:
         self._recent.tell()
         self.on_new()
 
+    def _tell_again(self) -> None:
+        """Has edges that know of more than was known here looked at once more."""
+        self.on_new()
+
     def _listening(self) -> int:
         return sum(not edge.away for edge in self._known_edges())
 
@@ -331,5 +348,6 @@ class PurgeDesk:
         """Finishes writing."""
         if self._telling is not None:
             self._telling.cancel()
+        await self._catch_up.close()
         if self._writing is not None:
             await asyncio.wait([self._writing])

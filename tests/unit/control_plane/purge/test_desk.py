@@ -178,6 +178,42 @@ async def test_a_log_that_is_away_is_told_to_who_asks_and_to_health(told: Told, 
     assert lost.lost
 
 
+async def test_who_waits_behind_a_write_that_failed_is_told_at_once(
+    told: Told, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk, "AT_ONCE", 1)
+    log.gate.clear()
+    asking = [asyncio.create_task(told.desk.purge(ASKED, by="ops")) for _ in range(10)]
+    await asyncio.sleep(0.01)
+    log.away = True
+    log.gate.set()
+    asking[0].add_done_callback(lambda _: log.gate.clear())
+
+    outcomes = await asyncio.gather(*asking, return_exceptions=True)
+
+    assert [type(outcome) for outcome in outcomes] == [Unavailable] * 10
+    log.away = False
+    log.gate.set()
+    assert (await told.desk.purge(ASKED, by="ops")).sequence == 1
+
+
+async def test_edges_that_know_more_are_told_what_it_is_once_the_log_answers(
+    told: Told, other: Told, log: Log
+) -> None:
+    log.away = True
+    await told.desk.refresh()
+    assert await told.desk.orders("eu-1", 1) is None
+    told.news.clear()
+
+    log.away = False
+    await told.desk.refresh()
+
+    assert told.news == [0]
+    lost = await told.desk.orders("eu-1", 1)
+    assert lost is not None
+    assert lost.lost
+
+
 async def test_before_the_log_was_read_nothing_is_called_lost(log: Log) -> None:
     await log.append([purge(0)])
     log.away = True
