@@ -15,7 +15,7 @@ from typing import ClassVar, Final
 from common import logs
 from common.clock import Clock
 from common.errors import NearcastError
-from common.messages import OrderedPurges, PurgeRequest, PurgeView
+from common.messages import OrderedPurge, OrderedPurges, PurgeRequest, PurgeView
 from control_plane.purge.meaning import meaning_of
 from control_plane.purge.pace import Pace
 from control_plane.purge.port import PurgeLog
@@ -147,11 +147,10 @@ class PurgeDesk:
             return
         # An edge that came a moment ago has to carry these out, too.
         self._known_at = -math.inf
-        before = self._recent.head
-        if self._recent.take(records):
-            self._tell_new(before)
+        if self._recent.take(records) and self._recent.has(records[-1]):
+            self._tell_new()
         else:
-            # Others have written between these.
+            # Others have written between these, or the log is another one.
             await self.refresh()
         self.on_written()
         for waiting, record in zip(batch, records, strict=True):
@@ -230,6 +229,12 @@ class PurgeDesk:
             self._looks = True
             asyncio.get_running_loop().call_soon(self._look)
 
+    def heard(self, edge_id: str, sequence: int) -> None:
+        """Takes what a heartbeat says of that. An acknowledgement may have overtaken it: it takes
+        nothing back."""
+        if sequence > self._progress.reached(edge_id):
+            self.acknowledged(edge_id, sequence)
+
     def _known_edges(self) -> tuple[KnownEdge, ...]:
         """All edges; takes what their heartbeats tell."""
         now = self._clock.monotonic()
@@ -275,7 +280,7 @@ class PurgeDesk:
 
     async def _read(self) -> bool:
         """The same; whether the log could be read."""
-        before, unread = self._recent.head, self._unread
+        unread = self._unread
         try:
             with self._patience.waiting():
                 await self._follow()
@@ -285,7 +290,7 @@ class PurgeDesk:
             self._unread = str(error)
         else:
             self._unread = None
-        self._tell_new(before)
+        self._tell_new()
         if self._unread is None:
             if unread is not None and self._started:
                 _log.info("the log of purges answers")
@@ -294,20 +299,34 @@ class PurgeDesk:
         return self._unread is None
 
     async def _follow(self) -> None:
-        last = self._recent.last
-        if last is not None:
-            # The last one that is known is read once more: if it is another, so is the log.
-            found = await self._log.since(last.sequence - 1, limit=AT_ONCE)
-            if found and found[0].purge_id == last.purge_id:
-                await self._take(self._recent, found)
+        while True:
+            known, last = self._recent, self._recent.last
+            if last is not None and await self._goes_on(last):
                 return
-        found = await self._log.since(0, limit=AT_ONCE)
-        recent = RecentPurges(after=found[0].sequence - 1 if found else 0)
-        await self._take(recent, found)
+            recent = await self._read_anew()
+            # What was written here meanwhile may be missing in it.
+            if self._recent is known and known.last is last:
+                break
+        self._recent = recent
         if last is not None:
             _log.warning("the log of purges is another one", was=last.sequence, now=recent.head)
             self._progress = Progress()
-        self._recent = recent
+            self._tell_again()
+
+    async def _goes_on(self, last: OrderedPurge) -> bool:
+        """Takes what follows on the last one that is known; False when the log has another one in
+        its place, and so is another log."""
+        found = await self._log.since(last.sequence - 1, limit=AT_ONCE)
+        if not found or found[0].purge_id != last.purge_id:
+            return False
+        await self._take(self._recent, found)
+        return True
+
+    async def _read_anew(self) -> RecentPurges:
+        found = await self._log.since(0, limit=AT_ONCE)
+        recent = RecentPurges(after=found[0].sequence - 1 if found else 0)
+        await self._take(recent, found)
+        return recent
 
     async def _take(self, recent: RecentPurges, found: tuple[PurgeRecord, ...]) -> None:
         while recent.take(found) and len(found) == AT_ONCE:
@@ -321,9 +340,9 @@ class PurgeDesk:
             # The database is away, which the refresh tells.
             await self._log.trim(keep=KEPT, before=self._clock.now() - KEPT_FOR)
 
-    def _tell_new(self, before: int) -> None:
+    def _tell_new(self) -> None:
         """Tells edges, at once unless they were told too often just now."""
-        if self._recent.head == before or self._telling is not None:
+        if self._recent.told == self._recent.head or self._telling is not None:
             return
         delay = self._pace.delay(self._listening(), self._clock.monotonic())
         if delay > 0:
