@@ -3,6 +3,7 @@
 import base64
 import binascii
 import hashlib
+import math
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -128,6 +129,16 @@ class Gatekeeper:
             at = f"{expires.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
             raise CredentialExpired(name=credential.name, expired_at=at)
         return credential
+
+    def valid_until(self, name: str) -> float | None:
+        """Until when a credential of that name opens something, POSIX seconds; infinity when one
+        does for ever, None when there is none."""
+        ends = [
+            credential.expires_at.timestamp() if credential.expires_at is not None else math.inf
+            for credential in self._known.values()
+            if credential.name == name
+        ]
+        return max(ends, default=None)
 
     def require(self, request: web.BaseRequest, *roles: Role) -> Credential:
         """The credential that ``request`` presents, which opens one of ``roles``.

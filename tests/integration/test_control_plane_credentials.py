@@ -1,7 +1,8 @@
 """Edges with credentials that are another's, or worth nothing any more, at a control plane."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -9,7 +10,7 @@ import pytest
 
 from common.messages import encode
 from common.service import CredentialSettings
-from tests.integration.control_service import TOKENS, Talk, control_plane, control_settings
+from tests.integration.control_service import CLIENTS, TOKENS, Talk, control_plane, control_settings
 from tests.unit.control_plane.records import heartbeat, holdings
 
 BEAT = ("POST", "heartbeat", encode(heartbeat("eu-1")))
@@ -87,3 +88,33 @@ async def test_an_expired_credential_in_a_password_dialog_has_the_browser_ask_ag
 
     assert (status, fields["WWW-Authenticate"].split()[0]) == (401, "Basic")
     assert "expired" in str(body)
+
+
+async def test_an_edge_whose_credential_expires_takes_no_new_viewers_and_the_reason_is_shown(
+    tmp_path: Path,
+) -> None:
+    settings = control_settings(tmp_path, geoip=None)
+    end = datetime.now(UTC) + timedelta(seconds=2)
+    credentials = tuple(
+        msgspec.structs.replace(each, expires_at=end) if each.name == "eu-2" else each
+        for each in settings.credentials
+    )
+
+    async with control_plane(msgspec.structs.replace(settings, credentials=credentials)) as talk:
+        await talk.publish()
+        await talk.beat("eu-2")
+        assert [edge["edge_id"] for edge in await talk.route(CLIENTS["eu"])] == ["eu-2"]
+        number, reason = 1, ""
+        async with asyncio.timeout(20):
+            while "expired" not in reason:
+                await talk.beat("eu-1")
+                number += 1
+                told = encode(heartbeat("eu-2", number))
+                await talk.call("POST", "/v1/edges/eu-2/heartbeat", "eu-2", data=told)
+                _, edges, _ = await talk.call("GET", "/v1/edges", "operator")
+                reason = next(each["reason"] for each in edges if each["edge_id"] == "eu-2")
+                await asyncio.sleep(0.1)
+
+        assert datetime.now(UTC) >= end
+        assert reason.endswith("its credential has expired")
+        assert [edge["edge_id"] for edge in await talk.route(CLIENTS["eu"])] == ["eu-1"]
