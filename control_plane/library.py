@@ -90,7 +90,8 @@ class Library:
         pins, tombstones = await self._catalog.pins(), await self._catalog.tombstones()
         since = self._newest - READ_AGAIN if self._counted is not None else 0.0
         self._take(await self._catalog.packages(since=since), pins, tombstones)
-        if self._history.counts.packages < counts.packages and since > 0.0 and self._short == 0:
+        missing = self._history.counts.packages < counts.packages and since > 0.0
+        if missing and self._short in {0, LOOKS}:
             self._take(await self._catalog.packages())
         known = self._history.counts
         found = known.packages >= counts.packages and known.removals >= counts.removals

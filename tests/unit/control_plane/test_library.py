@@ -154,6 +154,23 @@ async def test_what_is_counted_before_it_can_be_read_is_looked_for_again(
     assert lagging.reads <= 3
 
 
+async def test_what_a_clock_far_behind_wrote_is_found_though_it_could_not_be_read_at_first(
+    library: Library, lagging: Lagging
+) -> None:
+    other = Library(lagging, Clock())
+    await library.publish(announcement("new"))
+    await other.refresh()
+    await lagging.publish(announcement(), 1000.0 - 2 * READ_AGAIN)
+    lagging.lags = True
+    await other.refresh()
+    lagging.lags = False
+    for _ in range(LOOKS):
+        await other.refresh()
+
+    assert other.asset("a")
+    assert lagging.reads <= 3
+
+
 async def test_a_count_that_is_wrong_for_ever_is_believed_in_the_end(
     library: Library, lagging: Lagging
 ) -> None:
@@ -166,5 +183,5 @@ async def test_a_count_that_is_wrong_for_ever_is_believed_in_the_end(
     lagging.lags = False
     await other.refresh()
 
-    assert (lagging.reads, reads) == (1, 1)
+    assert lagging.reads == reads
     assert not other.history.assets
