@@ -101,6 +101,10 @@ class Gatekeeper:
             )
             for given in credentials
         }
+        self._ends: dict[str, float] = {}
+        for known in self._known.values():
+            end = known.expires_at.timestamp() if known.expires_at is not None else math.inf
+            self._ends[known.name] = max(end, self._ends.get(known.name, end))
 
     def identify(self, request: web.BaseRequest) -> Credential | None:
         """The credential that ``request`` presents; None when it presents none.
@@ -133,12 +137,7 @@ class Gatekeeper:
     def valid_until(self, name: str) -> float | None:
         """Until when a credential of that name opens something, POSIX seconds; infinity when one
         does for ever, None when there is none."""
-        ends = [
-            credential.expires_at.timestamp() if credential.expires_at is not None else math.inf
-            for credential in self._known.values()
-            if credential.name == name
-        ]
-        return max(ends, default=None)
+        return self._ends.get(name)
 
     def require(self, request: web.BaseRequest, *roles: Role) -> Credential:
         """The credential that ``request`` presents, which opens one of ``roles``.
