@@ -264,6 +264,7 @@ async def _application(
     jobs = IngestJobs(*ingest, clock) if ingest is not None else None
     desk = Desk(known.catalog, library, fleet, known.watch, remover, clock)
     gatekeeper = Gatekeeper(settings.credentials)
+    known.watch.valid_until = gatekeeper.valid_until
     lag = PublishLag(library, clock, fleet.others_hold, known.metrics.lag)
     fleet.on_complete(lag.completed)
     orders = OrdersApi(

@@ -5,6 +5,7 @@ What is new in the catalog is read every second, which is how several control pl
 what this one is told it knows at once.
 """
 
+import asyncio
 from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
 from typing import Final
@@ -24,6 +25,9 @@ from control_plane.catalog import (
 )
 from control_plane.removal.orders import ordered
 
+LOOKS: Final = 30
+"""How often what was counted and not found is looked for, once a second: MongoDB counts what cannot
+be read before a majority has it. What a server that was killed counts may be wrong for ever."""
 READ_AGAIN: Final = 300.0
 """Seconds before the newest known package from which packages are read anew: by as much may the
 clocks of control planes differ."""
@@ -43,13 +47,16 @@ class Library:
         self._clock = clock
         self._history = History()
         self._counted: Counts | None = None
-        """What the catalog counted when it was read last."""
+        """What the catalog counted when it was read last; of what was not found, what was."""
+        self._short = 0
+        """How often in a row less was found than counted."""
         self._newest = 0.0
         """When the newest known package was published."""
         self._removals: tuple[Removal, ...] = ()
         self._orders = ordered(())
         self._written: list[Callable[[], None]] = []
         self._listeners: list[Callable[[AbstractSet[str]], None]] = []
+        self._reading = asyncio.Lock()
 
     def on_write(self, listener: Callable[[], None]) -> None:
         """Has ``listener`` called when something was written that others do not know yet."""
@@ -70,6 +77,11 @@ class Library:
             Unavailable: the database does not answer.
             MessageInvalid: a record in it is none that this release can read.
         """
+        # The plan is read with the packages that it is about: nobody reads all of them twice.
+        async with self._reading:
+            await self._refresh()
+
+    async def _refresh(self) -> None:
         await self.refresh_removals()
         counts = await self._catalog.counts()
         if counts == self._counted:
@@ -78,9 +90,13 @@ class Library:
         pins, tombstones = await self._catalog.pins(), await self._catalog.tombstones()
         since = self._newest - READ_AGAIN if self._counted is not None else 0.0
         self._take(await self._catalog.packages(since=since), pins, tombstones)
-        if self._history.counts.packages < counts.packages and since > 0.0:
+        missing = self._history.counts.packages < counts.packages and since > 0.0
+        if missing and self._short in {0, LOOKS}:
             self._take(await self._catalog.packages())
-        self._counted = counts
+        known = self._history.counts
+        found = known.packages >= counts.packages and known.removals >= counts.removals
+        self._short = 0 if found or self._short == LOOKS else self._short + 1
+        self._counted = known if self._short else counts
 
     def restore(
         self, packages: Iterable[Package], pins: Iterable[Pin], tombstones: Iterable[Tombstone]

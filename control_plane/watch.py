@@ -14,7 +14,7 @@ from common.messages import EdgeState, PackageAnnouncement, PackageName
 from control_plane.catalog import EdgeRecord
 from control_plane.findings import Findings
 from control_plane.fleet import Fleet
-from control_plane.health import EdgeHealth, HealthRules, Outlook, Signs, admitted, look
+from control_plane.health import Credential, EdgeHealth, HealthRules, Outlook, Signs, admitted, look
 from control_plane.routing.rank import EdgeFacts
 from control_plane.standing import Standings
 
@@ -47,6 +47,8 @@ class Watch:
         self._standings = standings
         self._findings = findings
         self._purge_head = purge_head
+        self.valid_until: Callable[[str], float | None] = lambda _: math.inf
+        """Until when, POSIX seconds, an edge's credential is valid; None when it has none."""
         self._listeners: list[Callable[[], None]] = []
         self._outlook = Outlook({}, blind=False)
         self._shares: dict[str, float] = {}
@@ -118,7 +120,14 @@ class Watch:
             probes=self._findings.of(record.edge_id),
             standing=self._standings.of(record.edge_id),
             order=order.sentence if order is not None else "",
+            credential=self._credential(record.edge_id),
         )
+
+    def _credential(self, edge_id: str) -> Credential:
+        until = self.valid_until(edge_id)
+        if until is None:
+            return Credential.GONE
+        return Credential.VALID if self._clock.now() < until else Credential.EXPIRED
 
     def _told(self, before: Mapping[str, EdgeHealth]) -> bool:
         """Whether any edge is in another state than before, which is written down."""

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import hashlib
+import math
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -100,6 +101,10 @@ class Gatekeeper:
             )
             for given in credentials
         }
+        self._ends: dict[str, float] = {}
+        for known in self._known.values():
+            end = known.expires_at.timestamp() if known.expires_at is not None else math.inf
+            self._ends[known.name] = max(end, self._ends.get(known.name, end))
 
     def identify(self, request: web.BaseRequest) -> Credential | None:
         """The credential that ``request`` presents; None when it presents none.
@@ -128,6 +133,11 @@ class Gatekeeper:
             at = f"{expires.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
             raise CredentialExpired(name=credential.name, expired_at=at)
         return credential
+
+    def valid_until(self, name: str) -> float | None:
+        """Until when a credential of that name opens something, POSIX seconds; infinity when one
+        does for ever, None when there is none."""
+        return self._ends.get(name)
 
     def require(self, request: web.BaseRequest, *roles: Role) -> Credential:
         """The credential that ``request`` presents, which opens one of ``roles``.

@@ -22,6 +22,9 @@ ANSWER_WITHIN: Final = 5000
 PREPARE_AGAIN: Final = 2.0
 """Seconds between attempts to prepare a database that is away."""
 
+GOODBYE_WITHIN: Final = 1.0
+"""Seconds that servers get to hear that a client ends."""
+
 _OUT_OF_DISK_SPACE: Final = 14031
 
 _log = logs.get(__name__)
@@ -106,7 +109,12 @@ class MongoAdapter:
         if self._preparing is not None:
             self._preparing.cancel()
             await asyncio.gather(self._preparing, return_exceptions=True)
-        await self._client.close()
+        try:
+            async with asyncio.timeout(GOODBYE_WITHIN):
+                await self._client.close()
+        except TimeoutError:
+            # It has forgotten the sessions that it could not end, and has only to let go.
+            await self._client.close()
 
 
 @asynccontextmanager

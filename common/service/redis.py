@@ -9,10 +9,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import redis.asyncio
+from redis._parsers import _AsyncRESP3Parser
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.driver_info import DriverInfo
-from redis.exceptions import RedisError
+from redis.exceptions import InvalidResponse, RedisError
 
 from common import logs
 from common.errors import SettingsInvalid, Unavailable
@@ -26,7 +27,19 @@ PUBLISH_WITHIN = 1.0
 SILENCES = 3
 """Seconds without any answer, pings' included, after which a connection counts as dead."""
 
+LONGEST = 1024 * 1024
+"""Bytes of a message, or of anything else that a server answers."""
+
 _log = logs.get(__name__)
+
+
+class _Bounded(_AsyncRESP3Parser):
+    """Reads nothing that is longer; the driver takes up to what a server can send, 512 MiB."""
+
+    async def _read(self, length: int) -> bytes:
+        if not 0 <= length <= LONGEST:
+            raise InvalidResponse(f"{length} bytes at once are not read")
+        return bytes(await super()._read(length))
 
 
 class RedisChannel:
@@ -52,6 +65,7 @@ class RedisChannel:
                 socket_connect_timeout=2,
                 socket_timeout=5,
                 retry=Retry(NoBackoff(), 0),
+                parser_class=_Bounded,
                 # Left to itself, the driver looks for its version on the disk.
                 driver_info=DriverInfo(lib_version=redis.__version__),
             )
@@ -86,7 +100,8 @@ class RedisChannel:
                     for message in messages:
                         pipeline.publish(self._name, message)
                     await pipeline.execute()
-        except (RedisError, OSError, TimeoutError) as error:
+        except Exception as error:
+            # Of what makes no sense to it, the driver raises whatever comes.
             raise Unavailable(what="Redis", reason=_said(error)) from error
 
     async def close(self) -> None:
@@ -101,11 +116,11 @@ class RedisChannel:
         while self._open:
             try:
                 await self._relay()
-            except (RedisError, OSError) as error:
-                self._trouble = f"Redis is not reachable: {_said(error)}"
+            except Exception as error:
                 _log.warning(
-                    "word is late until redis answers", channel=self._name, error=str(error)
+                    "word is late until redis answers", channel=self._name, error=_said(error)
                 )
+                self._trouble = f"Redis is not reachable: {_said(error)}"
             self._subscribed.clear()
             await asyncio.sleep(RECONNECT_AFTER)
 

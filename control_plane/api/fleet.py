@@ -90,7 +90,7 @@ class FleetApi:
         check_name(heartbeat.edge_id, edge_id)
         self._metrics.heartbeats.inc()
         told = self._fleet.hear(heartbeat).heartbeat
-        self._purges.acknowledged(edge_id, told.purges)
+        self._purges.heard(edge_id, told.purges)
         return json_answer(
             HeartbeatAnswer(
                 desired_revision=self._placements.revision(edge_id),

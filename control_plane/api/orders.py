@@ -1,14 +1,12 @@
 """``/v1/edges/{edge_id}/orders``: an edge asks what is new, and is answered when there is some."""
 
-import asyncio
-from contextlib import suppress
 from typing import Final
 
 from aiohttp import web
 
 from common.clock import Clock
 from common.errors import BadRequest, NearcastError
-from common.messages import OrderedPurges, Orders
+from common.messages import DesiredChange, OrderedPurges, Orders
 from common.service import Gatekeeper
 from control_plane.api.fleet import as_edge, json_answer
 from control_plane.fleet import Fleet
@@ -16,7 +14,7 @@ from control_plane.library import Library
 from control_plane.neighbourhoods import Neighbourhoods
 from control_plane.planning import Placements, Planner
 from control_plane.purge import PurgeDesk
-from control_plane.waiting import News, waited
+from control_plane.waiting import CatchUp, News, waited
 
 LONGEST_WAIT: Final = 60.0
 """Seconds."""
@@ -41,7 +39,7 @@ class OrdersApi:
         self._fleet = fleet
         self._placements = placements
         self._planner = planner
-        self._catching_up = asyncio.Lock()
+        self._catch_up = CatchUp(self._read_plan, news.tell)
         self._purges = purges
         self._neighbourhoods = neighbourhoods
         self._news = news
@@ -57,6 +55,7 @@ class OrdersApi:
         """Answers everybody who waits: the control plane ends."""
         self._ending = True
         self._news.tell()
+        await self._catch_up.close()
 
     async def orders(self, request: web.Request) -> web.Response:
         """What is new to an edge."""
@@ -65,13 +64,12 @@ class OrdersApi:
             _number(request, name) for name in ("desired", "removals", "purges", "neighbours")
         )
         until = self._clock.monotonic() + min(_number(request, "wait"), LONGEST_WAIT)
-        if desired > self._placements.head:
-            await self._catch_up(desired)
         while True:
             coming = self._news.coming()
             acknowledges = self._is_heard(edge_id, request.query.get("run"))
             told = await self._purges.orders(edge_id, purges, acknowledges=acknowledges)
-            found = self._new(edge_id, desired, removals, neighbours, told)
+            change = await self._change(edge_id, desired)
+            found = self._new(edge_id, change, removals, neighbours, told)
             left = until - self._clock.monotonic()
             if found != Orders() or left <= 0 or self._ending:
                 return json_answer(found)
@@ -83,17 +81,25 @@ class OrdersApi:
         record = self._fleet.edge(edge_id)
         return run is None or record is None or run == str(record.heartbeat.started_at)
 
-    async def _catch_up(self, desired: int) -> None:
-        """Reads what another control plane has told an edge already: older than that is no news."""
-        async with self._catching_up:
-            if desired > self._placements.head:
-                with suppress(NearcastError):
-                    await self._planner.refresh()
+    async def _change(self, edge_id: str, desired: int) -> DesiredChange | None:
+        """What is new of what an edge should hold. What another control plane has told it already
+        is read first: older than that is no news."""
+        if not await self._catch_up.sure(lambda: desired <= self._placements.head):
+            return None
+        return self._placements.change(edge_id, desired)
+
+    async def _read_plan(self) -> bool:
+        """Reads the plan; whether that was possible."""
+        try:
+            await self._planner.refresh()
+        except NearcastError:
+            return False
+        return True
 
     def _new(
         self,
         edge_id: str,
-        desired: int,
+        change: DesiredChange | None,
         removals: int,
         neighbours: int,
         purges: OrderedPurges | None,
@@ -101,7 +107,7 @@ class OrdersApi:
         told = self._library.orders
         near = self._neighbourhoods.of(edge_id)
         return Orders(
-            desired=self._placements.change(edge_id, desired),
+            desired=change,
             removals=told if told.revision != removals else None,
             purges=purges,
             neighbours=near if near.revision != neighbours else None,

@@ -95,7 +95,7 @@ class RedisBus:
     async def _heard(self, message: bytes) -> None:
         try:
             told = self._decoder.decode(message)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             # Another release's kind, or another program on the channel.
             return
         if told.sender != self._me:

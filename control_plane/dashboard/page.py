@@ -1,5 +1,6 @@
 """``GET /`` and ``GET /upload``: pages that are rendered here and do their work in the browser."""
 
+import asyncio
 import contextlib
 import re
 from collections.abc import Callable
@@ -36,6 +37,9 @@ SHOWN_REMOVALS = 20
 SHOWN_PURGES = 10
 DONE_SHOWN_FOR = 3600.0
 """Seconds that a removal that is done stays on the page."""
+LISTED_WITHIN = 1.0
+"""Seconds that the page waits for lists from a database; it goes without them while that is away.
+"""
 CHALLENGE = 'Basic realm="Nearcast: any name, and an operator\'s token as password"'
 
 
@@ -122,6 +126,7 @@ class Page:
                 jobs = shown(await self._jobs.recent())
             except JobsNotRead as error:
                 jobs_error = str(error)
+        purges, removals = await asyncio.gather(self._latest_purges(), self._removals())
         edges = [self._views.edge(record) for record in self._fleet.edges()]
         return self._answer(
             template,
@@ -134,8 +139,8 @@ class Page:
                 for asset in self._library.history.newest(SHOWN_ASSETS)
             ],
             asset_count=len(self._library.history.assets),
-            purges=await self._latest_purges(),
-            removals=await self._removals(),
+            purges=purges,
+            removals=removals,
             jobs=jobs,
             jobs_error=jobs_error,
             away=self._away(),
@@ -145,12 +150,13 @@ class Page:
     async def _latest_purges(self) -> list[PurgeView]:
         """Those that are not done, and those of lately; the newest first."""
         since = self._clock.now() - DONE_SHOWN_FOR
-        with contextlib.suppress(NearcastError):
-            return [
-                purge
-                for purge in await self._purges.latest(limit=SHOWN_PURGES)
-                if purge.state is not PurgeState.DONE or purge.created_at > since
-            ]
+        with contextlib.suppress(NearcastError, TimeoutError):
+            async with asyncio.timeout(LISTED_WITHIN):
+                return [
+                    purge
+                    for purge in await self._purges.latest(limit=SHOWN_PURGES)
+                    if purge.state is not PurgeState.DONE or purge.created_at > since
+                ]
         return []
 
     async def _removals(self) -> list[RemovalView]:
@@ -158,10 +164,11 @@ class Page:
         found = {removal.removal_id: removal for removal in self._library.removals[:SHOWN_REMOVALS]}
         since = self._clock.now() - DONE_SHOWN_FOR
         # Without the catalog's database, those that are not done are known all the same.
-        with contextlib.suppress(NearcastError):
-            for removal in await self._desk.recent(limit=SHOWN_REMOVALS):
-                if removal.done_at is None or removal.done_at > since:
-                    found[removal.removal_id] = removal
+        with contextlib.suppress(NearcastError, TimeoutError):
+            async with asyncio.timeout(LISTED_WITHIN):
+                for removal in await self._desk.recent(limit=SHOWN_REMOVALS):
+                    if removal.done_at is None or removal.done_at > since:
+                        found[removal.removal_id] = removal
         newest = sorted(found.values(), key=lambda removal: removal.at, reverse=True)
         return [self._desk.view(removal) for removal in newest]
 

@@ -2,10 +2,11 @@
 
 from control_plane.health.heartbeats import EdgeNameTaken, accepts, heard_elsewhere
 from control_plane.health.machine import step
-from control_plane.health.model import EdgeHealth, HealthRules, Memory, Probed, Signs
+from control_plane.health.model import Credential, EdgeHealth, HealthRules, Memory, Probed, Signs
 from control_plane.health.outlook import Outlook, admitted, look
 
 __all__ = [
+    "Credential",
     "EdgeHealth",
     "EdgeNameTaken",
     "HealthRules",

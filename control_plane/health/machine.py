@@ -5,6 +5,7 @@
            ▲                                             ▲ ◀──good for long enough────┘
            │ heard of again                              │
            └──────────────── DOWN ◀── silence, or no monitor reaches it ── from any of them
+                         or its credential is worth nothing any more
         DRAINING and MAINTENANCE: at once, by the edge's word or an operator's, and until then.
 
 An edge whose first start was seen here is up with its first ready heartbeat. One that fell (was
@@ -13,12 +14,12 @@ each fall, so that a flapping edge does not flap its viewers; then its share gro
 all, with the time and with how much it holds.
 """
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
 from common.messages import EdgeStanding, EdgeState
-from control_plane.health.model import EdgeHealth, HealthRules, Memory, Signs
+from control_plane.health.model import Credential, EdgeHealth, HealthRules, Memory, Signs
 from control_plane.health.troubles import troubles, unreached
 
 LONGEST_STEP = 1.0
@@ -27,7 +28,12 @@ SERVING = frozenset({EdgeState.UP, EdgeState.DEGRADED})
 """The states in which an edge takes new viewers."""
 FLAPPING_SPARE = 0.25
 UNREACHED_SPARE = 0.1
+EXPIRED_SPARE = 0.05
 """Shares of edges that are taken only where a region has nothing better."""
+UNTRUSTED: Final = {
+    Credential.EXPIRED: "its credential has expired",
+    Credential.GONE: "there is no credential of its name",
+}
 
 
 class _Out(NamedTuple):
@@ -60,7 +66,8 @@ def step(known: EdgeHealth | None, signs: Signs, *, now: float, rules: HealthRul
         memory = replace(memory, steady_since=now)
     if fell:
         memory = _fallen(memory, now, rules)
-    out = _ordered(signs, alive=alive, rules=rules) or _unfit(signs, memory, rules)
+    silent = now - max(signs.beat_at, before.excused_at) >= rules.silence
+    out = _ordered(signs, alive=alive, silent=silent, rules=rules) or _unfit(signs, memory, rules)
     if out is None and serving is None:
         out = _settling(memory, now, rules)
     if out is None:
@@ -143,13 +150,21 @@ def _by_order(signs: Signs) -> bool:
     return signs.standing is not EdgeStanding.IN_SERVICE
 
 
-def _ordered(signs: Signs, *, alive: bool, rules: HealthRules) -> _Out | None:
-    """What takes an edge out without any judgement: orders and silence."""
+def _ordered(signs: Signs, *, alive: bool, silent: bool, rules: HealthRules) -> _Out | None:
+    """What takes an edge out without any judgement: orders, silence, and heartbeats that have ended
+    with the credential that let them in, however well the edge answers probes."""
     order = signs.order or "an operator's order"
     if signs.standing is EdgeStanding.MAINTENANCE:
         return _Out(EdgeState.MAINTENANCE, order)
+    untrusted = UNTRUSTED.get(signs.credential)
     if not alive:
-        return _Out(EdgeState.DOWN, f"not heard of for {rules.silence:g} s")
+        told = f"not heard of for {rules.silence:g} s"
+        return _Out(EdgeState.DOWN, f"{told}: {untrusted}" if untrusted else told)
+    if untrusted and silent:
+        # Taking one back is an order. Time is none: credentials that end on the same day do not
+        # take all edges from a region.
+        expired = signs.credential is Credential.EXPIRED
+        return _Out(EdgeState.DOWN, untrusted, EXPIRED_SPARE if expired else 0.0)
     if signs.standing is EdgeStanding.DRAINING:
         return _Out(EdgeState.DRAINING, order)
     if signs.heartbeat.draining:

@@ -6,6 +6,7 @@ other control planes heard is told. No wall clock counts, neither the edge's nor
 
 import math
 from collections.abc import Mapping
+from enum import StrEnum
 
 import msgspec
 
@@ -70,6 +71,15 @@ class Probed(msgspec.Struct, frozen=True):
     """Whether the last object that came was another than the one that was asked for."""
 
 
+class Credential(StrEnum):
+    """What has become of the credential of an edge's name."""
+
+    VALID = "valid"
+    EXPIRED = "expired"
+    GONE = "gone"
+    """The settings have none."""
+
+
 class Signs(msgspec.Struct, frozen=True):
     """What is known of an edge now, from wherever it was heard."""
 
@@ -86,6 +96,8 @@ class Signs(msgspec.Struct, frozen=True):
     standing: EdgeStanding = EdgeStanding.IN_SERVICE
     order: str = ""
     """Who ordered that and why, for people."""
+    credential: Credential = Credential.VALID
+    """At this control plane. Heartbeats that come were let in by one."""
 
     @property
     def heard_at(self) -> float:

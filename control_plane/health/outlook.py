@@ -103,7 +103,7 @@ def _cut_off(signs: Mapping[str, Signs]) -> set[str]:
 def admitted(edges: Mapping[str, EdgeHealth]) -> Mapping[str, float]:
     """The edges of a region that take new viewers, with the share of each.
 
-    Silence, draining and maintenance alone take out the last one.
+    Silence, draining, maintenance and a credential that was taken back alone take out the last one.
     """
     serving = {
         edge_id: health.share for edge_id, health in edges.items() if health.state in SERVING

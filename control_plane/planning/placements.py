@@ -6,11 +6,21 @@ this needs no log: the rows that are newer say all.
 """
 
 import itertools
+import math
 from collections.abc import Iterable, Iterator, Mapping
 
 from common.messages import DesiredChange, DesiredPackage, PackageName
 from control_plane.catalog import History
 from control_plane.planning.port import PlanRow
+
+
+def follows(rows: Iterable[PlanRow], head: int, last: Mapping[str, tuple[str, ...]]) -> bool:
+    """Whether ``rows``, all of those from revision ``head`` on, are of the plan whose revision
+    ``head`` says ``last``: what has changed since then apart, they say the same of it."""
+    found = {row.asset_id: row for row in rows}
+    return last.keys() <= found.keys() and all(
+        last.get(row.asset_id) == row.edges for row in found.values() if row.revision == head
+    )
 
 
 class Placements:
@@ -24,6 +34,10 @@ class Placements:
         """By edge, the last revision in which something of it changed."""
         self.head = 0
         """The last revision that is known."""
+        self._replaced = False
+        """Whether this is another plan than the one that edges were told at first."""
+        self._whole: dict[str, int] = {}
+        """The revisions of this one at which edges were told all that they should hold."""
 
     def __len__(self) -> int:
         """How many assets were ever placed."""
@@ -40,6 +54,23 @@ class Placements:
             for edge_id in itertools.chain(row.edges, row.lost):
                 self._revisions[edge_id] = row.revision
             self.head = max(self.head, row.revision)
+
+    def replace(self, rows: Iterable[PlanRow]) -> None:
+        """Learns rows in place of all that is known, as the database has another plan: an older
+        copy of it was restored. Numbers of the one before say nothing about this one, so every edge
+        is told everything."""
+        self._rows, self._revisions, self.head = {}, {}, 0
+        self._replaced, self._whole = True, {}
+        self.take(rows)
+
+    @property
+    def last(self) -> Mapping[str, tuple[str, ...]]:
+        """What the last revision says: edges by asset."""
+        rows = reversed(self._rows.values())
+        return {
+            row.asset_id: row.edges
+            for row in itertools.takewhile(lambda row: row.revision == self.head, rows)
+        }
 
     def row(self, asset_id: str) -> PlanRow | None:
         """The row of an asset."""
@@ -62,12 +93,14 @@ class Placements:
         """What is news to an edge that knows revision ``since``; None for nothing.
 
         An edge that knows what never was, as its control planes have lost their database, is told
-        everything.
+        everything; but as long as there is no plan at all, it keeps what it holds.
         """
         revision = self.revision(edge_id)
-        if since == revision:
+        anew = self._replaced and since < self._whole.get(edge_id, math.inf)
+        if not self._rows or (since == revision and not anew):
             return None
-        if not 0 < since < revision:
+        if anew or not 0 < since < revision:
+            self._whole[edge_id] = revision
             return DesiredChange(edge_id, 0, revision, tuple(self._wanted(edge_id, 0)))
         dropped = tuple(self._dropped(edge_id, since))
         return DesiredChange(edge_id, since, revision, tuple(self._wanted(edge_id, since)), dropped)

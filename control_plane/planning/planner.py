@@ -23,7 +23,7 @@ from control_plane.library import Library
 from control_plane.placement import Placed, PlacementAsset, PlacementEdge, PlacementRules, Plan
 from control_plane.placement.popularity import DAY, blended, expected
 from control_plane.planning.demand import DemandCounts
-from control_plane.planning.placements import Placements
+from control_plane.planning.placements import Placements, follows
 from control_plane.planning.port import LeaseLost, PlanRow, PlanStore
 from control_plane.waiting import waited
 
@@ -78,6 +78,8 @@ class Planner:
         self._until = 0.0
         """Until when the lease is this one's, on the monotonic clock."""
         self._plan: Plan | None = None
+        self._outdated = False
+        """Whether the rows were replaced by others since the plan was begun."""
         self._edges: dict[str, PlacementEdge] = {}
         self._unwritten: dict[str, Placed] = {}
         """What the plan changed and is in no row yet, by asset."""
@@ -110,12 +112,34 @@ class Planner:
         Raises:
             Unavailable: the database does not answer.
         """
-        rows = await self._store.rows(self._placements.head)
-        if rows:
-            # The packages that they are about were in the catalog before them.
-            await self._library.refresh()
-            self._placements.take(rows)
-            self.on_new()
+        while (known := self._placements.head) != (head := await self._store.head()):
+            if known == self._placements.head:
+                return await self._read(known, head)
+        return None
+
+    async def _read(self, known: int, head: int) -> None:
+        """Learns what came until ``head`` after ``known``, the last revision that is known here,
+        which is read once more: where it says something else, it is another plan."""
+        last = self._placements.last
+        rows = await self._store.rows(known - 1) if head > known else ()
+        if head < known or not follows(rows, known, last):
+            await self._read_anew()
+            return
+        # The packages that they are about were in the catalog before them.
+        await self._library.refresh()
+        self._placements.take(rows)
+        self.on_new()
+
+    async def _read_anew(self) -> None:
+        """Goes on from what the database has, which was restored from an older copy."""
+        was = self._placements.head
+        rows = await self._store.rows(0)
+        await self._library.refresh()
+        self._placements.replace(rows)
+        _log.warning("the plan is another one", was=was, now=self._placements.head)
+        self._plan, self._outdated = None, True
+        self._woken.set()
+        self.on_new()
 
     async def run(self) -> None:
         """Plans whenever it may, for ever."""
@@ -172,7 +196,7 @@ class Planner:
         plan = self._plan
         if plan is None:
             plan = await self._begun()
-            if token != self._token:
+            if token != self._token or self._outdated:
                 return
             self._plan = plan
         await self._follow_edges(plan)
@@ -186,6 +210,7 @@ class Planner:
         await self._library.refresh()
         await self.refresh()
         # What is told from here on comes on top.
+        self._outdated = False
         self._dirty.clear()
         self._unwritten.clear()
         self._edges = self._placeable()
@@ -304,11 +329,15 @@ class Planner:
                 return
             batch = list(itertools.islice(self._unwritten.values(), AT_ONCE))
             rows = [self._row(placed) for placed in batch]
+            known = self._placements.head
             try:
                 revision = await self._store.commit(token, rows)
             except LeaseLost:
                 self._plan = None
                 raise
+            if revision <= known:
+                await self._read_anew()
+                return
             self._placements.take(msgspec.structs.replace(row, revision=revision) for row in rows)
             for placed in batch:
                 if self._unwritten.get(placed.asset_id) is placed:

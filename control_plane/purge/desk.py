@@ -15,13 +15,14 @@ from typing import ClassVar, Final
 from common import logs
 from common.clock import Clock
 from common.errors import NearcastError
-from common.messages import OrderedPurges, PurgeRequest, PurgeView
+from common.messages import OrderedPurge, OrderedPurges, PurgeRequest, PurgeView
 from control_plane.purge.meaning import meaning_of
 from control_plane.purge.pace import Pace
 from control_plane.purge.port import PurgeLog
 from control_plane.purge.progress import KnownEdge, Progress
 from control_plane.purge.recent import KEPT, RecentPurges
 from control_plane.purge.records import PurgeRecord
+from control_plane.waiting import CatchUp, Patience
 
 LOOK_EVERY: Final = 1.0
 """Seconds between looks for what other control planes wrote."""
@@ -75,7 +76,7 @@ class PurgeDesk:
         self._waiting: deque[_Waiting] = deque()
         self._writing: asyncio.Task[None] | None = None
         self._hinted = asyncio.Event()
-        self._catching_up = asyncio.Lock()
+        self._catch_up = CatchUp(self._read, self._tell_again)
         self._floor = 0
         self._looks = False
         self._watchers = 0
@@ -90,8 +91,14 @@ class PurgeDesk:
         """Called whenever there are purges that edges do not know."""
         self.on_written: Callable[[], None] = lambda: None
         """Called whenever this control plane has written some, which the others do not know."""
-        self.away: str | None = "the log of purges was not read yet"
+        self._patience = Patience(clock)
+        self._unread: str | None = "the log of purges was not read yet"
+        """Why it could not be read the last time."""
+
+    @property
+    def away(self) -> str | None:
         """Why memory and log may differ; None when they do not."""
+        return self._unread or self._patience.trouble
 
     # What operators ask.
 
@@ -132,17 +139,18 @@ class PurgeDesk:
         except Exception as error:
             if not isinstance(error, NearcastError):
                 _log.exception("purges could not be written")
-            for waiting in batch:
+            # Those that wait behind would only wait longer for the same.
+            for waiting in (*batch, *self._waiting):
                 if not waiting.written.done():
                     waiting.written.set_exception(error)
+            self._waiting.clear()
             return
         # An edge that came a moment ago has to carry these out, too.
         self._known_at = -math.inf
-        before = self._recent.head
-        if self._recent.take(records):
-            self._tell_new(before)
+        if self._recent.take(records) and self._recent.has(records[-1]):
+            self._tell_new()
         else:
-            # Others have written between these.
+            # Others have written between these, or the log is another one.
             await self.refresh()
         self.on_written()
         for waiting, record in zip(batch, records, strict=True):
@@ -203,13 +211,9 @@ class PurgeDesk:
     ) -> OrderedPurges | None:
         """What an edge is told that has carried out all purges up to number ``sequence``, which is
         its acknowledgement of them unless it may be another edge; None when nothing is new."""
-        if sequence > self.head:
-            # It heard of them from another control plane, as others may have.
-            async with self._catching_up:
-                if sequence > self.head:
-                    await self.refresh()
-            if sequence > self.head and self.away is not None:
-                return None
+        # It may have heard of them from another control plane, as others may have.
+        if not await self._catch_up.sure(lambda: sequence <= self.head):
+            return None
         if acknowledges:
             self.acknowledged(edge_id, sequence)
         if not self._started or self._recent.told <= sequence <= self.head:
@@ -224,6 +228,12 @@ class PurgeDesk:
             # Acknowledgements come in crowds.
             self._looks = True
             asyncio.get_running_loop().call_soon(self._look)
+
+    def heard(self, edge_id: str, sequence: int) -> None:
+        """Takes what a heartbeat says of that. An acknowledgement may have overtaken it: it takes
+        nothing back."""
+        if sequence > self._progress.reached(edge_id):
+            self.acknowledged(edge_id, sequence)
 
     def _known_edges(self) -> tuple[KnownEdge, ...]:
         """All edges; takes what their heartbeats tell."""
@@ -266,35 +276,57 @@ class PurgeDesk:
     async def refresh(self) -> None:
         """Learns what others have written. Never raises for a database that is away: what is known
         is told on."""
-        before = self._recent.head
+        await self._read()
+
+    async def _read(self) -> bool:
+        """The same; whether the log could be read."""
+        unread = self._unread
         try:
-            await self._follow()
+            with self._patience.waiting():
+                await self._follow()
         except NearcastError as error:
-            if self.away is None:
+            if self._unread is None:
                 _log.warning("purges of other control planes wait", reason=str(error))
-            self.away = str(error)
+            self._unread = str(error)
         else:
-            if self._started and self.away is not None:
+            self._unread = None
+        self._tell_new()
+        if self._unread is None:
+            if unread is not None and self._started:
                 _log.info("the log of purges answers")
-            self.away = None
+                self._tell_again()
             self._started = True
-        self._tell_new(before)
+        return self._unread is None
 
     async def _follow(self) -> None:
-        last = self._recent.last
-        if last is not None:
-            # The last one that is known is read once more: if it is another, so is the log.
-            found = await self._log.since(last.sequence - 1, limit=AT_ONCE)
-            if found and found[0].purge_id == last.purge_id:
-                await self._take(self._recent, found)
+        while True:
+            known, last = self._recent, self._recent.last
+            if last is not None and await self._goes_on(last):
                 return
-        found = await self._log.since(0, limit=AT_ONCE)
-        recent = RecentPurges(after=found[0].sequence - 1 if found else 0)
-        await self._take(recent, found)
+            recent = await self._read_anew()
+            # What was written here meanwhile may be missing in it.
+            if self._recent is known and known.last is last:
+                break
+        self._recent = recent
         if last is not None:
             _log.warning("the log of purges is another one", was=last.sequence, now=recent.head)
             self._progress = Progress()
-        self._recent = recent
+            self._tell_again()
+
+    async def _goes_on(self, last: OrderedPurge) -> bool:
+        """Takes what follows on the last one that is known; False when the log has another one in
+        its place, and so is another log."""
+        found = await self._log.since(last.sequence - 1, limit=AT_ONCE)
+        if not found or found[0].purge_id != last.purge_id:
+            return False
+        await self._take(self._recent, found)
+        return True
+
+    async def _read_anew(self) -> RecentPurges:
+        found = await self._log.since(0, limit=AT_ONCE)
+        recent = RecentPurges(after=found[0].sequence - 1 if found else 0)
+        await self._take(recent, found)
+        return recent
 
     async def _take(self, recent: RecentPurges, found: tuple[PurgeRecord, ...]) -> None:
         while recent.take(found) and len(found) == AT_ONCE:
@@ -308,9 +340,9 @@ class PurgeDesk:
             # The database is away, which the refresh tells.
             await self._log.trim(keep=KEPT, before=self._clock.now() - KEPT_FOR)
 
-    def _tell_new(self, before: int) -> None:
+    def _tell_new(self) -> None:
         """Tells edges, at once unless they were told too often just now."""
-        if self._recent.head == before or self._telling is not None:
+        if self._recent.told == self._recent.head or self._telling is not None:
             return
         delay = self._pace.delay(self._listening(), self._clock.monotonic())
         if delay > 0:
@@ -324,6 +356,10 @@ class PurgeDesk:
         self._recent.tell()
         self.on_new()
 
+    def _tell_again(self) -> None:
+        """Has edges that know of more than was known here looked at once more."""
+        self.on_new()
+
     def _listening(self) -> int:
         return sum(not edge.away for edge in self._known_edges())
 
@@ -331,5 +367,6 @@ class PurgeDesk:
         """Finishes writing."""
         if self._telling is not None:
             self._telling.cancel()
+        await self._catch_up.close()
         if self._writing is not None:
             await asyncio.wait([self._writing])

@@ -48,6 +48,11 @@ class RecentPurges:
             del self._purges[: -self._kept]
         return True
 
+    def has(self, record: PurgeRecord) -> bool:
+        """Whether ``record`` is the purge that is known under its number."""
+        place = len(self._purges) - 1 - (self.head - record.sequence)
+        return 0 <= place < len(self._purges) and self._purges[place].purge_id == record.purge_id
+
     def since(self, sequence: int) -> OrderedPurges:
         """What an edge is told that has carried out all purges up to number ``sequence``."""
         answer = self._answer

@@ -127,3 +127,23 @@ async def test_a_server_that_went_away_is_told(tmp_path: Path) -> None:
         finally:
             os.kill(server.pid, signal.SIGCONT)
             await store.close()
+
+
+# The driver leaves a socket to the garbage collector when its client is closed while connecting.
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+async def test_closing_does_not_wait_for_a_server_that_was_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("common.service.mongodb.ANSWER_WITHIN", 60_000)
+    with mongodb(tmp_path) as server:
+        store = await open_standings(DatabaseSettings(mongodb=server.url))
+        await asyncio.gather(*(store.put(standing(f"eu-{number}")) for number in range(5)))
+        os.kill(server.pid, signal.SIGKILL)
+        asking = asyncio.create_task(store.all())
+        await asyncio.sleep(0.2)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+
+        async with asyncio.timeout(20):
+            await store.close()

@@ -380,3 +380,16 @@ async def test_another_edge_with_the_name_of_one_acknowledges_nothing_for_it(tal
             "GET", "/v1/edges/eu-1/orders", "eu-1", params={"purges": 1, "run": run, "wait": 0}
         )
         assert await state() == expected
+
+
+async def test_a_heartbeat_that_an_acknowledgement_has_overtaken_takes_nothing_back(
+    talk: Talk,
+) -> None:
+    await talk.beat("eu-1")
+    asked = {"everything": True}
+    _, purge, _ = await talk.call("POST", "/v1/purges", "operator", json=asked)
+    await talk.orders("eu-1", purges=1)
+    await talk.beat("eu-1", purges=0)
+
+    _, told, _ = await talk.call("GET", f"/v1/purges/{purge['purge_id']}", "operator")
+    assert told["edges"][0]["state"] == "confirmed"

@@ -1,20 +1,27 @@
 """Edges with credentials that are another's, or worth nothing any more, at a control plane."""
 
+import asyncio
+import hashlib
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
 import pytest
+from aiohttp import web
 
 from common.messages import encode
 from common.service import CredentialSettings
-from tests.integration.control_service import TOKENS, Talk, control_plane, control_settings
+from control_plane.probing import ProbeSettings
+from tests.integration.control_service import CLIENTS, TOKENS, Talk, control_plane, control_settings
+from tests.integration.edge_service import serving
+from tests.servers.processes import free_ports
 from tests.unit.control_plane.records import heartbeat, holdings
 
 BEAT = ("POST", "heartbeat", encode(heartbeat("eu-1")))
 HOLDINGS = ("PUT", "holdings", encode(holdings("eu-1", ("a", "1"))))
 ORDERS = ("GET", "orders?wait=0", b"")
+MANIFEST = b"what edges are asked for"
 
 
 def ended(credential: CredentialSettings) -> CredentialSettings:
@@ -87,3 +94,45 @@ async def test_an_expired_credential_in_a_password_dialog_has_the_browser_ask_ag
 
     assert (status, fields["WWW-Authenticate"].split()[0]) == (401, "Basic")
     assert "expired" in str(body)
+
+
+async def answers(_: web.Request) -> web.Response:
+    return web.Response(body=MANIFEST)
+
+
+@pytest.mark.parametrize("probes", [None, ProbeSettings(every=0.2)], ids=["unasked", "probed"])
+async def test_an_edge_whose_credential_expires_takes_no_new_viewers_and_the_reason_is_shown(
+    tmp_path: Path, probes: ProbeSettings | None
+) -> None:
+    settings = control_settings(tmp_path, geoip=None, probes=probes, heartbeat_timeout=3.0)
+    end = datetime.now(UTC) + timedelta(seconds=3)
+    credentials = tuple(
+        msgspec.structs.replace(each, expires_at=end) if each.name == "eu-2" else each
+        for each in settings.credentials
+    )
+    (port,) = free_ports(1)
+    url = f"http://127.0.0.1:{port}"
+
+    async with (
+        serving(answers, port),
+        control_plane(msgspec.structs.replace(settings, credentials=credentials)) as talk,
+    ):
+        await talk.publish(manifest_sha256=hashlib.sha256(MANIFEST).hexdigest())
+        await talk.beat("eu-2", url=url)
+        await talk.hold("eu-2", ("a", "1"))
+        assert [edge["edge_id"] for edge in await talk.route(CLIENTS["eu"])] == ["eu-2"]
+        number, reason = 1, ""
+        async with asyncio.timeout(20):
+            while "expired" not in reason:
+                await talk.beat("eu-1")
+                number += 1
+                told = encode(heartbeat("eu-2", number, url=url))
+                await talk.call("POST", "/v1/edges/eu-2/heartbeat", "eu-2", data=told)
+                _, edges, _ = await talk.call("GET", "/v1/edges", "operator")
+                reason = next(each["reason"] for each in edges if each["edge_id"] == "eu-2")
+                await asyncio.sleep(0.1)
+
+        assert datetime.now(UTC) >= end
+        silent = "" if probes else "not heard of for 2.8 s: "
+        assert reason == f"{silent}its credential has expired"
+        assert [edge["edge_id"] for edge in await talk.route(CLIENTS["eu"])] == ["eu-1"]

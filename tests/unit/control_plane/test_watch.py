@@ -109,6 +109,26 @@ async def test_an_edge_that_an_operator_drains_is_out_with_the_reason(
     assert watch.health("eu-1").reason == "ordered by operator: new disks"
 
 
+@pytest.mark.parametrize(
+    ("until", "reason"),
+    [
+        (1001.0, "not heard of for 2.8 s: its credential has expired"),
+        (None, "not heard of for 2.8 s: there is no credential of its name"),
+        (2000.0, "not heard of for 2.8 s"),
+    ],
+)
+async def test_what_has_become_of_an_edges_credential_is_told(
+    fleet: Fleet, watch: Watch, clock: Clock, until: float | None, reason: str
+) -> None:
+    watch.valid_until = {"eu-1": until}.__getitem__
+    fleet.hear(heartbeat("eu-1"))
+    assert watch.share("eu-1") == 1.0
+    clock.time += 2.9
+    watch.look()
+
+    assert watch.health("eu-1").reason == reason
+
+
 async def test_neighbours_are_the_edges_of_the_region_that_are_up(
     fleet: Fleet, watch: Watch
 ) -> None:

@@ -1,5 +1,6 @@
 """Credentials that expire, and how settings tell when."""
 
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -101,3 +102,22 @@ def test_a_time_that_says_nothing_of_its_offset_is_refused(tmp_path: Path, writt
 
     with pytest.raises(SettingsInvalid, match="expires_at"):
         settings.load(file, Holder)
+
+
+def test_it_is_known_until_when_a_name_opens_something() -> None:
+    def given(name: str, token: str, expires_at: datetime | None) -> CredentialSettings:
+        return CredentialSettings(
+            name=name, token=token * 16, roles=(Role.EDGE,), expires_at=expires_at
+        )
+
+    gatekeeper = Gatekeeper(
+        [
+            given("eu-1", "a", datetime(2030, 1, 1, tzinfo=UTC)),
+            given("eu-1", "b", datetime(2031, 1, 1, tzinfo=UTC)),
+            given("eu-2", "c", None),
+        ]
+    )
+
+    assert gatekeeper.valid_until("eu-1") == datetime(2031, 1, 1, tzinfo=UTC).timestamp()
+    assert gatekeeper.valid_until("eu-2") == math.inf
+    assert gatekeeper.valid_until("eu-3") is None

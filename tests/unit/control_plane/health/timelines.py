@@ -5,7 +5,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from common.messages import EdgeStanding
-from control_plane.health import EdgeHealth, HealthRules, Outlook, Probed, Signs, look
+from control_plane.health import (
+    Credential,
+    EdgeHealth,
+    HealthRules,
+    Outlook,
+    Probed,
+    Signs,
+    look,
+)
 from tests.unit.control_plane.records import heartbeat
 
 RULES = HealthRules()
@@ -23,6 +31,7 @@ class SimulatedEdge:
     purge_head: int = 0
     held: float = 1.0
     standing: EdgeStanding = EdgeStanding.IN_SERVICE
+    credential: Credential = Credential.VALID
     probes: dict[str, Probed] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
     """Of its heartbeats."""
@@ -56,7 +65,13 @@ class SimulatedEdge:
     def signs(self) -> Signs:
         beat = heartbeat(self.name, self.sequence, started_at=self.started_at, **self.facts)
         return Signs(
-            beat, self.beat_at, self.purge_head, self.held, dict(self.probes), self.standing
+            heartbeat=beat,
+            beat_at=self.beat_at,
+            purge_head=self.purge_head,
+            held=self.held,
+            probes=dict(self.probes),
+            standing=self.standing,
+            credential=self.credential,
         )
 
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from common.messages import DesiredChange, PackageName
 from control_plane.catalog import History, Package, Tombstone
 from control_plane.planning import Placements, PlanRow
+from control_plane.planning.placements import follows
 from tests.unit.control_plane.records import announcement
 
 EDGES = ("eu-1", "eu-2", "us-1")
@@ -63,6 +65,62 @@ def test_an_edge_from_a_future_that_was_lost_is_told_everything() -> None:
     assert change is not None
     assert (change.since, wanted(change)) == (0, ["a"])
     assert placements.change("ap-1", 7) == DesiredChange("ap-1", 0, 0, ())
+
+
+def test_without_any_plan_edges_keep_what_they_hold() -> None:
+    assert Placements(library("a")).change("eu-1", 7) is None
+
+
+def test_after_another_plan_took_its_place_every_edge_is_told_everything_once() -> None:
+    placements = Placements(library("a", "b"))
+    placements.take([row(1, "a", "eu-1"), row(9, "b", "eu-1", "us-1")])
+    placements.replace([row(1, "a", "eu-1"), row(4, "a", "eu-1")])
+    placements.take([row(12, "b", "us-1")])
+
+    assert (placements.head, placements.edges("b")) == (12, ("us-1",))
+    for edge, known in (("eu-1", 9), ("us-1", 9)):
+        change = placements.change(edge, known)
+        assert change is not None
+        assert change.since == 0
+        # Its answer was lost on the way.
+        assert placements.change(edge, min(known, change.revision - 1)) == change
+        assert placements.change(edge, change.revision) is None
+    placements.take([row(13, "a", "eu-1", "us-1")])
+    change = placements.change("us-1", 12)
+    assert change is not None
+    assert (change.since, wanted(change)) == (12, ["a"])
+
+
+def test_an_edge_that_has_by_chance_the_number_of_another_plan_is_told_everything() -> None:
+    placements = Placements(library("a", "b"))
+    placements.take([row(5, "a", "eu-1")])
+    placements.replace([row(5, "b", "eu-1")])
+
+    change = placements.change("eu-1", 5)
+    assert change is not None
+    assert (change.since, change.revision, wanted(change)) == (0, 5, ["b"])
+    assert placements.change("eu-1", 5) is None
+
+
+@pytest.mark.parametrize(
+    ("rows", "same"),
+    [
+        ([row(7, "a", "eu-1"), row(7, "b", "us-1")], True),
+        ([row(7, "a", "eu-1"), row(8, "b", "eu-1")], True),
+        ([row(8, "a"), row(9, "b"), row(9, "c", "eu-1")], True),
+        ([row(7, "a", "eu-1"), row(7, "b", "eu-1")], False),
+        ([row(7, "a", "eu-1")], False),
+        ([row(7, "a", "eu-1"), row(7, "b", "us-1"), row(7, "c", "us-1")], False),
+        ([row(8, "c", "us-1")], False),
+        ([], False),
+    ],
+)
+def test_rows_follow_on_a_revision_that_says_the_same(rows: list[PlanRow], same: bool) -> None:
+    placements = Placements(library("a", "b", "c"))
+    placements.take([row(6, "c", "us-1"), row(7, "a", "eu-1"), row(7, "b", "us-1")])
+
+    assert placements.last == {"a": ("eu-1",), "b": ("us-1",)}
+    assert follows(rows, 7, placements.last) is same
 
 
 def test_versions_that_were_removed_are_dropped_and_the_others_stay() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from common.service.sqlite import SqliteFile
 from control_plane.catalog import Removal
 from control_plane.catalog.sqlite import SqliteCatalog
 from control_plane.fleet import Fleet, Rules
@@ -234,3 +235,29 @@ async def test_what_was_removed_while_nobody_planned_is_dropped(tmp_path: Path) 
     async with control_plane(tmp_path) as other:
         await other.until(lambda: other.planner.plans)
         await other.until_placed("a")
+
+
+async def test_what_is_planned_on_an_older_copy_of_the_plan_is_planned_anew(
+    tmp_path: Path,
+) -> None:
+    async with control_plane(tmp_path) as one:
+        one.fleet.hear(heartbeat())
+        for asset in "abc":
+            await one.library.publish(announcement(asset))
+            await one.until_placed(asset, "eu-1")
+        known = one.placements.head
+        file = await SqliteFile.open(tmp_path / "control.sqlite", "", synchronous="FULL")
+        await file.write("DELETE FROM plan WHERE asset_id <> 'a'")
+        await file.close()
+
+        await one.library.publish(announcement("d"))
+
+        await one.until_placed("d", "eu-1")
+        await one.until(lambda: all(one.placements.edges(asset) for asset in "abcd"))
+        change = one.placements.change("eu-1", known)
+        assert change is not None
+        assert change.since == 0
+        assert {package.asset_id for package in change.packages} == set("abcd")
+        store = await SqlitePlanStore.open(tmp_path / "control.sqlite")
+        assert {row.asset_id: row for row in await store.rows(0)} == one.placements.rows()
+        await store.close()

@@ -110,3 +110,14 @@ def test_edges_are_told_of_nothing_before_its_time() -> None:
     assert recent.since(4).purges == ()
     recent.tell()
     assert told(recent, 1) == [2, 3, 4, 5]
+
+
+def test_it_has_what_stands_under_its_number_alone() -> None:
+    recent = RecentPurges(after=4)
+    recent.take([purge(5), purge(6)])
+
+    assert recent.has(purge(5))
+    assert recent.has(purge(6))
+    assert not recent.has(purge(6, purge_id="another"))
+    assert not recent.has(purge(4))
+    assert not recent.has(purge(7))
