@@ -10,6 +10,7 @@ import pytest
 
 from tests.integration.control_service import TOKENS, control_plane, control_settings
 from tests.integration.purges_service import PATHS, Fleet, Operator, fleet_in, origin_running
+from tests.servers.processes import free_ports
 
 
 async def run(port: int, *words: str, token: str = "operator") -> tuple[int, list[str], str]:
@@ -110,9 +111,6 @@ async def test_without_waiting_it_ends_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "token", "sentence"),
     [
-        ((), "operator", "Name exactly one of asset_id, url, prefix, surrogate_key"),
-        (("--asset", "a", "--everything"), "operator", "Name exactly one of asset_id"),
-        (("--version", "1", "--everything"), "operator", "A version is one of an asset"),
         (("--asset", "../a"), "operator", "not a valid PurgeRequest"),
         (("--prefix", "/w/"), "operator", "No path on an edge begins with '/w/'"),
         (("--everything",), "publisher", "may not do this"),
@@ -128,6 +126,25 @@ async def test_what_is_refused_is_told_in_a_sentence(
     assert (status, lines) == (1, [])
     assert complaint.startswith("Error: ")
     assert sentence in complaint
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ((), "Give exactly one of --asset, --url, --prefix, --surrogate-key and --everything."),
+        (("--asset", "a", "--everything"), "Give exactly one of --asset, --url, --prefix"),
+        (("--version", "1", "--everything"), "--version is one of --asset."),
+        (("--asset", ""), "Invalid value for '--asset': it is empty."),
+    ],
+)
+async def test_options_that_make_no_purge_are_told_by_their_names(
+    words: tuple[str, ...], sentence: str
+) -> None:
+    (port,) = free_ports(1)
+    status, lines, complaint = await run(port, *words)
+
+    assert (status, lines) == (2, [])
+    assert f"Error: {sentence}" in complaint
 
 
 async def test_without_a_system_it_is_told_what_to_do(tmp_path: Path) -> None:
