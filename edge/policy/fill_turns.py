@@ -36,11 +36,11 @@ class FillTurns:
         """Takes out a package, if it is here."""
         self._queue.remove(name)
 
-    def first(self, now: float, wall: float) -> PackageName | None:
-        """Whose turn it is; None when it is nobody's."""
+    def first(self, now: float, wall: float, *, urgent_only: bool = False) -> PackageName | None:
+        """Whose turn it is, perhaps among ``urgent_only``; None when it is nobody's."""
         if now < self._rest_until:
             return None
-        return self._queue.first(now, urgent_only=not self._plan.allows(wall))
+        return self._queue.first(now, urgent_only=urgent_only or not self._plan.allows(wall))
 
     def wait(self, now: float, wall: float) -> float | None:
         """Seconds until it may be somebody's turn; None when somebody has to be put in first."""

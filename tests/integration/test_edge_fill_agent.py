@@ -133,6 +133,18 @@ async def test_what_is_urgent_is_bound_by_no_rate(tmp_path: Path, origin: Origin
         await until(lambda: edge.whole() == {("a", "1")})
 
 
+async def test_what_is_urgent_waits_for_nothing_that_comes_slowly(
+    tmp_path: Path, origin: Origin
+) -> None:
+    large = {f"{number}.m4s": bytes([number]) * 500_000 for number in range(8)}
+    old, new = publish(origin, "1", large), urgent(publish(origin, "2", PACKAGE))
+    async with filling(tmp_path, origin.url, plan=FillPlan(rate=80_000), concurrency=4) as edge:
+        await edge.tell(old)
+        await until(lambda: len([path for path in origin.asked if path.endswith(".m4s")]) == 4)
+        await edge.tell(old, new)
+        await until(lambda: edge.whole() == {("a", "2")})
+
+
 async def test_outside_its_window_an_edge_fills_at_the_rate_for_that(
     tmp_path: Path, origin: Origin
 ) -> None:
