@@ -155,6 +155,18 @@ async def test_outside_its_window_an_edge_fills_at_the_rate_for_that(
         await until(lambda: edge.whole() == {("a", "1")})
 
 
+async def test_what_comes_slowly_outside_the_window_goes_on_faster_once_it_is_open(
+    tmp_path: Path, origin: Origin
+) -> None:
+    clock, plan = Moved(at(20)), FillPlan(NIGHT.window, rate_outside=80_000)
+    package = publish(origin, "1", {f"{number}.m4s": bytes(500_000) for number in range(8)})
+    async with filling(tmp_path, origin.url, clock=clock, plan=plan) as edge:
+        await edge.tell(package)
+        await until(lambda: len([path for path in origin.asked if path.endswith(".m4s")]) == 4)
+        clock.wall = at(3)
+        await until(lambda: edge.whole() == {("a", "1")})
+
+
 async def test_a_change_of_a_state_that_is_not_known_is_not_taken_up(
     tmp_path: Path, origin: Origin
 ) -> None:
