@@ -96,6 +96,28 @@ async def test_edges_that_are_away_are_named(tmp_path: Path) -> None:
     )
 
 
+async def test_edges_that_take_long_are_named(tmp_path: Path) -> None:
+    settings = control_settings(tmp_path, geoip=None, heartbeat_timeout=600.0)
+    async with control_plane(settings) as talk:
+        for edge in ("eu-1", "eu-2"):
+            await talk.beat(edge)
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "deploy", "purge", "--everything"),
+            *("--control", f"http://127.0.0.1:{settings.listen.port}"),
+            *("--token", TOKENS["operator"]),
+            stdout=asyncio.subprocess.PIPE,
+        )
+        assert process.stdout is not None
+        lines = [(await process.stdout.readline()).decode() for _ in range(3)]
+        process.terminate()
+        await process.communicate()
+
+    assert lines[1:] == [
+        "Edges: 0% (0 of 2)\n",
+        "Waiting for eu-1, eu-2; Ctrl-C ends this command, not the purge.\n",
+    ]
+
+
 async def test_without_waiting_it_ends_at_once(tmp_path: Path) -> None:
     settings = control_settings(tmp_path, geoip=None, heartbeat_timeout=600.0)
     async with control_plane(settings) as talk:
