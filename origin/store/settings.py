@@ -80,4 +80,4 @@ class StoreSettings(msgspec.Struct, frozen=True, kw_only=True):
         """What tells one store from another."""
         if self.s3 is not None:
             return f"{self.s3.endpoint.rstrip('/')}/{self.s3.bucket}"
-        return os.path.abspath(self.folder or "")
+        return os.path.normpath(self.folder or "")
