@@ -299,7 +299,8 @@ class FillAgent:
             part.got(item)
             if part.whole:
                 self._troubled.pop(part.name, None)
-            self._turns.came()
+            if self._turns.came():
+                self._tell()
             self._note(part)
             if item.key == part.desired.manifest_key:
                 self._enqueue(part)

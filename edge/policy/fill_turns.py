@@ -52,9 +52,15 @@ class FillTurns:
             waits.append(self._plan.wait(wall, LOOK_AT_WINDOW))
         return min(waits, default=None)
 
-    def came(self) -> None:
-        """Notes that something came: whoever was away is there again."""
+    def came(self) -> bool:
+        """Notes that something came: whoever was away is there again.
+
+        Returns:
+            Whether that ended a rest, which only what still failed had brought about.
+        """
+        rested, self._rest_until = self._rest_until > 0.0, 0.0
         self._in_row, self._rest = 0, FIRST_REST
+        return rested
 
     def failed(self, now: float) -> None:
         """Notes that something has not come."""

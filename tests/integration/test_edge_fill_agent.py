@@ -257,6 +257,20 @@ async def test_a_package_that_fails_holds_up_no_other(tmp_path: Path, origin: Or
         assert edge.agent.pending == (1, 0)
 
 
+async def test_many_packages_that_fail_do_not_hold_up_one_that_comes(
+    tmp_path: Path, origin: Origin
+) -> None:
+    # Pauses after failures grow as if no time had passed.
+    clock = Moved(faster=0.001)
+    broken = [publish(origin, f"old-{number}", PACKAGE) for number in range(40)]
+    new = urgent(publish(origin, "new", PACKAGE))
+    for path in [path for path in origin.objects if "/old-" in path]:
+        del origin.objects[path]
+    async with filling(tmp_path, origin.url, clock=clock) as edge:
+        await edge.tell(*broken, new)
+        await until(lambda: edge.whole() == {("a", "new")})
+
+
 async def test_several_packages_are_filled_at_once(tmp_path: Path, origin: Origin) -> None:
     packages = [publish(origin, "1", {"main.m3u8": b"x"}, asset=name) for name in "abcd"]
     waiting: set[str] = set()
