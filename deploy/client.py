@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +31,9 @@ from deploy.up.home import Home
 
 T = TypeVar("T")
 
+_NO_SUCH_PATH = "404: Not Found"
+"""What aiohttp says of a path that a service does not have."""
+
 PATIENCE = 30.0
 """Seconds that an API may stay away before a command that waits for it gives up."""
 
@@ -41,8 +46,24 @@ class NowhereToAsk(NearcastError):
     """No system is at {home}: run `nearcast up` first, or name one with {option} and --token."""
 
 
+class NoUrl(NearcastError):
+    """{option}: {given!r} is no URL such as https://control.example.org."""
+
+
+class NoToken(NearcastError):
+    """{option} needs --token: one that the service there knows."""
+
+
 class NotReached(NearcastError):
     """{url} does not answer ({reason}): is Nearcast running there?"""
+
+
+class NotTrusted(NearcastError):
+    """The certificate of {url} is not trusted ({reason}): name its authority with --ca."""
+
+
+class NothingThere(NearcastError):
+    """Nothing is at {url}: is it another service's address?"""
 
 
 @dataclass(frozen=True)
@@ -184,6 +205,8 @@ class Api:
 
     async def _call(self, method: str, url: str, kind: type[T], **options: object) -> T:
         answer = await self._exchange(method, url, **options)
+        if answer.status == 404 and _detail(answer.body, 404) == _NO_SUCH_PATH:
+            raise NothingThere(url=url)
         answer.check()
         return decode(answer.body, kind)
 
@@ -191,8 +214,10 @@ class Api:
         try:
             async with self._session.request(method, url, **options) as response:  # type: ignore[arg-type]  # aiohttp types each option on its own
                 return Answer(response.status, response.headers, await response.read())
+        except aiohttp.ClientConnectorCertificateError as error:
+            raise NotTrusted(url=url, reason=_mistrust(error.certificate_error)) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise NotReached(url=url, reason=str(error) or type(error).__name__) from error
+            raise NotReached(url=url, reason=_reason(error)) from error
 
 
 async def open_api(
@@ -209,9 +234,14 @@ async def open_api(
 
     Raises:
         NowhereToAsk: there is neither a URL nor a system.
+        NoUrl, NoToken: ``url`` is none, or comes without a token.
     """
     if url is not None:
-        return await Api.open(ingest=url, control=url, token=token or "", ca=ca)
+        if not url.startswith(("http://", "https://")):
+            raise NoUrl(option=option, given=url)
+        if not token:
+            raise NoToken(option=option)
+        return await Api.open(ingest=url, control=url, token=token, ca=ca)
     known = await asyncio.to_thread(Home(home).client)
     if known is None:
         raise NowhereToAsk(home=home, option=option)
@@ -228,3 +258,16 @@ def _detail(body: bytes, status: int) -> str:
         return str(json.loads(body)["detail"])
     except (ValueError, KeyError, TypeError):
         return f"the server answered {status}"
+
+
+def _mistrust(error: Exception) -> str:
+    return error.verify_message if isinstance(error, ssl.SSLCertVerificationError) else str(error)
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong on the way, as the system says it where it does."""
+    if isinstance(error, aiohttp.ClientSSLError):
+        return "it speaks no TLS"
+    if isinstance(error, aiohttp.ClientConnectorError) and (error.errno or 0) > 0:
+        return os.strerror(error.errno or 0)
+    return str(error) or type(error).__name__

@@ -2,20 +2,23 @@
 
 import asyncio
 import sys
+import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 
 import click
 
 from common.errors import NearcastError
-from common.messages import EdgeStanding, EdgeView
-from control_plane.dashboard.texts import NBSP, readable_size
+from common.messages import EdgeStanding, EdgeState, EdgeView
+from control_plane.dashboard.texts import NBSP, name_order, readable_duration, readable_size
 from deploy.client import Api, NotReached, open_api
 
 LOOK_EVERY = 2.0
 """Seconds between two looks at the fleet."""
 
 HEADINGS = ("EDGE", "REGION", "STATE", "SHARE", "LOAD", "DISK", "HOLDS", "PENDING", "REASON")
+SILENT = "not heard of"
+"""How the reason of an edge that is down for its silence begins."""
 TOLD = {
     EdgeStanding.DRAINING: "{edge} gets no new viewers from now on; those that it has stay.",
     EdgeStanding.MAINTENANCE: "{edge} gets no viewers, and nobody is alarmed when it is silent.",
@@ -76,8 +79,9 @@ def ordering(edge_id: str, standing: EdgeStanding, reason: str) -> Work:
 
 
 def table(edges: Iterable[EdgeView]) -> list[str]:
-    """The edges in lines with columns of the same width."""
-    rows = [HEADINGS, *(_row(edge) for edge in edges)]
+    """The edges by region and name, in lines with columns of the same width."""
+    ordered = sorted(edges, key=lambda edge: (edge.region, name_order(edge.edge_id)))
+    rows = [HEADINGS, *(_row(edge) for edge in ordered)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
     return [_line(row, widths) for row in rows]
 
@@ -102,6 +106,9 @@ def _size(count: int) -> str:
 
 def _why(edge: EdgeView) -> str:
     """Why the edge is how it is, or what was ordered of it where that does not tell."""
+    if edge.state is EdgeState.DOWN and edge.reason.startswith(SILENT):
+        # The reason names the silence that is too long, not how long it is by now.
+        return f"last heard of {readable_duration(max(0.0, time.time() - edge.heard_at))} ago"
     if edge.reason:
         return edge.reason
     order = edge.standing

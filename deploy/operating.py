@@ -2,11 +2,22 @@
 
 import asyncio
 import sys
+from functools import partial
 from typing import Any, Final
 
 import click
 
 from deploy.options import at_control
+
+
+def _not_empty(_: click.Context, option: click.Parameter, given: str | None) -> str | None:
+    """Refuses what a shell makes of a variable that is not set."""
+    if given == "":
+        raise click.BadParameter("it is empty.", param=option)
+    return given
+
+
+_named = partial(click.option, callback=_not_empty)
 
 
 @click.command("versions")
@@ -53,11 +64,11 @@ def remove(*, asset: str, version: str | None, wait: bool, **where: Any) -> None
 
 
 @click.command()
-@click.option("--asset", "asset_id", metavar="ASSET", help="All versions of it.")
-@click.option("--version", metavar="VERSION", help="Only this version of ASSET.")
-@click.option("--url", "object_url", metavar="URL", help="One object, by its URL on any edge.")
-@click.option("--prefix", metavar="PATH", help="All objects whose paths begin so.")
-@click.option("--surrogate-key", metavar="KEY", help="All objects that carry it.")
+@_named("--asset", "asset_id", metavar="ASSET", help="All versions of it.")
+@_named("--version", metavar="VERSION", help="Only this version of ASSET.")
+@_named("--url", "object_url", metavar="URL", help="One object, by its URL on any edge.")
+@_named("--prefix", metavar="PATH", help="All objects whose paths begin so.")
+@_named("--surrogate-key", metavar="KEY", help="All objects that carry it.")
 @click.option("--everything", is_flag=True, help="All that edges hold.")
 @click.option("--soft", is_flag=True, help="Has edges ask whether it is still good, not forget it.")
 @click.option("--no-wait", is_flag=True, help="Ends before every edge has done it.")
@@ -81,6 +92,13 @@ def purge(
 
     Without --control, it asks the system that `nearcast up` runs on the same --home.
     """
+    scopes = (asset_id, object_url, prefix, surrogate_key, everything or None)
+    if len([scope for scope in scopes if scope is not None]) != 1:
+        raise click.UsageError(
+            "Give exactly one of --asset, --url, --prefix, --surrogate-key and --everything."
+        )
+    if version is not None and asset_id is None:
+        raise click.UsageError("--version is one of --asset.")
     from common.messages import PurgeRequest  # noqa: PLC0415 - roles start faster without it
     from deploy import versions  # noqa: PLC0415 - roles start faster without it
     from deploy.purge import purging  # noqa: PLC0415 - roles start faster without it

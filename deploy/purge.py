@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from collections.abc import Sequence
 
 from common.errors import NearcastError
 from common.messages import EdgePurgeState, PurgeRequest, PurgeScope, PurgeState, PurgeView
@@ -11,6 +12,12 @@ from deploy.versions import Work
 
 WAIT = 0.25
 """Seconds that the control plane may wait for edges before it tells how far they are."""
+
+
+NAMED_AFTER = 3.0
+"""Seconds after which it is told for which edges the command waits."""
+NAMED = 8
+"""Edges that are told by their names."""
 
 
 class NotEverywhere(NearcastError):
@@ -27,24 +34,30 @@ def purging(asked: PurgeRequest, *, wait: bool) -> Work:
             view = await follow(api, view, display)
             display.say(_outcome(view))
             if away := _in(view, EdgePurgeState.AWAY):
-                raise NotEverywhere(edges=", ".join(away))
+                raise NotEverywhere(edges=_some(away))
 
     return work
 
 
 async def follow(api: Api, view: PurgeView, display: ProgressDisplay) -> PurgeView:
-    """Shows how far a purge is until every edge that is not away has done it.
+    """Shows how far a purge is until every edge that is not away has done it; names those that take
+    long.
 
     Raises:
         NotReached: the control plane stays away.
         Refused: it does not know the purge any more.
     """
     loop = asyncio.get_running_loop()
-    heard = loop.time()
+    began = heard = loop.time()
+    named = False
     while True:
         _show(view, display)
         if view.state is PurgeState.DONE:
             return view
+        if not named and loop.time() - began > NAMED_AFTER:
+            named = True
+            late = _some(_in(view, EdgePurgeState.PENDING))
+            display.say(f"Waiting for {late}; Ctrl-C ends this command, not the purge.")
         try:
             view = await api.purge_of(view.purge_id, wait=WAIT)
         except NotReached:
@@ -63,6 +76,11 @@ def _show(view: PurgeView, display: ProgressDisplay) -> None:
 
 def _in(view: PurgeView, state: EdgePurgeState) -> list[str]:
     return [edge.edge_id for edge in view.edges if edge.state is state]
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - NAMED
+    return f"{', '.join(names[:NAMED])}{f' and {more} more' if more > 0 else ''}"
 
 
 def _outcome(view: PurgeView) -> str:

@@ -31,7 +31,7 @@ from deploy.progress import LINE_EVERY
 
 
 class ReportUnwritable(NearcastError):
-    """The report cannot be written to {folder}: {reason}."""
+    """The report cannot be written: {reason}"""
 
 
 class SizeInvalid(NearcastError):
@@ -80,7 +80,7 @@ def run(options: Options, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "report.md").touch()
     except OSError as error:
-        raise ReportUnwritable(folder=folder, reason=os_sentence(error)) from error
+        raise ReportUnwritable(reason=os_sentence(error)) from error
     started = time.process_time()
     with _Hours(options.hours) as hours:
         outcome = replay(options, strategies_of(options), hours.done)
@@ -98,7 +98,7 @@ def run(options: Options, folder: Path) -> None:
         for name, text in texts.items():
             (folder / name).write_text(text, "utf-8")
     except OSError as error:
-        raise ReportUnwritable(folder=folder, reason=os_sentence(error)) from error
+        raise ReportUnwritable(reason=os_sentence(error)) from error
     found = summaries(outcome)
     shown = Table("", *found, title=options.title)
     for column in shown.columns[1:]:

@@ -104,7 +104,7 @@ class Lead:
             removals=self._removals,
         )
         planes.moved = reporter.hurry
-        self.agent.completed = reporter.hurry
+        self.agent.completed = reporter.completed
         await self._neighbours.look()
         await self.agent.restore()
         await follower.catch_up()

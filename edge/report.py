@@ -18,7 +18,7 @@ ANSWER_WITHIN_OF_SEVERAL: Final = 1.0
 TOLD_WITHIN: Final = 30.0
 """Seconds that all other news get."""
 SHORTEST_INTERVAL: Final = 0.2
-"""Seconds between heartbeats, however much there is to tell."""
+"""Seconds between heartbeats, and between news of what is held, however much there is to tell."""
 TOLD_AT_ONCE: Final = 1000
 """Removals in one message."""
 
@@ -75,6 +75,14 @@ class Reporter:
         """Has the next heartbeat sent now, not at its time."""
         self._hurried.set()
 
+    def completed(self) -> None:
+        """Has it told that more is held now: viewers wait for no heartbeat that asks for it."""
+        if not self._confirmed:
+            self.hurry()
+            return
+        self._send_holdings = True
+        self._asked.set()
+
     async def run(self) -> None:
         """Sends heartbeats for ever."""
         while True:
@@ -124,16 +132,19 @@ class Reporter:
         await self._answered(answer)
 
     async def tell(self) -> None:
-        """Tells news for ever, after the heartbeats that are answered: those never wait for it."""
+        """Tells news for ever, beside heartbeats: those never wait for it."""
         while True:
             await self._asked.wait()
             self._asked.clear()
+            began = self._clock.monotonic()
             try:
                 await self._tell_removals()
-                if self._send_holdings and self._confirmed != self._agent.holdings_revision:
-                    await self._tell_holdings()
+                if not self._send_holdings or self._confirmed == self._agent.holdings_revision:
+                    continue
+                await self._tell_holdings()
             except NearcastError as error:
                 _log.info("news are told later", reason=str(error))
+            await asyncio.sleep(began + SHORTEST_INTERVAL - self._clock.monotonic())
 
     async def _tell_removals(self) -> None:
         """Tells which removals were carried out since the last time."""

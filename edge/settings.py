@@ -322,7 +322,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 1.0
     fill_concurrency: Annotated[
         int,
-        msgspec.Meta(description="Objects that are filled at the same time.", ge=1, le=256),
+        msgspec.Meta(
+            description="Objects that are filled at the same time, and urgent ones besides.",
+            ge=1,
+            le=256,
+        ),
     ] = 4
     fill: Annotated[
         FillSettings,

@@ -123,3 +123,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         names = [self.region, *(source.name for source in self.sources)]
         if len({*names, CHECK}) <= len(names):
             raise ValueError(f"Expected a name of its own for each region, and none called {CHECK}")
+        stores: tuple[StoreSettings, ...] = (self.store, *self.sources)
+        if len({store.place for store in stores}) < len(stores):
+            # A copy that is none would be told to be whole.
+            raise ValueError("Expected a store of its own for each region")

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import jinja2
@@ -20,6 +20,7 @@ from common.messages import PurgeState, PurgeView, RemovalView
 from common.service import Gatekeeper, Role
 from control_plane.catalog import Asset
 from control_plane.dashboard.files import Files
+from control_plane.dashboard.fleet import shown_regions
 from control_plane.dashboard.jobs import IngestJobs, JobsNotRead, ShownJobs, shown
 from control_plane.dashboard.texts import (
     readable_duration,
@@ -40,6 +41,8 @@ DONE_SHOWN_FOR = 3600.0
 LISTED_WITHIN = 1.0
 """Seconds that the page waits for lists from a database; it goes without them while that is away.
 """
+MOST_ORIGINS = 24
+"""Edges that the pages' policy names, three times each."""
 CHALLENGE = 'Basic realm="Nearcast: any name, and an operator\'s token as password"'
 
 
@@ -130,10 +133,7 @@ class Page:
         edges = [self._views.edge(record) for record in self._fleet.edges()]
         return self._answer(
             template,
-            regions=[
-                (region, [edge for edge in edges if edge.region == region.name])
-                for region in self._fleet.rules.regions
-            ],
+            regions=shown_regions(self._fleet.rules.regions, edges),
             assets=[
                 (self._views.asset(asset), *self._pictures(asset))
                 for asset in self._library.history.newest(SHOWN_ASSETS)
@@ -205,8 +205,7 @@ class Page:
         """Scripts and styles from here alone; pictures and media from the edges, and those that
         scripts have read: the files that are to be uploaded, and held videos' pictures; calls to
         the edges and to ingest; the player's own worker."""
-        origins = {origin_of(record.heartbeat.url) for record in self._fleet.edges()}
-        edges = " ".join(sorted(origin for origin in origins if origin))
+        edges = sources_of(record.heartbeat.url for record in self._fleet.edges())
         ingest = origin_of(self._uploads_url) if self._uploads_url is not None else None
         called = " ".join(filter(None, ("'self'", ingest, edges)))
         return (
@@ -235,6 +234,15 @@ def environment() -> jinja2.Environment:
     for name in templates.list_templates():
         templates.get_template(name)
     return templates
+
+
+def sources_of(urls: Iterable[str]) -> str:
+    """Where edges are, as a policy names it: each, or of very many only how they are reached, as
+    servers in between take heads of some kilobytes."""
+    origins = {origin for url in urls if (origin := origin_of(url))}
+    if len(origins) > MOST_ORIGINS:
+        origins = {f"{origin.partition(':')[0]}:" for origin in origins}
+    return " ".join(sorted(origins))
 
 
 def origin_of(url: str) -> str | None:

@@ -1,10 +1,13 @@
-"""Numbers in the words of the pages. Pure."""
+"""Numbers in the words of the pages, and numbers in names. Pure."""
 
+import re
 from typing import Final
 
 from common.messages import Evidence
 
 NBSP: Final = "\N{NO-BREAK SPACE}"
+
+NameOrder = list[tuple[bool, int, str]]
 
 
 def readable_size(count: float) -> str:
@@ -45,3 +48,11 @@ def _moment(seconds: float) -> str:
     hours, minutes = divmod(minutes, 60)
     start = f"{hours}:{minutes:02}" if hours else f"{minutes}"
     return f"{start}:{rest // 10:02}.{rest % 10}"
+
+
+def name_order(name: str) -> NameOrder:
+    """What sorts names by the numbers in them: eu-2 before eu-10."""
+    parts = re.findall(r"[0-9]+|[^0-9]+", name)
+    return [
+        (False, int(part), "") if part[0] in "0123456789" else (True, 0, part) for part in parts
+    ]

@@ -158,9 +158,16 @@ class Holding:
             True: self._options.bandwidth * 3600.0 / 8.0 - self._owed[True][edge],
             False: calm * (self._options.fill_rate * 3600.0 / 8.0) - self._owed[False][edge],
         }
-        order = sorted(waiting.items(), key=lambda item: (not item[1][0], -item[1][1], item[0]))
+        # On a full disk tens of thousands wait for months: only what fits is put in order.
+        free = self._options.disk - self.used[edge]
+        can = [
+            (not urgent, -priority, asset, cause)
+            for asset, (urgent, priority, cause) in waiting.items()
+            if (calm or urgent) and self._bytes[asset] <= free
+        ]
         taken: list[int] = []
-        for asset, (urgent, _, cause) in order:
+        for behind, _, asset, cause in sorted(can):
+            urgent = not behind
             if left[urgent] <= 0:
                 if not urgent:
                     break

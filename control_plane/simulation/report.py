@@ -24,7 +24,11 @@ def _nearly_all(value: float) -> str:
 
 
 def _bytes(value: float) -> str:
-    return f"{value / 1e12:,.1f} TB" if value >= 1e12 or not value else f"{value / 1e9:,.1f} GB"
+    if not value:
+        return "0"
+    if value >= 1e12:
+        return f"{value / 1e12:,.1f} TB"
+    return f"{value / 1e9:,.1f} GB" if value >= 1e9 else f"{value / 1e6:,.1f} MB"
 
 
 def _gigabits(value: float) -> str:

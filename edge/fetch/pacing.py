@@ -22,9 +22,14 @@ class Pacing:
 
     async def wait(self, size: int, hurried: Callable[[], bool]) -> None:
         """Waits for as long as the ``size`` bytes that have come take at the rate; no longer once
-        ``hurried``, when a viewer wants them."""
-        clock = self._clock
-        rate = self._plan.bytes_per_second(clock.now()) / self._workers
+        ``hurried``, when a viewer wants them, or when there is another rate."""
+        clock, rate = self._clock, self._now()
         until = clock.monotonic() + self._rate.take(size, rate, clock.monotonic())
-        while until > clock.monotonic() and not hurried():  # noqa: ASYNC110 - an event costs more
-            await asyncio.sleep(min(until - clock.monotonic(), LONGEST_SLEEP))
+        while (left := until - clock.monotonic()) > 0:
+            if hurried() or self._now() != rate:
+                return
+            await asyncio.sleep(min(left, LONGEST_SLEEP))
+
+    def _now(self) -> float:
+        """Bytes per second of this process."""
+        return self._plan.bytes_per_second(self._clock.now()) / self._workers

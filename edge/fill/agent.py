@@ -63,7 +63,8 @@ class FillAgent:
             obtain: gets objects.
             clock: the time.
             plan: when what is not urgent is filled.
-            concurrency: how many objects are fetched at the same time.
+            concurrency: how many objects are fetched at the same time, and as many urgent ones
+                besides: those wait for none that comes slowly.
         """
         self._edge_id = edge_id
         self._cache = cache
@@ -216,6 +217,7 @@ class FillAgent:
             group.create_task(self._look())
             for _ in range(self._concurrency):
                 group.create_task(self._work())
+                group.create_task(self._work(urgent_only=True))
 
     async def _look(self) -> None:
         """Finds out what is held of packages, whenever that has to be done."""
@@ -256,11 +258,11 @@ class FillAgent:
         if part.whole != before:
             await self._write_down(part)
 
-    async def _work(self) -> None:
+    async def _work(self, *, urgent_only: bool = False) -> None:
         """Fetches one object after the other."""
         while True:
             wake = self._wake
-            job = self._next()
+            job = self._next(urgent_only=urgent_only)
             if job is None:
                 with contextlib.suppress(TimeoutError):
                     clock = self._clock
@@ -269,10 +271,10 @@ class FillAgent:
                 continue
             await self._fetch(*job)
 
-    def _next(self) -> tuple[Progress, ManifestObject] | None:
+    def _next(self, *, urgent_only: bool) -> tuple[Progress, ManifestObject] | None:
         while True:
             now = self._clock.monotonic()
-            name = self._turns.first(now, self._clock.now())
+            name = self._turns.first(now, self._clock.now(), urgent_only=urgent_only)
             if name is None:
                 return None
             part = self._progress[name]
@@ -297,7 +299,8 @@ class FillAgent:
             part.got(item)
             if part.whole:
                 self._troubled.pop(part.name, None)
-            self._turns.came()
+            if self._turns.came():
+                self._tell()
             self._note(part)
             if item.key == part.desired.manifest_key:
                 self._enqueue(part)

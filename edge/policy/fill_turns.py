@@ -36,11 +36,11 @@ class FillTurns:
         """Takes out a package, if it is here."""
         self._queue.remove(name)
 
-    def first(self, now: float, wall: float) -> PackageName | None:
-        """Whose turn it is; None when it is nobody's."""
+    def first(self, now: float, wall: float, *, urgent_only: bool = False) -> PackageName | None:
+        """Whose turn it is, perhaps among ``urgent_only``; None when it is nobody's."""
         if now < self._rest_until:
             return None
-        return self._queue.first(now, urgent_only=not self._plan.allows(wall))
+        return self._queue.first(now, urgent_only=urgent_only or not self._plan.allows(wall))
 
     def wait(self, now: float, wall: float) -> float | None:
         """Seconds until it may be somebody's turn; None when somebody has to be put in first."""
@@ -52,9 +52,15 @@ class FillTurns:
             waits.append(self._plan.wait(wall, LOOK_AT_WINDOW))
         return min(waits, default=None)
 
-    def came(self) -> None:
-        """Notes that something came: whoever was away is there again."""
+    def came(self) -> bool:
+        """Notes that something came: whoever was away is there again.
+
+        Returns:
+            Whether that ended a rest, which only what still failed had brought about.
+        """
+        rested, self._rest_until = self._rest_until > 0.0, 0.0
         self._in_row, self._rest = 0, FIRST_REST
+        return rested
 
     def failed(self, now: float) -> None:
         """Notes that something has not come."""

@@ -4,12 +4,20 @@ import contextlib
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
+
 from common.clock import Clock
 from common.errors import NearcastError
 from common.messages import ManifestObject
 from origin.remove import delete_all
 from origin.replicas.checking import Finding, Flaw, flaws_of
-from origin.replicas.copying import Copier, ReadManifest, digest_of, read_manifest
+from origin.replicas.copying import (
+    Copier,
+    ObjectWrong,
+    ReadManifest,
+    digest_of,
+    read_manifest,
+)
 from origin.replicas.layout import CHECK, COPYING, ManifestWrong, VersionName, copier_of
 from origin.replicas.pace import Pace
 from origin.replicas.regions import Region, Regions
@@ -204,8 +212,32 @@ class Audit:
         try:
             await self._mend(name, region, flaws, chosen)
         except NearcastError as error:
-            return [Told(one, trouble=str(error)) for one in flaws]
+            left = await self._left(region, flaws, chosen)
+            return [
+                Told(one, trouble=_trouble(error, one))
+                if one.key in left
+                else Told(one, repaired=True)
+                for one in flaws
+            ]
         return [Told(one, repaired=True) for one in flaws]
+
+    async def _left(
+        self, region: Region, flaws: Sequence[Finding], chosen: ReadManifest | None
+    ) -> set[str]:
+        """The keys of what is still wrong after a repair that failed."""
+        keys = {one.key for one in flaws}
+        if chosen is None:
+            return keys
+        objects = tuple(one for one in chosen.manifest.objects if one.key in keys)
+        named = msgspec.structs.replace(chosen.manifest, objects=objects)
+        mended = {one.key for one in objects}
+        try:
+            async with contextlib.aclosing(flaws_of(region, named, {}, deep=self._deep)) as found:
+                mended -= {one.key async for one in found}
+        except NearcastError:
+            # The store is away, and nobody knows.
+            return keys
+        return keys - mended
 
     async def _mend(
         self,
@@ -222,7 +254,7 @@ class Audit:
                 damaged.discard(listed.key)
         await self._copiers[region.name].copy(name)
         if damaged:
-            raise NothingBetter(keys=", ".join(sorted(damaged)))
+            raise NothingBetter(key=min(damaged))
 
     async def _is_good_elsewhere(self, listed: ManifestObject, region: Region) -> bool:
         for other in self._regions.all:
@@ -245,7 +277,14 @@ class Audit:
         return told
 
 
+def _trouble(error: NearcastError, finding: Finding) -> str:
+    """Why a finding is left; of several objects that nobody has right, ``error`` names one."""
+    if isinstance(error, (NothingBetter, ObjectWrong)) and error.facts["key"] != finding.key:
+        return str(NothingBetter(key=finding.key))
+    return str(error)
+
+
 class NothingBetter(NearcastError):
-    """No other store has the right bytes of {keys}."""
+    """No other store has the right bytes of {key}."""
 
     status = 502

@@ -241,17 +241,21 @@ class Copier:
     async def _copy_objects(
         self, manifest: PackageManifest, order: Sequence[Region], copied: Copied
     ) -> None:
-        """Copies what is missing; when one cannot be copied, none is begun after it."""
+        """Copies what is missing; when one cannot be copied, none is begun after it, unless the
+        package is there already: then all that can be mended is."""
         rest = iter(manifest.objects)
         failures: list[Exception] = []
+        hopeless = False
 
         async def work(rest: Iterator[ManifestObject]) -> None:
-            while not failures and (listed := next(rest, None)) is not None:
+            nonlocal hopeless
+            while not hopeless and (listed := next(rest, None)) is not None:
                 async with self._room:
                     try:
                         await self._copy_object(listed, order, copied)
                     except Exception as error:
                         failures.append(error)
+                        hopeless |= not (copied.mended and isinstance(error, ObjectWrong))
 
         # Each goes on to the end of its object: what was cut off might arrive after the mark went.
         await asyncio.gather(*(work(rest) for _ in range(self._at_once)))

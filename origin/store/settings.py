@@ -1,5 +1,6 @@
 """Which store holds the objects, as the operator's settings say."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -73,3 +74,10 @@ class StoreSettings(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if (self.folder is None) == (self.s3 is None):
             raise ValueError("Expected either a folder or a table s3")
+
+    @property
+    def place(self) -> str:
+        """What tells one store from another."""
+        if self.s3 is not None:
+            return f"{self.s3.endpoint.rstrip('/')}/{self.s3.bucket}"
+        return os.path.normpath(self.folder or "")

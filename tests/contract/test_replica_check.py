@@ -20,6 +20,7 @@ from tests.stores import OBJECTS, content, manifest_of, opened, publish, replace
 SEGMENT = "v/a/1/video/00001.m4s"
 INIT = "v/a/1/video/init.mp4"
 MANIFEST = "v/a/1/manifest.json"
+LOST = "v/a/1/video/00000.m4s"
 
 
 class Stores:
@@ -140,6 +141,32 @@ async def test_what_nobody_has_right_is_told_and_kept(alike: Stores) -> None:
     assert all(one.trouble for one in told)
     assert totals.repaired == 0
     assert (await content(alike.eu))[SEGMENT] == wrong
+
+
+async def test_what_nobody_has_right_keeps_nothing_else_from_being_put_right(
+    stores: Stores,
+) -> None:
+    objects = {f"video/{number:05}.m4s": b"%d" % number for number in range(40)}
+    for store in (stores.eu, stores.us):
+        await publish(store, "1", objects)
+        await store.delete("v/a/1/video/00000.m4s")
+    for number in (1, 39):
+        await stores.us.delete(f"v/a/1/video/{number:05}.m4s")
+
+    told, totals = await stores.check(repair=True)
+
+    assert [(one.finding.store, one.finding.key, one.repaired) for one in told] == [
+        ("eu", LOST, False),
+        ("us", LOST, False),
+        ("us", "v/a/1/video/00001.m4s", True),
+        ("us", "v/a/1/video/00039.m4s", True),
+    ]
+    assert all("it is not there" in (one.trouble or "") for one in told if not one.repaired)
+    assert (totals.flaws, totals.repaired) == (4, 2)
+    assert await stores.found(deep=True) == [
+        ("eu", Flaw.MISSING, LOST),
+        ("us", Flaw.MISSING, LOST),
+    ]
 
 
 async def test_a_manifest_of_no_use_is_replaced(alike: Stores) -> None:

@@ -133,6 +133,18 @@ async def test_what_is_urgent_is_bound_by_no_rate(tmp_path: Path, origin: Origin
         await until(lambda: edge.whole() == {("a", "1")})
 
 
+async def test_what_is_urgent_waits_for_nothing_that_comes_slowly(
+    tmp_path: Path, origin: Origin
+) -> None:
+    large = {f"{number}.m4s": bytes([number]) * 500_000 for number in range(8)}
+    old, new = publish(origin, "1", large), urgent(publish(origin, "2", PACKAGE))
+    async with filling(tmp_path, origin.url, plan=FillPlan(rate=80_000), concurrency=4) as edge:
+        await edge.tell(old)
+        await until(lambda: len([path for path in origin.asked if path.endswith(".m4s")]) == 4)
+        await edge.tell(old, new)
+        await until(lambda: edge.whole() == {("a", "2")})
+
+
 async def test_outside_its_window_an_edge_fills_at_the_rate_for_that(
     tmp_path: Path, origin: Origin
 ) -> None:
@@ -140,6 +152,18 @@ async def test_outside_its_window_an_edge_fills_at_the_rate_for_that(
     package = publish(origin, "1", PACKAGE)
     async with filling(tmp_path, origin.url, clock=Moved(at(20)), plan=plan) as edge:
         await edge.tell(package)
+        await until(lambda: edge.whole() == {("a", "1")})
+
+
+async def test_what_comes_slowly_outside_the_window_goes_on_faster_once_it_is_open(
+    tmp_path: Path, origin: Origin
+) -> None:
+    clock, plan = Moved(at(20)), FillPlan(NIGHT.window, rate_outside=80_000)
+    package = publish(origin, "1", {f"{number}.m4s": bytes(500_000) for number in range(8)})
+    async with filling(tmp_path, origin.url, clock=clock, plan=plan) as edge:
+        await edge.tell(package)
+        await until(lambda: len([path for path in origin.asked if path.endswith(".m4s")]) == 4)
+        clock.wall = at(3)
         await until(lambda: edge.whole() == {("a", "1")})
 
 
@@ -231,6 +255,20 @@ async def test_a_package_that_fails_holds_up_no_other(tmp_path: Path, origin: Or
         await until(lambda: len(edge.whole()) == 5)
         assert edge.agent.trouble == (1, 0)
         assert edge.agent.pending == (1, 0)
+
+
+async def test_many_packages_that_fail_do_not_hold_up_one_that_comes(
+    tmp_path: Path, origin: Origin
+) -> None:
+    # Pauses after failures grow as if no time had passed.
+    clock = Moved(faster=0.001)
+    broken = [publish(origin, f"old-{number}", PACKAGE) for number in range(40)]
+    new = urgent(publish(origin, "new", PACKAGE))
+    for path in [path for path in origin.objects if "/old-" in path]:
+        del origin.objects[path]
+    async with filling(tmp_path, origin.url, clock=clock) as edge:
+        await edge.tell(*broken, new)
+        await until(lambda: edge.whole() == {("a", "new")})
 
 
 async def test_several_packages_are_filled_at_once(tmp_path: Path, origin: Origin) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from tests.integration.control_service import TOKENS, control_plane, control_settings
 from tests.integration.purges_service import PATHS, Fleet, Operator, fleet_in, origin_running
+from tests.servers.processes import free_ports
 
 
 async def run(port: int, *words: str, token: str = "operator") -> tuple[int, list[str], str]:
@@ -95,6 +96,28 @@ async def test_edges_that_are_away_are_named(tmp_path: Path) -> None:
     )
 
 
+async def test_edges_that_take_long_are_named(tmp_path: Path) -> None:
+    settings = control_settings(tmp_path, geoip=None, heartbeat_timeout=600.0)
+    async with control_plane(settings) as talk:
+        for edge in ("eu-1", "eu-2"):
+            await talk.beat(edge)
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "deploy", "purge", "--everything"),
+            *("--control", f"http://127.0.0.1:{settings.listen.port}"),
+            *("--token", TOKENS["operator"]),
+            stdout=asyncio.subprocess.PIPE,
+        )
+        assert process.stdout is not None
+        lines = [(await process.stdout.readline()).decode() for _ in range(3)]
+        process.terminate()
+        await process.communicate()
+
+    assert lines[1:] == [
+        "Edges: 0% (0 of 2)\n",
+        "Waiting for eu-1, eu-2; Ctrl-C ends this command, not the purge.\n",
+    ]
+
+
 async def test_without_waiting_it_ends_at_once(tmp_path: Path) -> None:
     settings = control_settings(tmp_path, geoip=None, heartbeat_timeout=600.0)
     async with control_plane(settings) as talk:
@@ -110,9 +133,6 @@ async def test_without_waiting_it_ends_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "token", "sentence"),
     [
-        ((), "operator", "Name exactly one of asset_id, url, prefix, surrogate_key"),
-        (("--asset", "a", "--everything"), "operator", "Name exactly one of asset_id"),
-        (("--version", "1", "--everything"), "operator", "A version is one of an asset"),
         (("--asset", "../a"), "operator", "not a valid PurgeRequest"),
         (("--prefix", "/w/"), "operator", "No path on an edge begins with '/w/'"),
         (("--everything",), "publisher", "may not do this"),
@@ -128,6 +148,25 @@ async def test_what_is_refused_is_told_in_a_sentence(
     assert (status, lines) == (1, [])
     assert complaint.startswith("Error: ")
     assert sentence in complaint
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ((), "Give exactly one of --asset, --url, --prefix, --surrogate-key and --everything."),
+        (("--asset", "a", "--everything"), "Give exactly one of --asset, --url, --prefix"),
+        (("--version", "1", "--everything"), "--version is one of --asset."),
+        (("--asset", ""), "Invalid value for '--asset': it is empty."),
+    ],
+)
+async def test_options_that_make_no_purge_are_told_by_their_names(
+    words: tuple[str, ...], sentence: str
+) -> None:
+    (port,) = free_ports(1)
+    status, lines, complaint = await run(port, *words)
+
+    assert (status, lines) == (2, [])
+    assert f"Error: {sentence}" in complaint
 
 
 async def test_without_a_system_it_is_told_what_to_do(tmp_path: Path) -> None:

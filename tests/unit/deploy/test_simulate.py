@@ -89,5 +89,6 @@ def test_a_folder_that_cannot_be_written_is_told_before_the_month_is_replayed(
     done = simulate("--out", str(tmp_path / "file" / "report"))
 
     assert done.returncode == 1
-    assert done.stderr.startswith("Error: The report cannot be written to ")
-    assert done.stderr.count("\n") == 1
+    assert done.stderr == (
+        f"Error: The report cannot be written: Not a directory ({tmp_path}/file/report).\n"
+    )

@@ -19,6 +19,8 @@ def test_the_table_tells_every_strategy_in_every_row() -> None:
     for row in rows:
         assert len(row) == 1 + len(STRATEGIES)
         assert all(re.search(r"\d", cell) for cell in row[1:])
+        # Nothing has no unit: it stands beside figures of any.
+        assert not any(re.fullmatch(r"0\.0 [MGT]B", cell) for cell in row[1:])
 
 
 def test_the_page_names_strategies_pictures_and_assumptions() -> None:

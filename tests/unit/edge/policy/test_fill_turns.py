@@ -34,6 +34,15 @@ def test_outside_the_window_only_what_is_urgent_has_a_turn() -> None:
     assert turns.first(100.0, OPEN) == named("1")
 
 
+def test_whoever_does_what_is_urgent_has_no_turn_with_the_rest() -> None:
+    turns = FillTurns(FillPlan())
+    turns.put(package("1"), 0.0, 100.0)
+
+    assert turns.first(100.0, NOON, urgent_only=True) is None
+    turns.put(package("0", urgent=True), 0.0, 100.0)
+    assert turns.first(100.0, NOON, urgent_only=True) == named("0")
+
+
 def test_what_waits_for_the_window_has_it_looked_at_when_it_opens_and_now_and_then() -> None:
     turns = FillTurns(NIGHT)
     assert turns.wait(100.0, NOON) is None
@@ -84,3 +93,16 @@ def test_whatever_comes_ends_the_row_and_news_end_the_rest() -> None:
     for _ in range(REST_AFTER - 1):
         turns.failed(101.0)
     assert turns.first(101.0, NOON) == named("1")
+
+
+def test_what_comes_during_a_rest_ends_it_as_others_only_lack_what_failed() -> None:
+    turns = FillTurns(FillPlan())
+    turns.put(package("new", urgent=True), 0.0, 100.0)
+    assert not turns.came()
+    for _ in range(REST_AFTER):
+        turns.failed(100.0)
+    assert turns.first(100.0, NOON) is None
+
+    assert turns.came()
+    assert turns.first(100.0, NOON) == named("new")
+    assert not turns.came()
