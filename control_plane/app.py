@@ -216,6 +216,10 @@ async def _talk(settings: Settings, known: _Known, stack: AsyncExitStack) -> Non
         return
 
     def noted(edge_id: str, probed: Probed) -> None:
+        alone = settings.redis is None or bus.trouble is not None
+        if probed.failures and alone and not fleet.hears(edge_id):
+            # Its own network may be what is broken: others hear the edge, and it cannot ask them.
+            return
         known.findings.note(monitor, edge_id, probed)
         sharing.find(edge_id, probed)
 
