@@ -78,16 +78,15 @@ class MongoCatalog(MongoAdapter):
     async def counts(self) -> Counts:
         """See the port."""
         summed = {"$group": {"_id": None, "pins": {"$sum": "$number"}}}
-
-        async def pins() -> int:
-            found = await (await self._pins.aggregate([summed])).to_list()
-            return int(found[0]["pins"]) if found else 0
-
-        return Counts(
-            await _asked(self._packages.estimated_document_count),
-            await _asked(pins),
-            await _asked(self._removals.estimated_document_count),
-        )
+        # A server counts what no majority has yet, and lets nobody read that. In a session, what is
+        # read after something waits for it: with the pins, all that was counted can be read.
+        async with translating(), self._client.start_session(causal_consistency=True) as session:
+            packages, removals = [
+                (await self._kept.command("count", each.name, session=session))["n"]
+                for each in (self._packages, self._removals)
+            ]
+            found = await (await self._pins.aggregate([summed], session=session)).to_list()
+        return Counts(packages, int(found[0]["pins"]) if found else 0, removals)
 
     async def pin(self, pin: Pin) -> Pin:
         """See the port."""
