@@ -110,8 +110,11 @@ class Machines:
 
     def end(self) -> None:
         """Ends everything."""
-        for process in reversed(self.processes.values()):
+        for name, process in reversed(self.processes.items()):
             process.send_signal(signal.SIGCONT)
+            if name in self.databases:
+                # Nobody needs what it has; told to end, it waits for the others.
+                process.kill()
             stop(process)
 
     def planned(self) -> list[tuple[str, str]]:
