@@ -209,7 +209,8 @@ async def _talk(settings: Settings, known: _Known, stack: AsyncExitStack) -> Non
     known.planner.on_written = lambda: bus.publish(Hint(HintKind.PLACEMENTS))
     known.purges.on_written = lambda: bus.publish(Hint(HintKind.PURGES))
     known.standings.on_written = lambda: bus.publish(Hint(HintKind.STANDING))
-    sharing = Sharing(bus, known.clock, monitor, heard=fleet.overhear, found=known.findings.take)
+    heard, found, look = fleet.overhear, known.findings.take, partial(known.keeper.hint, "edges")
+    sharing = Sharing(bus, known.clock, monitor, heard=heard, found=found, look=look)
     fleet.on_heard(lambda record: sharing.hear(record.heartbeat))
     await stack.enter_async_context(_running(sharing.run))
     if settings.probes is None:
