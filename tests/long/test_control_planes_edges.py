@@ -22,6 +22,26 @@ async def living(here: Hosts) -> AsyncIterator[Life]:
         yield made
 
 
+async def test_control_planes_that_hear_half_of_the_edges_each_lose_none(
+    here: Hosts, living: Life
+) -> None:
+    before = len(here.states())
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(here.network.apart(["one"], ["two"]))
+        stack.enter_context(here.network.apart(CONTROLS, ["redis"]))
+        for edge in EDGES:
+            stack.enter_context(here.network.apart(planes(edge)[1:], [edge]))
+        for control in CONTROLS:
+            await until(living.away(control, "redis"))
+        await living.publish()
+        await until(living.settled())
+        await living.purges_more(15)
+        assert here.states()[before:] == []
+    for control in CONTROLS:
+        await until(living.ready(control))
+    assert here.states()[before:] == []
+
+
 async def test_an_edge_cut_off_from_its_first_control_plane_goes_on_with_the_second(
     here: Hosts, living: Life
 ) -> None:
@@ -65,23 +85,3 @@ async def test_viewers_of_a_region_that_is_cut_off_go_to_the_other(
             assert await living.served(edge)
         living.viewers.find(*region)
     await until(living.viewers.also_to(region, of="us"))
-
-
-async def test_control_planes_that_hear_half_of_the_edges_each_lose_none(
-    here: Hosts, living: Life
-) -> None:
-    before = len(here.states())
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(here.network.apart(["one"], ["two"]))
-        stack.enter_context(here.network.apart(CONTROLS, ["redis"]))
-        for edge in EDGES:
-            stack.enter_context(here.network.apart(planes(edge)[1:], [edge]))
-        for control in CONTROLS:
-            await until(living.away(control, "redis"))
-        await living.publish()
-        await until(living.settled())
-        await living.purges_more(15)
-        assert here.states()[before:] == []
-    for control in CONTROLS:
-        await until(living.ready(control))
-    assert here.states()[before:] == []
