@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from common.clock import Clock, SystemClock
 from common.errors import NearcastError, SettingsInvalid, Unavailable
-from common.messages import EdgeStanding, EdgeState, PackageAnnouncement
+from common.messages import EdgeStanding, PackageAnnouncement
 from common.metrics import new_registry
 from common.service import (
     Gatekeeper,
@@ -217,8 +217,7 @@ async def _talk(settings: Settings, known: _Known, stack: AsyncExitStack) -> Non
         return
 
     def noted(edge_id: str, probed: Probed) -> None:
-        alone = settings.redis is None or bus.trouble is not None
-        if probed.failures and alone and not fleet.hears(edge_id):
+        if probed.failures and not fleet.hears(edge_id) and (not settings.redis or bus.trouble):
             # Its own network may be what is broken: others hear the edge, and it cannot ask them.
             return
         known.findings.note(monitor, edge_id, probed)
@@ -365,7 +364,7 @@ def _known_edges(fleet: Fleet, watch: Watch) -> Iterable[KnownEdge]:
     return (
         KnownEdge(
             record.edge_id,
-            watch.health(record.edge_id).state is EdgeState.DOWN,
+            watch.away(record.edge_id),
             record.heartbeat.purges,
         )
         for record in fleet.edges()
