@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
-GONE_WITHIN = 3.0
-"""Seconds after which nobody is sent to an edge that is gone: the control planes' default."""
+GONE_WITHIN = 3.5
+"""Seconds after which nobody is sent to an edge that is gone: the three of the control planes'
+default, and what a machine may take that is busy."""
 FEW = 10
 """Viewers who say where a control plane sends them now."""
 ROUNDING = 1.0
