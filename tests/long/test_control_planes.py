@@ -3,12 +3,12 @@ acknowledged is lost, viewers are routed all the time, and the plan has one hist
 
 import asyncio
 import signal
-import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from functools import partial
 
 import pytest
 
+from control_plane.snapshot import Snapshot
 from tests.faults.control_planes import Fleet, Machines, fleet, machines
 from tests.faults.network import network
 from tests.faults.writing import alike, away, more_than, writing
@@ -128,12 +128,13 @@ async def test_a_control_plane_that_starts_without_its_database_routes_by_its_sn
     known = done.assets[-1]
     await edges.until(lambda: edges.placed("one", known))
 
-    def saved() -> float:
-        path = here.folder / "one.snapshot"
-        return path.stat().st_mtime if path.exists() else 0.0
+    path = here.folder / "one.snapshot"
 
-    before = time.time()
-    await edges.until(lambda: later_than(saved, before - 1))
+    async def saved() -> bool:
+        kept = (await asyncio.to_thread(Snapshot.load, path)).packages if path.exists() else ()
+        return any(package.announcement.asset_id == known for package in kept)
+
+    await edges.until(saved)
     here.signal("one", signal.SIGKILL)
     here.network.cut("one", "db")
     try:
@@ -144,7 +145,3 @@ async def test_a_control_plane_that_starts_without_its_database_routes_by_its_sn
         here.network.mend("one", "db")
     await edges.until(lambda: edges.is_ready("one"))
     await alike(edges, done)
-
-
-async def later_than(read: Callable[[], float], moment: float) -> bool:
-    return read() > moment
