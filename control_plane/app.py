@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from common.clock import Clock, SystemClock
 from common.errors import NearcastError, SettingsInvalid, Unavailable
-from common.messages import EdgeStanding, PackageAnnouncement
+from common.messages import EdgeStanding
 from common.metrics import new_registry
 from common.service import (
     Gatekeeper,
@@ -223,11 +223,6 @@ async def _talk(settings: Settings, known: _Known, stack: AsyncExitStack) -> Non
         known.findings.note(monitor, edge_id, probed)
         sharing.find(edge_id, probed)
 
-    def announced(asset_id: str, version: str) -> PackageAnnouncement | None:
-        asset = known.library.history.assets.get(asset_id)
-        package = asset.package(version) if asset is not None else None
-        return package.announcement if package is not None else None
-
     session = await new_client_session(settings.ca)
     stack.push_async_callback(session.close)
     prober = Prober(
@@ -238,7 +233,7 @@ async def _talk(settings: Settings, known: _Known, stack: AsyncExitStack) -> Non
             Subject(record.edge_id, record.heartbeat.url, fleet.listed(record.edge_id))
             for record in fleet.edges()
         ],
-        announced=announced,
+        announced=known.library.announced,
         noted=noted,
         caught=lambda edge_id, _: fleet.disbelieve(edge_id),
     )
