@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from common.clock import Clock, SystemClock
 from common.errors import NearcastError, SettingsInvalid, Unavailable
-from common.messages import EdgeStanding, EdgeState, PackageAnnouncement
+from common.messages import EdgeStanding
 from common.metrics import new_registry
 from common.service import (
     Gatekeeper,
@@ -209,20 +209,19 @@ async def _talk(settings: Settings, known: _Known, stack: AsyncExitStack) -> Non
     known.planner.on_written = lambda: bus.publish(Hint(HintKind.PLACEMENTS))
     known.purges.on_written = lambda: bus.publish(Hint(HintKind.PURGES))
     known.standings.on_written = lambda: bus.publish(Hint(HintKind.STANDING))
-    sharing = Sharing(bus, known.clock, monitor, heard=fleet.overhear, found=known.findings.take)
+    heard, found, look = fleet.overhear, known.findings.take, partial(known.keeper.hint, "edges")
+    sharing = Sharing(bus, known.clock, monitor, heard=heard, found=found, look=look)
     fleet.on_heard(lambda record: sharing.hear(record.heartbeat))
     await stack.enter_async_context(_running(sharing.run))
     if settings.probes is None:
         return
 
     def noted(edge_id: str, probed: Probed) -> None:
+        if probed.failures and not fleet.hears(edge_id) and (not settings.redis or bus.trouble):
+            # Its own network may be what is broken: others hear the edge, and it cannot ask them.
+            return
         known.findings.note(monitor, edge_id, probed)
         sharing.find(edge_id, probed)
-
-    def announced(asset_id: str, version: str) -> PackageAnnouncement | None:
-        asset = known.library.history.assets.get(asset_id)
-        package = asset.package(version) if asset is not None else None
-        return package.announcement if package is not None else None
 
     session = await new_client_session(settings.ca)
     stack.push_async_callback(session.close)
@@ -234,7 +233,7 @@ async def _talk(settings: Settings, known: _Known, stack: AsyncExitStack) -> Non
             Subject(record.edge_id, record.heartbeat.url, fleet.listed(record.edge_id))
             for record in fleet.edges()
         ],
-        announced=announced,
+        announced=known.library.announced,
         noted=noted,
         caught=lambda edge_id, _: fleet.disbelieve(edge_id),
     )
@@ -360,7 +359,7 @@ def _known_edges(fleet: Fleet, watch: Watch) -> Iterable[KnownEdge]:
     return (
         KnownEdge(
             record.edge_id,
-            watch.health(record.edge_id).state is EdgeState.DOWN,
+            watch.away(record.edge_id),
             record.heartbeat.purges,
         )
         for record in fleet.edges()

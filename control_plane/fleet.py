@@ -112,6 +112,8 @@ class Fleet:
         self._disbelieved: dict[str, float] = {}
         """Until when, by this process's monotonic clock, edges are taken to hold nothing."""
         self._beat_at: dict[str, float] = {}
+        self._came_at: dict[str, float] = {}
+        """When the last heartbeat of each edge came here, not to another control plane."""
         self._heard: list[Callable[[EdgeRecord], None]] = []
         self._overheard: list[Callable[[EdgeRecord], None]] = []
         self._completed: list[Callable[[EdgeRecord, PackageName], None]] = []
@@ -204,8 +206,10 @@ class Fleet:
         """
         if all(region.name != heartbeat.region for region in self.rules.regions):
             raise RegionUnknown(edge_id=heartbeat.edge_id, region=heartbeat.region)
-        record = self._accepted(heartbeat, self._clock.monotonic())
+        now = self._clock.monotonic()
+        record = self._accepted(heartbeat, now)
         if record is not None:
+            self._came_at[record.edge_id] = now
             self._unsaved_heartbeats[record.edge_id] = record
             for listener in (*self._heard, *self._overheard):
                 listener(record)
@@ -241,6 +245,11 @@ class Fleet:
     def beat_at(self, edge_id: str) -> float:
         """When the last heartbeat of an edge came, on this process's monotonic clock."""
         return self._beat_at[edge_id]
+
+    def hears(self, edge_id: str) -> bool:
+        """Whether the heartbeats of an edge come to this control plane."""
+        came_at = self._came_at.get(edge_id, -math.inf)
+        return self._clock.monotonic() - came_at < self.rules.silence
 
     def knows_holdings(self, edge_id: str, revision: str) -> bool:
         """Whether the edge's holdings are known at that revision."""

@@ -186,6 +186,12 @@ class Library:
         """What edges are told of them."""
         return self._orders
 
+    def announced(self, asset_id: str, version: str) -> PackageAnnouncement | None:
+        """The package of an asset's version; None when it is removed or not known."""
+        asset = self._history.assets.get(asset_id)
+        package = asset.package(version) if asset is not None else None
+        return package.announcement if package is not None else None
+
     def asset(self, asset_id: str) -> Asset:
         """The asset ``asset_id``.
 

@@ -14,6 +14,9 @@ from control_plane.presence import Finding, Found, Heard, Presence, decoded, enc
 
 TELL_EVERY = 0.1
 """Seconds."""
+LOOK_EVERY = 0.3
+"""Seconds between looks at what others wrote while nothing is heard of them: an edge that goes from
+one control plane to another is silent for two seconds already, and falls after three."""
 
 _log = logs.get(__name__)
 
@@ -29,6 +32,7 @@ class Sharing:
         *,
         heard: Callable[[Heartbeat, float], None],
         found: Callable[[str, Found, float], None],
+        look: Callable[[], None] = lambda: None,
     ) -> None:
         """Takes what others tell, from now on.
 
@@ -38,12 +42,15 @@ class Sharing:
             monitor: this control plane's name, an identifier.
             heard: takes a heartbeat that came to another, and when that was.
             found: takes the name of another, how it found an edge, and when that was told.
+            look: has what others wrote down of edges read.
         """
         self._bus = bus
         self._clock = clock
         self._monitor = monitor
         self._on_heard = heard
         self._on_found = found
+        self._look = look
+        self._looked_at = clock.monotonic()
         self._heard: dict[str, tuple[Heartbeat, float]] = {}
         self._found: dict[str, Finding] = {}
         bus.subscribe(self._take)
@@ -61,6 +68,10 @@ class Sharing:
         while True:
             await asyncio.sleep(TELL_EVERY)
             self.tell()
+            now = self._clock.monotonic()
+            if self._bus.trouble is not None and now - self._looked_at >= LOOK_EVERY:
+                self._looked_at = now
+                self._look()
 
     def tell(self) -> None:
         """Tells them now what is new."""

@@ -20,6 +20,9 @@ from control_plane.standing import Standings
 
 LOOK_EVERY: Final = 0.2
 """Seconds. An edge is given up so much earlier: silence is told with everything included."""
+NOTICED_WITHIN: Final = 1.0
+"""Seconds between two control planes that find an edge down, at most: what they heard last of it
+came to one of them later, and each looks at its own times."""
 FEW: Final = 50
 """Edges; judging so few takes no time."""
 SOON: Final = 0.02
@@ -145,6 +148,12 @@ class Watch:
         if edge_id not in self._outlook.edges:
             self.look()
         return self._outlook.edges[edge_id]
+
+    def away(self, edge_id: str) -> bool:
+        """Whether an edge has been down for so long that no control plane sends viewers there."""
+        health = self.health(edge_id)
+        down = health.state is EdgeState.DOWN and self.share(edge_id) == 0
+        return down and self._clock.monotonic() - health.since >= NOTICED_WITHIN
 
     def share(self, edge_id: str) -> float:
         """How much of the viewers that it would get at its best an edge gets; 0 for none."""

@@ -58,6 +58,7 @@ def fetches_of(
         added=tuple(added),
         forward_fields=not managed,
         route=neighbourhood.route,
+        purges=cache.purges.told_of,
     )
     return Fetches(
         cache,

@@ -4,7 +4,6 @@ Every write touches one document, so a single server serves as well as a replica
 kept as documents, not as text, so that an operator can query them.
 """
 
-import contextlib
 from collections.abc import Awaitable, Callable, Collection
 from typing import TypeVar
 
@@ -13,6 +12,7 @@ from pymongo import AsyncMongoClient, ReturnDocument
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import DuplicateKeyError
 
+from common.errors import Unavailable
 from common.messages import Heartbeat, Holdings, MessageInvalid, PackageAnnouncement
 from common.service.mongodb import Document, MongoAdapter, translating
 from control_plane.catalog.port import PackageConflict
@@ -50,15 +50,7 @@ class MongoCatalog(MongoAdapter):
         package = Package(announcement, now)
         document = {"_id": name, **msgspec.to_builtins(package)}
 
-        async def insert() -> Package:
-            try:
-                await self._packages.insert_one(document)
-            except DuplicateKeyError:
-                known = await self._packages.find_one({"_id": name})
-                return _record(known, Package)
-            return package
-
-        known = await _asked(insert)
+        known = _record(await _inserted(self._packages, document), Package)
         if known.announcement.manifest_sha256 != announcement.manifest_sha256:
             raise PackageConflict(asset_id=announcement.asset_id, version=announcement.version)
         return known
@@ -78,16 +70,15 @@ class MongoCatalog(MongoAdapter):
     async def counts(self) -> Counts:
         """See the port."""
         summed = {"$group": {"_id": None, "pins": {"$sum": "$number"}}}
-
-        async def pins() -> int:
-            found = await (await self._pins.aggregate([summed])).to_list()
-            return int(found[0]["pins"]) if found else 0
-
-        return Counts(
-            await _asked(self._packages.estimated_document_count),
-            await _asked(pins),
-            await _asked(self._removals.estimated_document_count),
-        )
+        # A server counts what no majority has yet, and lets nobody read that. In a session, what is
+        # read after something waits for it: with the pins, all that was counted can be read.
+        async with translating(), self._client.start_session(causal_consistency=True) as session:
+            packages, removals = [
+                (await self._kept.command("count", each.name, session=session))["n"]
+                for each in (self._packages, self._removals)
+            ]
+            found = await (await self._pins.aggregate([summed], session=session)).to_list()
+        return Counts(packages, int(found[0]["pins"]) if found else 0, removals)
 
     async def pin(self, pin: Pin) -> Pin:
         """See the port."""
@@ -113,11 +104,7 @@ class MongoCatalog(MongoAdapter):
         """See the port."""
         document = {"_id": removal.removal_id, **msgspec.to_builtins(removal)}
 
-        async def insert() -> None:
-            with contextlib.suppress(DuplicateKeyError):
-                await self._removals.insert_one(document)
-
-        await _asked(insert)
+        await _inserted(self._removals, document)
 
     async def tombstones(self) -> tuple[Tombstone, ...]:
         """See the port."""
@@ -192,6 +179,24 @@ class MongoCatalog(MongoAdapter):
         wanted = {"_id": {"$in": list(edge_ids)}}
         found = await _asked(lambda: self._holdings.find(wanted).to_list())
         return tuple(_record(document, Holdings) for document in found)
+
+
+async def _inserted(collection: AsyncCollection[Document], document: Document) -> Document:
+    """What is kept under a document's name: that, or what was there before.
+
+    Raises:
+        Unavailable: it cannot be told whether a majority of the servers has it.
+    """
+    async with translating():
+        try:
+            await collection.insert_one(document)
+        except DuplicateKeyError:
+            known = await collection.find_one({"_id": document["_id"]})
+            if known is None:
+                reason = "few of its servers have the record yet"
+                raise Unavailable(what="MongoDB", reason=reason) from None
+            return known
+        return document
 
 
 async def _asked(operation: Callable[[], Awaitable[T]]) -> T:

@@ -14,6 +14,7 @@ from edge.fetch.connection import Interim
 from edge.fetch.errors import UpstreamBroke, UpstreamSlow, UpstreamUnreachable, WrongBytes
 from edge.fetch.pool import IDEMPOTENT, Exchange, Pool, Sent
 from edge.fetch.wire import Endpoint, Head, UpstreamRequest, plain_request
+from edge.policy.forwarding import PURGES
 from edge.policy.plain_responses import PlainResponse
 from edge.policy.standing import Route, Source, Standing
 
@@ -40,6 +41,8 @@ class Wanted:
     """The edges to ask besides the origins."""
     sha256: bytes = b""
     """What the representation's digest must be, where that is known."""
+    purges: int | None = None
+    """How far another edge must have come with purges for what it has stored to be of use."""
 
 
 ANYTHING: Final = Wanted()
@@ -190,7 +193,7 @@ class Origins:
             begun = sent if source is order[0] else None
             try:
                 async with AsyncExitStack() as attempt:
-                    exchange = await self._ask(attempt, source, request, interim, begun)
+                    exchange = await self._ask(attempt, source, request, interim, begun, wanted)
                     told = self._trouble(source, exchange.head, wanted)
                     readable = request.method in {"GET", "HEAD"} and repeatable
                     if told is None or not readable or (last and not _is_useless(source, told)):
@@ -214,11 +217,12 @@ class Origins:
         request: UpstreamRequest,
         interim: Interim | None,
         sent: Sent | None,
+        wanted: Wanted,
     ) -> Exchange:
         standing = self.standing
         standing.began(source)
         try:
-            addressed = self._addressed(source, request)
+            addressed = self._addressed(source, request, wanted.purges)
             exchange = await stack.enter_async_context(
                 self._pool.request(source.place, addressed, interim=interim, sent=sent)
             )
@@ -250,7 +254,9 @@ class Origins:
             return WrongBytes(key=wanted.key, reason=reason)
         return UpstreamBroke(key=wanted.key, reason=f"{source.name} answers {head.status}")
 
-    def _addressed(self, source: EdgeSource, request: UpstreamRequest) -> UpstreamRequest:
+    def _addressed(
+        self, source: EdgeSource, request: UpstreamRequest, purges: int | None = None
+    ) -> UpstreamRequest:
         """``request`` as ``source`` gets it."""
         endpoint, fields, target = source.place, Fields(request.fields), request.target
         if not (source.keeps_host or self._keep_host):
@@ -259,6 +265,8 @@ class Origins:
             # The origin's credential is none of its business.
             fields = fields.without(("authorization",))
             target = self._ticket(target) + target
+            if purges is not None:
+                fields = fields.with_replaced((PURGES, str(purges)))
         if source.kind == "peer":
             fields = fields.with_replaced(("Cache-Control", "only-if-cached"))
         return replace(request, target=_below(endpoint.prefix, target), fields=fields.pairs)

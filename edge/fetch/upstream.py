@@ -34,6 +34,7 @@ class Upstream:
         added: Pairs = (),
         forward_fields: bool = True,
         route: RouteFinder | None = None,
+        purges: Callable[[str], int | None] = lambda _: None,
     ) -> None:
         """Asks ``origins``.
 
@@ -43,12 +44,14 @@ class Upstream:
             added: fields that every request gets, in place of the viewer's.
             forward_fields: whether viewers' fields go upstream at all.
             route: which edges to ask besides.
+            purges: by key, how far they must have come with purges.
         """
         self._origins = origins
         self._pseudonym = pseudonym
         self._added = added
         self._forward_fields = forward_fields
         self._route = route
+        self._purges = purges
 
     @property
     def standing(self) -> Standing[Endpoint]:
@@ -74,7 +77,9 @@ class Upstream:
         Raises:
             NearcastError: on entering, there is no response.
         """
-        wanted = Wanted(ask.key, self._route_of(ask.request, ask.key), ask.sha256)
+        route = self._route_of(ask.request, ask.key)
+        purges = self._purges(ask.key) if route is not ORIGINS_ALONE else None
+        wanted = Wanted(ask.key, route, ask.sha256, purges)
         request = self._request(ask, body, length)
         return self._origins.request(request, interim=ask.interim, wanted=wanted, sent=sent)
 

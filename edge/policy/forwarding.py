@@ -47,6 +47,9 @@ _UNKEYED = frozenset(
 origin may write into a response that others then get."""
 OURS = "nearcast-"
 """Begins the fields that Nearcast's processes send to each other; from viewers they are dropped."""
+PURGES = "Nearcast-Purges"
+"""Tells another edge the number of the last purge of the control plane's log that this one has
+carried out: what an edge stored that is not as far does not answer the request."""
 
 
 def end_to_end(fields: Fields) -> Fields:

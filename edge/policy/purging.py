@@ -130,6 +130,14 @@ class Purges:
         """What bars, by prefix."""
         return self._bars
 
+    def may_name(self, key: str) -> bool:
+        """Whether any of them names what is, or was, under ``key``. One of a surrogate key may:
+        which of those that has is not known before it is there."""
+        sizes = (size for size in self._lengths if size <= len(key))
+        return (
+            bool(self._tags) or key in self._urls or any(key[:n] in self._prefixes for n in sizes)
+        )
+
     def taking(self, key: str, stored: Stored) -> Purge | None:
         """The purge that takes ``stored``, kept under ``key``: a hard one before a soft one."""
         bar = self.bar(key)

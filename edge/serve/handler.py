@@ -43,7 +43,7 @@ from edge.serve.completing import ask_for_rest
 from edge.serve.errors import NotCached, Overtaken, StaleForbidden
 from edge.serve.passing import pass_on, uploaded
 from edge.serve.reply import Reply, send_interim
-from edge.serve.requests import Visit
+from edge.serve.requests import Visit, ask_anew_unless
 from edge.serve.sending import Sender, result_of
 from edge.store import Cache, ObjectDamaged
 from edge.workers import Siblings
@@ -102,6 +102,7 @@ class Viewers:
     # GET and HEAD.
 
     async def _read(self, visit: Visit) -> Reply:
+        ask_anew_unless(visit, lambda: self._cache.purges.held_to)
         for _ in range(ROUNDS):
             await self._fetches.settled(visit.key)
             variants = self._cache.lookup(visit.key)

@@ -10,7 +10,7 @@ from common.errors import NearcastError
 from common.http import CacheControl
 from common.http.fields import Fields
 from edge.fetch.begun import Begun
-from edge.policy.forwarding import end_to_end
+from edge.policy.forwarding import PURGES, end_to_end
 from edge.policy.keys import KeyRules, normalised_host, read_target
 from edge.policy.messages import Request
 from edge.policy.reuse import request_directives
@@ -130,6 +130,15 @@ def read_visit(
         sha256=_digest(received) if internal else b"",
         paced=internal and "nearcast-paced" in received,
     )
+
+
+def ask_anew_unless(visit: Visit, held_to: Callable[[], int]) -> None:
+    """Has nothing that is stored answer another edge that has carried out a purge which this one,
+    that is held to those up to ``held_to``, has not heard of yet."""
+    told = visit.request.fields.get(PURGES) or ""
+    number = int(told) if told.isascii() and told.isdigit() and len(told) <= LONGEST_LENGTH else 0
+    if number > 0 and number > held_to():
+        visit.asked = CacheControl({**visit.asked.directives, "no-cache": (None,)})
 
 
 def _digest(fields: Fields) -> bytes:

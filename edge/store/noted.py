@@ -32,6 +32,8 @@ class Notes(NamedTuple):
     """The highest number of those that were forgotten."""
     edits: int
     """How often notes were changed or forgotten."""
+    followed: int
+    """The number of the last purge of the control plane's log that is among them, or was."""
 
 
 class NotedPurges:
@@ -52,7 +54,8 @@ class NotedPurges:
             whole = now != edits
             found = cursor.set_range(_NUMBER.pack(0 if whole else after + 1))
             purges = [_decode(note) for _, note in cursor] if found else []
-            return Notes(purges, whole, self._number(transaction, _FLOOR), now)
+            floor, followed = (self._number(transaction, name) for name in (_FLOOR, _FOLLOWED))
+            return Notes(purges, whole, floor, now, followed)
 
     def forgettable(self, *, before: float, most: int, swept: int) -> int:
         """The number up to which notes may be forgotten; 0 for none.

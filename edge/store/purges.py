@@ -34,6 +34,7 @@ class PurgeNotes:
         self._purges = Purges()
         self._floor = 0
         self._edits = -1
+        self._held_to = 0
         self._looked_at: float | None = None
 
     def current(self) -> Purges:
@@ -45,7 +46,7 @@ class PurgeNotes:
                 self._purges = Purges()
             for purge in notes.purges:
                 self._purges.add(purge)
-            self._floor, self._edits = notes.floor, notes.edits
+            self._floor, self._edits, self._held_to = notes.floor, notes.edits, notes.followed
             self._seen = generation
         return self._purges
 
@@ -89,6 +90,18 @@ class PurgeNotes:
     def followed(self) -> int:
         """The number of the last purge of the control plane's log that is noted."""
         return self._index.purges.followed()
+
+    @property
+    def held_to(self) -> int:
+        """The number of the last purge of that log to which everything here is held: a moment
+        after it is noted."""
+        self.current()
+        return self._held_to
+
+    def told_of(self, key: str) -> int | None:
+        """That number, for edges that are asked for ``key``, which perhaps have not come so far;
+        None where no purge names it."""
+        return self.held_to if self.current().may_name(key) else None
 
     async def follow(self, purges: Sequence[tuple[int, Purge]], *, since: int, upto: int) -> int:
         """Notes purges of the control plane's log, all in one write: those from ``since`` on up to

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,13 +30,18 @@ WITHIN = 40.0
 
 
 class Machines:
-    """The hosts ``db``, ``redis``, ``one`` and ``two``, and what runs on them."""
+    """The hosts ``redis``, ``one``, ``two`` and those of MongoDB, and what runs on them."""
 
-    def __init__(self, network: Network, folder: Path) -> None:
+    def __init__(
+        self, network: Network, folder: Path, databases: Sequence[str], settings: Mapping[str, Any]
+    ) -> None:
+        self._besides = settings
         self.network = network
         self.folder = folder
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
-        self.mongodb = f"mongodb://{network.addresses['db']}:27017/?replicaSet=rs0"
+        self.databases = databases
+        servers = ",".join(f"{network.addresses[name]}:27017" for name in databases)
+        self.mongodb = f"mongodb://{servers}/?replicaSet=rs0"
 
     def start(self, name: str, host: str, *command: str) -> None:
         """Runs a command on a host."""
@@ -51,13 +56,18 @@ class Machines:
 
     def start_databases(self) -> None:
         """Starts MongoDB and Redis."""
-        host = self.network.addresses["db"]
-        (self.folder / "mongodb").mkdir()
-        command = [str(installed(MONGOD)), "--dbpath", str(self.folder / "mongodb")]
-        command += ["--bind_ip", host, "--replSet", "rs0", "--wiredTigerCacheSizeGB", "0.25"]
-        self.start("mongodb", "db", *command, "--nounixsocket")
+        for name in self.databases:
+            (self.folder / name).mkdir()
+            self.start_mongodb(name)
         self.start_redis()
-        initiate(host, 27017)
+        initiate(*(f"{self.network.addresses[name]}:27017" for name in self.databases))
+
+    def start_mongodb(self, name: str) -> None:
+        """Starts the server of MongoDB on the host ``name``."""
+        host = self.network.addresses[name]
+        command = [str(installed(MONGOD)), "--dbpath", str(self.folder / name), "--bind_ip", host]
+        command += ["--replSet", "rs0", "--wiredTigerCacheSizeGB", "0.25", "--nounixsocket"]
+        self.start(name, name, *command)
 
     def start_redis(self) -> None:
         """Starts Redis, empty."""
@@ -85,6 +95,7 @@ class Machines:
                 {"name": who, "token": token, "roles": [ROLES.get(who, Role.EDGE).value]}
                 for who, token in TOKENS.items()
             ],
+            **self._besides,
         }
 
     def url(self, name: str) -> str:
@@ -99,26 +110,39 @@ class Machines:
 
     def end(self) -> None:
         """Ends everything."""
-        for process in reversed(self.processes.values()):
+        for name, process in reversed(self.processes.items()):
             process.send_signal(signal.SIGCONT)
+            if name in self.databases:
+                # Nobody needs what it has; told to end, it waits for the others.
+                process.kill()
             stop(process)
 
     def planned(self) -> list[tuple[str, str]]:
         """When each control plane began to plan, and its name, in their order."""
+        return sorted(
+            (told["timestamp"], name)
+            for name in ("one", "two")
+            for told in self.told(name, "planning")
+        )
+
+    def told(self, name: str, event: str) -> list[dict[str, Any]]:
+        """What was written down of events of one kind by what was started under that name."""
         found = []
-        for name in ("one", "two"):
-            for line in (self.folder / f"{name}.log").read_text().splitlines():
-                with contextlib.suppress(json.JSONDecodeError):
-                    told = json.loads(line)
-                    if told["event"] == "planning":
-                        found.append((told["timestamp"], name))
-        return sorted(found)
+        for line in (self.folder / f"{name}.log").read_text().splitlines():
+            with contextlib.suppress(json.JSONDecodeError):
+                told = json.loads(line)
+                if told["event"] == event:
+                    found.append(told)
+        return found
 
 
 @contextlib.contextmanager
-def machines(network: Network, folder: Path) -> Iterator[Machines]:
-    """Both databases and both control planes."""
-    here = Machines(network, folder)
+def machines(
+    network: Network, folder: Path, databases: Sequence[str] = ("db",), **settings: Any
+) -> Iterator[Machines]:
+    """Both databases, MongoDB on the hosts ``databases``, and both control planes, with
+    ``settings`` besides or instead."""
+    here = Machines(network, folder, databases, settings)
     try:
         here.start_databases()
         for name in ("one", "two"):

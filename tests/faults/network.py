@@ -5,6 +5,7 @@ all that there is of it in the machine's own network. Everything goes when the b
 """
 
 import contextlib
+import itertools
 import os
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -41,6 +42,15 @@ class Network:
         """Has it arrive again."""
         for here, there in ((one, other), (other, one)):
             ip("-n", f"{self.prefix}{here}", "neigh", "del", self.addresses[there], "dev", "eth0")
+
+    @contextlib.contextmanager
+    def apart(self, ones: Sequence[str], others: Sequence[str]) -> Iterator[None]:
+        """Has nothing arrive between any of ``ones`` and any of ``others`` while the block runs."""
+        with contextlib.ExitStack() as stack:
+            for one, other in itertools.product(ones, others):
+                self.cut(one, other)
+                stack.callback(self.mend, one, other)
+            yield
 
     def add(self, host: str) -> None:
         """Makes a host."""

@@ -147,6 +147,23 @@ async def test_a_shield_fills_from_other_edges_when_its_origins_are_away(
         await filled(members[shield])
 
 
+async def test_what_another_edge_stored_before_a_purge_that_it_has_not_heard_of_is_of_no_use(
+    tmp_path: Path, origin: Origin
+) -> None:
+    package = publish(origin, "1", PACKAGE)
+    shield, other, *_ = names_by_rank("a", NAMES)
+    async with region(tmp_path, origin.url, (shield, other)) as members:
+        want([*members.values()], package)
+        await filled(*members.values())
+        assert origin.count(SEGMENT) == 1
+
+        # The shield has it all the time.
+        members[other].control.purge(SEGMENT[1:])
+        await until(lambda: origin.count(SEGMENT) == 2, within=20)
+        members[shield].control.purge(SEGMENT[1:])
+        await until(lambda: origin.count(SEGMENT) == 3, within=20)
+
+
 async def test_the_next_origin_is_asked_when_the_first_fails(
     tmp_path: Path, origin: Origin
 ) -> None:

@@ -1,4 +1,4 @@
-"""A real MongoDB replica set of one server, and a real Redis."""
+"""A real MongoDB replica set, of one server where nobody says more, and a real Redis."""
 
 import contextlib
 import time
@@ -33,24 +33,30 @@ def mongodb(folder: Path) -> Iterator[Server]:
         *("--replSet", "rs0", "--wiredTigerCacheSizeGB", "0.25", "--nounixsocket"),
     ]
     with running(command, log=folder / "mongodb.log", ports=[port]) as process:
-        initiate("127.0.0.1", port)
+        initiate(f"127.0.0.1:{port}")
         yield Server(f"mongodb://127.0.0.1:{port}/?replicaSet=rs0", process.pid)
 
 
-def initiate(host: str, port: int) -> None:
-    """Makes a server a replica set of one, once it answers."""
-    member = {"_id": 0, "host": f"{host}:{port}"}
-    with pymongo.MongoClient[dict[str, object]](
-        host, port, directConnection=True, serverSelectionTimeoutMS=10_000
-    ) as client:
-        client.admin.command("replSetInitiate", {"_id": "rs0", "members": [member]})
+def initiate(*servers: str) -> None:
+    """Makes servers, each a host and its port, one replica set, once they answer."""
+    for server in servers:
+        with _direct(server) as client:
+            client.admin.command("ping")
+    members = [{"_id": number, "host": server} for number, server in enumerate(servers)]
+    with _direct(servers[0]) as client:
+        client.admin.command("replSetInitiate", {"_id": "rs0", "members": members})
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
             with contextlib.suppress(PyMongoError):
-                if client.admin.command("hello").get("isWritablePrimary"):
+                if client.admin.command("hello").get("primary"):
                     return
             time.sleep(0.1)
     raise RuntimeError("MongoDB does not become primary")
+
+
+def _direct(server: str) -> pymongo.MongoClient[dict[str, object]]:
+    """A client of one server, whatever it is in a replica set."""
+    return pymongo.MongoClient(server, directConnection=True, serverSelectionTimeoutMS=10_000)
 
 
 @contextlib.contextmanager

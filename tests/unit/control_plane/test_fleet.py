@@ -142,6 +142,19 @@ async def test_an_edge_that_was_caught_holds_nothing_for_a_while_whatever_it_tel
     assert fleet.holds("eu-1", A1)
 
 
+async def test_it_is_known_whether_an_edge_is_heard_here_or_by_another(
+    fleet: Fleet, clock: Clock
+) -> None:
+    fleet.hear(heartbeat("eu-1"))
+    fleet.overhear(heartbeat("eu-2"), clock.monotonic())
+    assert [fleet.hears(edge) for edge in ("eu-1", "eu-2", "eu-3")] == [True, False, False]
+    clock.time += 2
+    fleet.hear(heartbeat("eu-2", 2))
+    fleet.overhear(heartbeat("eu-1", 2), clock.monotonic())
+    clock.time += 1
+    assert [fleet.hears(edge) for edge in ("eu-1", "eu-2")] == [False, True]
+
+
 async def test_a_region_that_is_none_is_refused(fleet: Fleet) -> None:
     with pytest.raises(RegionUnknown, match="says it is in region 'mars'"):
         fleet.hear(heartbeat(region="mars"))

@@ -1,11 +1,15 @@
 import asyncio
+import contextlib
 from dataclasses import dataclass
 
+from common.clock import SystemClock
 from common.messages import Heartbeat
 from common.messages.edges import Watched
 from control_plane.bus import Hint, HintKind, MemoryBus, MemoryHub
+from control_plane.bus.redis import RedisBus
 from control_plane.presence import Found
-from control_plane.sharing import Sharing
+from control_plane.sharing import LOOK_EVERY, Sharing
+from tests.servers.processes import free_ports
 from tests.unit.control_plane.records import heartbeat
 
 
@@ -66,6 +70,31 @@ async def test_the_others_learn_how_one_found_an_edge() -> None:
     await asyncio.sleep(0)
 
     assert other.found == [("one", Found("eu-1", 1.0, 2.0, 1), 5.0)]
+
+
+async def test_while_nobody_is_heard_it_looks_at_what_others_wrote() -> None:
+    looked = asyncio.Event()
+    (port,) = free_ports(1)
+    for bus, looks in (
+        (RedisBus(f"redis://127.0.0.1:{port}"), True),
+        (MemoryBus(MemoryHub()), False),
+    ):
+        looked.clear()
+        sharing = Sharing(
+            bus,
+            SystemClock(),
+            "one",
+            heard=lambda *_: None,
+            found=lambda *_: None,
+            look=looked.set,
+        )
+        running = asyncio.create_task(sharing.run())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(5 if looks else 3 * LOOK_EVERY):
+                await looked.wait()
+        assert looked.is_set() is looks
+        running.cancel()
+        await bus.close()
 
 
 async def test_what_was_told_is_not_told_again() -> None:

@@ -14,7 +14,7 @@ from control_plane.health import HealthRules
 from control_plane.neighbourhoods import Neighbourhoods
 from control_plane.routing import Region
 from control_plane.standing import Standings, open_standings
-from control_plane.watch import FEW, SOON, Watch
+from control_plane.watch import FEW, NOTICED_WITHIN, SOON, Watch
 from tests.unit.control_plane.clock import Clock
 from tests.unit.control_plane.records import announcement, heartbeat, holdings
 
@@ -88,6 +88,23 @@ async def test_an_edge_that_is_silent_is_out_before_its_time_is_over(
     assert watch.share("eu-1") == 0.0
     assert watch.health("eu-1").state is EdgeState.DOWN
     assert [edge.edge_id for edge in watch.serving(announcement())] == ["us-1"]
+
+
+async def test_an_edge_is_away_once_every_control_plane_has_noticed_that_it_is_down(
+    fleet: Fleet, watch: Watch, clock: Clock
+) -> None:
+    fleet.hear(heartbeat("eu-1"))
+    watch.look()
+    clock.time += 3
+    watch.look()
+    assert watch.health("eu-1").state is EdgeState.DOWN
+    assert not watch.away("eu-1")
+    clock.time += NOTICED_WITHIN
+    watch.look()
+    assert watch.away("eu-1")
+    fleet.hear(heartbeat("eu-1", 2))
+    watch.look()
+    assert not watch.away("eu-1")
 
 
 async def test_an_edge_that_drains_is_out_at_once(fleet: Fleet, watch: Watch) -> None:

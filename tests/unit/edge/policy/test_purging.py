@@ -114,6 +114,14 @@ def test_the_last_number_is_the_highest_whatever_the_order() -> None:
     assert Purges([purge(7, Scope.TAG, "a"), purge(3, Scope.TAG, "b")]).last == 7
 
 
+@pytest.mark.parametrize(("scope", "value", "takes"), TAKES)
+def test_what_a_purge_may_name_is_told_without_knowing_its_tags(
+    scope: Scope, value: str, takes: bool
+) -> None:
+    assert Purges([purge(1, scope, value)]).may_name(KEY) is (takes or scope is Scope.TAG)
+    assert not Purges().may_name(KEY)
+
+
 def test_what_has_no_tags_is_not_taken_by_any() -> None:
     purges = Purges([purge(1, Scope.TAG, "")])
 
