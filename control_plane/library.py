@@ -25,9 +25,6 @@ from control_plane.catalog import (
 )
 from control_plane.removal.orders import ordered
 
-LOOKS: Final = 30
-"""How often what was counted and not found is looked for, once a second: MongoDB counts what cannot
-be read before a majority has it. What a server that was killed counts may be wrong for ever."""
 READ_AGAIN: Final = 300.0
 """Seconds before the newest known package from which packages are read anew: by as much may the
 clocks of control planes differ."""
@@ -47,9 +44,7 @@ class Library:
         self._clock = clock
         self._history = History()
         self._counted: Counts | None = None
-        """What the catalog counted when it was read last; of what was not found, what was."""
-        self._short = 0
-        """How often in a row less was found than counted."""
+        """What the catalog counted when it was read last."""
         self._newest = 0.0
         """When the newest known package was published."""
         self._removals: tuple[Removal, ...] = ()
@@ -90,13 +85,9 @@ class Library:
         pins, tombstones = await self._catalog.pins(), await self._catalog.tombstones()
         since = self._newest - READ_AGAIN if self._counted is not None else 0.0
         self._take(await self._catalog.packages(since=since), pins, tombstones)
-        missing = self._history.counts.packages < counts.packages and since > 0.0
-        if missing and self._short in {0, LOOKS}:
+        if self._history.counts.packages < counts.packages and since > 0.0:
             self._take(await self._catalog.packages())
-        known = self._history.counts
-        found = known.packages >= counts.packages and known.removals >= counts.removals
-        self._short = 0 if found or self._short == LOOKS else self._short + 1
-        self._counted = known if self._short else counts
+        self._counted = counts
 
     def restore(
         self, packages: Iterable[Package], pins: Iterable[Pin], tombstones: Iterable[Tombstone]

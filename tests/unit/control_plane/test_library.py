@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from common.errors import Unavailable
-from control_plane.catalog import Package, Pin, Removal, Tombstone
+from control_plane.catalog import Pin, Removal
 from control_plane.catalog.sqlite import SqliteCatalog
-from control_plane.library import LOOKS, READ_AGAIN, AssetUnknown, Library
+from control_plane.library import READ_AGAIN, AssetUnknown, Library
 from tests.unit.control_plane.clock import Clock
 from tests.unit.control_plane.records import announcement
 
@@ -106,82 +106,3 @@ async def test_what_was_read_last_stays_while_the_catalog_is_away(
         await library.refresh()
 
     assert library.asset("a")
-
-
-class Lagging(SqliteCatalog):
-    """Counts what cannot be read yet, as MongoDB does until a majority has it."""
-
-    lags = False
-    reads = 0
-
-    async def packages(self, *, since: float = 0.0) -> tuple[Package, ...]:
-        self.reads += since == 0.0
-        found = await super().packages(since=since)
-        return tuple(each for each in found if not self.lags or each.announcement.asset_id != "a")
-
-    async def tombstones(self) -> tuple[Tombstone, ...]:
-        return () if self.lags else await super().tombstones()
-
-
-@pytest.fixture
-async def lagging(tmp_path: Path) -> AsyncIterator[Lagging]:
-    opened = await Lagging.open(tmp_path / "control.sqlite")
-    assert isinstance(opened, Lagging)
-    yield opened
-    await opened.close()
-
-
-@pytest.mark.parametrize("first", [True, False], ids=["the first", "another"])
-async def test_what_is_counted_before_it_can_be_read_is_looked_for_again(
-    library: Library, lagging: Lagging, *, first: bool
-) -> None:
-    other = Library(lagging, Clock())
-    if not first:
-        await library.publish(announcement("known"))
-    await other.refresh()
-    await library.publish(announcement())
-    await library.remove(Removal("r", "known", ("1",), "operator", 1.0))
-    lagging.lags = True
-    for _ in range(3):
-        await other.refresh()
-    assert "a" not in other.history.assets
-
-    lagging.lags = False
-    await other.refresh()
-
-    assert other.asset("a")
-    assert "known" not in other.history.assets
-    assert lagging.reads <= 3
-
-
-async def test_what_a_clock_far_behind_wrote_is_found_though_it_could_not_be_read_at_first(
-    library: Library, lagging: Lagging
-) -> None:
-    other = Library(lagging, Clock())
-    await library.publish(announcement("new"))
-    await other.refresh()
-    await lagging.publish(announcement(), 1000.0 - 2 * READ_AGAIN)
-    lagging.lags = True
-    await other.refresh()
-    lagging.lags = False
-    for _ in range(LOOKS):
-        await other.refresh()
-
-    assert other.asset("a")
-    assert lagging.reads <= 3
-
-
-async def test_a_count_that_is_wrong_for_ever_is_believed_in_the_end(
-    library: Library, lagging: Lagging
-) -> None:
-    other = Library(lagging, Clock())
-    await library.publish(announcement())
-    lagging.lags = True
-    for _ in range(LOOKS + 1):
-        await other.refresh()
-    reads = lagging.reads
-    lagging.lags = False
-    await other.refresh()
-
-    assert lagging.reads == reads
-    assert not other.history.assets
