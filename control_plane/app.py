@@ -305,9 +305,11 @@ async def _application(
     application.on_shutdown.append(orders.end)
 
     async def ready() -> dict[str, str]:
-        return known.away()
+        # It listens once it knows enough, and routes on without what is away: where all control
+        # planes miss one database, none of them may be taken out for it.
+        return {}
 
-    add_health_routes(application, known.registry, ready)
+    add_health_routes(application, known.registry, ready, away=known.away)
     return application
 
 

@@ -199,7 +199,7 @@ class Fleet:
         """What a control plane says that it has to do without."""
         async with self.talks[name].session.get("/readyz") as response:
             body = await response.json()
-            return {**body["reasons"], **body.get("away", {})}
+            return dict(body.get("away", {}))
 
     async def routed(self, name: str, asset: str) -> bool:
         """Whether a control plane sends viewers of an asset anywhere."""

@@ -236,7 +236,7 @@ class Life:
     async def _missing(self, control: str) -> dict[str, str]:
         async with self.fleet.session.get(f"{self.viewers.controls[control]}/readyz") as response:
             body = await response.json()
-            return {**body["reasons"], **body.get("away", {})}
+            return dict(body.get("away", {}))
 
     async def confirmed(self) -> bool:
         """Whether every edge has confirmed every purge that was ever done."""

@@ -48,9 +48,10 @@ async def alone(folder: Path, end: signal.Signals) -> AsyncIterator[Talk]:
                     os.kill(server.pid, signal.SIGCONT)
 
 
-async def reasons(talk: Talk) -> dict[str, str]:
-    _, body, _ = await talk.call("GET", "/readyz")
-    return dict(body["reasons"])
+async def away(talk: Talk) -> dict[str, str]:
+    status, body, _ = await talk.call("GET", "/readyz")
+    assert (status, body["status"]) == (200, "ready")
+    return dict(body.get("away", {}))
 
 
 @ENDS
@@ -60,7 +61,7 @@ async def test_health_names_what_is_away_and_memory_answers_meanwhile(
     # So long the driver has no word of its own.
     monkeypatch.setattr("common.service.mongodb.ANSWER_WITHIN", 60_000)
     async with alone(tmp_path, end) as talk, asyncio.timeout(30):
-        while not (told := await reasons(talk)).keys() >= KEPT:
+        while not (told := await away(talk)).keys() >= KEPT:
             await talk.beat("eu-1")
             await talk.hold("eu-1", ("a", "1"))
             for path in ("/v1/edges", "/v1/assets", "/v1/assets/a", "/v1/regions", "/metrics"):
@@ -137,12 +138,12 @@ async def test_what_was_away_is_named_no_more_once_it_answers(
         async with control_plane(settings) as talk, asyncio.timeout(50):
             os.kill(server.pid, signal.SIGSTOP)
             try:
-                while not (await reasons(talk)).keys() >= KEPT:
+                while not (await away(talk)).keys() >= KEPT:
                     await asyncio.sleep(0.05)
                     await talk.beat("eu-1")
             finally:
                 os.kill(server.pid, signal.SIGCONT)
-            while await reasons(talk):
+            while await away(talk):
                 await asyncio.sleep(0.05)
                 await talk.beat("eu-1")
             await talk.publish()
