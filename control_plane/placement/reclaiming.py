@@ -10,7 +10,8 @@ import numpy as np
 
 from control_plane.placement.filling import costs, fill, means, placing, running
 from control_plane.placement.moving import PASSING, Work, shed
-from control_plane.placement.region import LEAST, Bools, Ints, Region, worth
+from control_plane.placement.region import LEAST, Bools, Region, worth
+from control_plane.placement.scores import Ints
 
 MOST_EXCHANGES = 1000
 MOST_FAILURES = 16
@@ -129,7 +130,8 @@ class _Victims:
 
     def _asked(self, row: Ints) -> int:
         """What a victim must be worth less than."""
-        tier = self.region.tiers(row, self.region.count[row].astype(np.int64) + 1)
+        copies = self.region.count[row].astype(np.int64)
+        tier = self.region.tiers(self.region.traffic[row], copies + 1)
         return int(worth(tier, self.region.density(row) / self.region.rules.margin)[0])
 
     def _look(self, number: int) -> None:
@@ -184,7 +186,7 @@ class _Victims:
         given_up = np.where(short <= 0, 0, number + 1)
         np.minimum.at(given_up, slots[enough], places[enough] + 1)
         possible: Bools = (given_up <= number) & (region.room >= size) & ~region.holders(rows)[0]
-        if region.count[row] >= max(1, int(region.floors(rows)[0])):
+        if region.count[row] >= max(1, int(region.floors(region.traffic[rows])[0])):
             mean, limit = means(region).traffic, placing(region.rules.bound).limit
             within = region.load + region.portion[row] <= limit * mean
             possible &= within | (region.load <= mean)
