@@ -45,11 +45,13 @@ class Work:
     """For copies that are missing."""
     bound: int = 2048
     """For copies that are above the bound."""
+    trades: int = 4
+    """Pairs of edges that may trade copies."""
 
 
 def unbounded() -> Work:
     """For as much as there is to do."""
-    return Work(2**62, 2**62)
+    return Work(2**62, 2**62, 2**62)
 
 
 def put(region: Region, rows: Ints, slots: Ints) -> None:
@@ -92,8 +94,8 @@ def shed(region: Region, work: Work, allowed: Bools | None = None) -> None:
     """
     for _ in range(MOST_ROUNDS):
         moved = False
-        above = np.flatnonzero(_above(region))
-        for slot in np.roll(above, -int(np.searchsorted(above, region.turn))).tolist():
+        busy = np.flatnonzero(above(region))
+        for slot in np.roll(busy, -int(np.searchsorted(busy, region.turn))).tolist():
             if work.bound <= 0:
                 region.turn = slot
                 return
@@ -102,14 +104,14 @@ def shed(region: Region, work: Work, allowed: Bools | None = None) -> None:
             return
 
 
-def _above(region: Region) -> Bools:
+def above(region: Region) -> Bools:
     """The slots above the bound."""
     mean, bound = means(region), region.rules.bound * TOLERANCE
     large = region.used > bound * mean.bytes * region.capacity
     return (region.room > 0) & (large | (region.load > bound * mean.traffic))
 
 
-def _excess(values: Floats, load: float, mean: float, bound: float) -> float:
+def excess(values: Floats, load: float, mean: float, bound: float) -> float:
     """How much of ``values``, which add up to ``load``, has to go; 0 when there is one item more
     at most."""
     largest = float(values.max(initial=0.0))
@@ -126,8 +128,8 @@ def _relieve(region: Region, slot: int, work: Work, allowed: Bools | None) -> bo
     share = mean.bytes * float(region.capacity[slot])
     rows = region.on(slot)
     size, portion = region.assets.size[rows].astype(np.float64), region.portion[rows]
-    too_large = _excess(size, float(region.used[slot]), share, bound)
-    too_busy = _excess(portion, float(region.load[slot]), mean.traffic, bound)
+    too_large = excess(size, float(region.used[slot]), share, bound)
+    too_busy = excess(portion, float(region.load[slot]), mean.traffic, bound)
     if not too_large and not too_busy:
         return False
     others = np.ones(len(region.names), np.bool_) if allowed is None else allowed.copy()

@@ -350,11 +350,12 @@ class Region:
         """The rows with other edges than when this was last asked."""
         if not self._before:
             return np.zeros(0, np.int64)
-        olds = [
-            np.pad(bits, ((0, 0), (0, self._words - bits.shape[1]))) for _, bits in self._before
-        ]
+        old: Keys = np.zeros((sum(len(rows) for rows, _ in self._before), self._words), np.uint64)
+        end = 0
+        for rows, bits in self._before:
+            start, end = end, end + len(rows)
+            old[start:end, : bits.shape[1]] = bits
         every: Ints = np.concatenate([rows for rows, _ in self._before])
-        old = np.concatenate(olds)
         self._before.clear()
         if (np.diff(every) > 0).all():
             rows = every

