@@ -55,7 +55,7 @@ class Told(Collection[Placed]):
         flags = np.zeros(int(max(rows.max(initial=0), urgent.max(initial=0))) + 1, np.bool_)
         flags[urgent] = True
         self._urgent = flags[rows]
-        self._names = np.array(["", *sorted(edges)], object)
+        self._names = np.array([*sorted(edges), ""], object)
         ranks = {name: rank for rank, name in enumerate(self._names.tolist())}
         self._held = [
             _Held(
@@ -82,22 +82,25 @@ class Told(Collection[Placed]):
             yield from self._portion(slice(start, start + PORTION))
 
     def _portion(self, part: slice) -> Iterator[Placed]:
-        ids = self._ids[part].tolist()
+        ids, priority, urgent = self._ids[part], self._priority[part], self._urgent[part]
         width = len(self._names).bit_length()
-        found = [np.arange(len(ids) + 1) << width]
+        found = [np.zeros(0, np.int64)]
         for held in self._held:
             places, slots = unpacked(held.bits[part])
             found.append((places << width) + held.ranks[slots])
         # By asset, then by name. A stable sort makes use of each region's being in order.
         copies = np.sort(np.concatenate(found), kind="stable")
-        ranks = copies & ((1 << width) - 1)
-        starts = np.flatnonzero(ranks == 0)
-        edges = tuple(self._names[ranks].tolist())
-        each = map(slice, (starts[:-1] + 1).tolist(), starts[1:].tolist())
-        return map(
-            Placed,
-            ids,
-            map(edges.__getitem__, each),
-            self._priority[part].tolist(),
-            self._urgent[part].tolist(),
-        )
+        numbers, ranks = np.bincount(copies >> width, minlength=len(ids)), copies & (1 << width) - 1
+        # Those with as many copies as most are named all at once, then the others one by one.
+        usual = int(np.bincount(numbers).argmax())
+        for some in (numbers == usual, numbers != usual):
+            names = self._names[ranks[np.repeat(some, numbers)]].tolist()
+            ends = np.cumsum(numbers[some]).tolist()
+            each: Iterator[tuple[str, ...]]
+            if len(names) == usual * len(ends) > 0:
+                each = zip(*[iter(names)] * usual, strict=True)
+            else:
+                each = map(tuple(names).__getitem__, map(slice, [0, *ends], ends))
+            yield from map(
+                Placed, ids[some].tolist(), each, priority[some].tolist(), urgent[some].tolist()
+            )
