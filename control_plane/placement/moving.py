@@ -45,8 +45,8 @@ class Work:
     """For copies that are missing."""
     bound: int = 2048
     """For copies that are above the bound."""
-    trades: int = 4
-    """Pairs of edges that may trade copies."""
+    trades: int = 8
+    """Edges that are looked at, and others that they may trade copies with."""
 
 
 def unbounded() -> Work:
@@ -124,6 +124,7 @@ def excess(values: Floats, load: float, mean: float, bound: float) -> float:
 
 def _relieve(region: Region, slot: int, work: Work, allowed: Bools | None) -> bool:
     """Move copies off ``slot`` until it is within the bound; whether any moved."""
+    work.bound -= 1 + len(region.count) // PASSING
     mean, bound = means(region), region.rules.bound
     share = mean.bytes * float(region.capacity[slot])
     rows = region.on(slot)
@@ -142,7 +143,6 @@ def _relieve(region: Region, slot: int, work: Work, allowed: Bools | None) -> bo
         order = order[::-1]
         order = order[portion[order] > 0]
     rows = rows[order]
-    work.bound -= len(region.count) // PASSING
     at = int(region.passed[slot]) if region.passed[slot] < len(rows) else 0
     moved, left, each = False, rows[:0], len(rows) // 50
     while work.bound > 0 and (too_large > 0 or too_busy > 0):

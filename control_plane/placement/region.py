@@ -64,6 +64,8 @@ class Region:
         self.minimum = min(max(rules.minimum_of(name), 0), MOST_COPIES)
         self.slots: dict[str, int] = {}
         self.names: list[str] = []
+        self._vacant: list[int] = []
+        """Slots that had an edge."""
         self.edge_keys = np.zeros(0, np.uint64)
         self.room = np.zeros(0, np.int64)
         """Bytes that may be planned on a slot; 0 where there is no edge."""
@@ -98,6 +100,8 @@ class Region:
         """What has a copy that is worth more, likewise."""
         self.turn = 0
         """The slot that is to be relieved next."""
+        self.trader = 0
+        """The slot that is to trade copies next."""
         self.passed = np.zeros(0, np.int64)
         """How many rows of a slot were looked at when it was last relieved and not all could be."""
         self._rated = 0
@@ -143,8 +147,8 @@ class Region:
         return int(capacity * self.rules.fullness) if weight_of(edge) else 0
 
     def _free_slot(self) -> int:
-        if "" in self.names:
-            return self.names.index("")
+        if self._vacant:
+            return self._vacant.pop()
         self.names.append("")
         self.edge_keys = np.append(self.edge_keys, np.uint64(0))
         self.room = np.append(self.room, 0)
@@ -168,6 +172,7 @@ class Region:
         """Free the slot of ``edge_id``, which holds nothing any more."""
         slot = self.slots.pop(edge_id)
         self.names[slot] = ""
+        self._vacant.append(slot)
         for values in (self.room, self.used, self.capacity, self.bandwidth, self.load):
             values[slot] = 0
         self.freed[slot] = self.offered[slot] = False

@@ -24,7 +24,12 @@ def swap(region: Region, work: Work) -> None:
         region: whose edges; what has room elsewhere was moved already.
         work: how much may be done now; the next time goes on with what is left.
     """
-    for slot in np.flatnonzero(above(region)).tolist():
+    busy = np.flatnonzero(above(region))
+    for slot in np.roll(busy, -int(np.searchsorted(busy, region.trader))).tolist():
+        if work.trades <= 0:
+            return
+        work.trades -= 1
+        region.trader = slot + 1
         rows = region.on(slot)
         portion = region.portion[rows]
         mean, bound = means(region).traffic, region.rules.bound

@@ -55,7 +55,7 @@ class Told(Collection[Placed]):
         flags = np.zeros(int(max(rows.max(initial=0), urgent.max(initial=0))) + 1, np.bool_)
         flags[urgent] = True
         self._urgent = flags[rows]
-        self._names = np.array([*sorted(edges), ""], object)
+        self._names = np.array(sorted({*edges, ""}), object)
         ranks = {name: rank for rank, name in enumerate(self._names.tolist())}
         self._held = [
             _Held(
@@ -93,11 +93,12 @@ class Told(Collection[Placed]):
         numbers, ranks = np.bincount(copies >> width, minlength=len(ids)), copies & (1 << width) - 1
         # Those with as many copies as most are named all at once, then the others one by one.
         usual = int(np.bincount(numbers).argmax())
-        for some in (numbers == usual, numbers != usual):
+        alike = numbers == usual
+        for some in (alike, ~alike):
             names = self._names[ranks[np.repeat(some, numbers)]].tolist()
             ends = np.cumsum(numbers[some]).tolist()
             each: Iterator[tuple[str, ...]]
-            if len(names) == usual * len(ends) > 0:
+            if some is alike and usual:
                 each = zip(*[iter(names)] * usual, strict=True)
             else:
                 each = map(tuple(names).__getitem__, map(slice, [0, *ends], ends))
