@@ -5,7 +5,9 @@ and in traffic per bandwidth, the means weighted by these, but for two cases. (1
 copy that alone is more than the slack, (bound - 1) of the edge's part of the mean, may go where the
 load without it is within the bound. (2) The minimum comes first: where a region has so few edges,
 so unequal ones or ones so full that copies of the minimum find none within the bound, they take one
-above it, and stay as long as no other edge could have them within the bound.
+above it, and stay as long as no other edge could have them within the bound. Where no edge has room
+for what is watched much, ``swapping`` trades it for what is watched little; the bound is not held
+where there is nothing of about its size to trade, as with assets of which one is most of a disk.
 """
 
 from dataclasses import dataclass

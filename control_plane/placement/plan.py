@@ -1,10 +1,11 @@
 """The plan: which edges should hold which assets, kept up to date event by event.
 
 The regions are planned apart. In each, an asset has copies in proportion to its traffic, at least
-the minimum; ``filling`` chooses their edges and ``moving`` moves them when a rule demands it. What
-the rules want comes in this order: capacity, the minimum, the bound, extra copies. What is placed
-stays as long as they let it, so a plan depends on what was before; the same events in the same
-order give the same plan in every process.
+the minimum; ``filling`` chooses their edges and ``moving`` moves them when a rule demands it; where
+there is not room for all, ``reclaiming`` and ``swapping`` tell who gives way. What the rules want
+comes in this order: capacity, the minimum, the bound, extra copies. What is placed stays as long as
+they let it, so a plan depends on what was before; the same events in the same order give the same
+plan in every process.
 
 What an event changed is told as it was when the event was over, whenever it is gone through.
 """
