@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from control_plane.placement.model import LARGEST_BYTES
-from control_plane.placement.region import Bools, Ints, Region
-from control_plane.placement.scores import Floats, draws
+from control_plane.placement.region import CHUNK, Bools, Region
+from control_plane.placement.scores import Floats, Ints, Keys, draws
 
 NONE = np.zeros(0, np.int64)
 BATCH = 1024
@@ -72,27 +72,26 @@ def _means(region: Region, size: float, traffic: float) -> Means:
 
 
 def costs(region: Region, rows: Ints) -> Floats:
-    """The cost of every slot for each of ``rows``; infinite where nothing can be held.
+    """The cost of every slot for each of ``rows``; infinite where nothing can be held."""
+    return _costs(region, region.assets.keys[rows], region.density(rows))
+
+
+def _costs(region: Region, keys: Keys, density: Floats) -> Floats:
+    """The same, of what has such keys and so much traffic per byte.
 
     What is watched more per byte than the region at large goes by bandwidth, other things by
     capacity, so that neither load needs the limit to be even where the two differ.
     """
     with np.errstate(divide="ignore"):
         by_bandwidth, by_capacity = 1 / region.bandwidth, 1 / region.capacity
-    drawn = draws(region.assets.keys[rows, None], region.edge_keys[None, :])
-    drawn *= np.where(_hot(region, rows)[:, None], by_bandwidth, by_capacity)
+    drawn = draws(keys[:, None], region.edge_keys[None, :])
+    drawn *= np.where(hot(region, density)[:, None], by_bandwidth, by_capacity)
     return drawn
 
 
-def pair_costs(region: Region, rows: Ints, slots: Ints) -> Floats:
-    """The cost of the slot beside each of ``rows``."""
-    drawn = draws(region.assets.keys[rows], region.edge_keys[slots])
-    return drawn / np.where(_hot(region, rows), region.bandwidth[slots], region.capacity[slots])
-
-
-def _hot(region: Region, rows: Ints) -> Bools:
-    used = float(region.used.sum(dtype=np.float64))
-    return region.density(rows) * used > region.total
+def hot(region: Region, density: Floats) -> Bools:
+    """What is watched more per byte than the region at large."""
+    return density * float(region.used.sum(dtype=np.float64)) > region.total
 
 
 def fill(
@@ -128,15 +127,15 @@ def fill(
         region.lift(rows)
     filling = _Filling(region, rows, goals, allowed)
     ladder = levels or levels_of(region.rules.bound)
-    least = np.maximum(region.floors(rows), 1)
+    least = np.maximum(region.floors(filling.traffic), 1)
     # Those that carry the traffic, those of the minimum, and the others.
-    for step in (region.carriers(rows), least, goals):
-        chosen = np.flatnonzero(region.count[rows] < np.minimum(step, goals))
+    for step in (region.carriers(filling.traffic), least, goals):
+        most = np.minimum(step, goals)
+        chosen = np.flatnonzero(filling.count < most)
         for start in range(0, len(chosen), BATCH):
             part = chosen[start : start + BATCH]
-            most = np.minimum(step, goals)[part]
-            filling.batch(part, np.minimum(most, least[part]), ladder)
-            filling.batch(part, most, ladder[:-1] if levels is None else ladder)
+            filling.batch(part, np.minimum(most, least)[part], ladder)
+            filling.batch(part, most[part], ladder[:-1] if levels is None else ladder)
     region.land(rows if lifted is None else lifted)
 
 
@@ -145,40 +144,43 @@ class _Filling:
 
     def __init__(self, region: Region, rows: Ints, goals: Ints, allowed: Bools | None) -> None:
         self.region, self.rows, self.goals, self.allowed = region, rows, goals, allowed
-        missing = goals - region.count[rows]
-        size = region.used.sum(dtype=np.float64) + float(missing @ region.assets.size[rows])
+        self.size, self.keys = region.assets.size[rows], region.assets.keys[rows]
+        self.traffic, self.count = region.traffic[rows], region.count[rows].astype(np.int64)
+        missing = goals - self.count
+        size = region.used.sum(dtype=np.float64) + float(missing @ self.size)
         size = min(size, float(region.room.sum(dtype=np.float64)))
-        self.means = _means(region, size, region.total + float(region.traffic[rows].sum()))
+        self.means = _means(region, size, region.total + float(self.traffic.sum()))
         self.typical = float(region.bandwidth.sum()) / max(region.usable, 1)
         self.slowest = float(region.bandwidth.min(where=region.room > 0, initial=np.inf))
         self.held = np.zeros(len(rows))
         """The bandwidth of the edges that hold a row."""
         self.load = region.load.copy()
-        for start in range(0, len(rows), BATCH):
-            part = np.arange(start, min(start + BATCH, len(rows)))
+        for start in range(0, len(rows), CHUNK):
+            part = np.arange(start, min(start + CHUNK, len(rows)))
             places, slots = region.copies(rows[part])
             self.held[part] = np.bincount(places, region.bandwidth[slots], len(part))
-            portions = divided(region.traffic[rows[part]], self._bandwidth(part, 0))
+            portions = divided(self.traffic[part], self._bandwidth(part, 0))
             self.load += np.bincount(slots, portions[places], len(region.names))
 
     def _bandwidth(self, part: Ints, but: int) -> Floats:
         """The bandwidth of the edges that will hold each of the rows once it has all copies but
         so many."""
-        missing = self.goals[part] - self.region.count[self.rows[part]] - but
+        missing = self.goals[part] - self.count[part] - but
         bandwidth: Floats = self.held[part] + np.maximum(missing, 0) * self.typical
         return bandwidth
 
     def batch(self, part: Ints, step: Ints, levels: tuple[Level, ...]) -> None:
         """Bring some rows, by their place among all, up to ``step`` copies."""
-        part, step = part[short := self.region.count[self.rows[part]] < step], step[short]
+        part, step = part[short := self.count[part] < step], step[short]
         if not len(part):
             return
         part, step = part[found := self._possible(part)], step[found]
         if not len(part):
             return
-        rows = self.rows[part]
-        cost = costs(self.region, rows)
-        cost[self.region.holders(rows)] = np.inf
+        density = self.traffic[part] / self.size[part]
+        cost = _costs(self.region, self.keys[part], density)
+        places, slots = self.region.copies(self.rows[part])
+        cost[places, slots] = np.inf
         if self.allowed is not None:
             cost[:, ~self.allowed] = np.inf
         todo = np.arange(len(part))
@@ -189,11 +191,11 @@ class _Filling:
 
     def _possible(self, part: Ints) -> Bools:
         """Which of the rows any edge has room for; so that little is done for others."""
-        region, rows = self.region, self.rows[part]
-        size, free = region.assets.size[rows], region.room - region.used
+        region, size = self.region, self.size[part]
+        free = region.room - region.used
         if size.max() <= free.min(where=region.room > 0, initial=LARGEST_BYTES):
             return np.ones(len(part), np.bool_)
-        possible: Bools = np.any((size[:, None] <= free) & ~region.holders(rows), axis=1)
+        possible: Bools = np.any((size[:, None] <= free) & ~region.holders(self.rows[part]), axis=1)
         return possible
 
     def _level(
@@ -206,9 +208,9 @@ class _Filling:
     ) -> Ints:
         """Place what ``level`` lets; what is left of ``todo``."""
         region, stuck = self.region, [np.zeros(0, np.int64)]
-        traffic, others = region.traffic[self.rows[part]], self._bandwidth(part, 1)
+        traffic, others = self.traffic[part], self._bandwidth(part, 1)
         while len(todo):
-            size = region.assets.size[self.rows[part[todo]]]
+            size = self.size[part[todo]]
             chosen, possible = self._choose(level, size, cost[todo], traffic[todo], others[todo])
             stuck.append(todo[~possible])
             todo, chosen, size = todo[possible], chosen[possible], size[possible]
@@ -218,8 +220,9 @@ class _Filling:
             region.add(self.rows[part[done]], slots)
             np.add.at(self.load, slots, portion[taken])
             self.held[part[done]] += region.bandwidth[slots]
+            self.count[part[done]] += 1
             cost[done, slots] = np.inf
-            still = region.count[self.rows[part[todo]]] < step[todo]
+            still = self.count[part[todo]] < step[todo]
             todo = todo[still]
         return np.sort(np.concatenate(stuck))
 

@@ -15,8 +15,8 @@ from control_plane.placement.model import (
 )
 from control_plane.placement.moving import fit, join, shrink, unbounded
 from control_plane.placement.reclaiming import exchange, settle
-from control_plane.placement.region import Ints, Region
-from control_plane.placement.scores import Floats, Keys, key_of
+from control_plane.placement.region import Region
+from control_plane.placement.scores import Floats, Ints, Keys, key_of
 
 SURELY = 20
 """Copies that an edge would have by its share: one that has none of so many must be new."""
@@ -133,9 +133,18 @@ def complete(region: Region, fresh: Ints) -> None:
     exchange(region, rows)
     for slot in joined:
         join(region, slot)
+    # An edge that holds nothing may be new.
+    empty = (region.used == 0) & (region.room > 0)
+    lacking = np.flatnonzero(region.count < np.minimum(region.want, region.usable))
+    if len(lacking) and empty.any():
+        fill(region, lacking, allowed=empty)
+    region.offered[:] = False
     if len(rows) or joined:
         settle(region, unbounded())
-    region.freed[:] = region.offered[:] = False
+        region.freed[:] = region.offered[:] = False
+    else:
+        # Whoever planned before may not have offered all.
+        region.freed = region.room > region.used
 
 
 def _new(region: Region, slot: int) -> bool:

@@ -5,10 +5,11 @@ and in traffic per bandwidth, the means weighted by these, but for two cases. (1
 copy that alone is more than the slack, (bound - 1) of the edge's part of the mean, may go where the
 load without it is within the bound. (2) The minimum comes first: where a region has so few edges,
 so unequal ones or ones so full that copies of the minimum find none within the bound, they take one
-above it, and stay as long as no other edge could have them within the bound.
+above it, and stay as long as no other edge could have them within the bound. Where no edge has room
+for what is watched much, ``swapping`` trades it for what is watched little; the bound is not held
+where there is nothing of about its size to trade, as with assets of which one is most of a disk.
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,15 +20,17 @@ from control_plane.placement.filling import (
     Level,
     costs,
     fill,
+    hot,
     means,
-    pair_costs,
     placing,
 )
-from control_plane.placement.region import Bools, Ints, Region
-from control_plane.placement.scores import Floats, draws
+from control_plane.placement.region import Bools, Region
+from control_plane.placement.scores import Floats, Ints, draws, low
 
 TOLERANCE = 1 + 1e-9
 MOST_ROUNDS = 3
+LIKELY = 3
+"""How many times what an edge wins on average it may win of any asset; more is rare."""
 PASSING = 1000
 """Rows that are passed over in the time in which one is thought about."""
 
@@ -44,11 +47,13 @@ class Work:
     """For copies that are missing."""
     bound: int = 2048
     """For copies that are above the bound."""
+    trades: int = 8
+    """Edges that are looked at, and others that they may trade copies with."""
 
 
 def unbounded() -> Work:
     """For as much as there is to do."""
-    return Work(2**62, 2**62)
+    return Work(2**62, 2**62, 2**62)
 
 
 def put(region: Region, rows: Ints, slots: Ints) -> None:
@@ -91,8 +96,8 @@ def shed(region: Region, work: Work, allowed: Bools | None = None) -> None:
     """
     for _ in range(MOST_ROUNDS):
         moved = False
-        above = np.flatnonzero(_above(region))
-        for slot in np.roll(above, -int(np.searchsorted(above, region.turn))).tolist():
+        busy = np.flatnonzero(above(region))
+        for slot in np.roll(busy, -int(np.searchsorted(busy, region.turn))).tolist():
             if work.bound <= 0:
                 region.turn = slot
                 return
@@ -101,14 +106,14 @@ def shed(region: Region, work: Work, allowed: Bools | None = None) -> None:
             return
 
 
-def _above(region: Region) -> Bools:
+def above(region: Region) -> Bools:
     """The slots above the bound."""
     mean, bound = means(region), region.rules.bound * TOLERANCE
     large = region.used > bound * mean.bytes * region.capacity
     return (region.room > 0) & (large | (region.load > bound * mean.traffic))
 
 
-def _excess(values: Floats, load: float, mean: float, bound: float) -> float:
+def excess(values: Floats, load: float, mean: float, bound: float) -> float:
     """How much of ``values``, which add up to ``load``, has to go; 0 when there is one item more
     at most."""
     largest = float(values.max(initial=0.0))
@@ -121,12 +126,13 @@ def _excess(values: Floats, load: float, mean: float, bound: float) -> float:
 
 def _relieve(region: Region, slot: int, work: Work, allowed: Bools | None) -> bool:
     """Move copies off ``slot`` until it is within the bound; whether any moved."""
+    work.bound -= 1 + len(region.count) // PASSING
     mean, bound = means(region), region.rules.bound
     share = mean.bytes * float(region.capacity[slot])
     rows = region.on(slot)
     size, portion = region.assets.size[rows].astype(np.float64), region.portion[rows]
-    too_large = _excess(size, float(region.used[slot]), share, bound)
-    too_busy = _excess(portion, float(region.load[slot]), mean.traffic, bound)
+    too_large = excess(size, float(region.used[slot]), share, bound)
+    too_busy = excess(portion, float(region.load[slot]), mean.traffic, bound)
     if not too_large and not too_busy:
         return False
     others = np.ones(len(region.names), np.bool_) if allowed is None else allowed.copy()
@@ -139,7 +145,6 @@ def _relieve(region: Region, slot: int, work: Work, allowed: Bools | None) -> bo
         order = order[::-1]
         order = order[portion[order] > 0]
     rows = rows[order]
-    work.bound -= len(region.count) // PASSING
     at = int(region.passed[slot]) if region.passed[slot] < len(rows) else 0
     moved, left, each = False, rows[:0], len(rows) // 50
     while work.bound > 0 and (too_large > 0 or too_busy > 0):
@@ -205,7 +210,7 @@ def fit(region: Region, slot: int) -> Ints:
     over = int(region.used[slot] - region.room[slot])
     if over <= 0:
         return rows[:0]
-    tiers = region.tiers(rows, region.count[rows].astype(np.int64))
+    tiers = region.tiers(region.traffic[rows], region.count[rows].astype(np.int64))
     rows = rows[np.lexsort((region.density(rows), -tiers))]
     size = region.assets.size[rows]
     rows = rows[np.cumsum(size) - size < over]
@@ -230,8 +235,7 @@ def join(region: Region, slot: int) -> None:
     rows = _likely(region, slot, room)
     if not len(rows):
         return
-    last, worst = _last(region, rows)
-    cost = pair_costs(region, rows, np.full(len(rows), slot))
+    cost, last, worst = _contest(region, rows, slot)
     wins = cost < worst
     order = np.flatnonzero(wins)[np.argsort(cost[wins], kind="stable")]
     rows, last = rows[order], last[order]
@@ -247,27 +251,28 @@ def join(region: Region, slot: int) -> None:
     region.land(rows)
 
 
-def _last(region: Region, rows: Ints) -> tuple[Ints, Floats]:
-    """The holder that comes last in the order of each of ``rows``, and its cost."""
+def _contest(region: Region, rows: Ints, slot: int) -> tuple[Floats, Ints, Floats]:
+    """Of each of ``rows``, which have a copy, the cost of ``slot``, the holder that comes last in
+    their order, and the cost of that."""
+    keys, by_bandwidth = region.assets.keys[rows], hot(region, region.density(rows))
+    own = draws(keys, region.edge_keys[slot : slot + 1])
+    own /= np.where(by_bandwidth, region.bandwidth[slot], region.capacity[slot])
     every, slots = region.copies(rows)
-    cost = pair_costs(region, rows[every], slots)
-    worst = np.full(len(rows), -1.0)
-    np.maximum.at(worst, every, cost)
+    cost = draws(keys[every], region.edge_keys[slots])
+    cost /= np.where(by_bandwidth[every], region.bandwidth[slots], region.capacity[slots])
+    worst = np.maximum.reduceat(cost, np.flatnonzero(np.diff(every, prepend=-1)))
+    ends = np.flatnonzero(cost == worst[every])
     last = np.zeros(len(rows), np.int64)
-    ends = cost == worst[every]
     last[every[ends]] = slots[ends]
-    return last, worst
+    return own, last, worst
 
 
 def _likely(region: Region, slot: int, room: float) -> Ints:
-    """Rows that ``slot`` may take over, of those that like it best: a few times what it can win."""
-    fits = (region.count > 0) & (region.assets.size <= room)
-    fits &= (region.bits[slot >> 6] & np.uint64(1 << (slot & 63))) == 0
-    copies = float(region.count.sum(dtype=np.int64))
-    number = 1024 + 4 * copies * float(region.capacity[slot] / region.capacity.sum())
-    part = number / max(int(np.count_nonzero(fits)), 1)
-    if part < 1:
-        # So many of the draws are less, since they are exponential.
-        drawn = draws(region.assets.keys, region.edge_keys[slot : slot + 1])
-        fits &= drawn < -math.log1p(-part)
-    return np.flatnonzero(fits)
+    """Rows that ``slot`` may take over, of those that like it best: about all that it can win."""
+    copies, rows = int(region.count.sum(dtype=np.int64)), int(np.count_nonzero(region.count))
+    share = float(region.capacity[slot] / region.capacity.sum())
+    part = (1024 + LIKELY * copies * share) / max(rows, 1)
+    # Draws are exponential, so that this many are less where the mean of ``copies`` wins.
+    likely = low(region.assets.keys, int(region.edge_keys[slot]), part)
+    likely = likely[(region.count[likely] > 0) & ~region.hold(slot, likely)]
+    return likely[region.assets.size[likely] <= room]

@@ -1,10 +1,11 @@
 """The plan: which edges should hold which assets, kept up to date event by event.
 
 The regions are planned apart. In each, an asset has copies in proportion to its traffic, at least
-the minimum; ``filling`` chooses their edges and ``moving`` moves them when a rule demands it. What
-the rules want comes in this order: capacity, the minimum, the bound, extra copies. What is placed
-stays as long as they let it, so a plan depends on what was before; the same events in the same
-order give the same plan in every process.
+the minimum; ``filling`` chooses their edges and ``moving`` moves them when a rule demands it; where
+there is not room for all, ``reclaiming`` and ``swapping`` tell who gives way. What the rules want
+comes in this order: capacity, the minimum, the bound, extra copies. What is placed stays as long as
+they let it, so a plan depends on what was before; the same events in the same order give the same
+plan in every process.
 
 What an event changed is told as it was when the event was over, whenever it is gone through.
 """
@@ -30,8 +31,8 @@ from control_plane.placement.model import (
 )
 from control_plane.placement.moving import Work, fit, join, shrink, take, unbounded
 from control_plane.placement.reclaiming import exchange, reclaim, settle
-from control_plane.placement.region import Assets, Ints, Region
-from control_plane.placement.scores import key_of
+from control_plane.placement.region import Assets, Region
+from control_plane.placement.scores import Ints, key_of
 from control_plane.placement.telling import Told
 
 NOTHING = np.zeros(0, np.int64)
@@ -48,7 +49,8 @@ class Plan:
         self.rules = rules or PlacementRules()
         self._assets = Assets()
         self._rows: dict[str, int] = {}
-        self._ids: list[str] = []
+        self._number = 0
+        """Rows that were given out."""
         self._free: list[int] = []
         self._edges: dict[str, PlacementEdge] = {}
         self._regions: dict[str, Region] = {}
@@ -67,37 +69,43 @@ class Plan:
             edges: all there are.
             assets: all there are.
             placed: what is stored of the plan before. It stays, so nothing changes when nothing
-                changed. An asset of which nothing is stored is new and urgent, and so is what lay
-                on an edge that is no more. An asset that is no more is told with no edges.
+                changed. An asset of which nothing is stored is new, urgent and told, also where it
+                has no edges; what lay on an edge that is no more is urgent. An asset that is no
+                more is told with no edges.
         """
         self._edges = {edge.edge_id: edge for edge in edges}
         listing = Listing(assets)
-        self._rows, self._ids, self._free = listing.rows, listing.ids, []
+        self._rows, self._number, self._free = listing.rows, len(listing.ids), []
         self._assets, self._regions = Assets(), {}
-        self._grow(len(self._ids) + len(self._ids) // 8 + 1024)
-        self._assets.size[: len(self._ids)] = listing.sizes
-        self._assets.keys[: len(self._ids)] = listing.keys
+        self._grow(self._number + self._number // 8 + 1024)
+        self._assets.names[: self._number] = listing.ids
+        self._assets.size[: self._number] = listing.sizes
+        self._assets.keys[: self._number] = listing.keys
         for name in listing.regions:
             self._region(name)
         for edge in self._edges.values():
             self._region(edge.region).put_edge(edge)
         places = {edge.edge_id: edge.region for edge in self._edges.values()}
         stored = Stored(placed, self._rows, places)
-        lost = np.array(sorted(stored.lost), np.int64)
-        new = set(range(len(self._ids))) - stored.known
+        new = set(range(self._number)) - stored.known
         fresh = np.array(sorted(new | stored.lost), np.int64)
         for name, region in self._regions.items():
             restore(region, name, listing, stored)
             complete(region, fresh)
-        return self._changed(urgent=fresh, also=lost, gone=stored.gone)
+        return self._changed(urgent=fresh, also=fresh, gone=stored.gone)
 
     def put_asset(self, asset: PlacementAsset) -> Told:
-        """Plan a new asset, or one whose size or traffic is another now; urgently."""
+        """Plan a new asset, or one whose size or traffic is another now; urgently.
+
+        One that is new is told, also where it has no edges: what was told once is known to be
+        planned, and a restart leaves it as it is.
+        """
         for name in asset.traffic:
             self._region(name)
-        row = self._rows.get(asset.asset_id)
+        row, new = self._rows.get(asset.asset_id), NOTHING
         if row is None:
             row = self._new_row(asset.asset_id)
+            new = np.array([row])
         elif self._is_known(row, asset):
             return self._changed()
         rows = np.array([row])
@@ -117,7 +125,7 @@ class Plan:
             shrink(region, rows)
             _place(region, rows)
         self._settle()
-        return self._changed(urgent=rows)
+        return self._changed(urgent=rows, also=new)
 
     def _is_known(self, row: int, asset: PlacementAsset) -> bool:
         return bool(self._assets.size[row] == size_of(asset)) and all(
@@ -140,7 +148,7 @@ class Plan:
             region.traffic[row] = region.want[row] = 0
             region.land(rows)
         self._settle()
-        self._ids[row] = ""
+        self._assets.names[row] = ""
         self._free.append(row)
         return self._changed(gone=[asset_id] if dropped else ())
 
@@ -190,7 +198,8 @@ class Plan:
         return self._changed(urgent=self._leave(edge))
 
     def drift(self, traffic: Mapping[str, Mapping[str, float]]) -> Told:
-        """Plan with other traffic of some assets, by their names; it replaces what they had.
+        """Plan with other traffic of some assets, by their names; it replaces what they had, and
+        nothing changes where it is the same.
 
         Urgent is what viewers crowd on: it should have more than ``rules.margin`` times its copies,
         and more than the minimum.
@@ -199,18 +208,22 @@ class Plan:
         rows = np.array([self._rows[name] for name in names], np.int64)
         for name in {region for asset in names for region in traffic[asset]}:
             self._region(name)
-        crowded = [NOTHING]
+        crowded, drifted = [NOTHING], False
         for name, region in self._regions.items():
             now = np.array([traffic_of(traffic[asset], name) for asset in names])
             other = rows[now != region.traffic[rows]] if len(rows) else rows
+            if not len(other):
+                continue
+            drifted = True
             region.lift(other)
             region.set_traffic(other, now[now != region.traffic[rows]])
-            had = np.maximum(region.count[other], region.floors(other))
+            had = np.maximum(region.count[other], region.floors(region.traffic[other]))
             crowded.append(other[region.goals(other) > self.rules.margin * had])
             region.land(other)
             shrink(region, other)
             _place(region, other)
-        self._settle()
+        if drifted:
+            self._settle()
         return self._changed(urgent=np.concatenate(crowded))
 
     def _leave(self, edge: PlacementEdge) -> Ints:
@@ -219,6 +232,7 @@ class Plan:
         region = self._regions[edge.region]
         slot = region.slots[edge.edge_id]
         rows = region.on(slot)
+        region.close(slot)
         region.lift(rows)
         region.remove(rows, np.full(len(rows), slot))
         region.drop_edge(edge.edge_id)
@@ -241,18 +255,18 @@ class Plan:
         if region is None:
             region = self._regions[name] = Region(name, self.rules, self._assets)
             region.want[:] = region.needed(region.traffic)
-            region.want[len(self._ids) :] = 0
+            region.want[self._number :] = 0
             region.want[self._free] = 0
         return region
 
     def _new_row(self, asset_id: str) -> int:
-        row = self._free.pop() if self._free else len(self._ids)
-        if row == len(self._ids):
-            self._ids.append("")
+        row = self._free.pop() if self._free else self._number
+        if row == self._number:
+            self._number += 1
             if row >= len(self._assets.size):
                 self._grow(row + row // 8 + 1024)
         self._rows[asset_id] = row
-        self._ids[row] = asset_id
+        self._assets.names[row] = asset_id
         self._assets.keys[row] = key_of(asset_id)
         return row
 
@@ -279,9 +293,9 @@ class Plan:
     def _told(self, rows: Ints, urgent: Ints, gone: Iterable[str] = ()) -> Told:
         if len(self._free):
             rows = rows[~np.isin(rows, self._free[-1:])]
-        ids = [self._ids[row] for row in rows.tolist()]
         left = [Placed(name, (), 0.0, False) for name in gone]
-        return Told(rows, ids, urgent, self._edges, list(self._regions.values()), left)
+        regions = list(self._regions.values())
+        return Told(rows, self._assets.names[rows], urgent, self._edges, regions, left)
 
 
 def _place(region: Region, rows: Ints) -> None:

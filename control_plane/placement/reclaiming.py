@@ -8,18 +8,24 @@ the margin.
 
 import numpy as np
 
-from control_plane.placement.filling import costs, fill, means, placing, running
+from control_plane.placement.filling import costs, divided, fill, means, placing, running
 from control_plane.placement.moving import PASSING, Work, shed
-from control_plane.placement.region import LEAST, Bools, Ints, Region, worth
+from control_plane.placement.region import LEAST, Bools, Region, worth
+from control_plane.placement.scores import Ints
+from control_plane.placement.swapping import swap
 
 MOST_EXCHANGES = 1000
+MOST_CASCADE = 2
 MOST_FAILURES = 16
 MOST_SETTLING = 4
 MOST_VICTIMS = 4096
 """Of the copies that are worth least, how many are looked at for one to make."""
 VICTIMS = 1024
-MANY = 8192
-"""Rows to choose from that are enough: those that are worth less are left out."""
+LITTLE = 10
+"""Room that is less than an edge's by so many powers of two waits until there is more of it, lest
+every event in a full fleet move what is small about."""
+MANY_LACKING, MANY_VICTIMS = 32768, 8192
+"""Rows to choose from that are enough: those that are worth less, or more, are left out."""
 
 
 def reclaim(region: Region, work: Work) -> None:
@@ -35,9 +41,10 @@ def reclaim(region: Region, work: Work) -> None:
     region.rated()
     while work.room > 0:
         if not region.offered.any():
-            if not region.freed.any():
+            enough = _enough(region)
+            if not enough.any():
                 return
-            region.offered, region.freed = region.freed, np.zeros_like(region.freed)
+            region.offered, region.freed = enough, region.freed & ~enough
             region.tried[:] = False
         room = np.where(region.offered, region.room - region.used, 0)
         rows = _lacking(region, int(room.max(initial=0)))
@@ -57,6 +64,12 @@ def reclaim(region: Region, work: Work) -> None:
         fill(region, rows)
 
 
+def _enough(region: Region) -> Bools:
+    """The slots on which so much room has become free that it is worth offering."""
+    enough: Bools = region.freed & (region.room - region.used >= region.room >> LITTLE)
+    return enough
+
+
 def _lacking(region: Region, largest: int) -> Ints:
     """Rows of at most ``largest`` bytes that lack a copy and were not tried; of very many, those
     whose copy is worth most."""
@@ -65,8 +78,8 @@ def _lacking(region: Region, largest: int) -> Ints:
     if not len(rows) and region.cut > LEAST:
         rows = np.flatnonzero((region.next > LEAST) & (region.assets.size <= largest))
         rows = rows[~region.tried[rows]]
-    if len(rows) > MANY:
-        number = len(rows) - MANY // 2
+    if len(rows) > MANY_LACKING:
+        number = len(rows) - MANY_LACKING // 2
         region.cut = int(np.partition(region.next[rows], number)[number])
         rows = rows[region.next[rows] >= region.cut]
     return rows
@@ -77,12 +90,14 @@ def settle(region: Region, work: Work) -> None:
     for _ in range(MOST_SETTLING):
         reclaim(region, work)
         shed(region, work)
-        if work.room <= 0 or not region.freed.any():
+        swap(region, work)
+        if work.room <= 0 or not _enough(region).any():
             return
 
 
 def exchange(region: Region, rows: Ints) -> None:
-    """Let what is worth less give way to the copies that ``rows`` lack, the best first."""
+    """Let what is worth less give way to the copies that ``rows`` lack, the best first; then what
+    gave way may take the place of what is worth still less."""
     rows = rows[region.count[rows] < region.goals(rows)]
     # What has room somewhere lacks a copy for the sake of the bound, which this does not help.
     room = region.assets.size[rows, None] <= region.room - region.used
@@ -90,17 +105,22 @@ def exchange(region: Region, rows: Ints) -> None:
     if not len(rows) or not region.usable:
         return
     region.rated()
-    victims = _Victims(region, rows)
-    failures = 0
-    for row in victims.takers[:MOST_EXCHANGES].tolist():
-        while region.count[row] < min(int(region.want[row]), region.usable):
-            if not victims.replace(row):
-                failures += 1
+    for _ in range(MOST_CASCADE):
+        victims = _Victims(region, rows)
+        failures = 0
+        for row in victims.takers[:MOST_EXCHANGES].tolist():
+            while region.count[row] < min(int(region.want[row]), region.usable):
+                if not victims.replace(row):
+                    failures += 1
+                    break
+            if failures > MOST_FAILURES:
                 break
-        if failures > MOST_FAILURES:
-            break
-    # What gave way may have room elsewhere.
-    fill(region, np.unique(np.concatenate(victims.gone)))
+        rows = np.unique(np.concatenate(victims.gone))
+        # What gave way may have room elsewhere.
+        fill(region, rows)
+        rows = rows[region.count[rows] < region.goals(rows)]
+        if not victims.any_for(rows):
+            return
 
 
 def _cheapest(region: Region, asked: int) -> Ints:
@@ -109,8 +129,8 @@ def _cheapest(region: Region, asked: int) -> Ints:
     rows = np.flatnonzero(region.last < min(asked, region.low))
     if len(rows) < MOST_VICTIMS and region.low < asked:
         rows = np.flatnonzero(region.last < asked)
-    if len(rows) > MANY:
-        region.low = int(np.partition(region.last[rows], MANY)[MANY])
+    if len(rows) > MANY_VICTIMS:
+        region.low = int(np.partition(region.last[rows], MANY_VICTIMS)[MANY_VICTIMS])
         rows = rows[region.last[rows] <= region.low]
     return rows
 
@@ -129,7 +149,8 @@ class _Victims:
 
     def _asked(self, row: Ints) -> int:
         """What a victim must be worth less than."""
-        tier = self.region.tiers(row, self.region.count[row].astype(np.int64) + 1)
+        copies = self.region.count[row].astype(np.int64)
+        tier = self.region.tiers(self.region.traffic[row], copies + 1)
         return int(worth(tier, self.region.density(row) / self.region.rules.margin)[0])
 
     def _look(self, number: int) -> None:
@@ -144,6 +165,13 @@ class _Victims:
         self.places, self.slots = places[order], slots[order]
         self.size = self.region.assets.size[self.rows]
 
+    def any_for(self, takers: Ints) -> bool:
+        """Whether there is something left that is worth less than what any of these lacks."""
+        if not len(takers) or not len(self._worth):
+            return False
+        best = takers[self.region.next[takers].argmax() :][:1]
+        return bool(self._worth.min() < self._asked(best))
+
     def replace(self, row: int) -> bool:
         """Make one copy of ``row`` in the place of others; whether that could be."""
         slot = self._slot(row)
@@ -157,6 +185,12 @@ class _Victims:
         short = int(region.assets.size[row] - region.room[slot] + region.used[slot])
         size = self.size[candidates]
         gone = candidates[np.cumsum(size) - size < short]
+        # With the last, some before it may not be needed: what is worth most stays.
+        spare, needed = int(self.size[gone].sum()) - short, np.ones(len(gone), np.bool_)
+        for place in range(len(gone) - 1, -1, -1):
+            needed[place] = self.size[gone[place]] > spare
+            spare -= 0 if needed[place] else int(self.size[gone[place]])
+        gone = gone[needed]
         rows = np.append(self.rows[gone], row)
         self.gone.append(rows[:-1])
         region.lift(rows)
@@ -172,6 +206,14 @@ class _Victims:
         self.places, self.slots = (np.cumsum(kept) - 1)[self.places[still]], self.slots[still]
         return True
 
+    def _within(self, row: int) -> Bools:
+        """Which slots have little enough traffic for a copy of ``row``."""
+        region, traffic = self.region, float(self.region.traffic[row])
+        held = float(region.bandwidth[region.holders(np.array([row]))[0]].sum())
+        limit = placing(region.rules.bound).limit * means(region).traffic
+        heavy = region.load + divided(np.array(traffic), held + region.bandwidth) > limit
+        return ~heavy | (region.load <= means(region).traffic)
+
     def _slot(self, row: int) -> int | None:
         """The slot where what has to give way for ``row`` is worth least."""
         region, rows = self.region, np.array([row])
@@ -184,10 +226,10 @@ class _Victims:
         given_up = np.where(short <= 0, 0, number + 1)
         np.minimum.at(given_up, slots[enough], places[enough] + 1)
         possible: Bools = (given_up <= number) & (region.room >= size) & ~region.holders(rows)[0]
-        if region.count[row] >= max(1, int(region.floors(rows)[0])):
-            mean, limit = means(region).traffic, placing(region.rules.bound).limit
-            within = region.load + region.portion[row] <= limit * mean
-            possible &= within | (region.load <= mean)
+        within = possible & self._within(row)
+        # The minimum comes before the bound, other copies after it.
+        if within.any() or region.count[row] >= max(1, int(region.floors(region.traffic[rows])[0])):
+            possible = within
         if not possible.any():
             return None
         given_up[~possible] = number + 1

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from control_plane.placement.bits import flags, unpacked
 from control_plane.placement.model import (
     LARGEST_BYTES,
     LARGEST_TRAFFIC,
@@ -17,10 +18,11 @@ from control_plane.placement.model import (
     PlacementRules,
     bounded,
 )
-from control_plane.placement.scores import Floats, Keys, key_of
+from control_plane.placement.scores import Floats, Ints, Keys, key_of
 
-Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+Names = NDArray[np.object_]
+Shorts = NDArray[np.uint16]
 
 CHUNK = 8192
 """Rows whose bits are unpacked at once."""
@@ -39,12 +41,15 @@ class Assets:
     size: Ints = field(default_factory=lambda: np.ones(0, np.int64))
     """Bytes."""
     keys: Keys = field(default_factory=lambda: np.zeros(0, np.uint64))
+    names: Names = field(default_factory=lambda: np.zeros(0, object))
+    """An array, as thousands are looked up at once, each in memory that was not read lately."""
 
     def grow(self, rows: int) -> None:
         """Room for ``rows`` rows in all."""
         more = rows - len(self.size)
         self.size = np.concatenate([self.size, np.ones(more, np.int64)])
         self.keys = np.concatenate([self.keys, np.zeros(more, np.uint64)])
+        self.names = np.concatenate([self.names, np.full(more, "", object)])
 
 
 class Region:
@@ -59,6 +64,8 @@ class Region:
         self.minimum = min(max(rules.minimum_of(name), 0), MOST_COPIES)
         self.slots: dict[str, int] = {}
         self.names: list[str] = []
+        self._vacant: list[int] = []
+        """Slots that had an edge."""
         self.edge_keys = np.zeros(0, np.uint64)
         self.room = np.zeros(0, np.int64)
         """Bytes that may be planned on a slot; 0 where there is no edge."""
@@ -70,12 +77,11 @@ class Region:
         self.load = np.zeros(0)
         """The sum of the portions of the rows on a slot."""
         rows = len(assets.size)
-        self.bits = np.zeros((1, rows), np.uint64)
-        self.count = np.zeros(rows, np.uint16)
-        self.want = np.zeros(rows, np.uint16)
-        """Copies that there should be, were there edges and room enough."""
-        self.traffic = np.zeros(rows)
-        self.portion = np.zeros(rows)
+        self.bits = np.zeros((rows, 1), np.uint64)
+        """Of every row, a bit for each slot."""
+        # What is read together lies together: most of an edge's rows are far from one another.
+        self._numbers = np.zeros((rows, 2), np.uint16)
+        self._rates = np.zeros((rows, 2))
         self.total = 0.0
         """The traffic of all rows with a copy."""
         self.last = np.full(rows, MOST, np.int64)
@@ -94,6 +100,8 @@ class Region:
         """What has a copy that is worth more, likewise."""
         self.turn = 0
         """The slot that is to be relieved next."""
+        self.trader = 0
+        """The slot that is to trade copies next."""
         self.passed = np.zeros(0, np.int64)
         """How many rows of a slot were looked at when it was last relieved and not all could be."""
         self._rated = 0
@@ -106,11 +114,9 @@ class Region:
     def grow(self, rows: int) -> None:
         """Room for ``rows`` rows in all."""
         more = rows - len(self.count)
-        self.bits = np.concatenate([self.bits, np.zeros((len(self.bits), more), np.uint64)], axis=1)
-        self.count = np.concatenate([self.count, np.zeros(more, np.uint16)])
-        self.want = np.concatenate([self.want, np.zeros(more, np.uint16)])
-        self.traffic = np.concatenate([self.traffic, np.zeros(more)])
-        self.portion = np.concatenate([self.portion, np.zeros(more)])
+        self.bits = np.concatenate([self.bits, np.zeros((more, self._words), np.uint64)])
+        self._numbers = np.concatenate([self._numbers, np.zeros((more, 2), np.uint16)])
+        self._rates = np.concatenate([self._rates, np.zeros((more, 2))])
         self.last = np.concatenate([self.last, np.full(more, MOST, np.int64)])
         self.next = np.concatenate([self.next, np.full(more, LEAST, np.int64)])
         self.tried = np.concatenate([self.tried, np.zeros(more, np.bool_)])
@@ -141,8 +147,8 @@ class Region:
         return int(capacity * self.rules.fullness) if weight_of(edge) else 0
 
     def _free_slot(self) -> int:
-        if "" in self.names:
-            return self.names.index("")
+        if self._vacant:
+            return self._vacant.pop()
         self.names.append("")
         self.edge_keys = np.append(self.edge_keys, np.uint64(0))
         self.room = np.append(self.room, 0)
@@ -153,14 +159,20 @@ class Region:
         self.freed = np.append(self.freed, np.False_)
         self.passed = np.append(self.passed, 0)
         self.offered = np.append(self.offered, np.False_)
-        if len(self.names) > 64 * len(self.bits):
-            self.bits = np.concatenate([self.bits, np.zeros_like(self.bits[:1])])
+        if len(self.names) > 64 * self._words:
+            self.bits = np.concatenate([self.bits, np.zeros_like(self.bits[:, :1])], axis=1)
         return len(self.names) - 1
+
+    def close(self, slot: int) -> None:
+        """Put nothing on a slot any more; what it holds is to be removed."""
+        self.room[slot] = 0
+        self.capacity[slot] = self.bandwidth[slot] = 0.0
 
     def drop_edge(self, edge_id: str) -> None:
         """Free the slot of ``edge_id``, which holds nothing any more."""
         slot = self.slots.pop(edge_id)
         self.names[slot] = ""
+        self._vacant.append(slot)
         for values in (self.room, self.used, self.capacity, self.bandwidth, self.load):
             values[slot] = 0
         self.freed[slot] = self.offered[slot] = False
@@ -176,22 +188,46 @@ class Region:
 
     # Rows.
 
+    @property
+    def count(self) -> Shorts:
+        """The copies of every row."""
+        return self._numbers[:, 0]
+
+    @property
+    def want(self) -> Shorts:
+        """Copies that there should be of every row, were there edges and room enough."""
+        return self._numbers[:, 1]
+
+    @property
+    def traffic(self) -> Floats:
+        """Of every row."""
+        return self._rates[:, 0]
+
+    @property
+    def portion(self) -> Floats:
+        """Of every row that is landed; 0 of others."""
+        return self._rates[:, 1]
+
+    @property
+    def _words(self) -> int:
+        return self.bits.shape[1]
+
     def on(self, slot: int) -> Ints:
         """The rows that a slot holds."""
-        return np.flatnonzero(self.bits[slot >> 6] & np.uint64(1 << (slot & 63)) != 0)
+        return np.flatnonzero(self.bits[:, slot >> 6] & np.uint64(1 << (slot & 63)) != 0)
 
     def hold(self, slot: int, rows: Ints) -> Bools:
         """Which of ``rows`` a slot holds."""
-        held: Bools = self.bits[slot >> 6, rows] & np.uint64(1 << (slot & 63)) != 0
+        held: Bools = self.bits[rows, slot >> 6] & np.uint64(1 << (slot & 63)) != 0
         return held
 
     def holders(self, rows: Ints) -> Bools:
         """Which slots hold which of ``rows``."""
-        return _flags(self.bits.take(rows, axis=1))[:, : len(self.names)]
+        return flags(self.bits.take(rows, axis=0))[:, : len(self.names)]
 
     def copies(self, rows: Ints) -> tuple[Ints, Ints]:
         """Of each copy of ``rows``, the place of its row among these, and its slot."""
-        return unpacked(self.bits.take(rows, axis=1))
+        return unpacked(self.bits.take(rows, axis=0))
 
     def _on_slots(self, slots: Ints, values: Floats) -> Floats:
         """The sum of the values beside each slot."""
@@ -202,7 +238,7 @@ class Region:
         self._remember(rows)
         bits = np.left_shift(np.uint64(1), (slots & 63).astype(np.uint64))
         # No copy is there yet, so this sets the bits; it is many times as fast as an or is.
-        np.add.at(self.bits.reshape(-1), (slots >> 6) * len(self.count) + rows, bits)
+        np.add.at(self.bits.reshape(-1), rows * self._words + (slots >> 6), bits)
         np.add.at(self.count, rows, np.ones(len(rows), np.uint16))
         np.add.at(self.used, slots, self.assets.size[rows])
 
@@ -211,7 +247,7 @@ class Region:
         self._remember(rows)
         self.freed[slots] = True
         bits = np.left_shift(np.uint64(1), (slots & 63).astype(np.uint64))
-        np.subtract.at(self.bits.reshape(-1), (slots >> 6) * len(self.count) + rows, bits)
+        np.subtract.at(self.bits.reshape(-1), rows * self._words + (slots >> 6), bits)
         np.subtract.at(self.count, rows, np.ones(len(rows), np.uint16))
         np.subtract.at(self.used, slots, self.assets.size[rows])
 
@@ -225,7 +261,8 @@ class Region:
             self.load -= self._on_slots(slots, self.portion[part[places]])
             self.total -= float(self.traffic[part].sum())
             self.portion[part] = 0.0
-        for slot in np.flatnonzero((self.load < before * NEGLIGIBLE) & (before > 0)):
+        little = (self.room > 0) & (self.load < before * NEGLIGIBLE) & (before > 0)
+        for slot in np.flatnonzero(little):
             self.load[slot] = self.portion[self.on(int(slot))].sum()
         if self.total < total * NEGLIGIBLE:
             self.total = float(self.traffic[self.portion > 0].sum())
@@ -244,7 +281,7 @@ class Region:
 
     # What rows should have.
 
-    def needed(self, traffic: Floats) -> NDArray[np.uint16]:
+    def needed(self, traffic: Floats) -> Shorts:
         """Copies for ``traffic``, were there edges and room enough."""
         rules = self.rules
         copies = np.ceil(np.minimum(traffic / rules.copy_traffic, MOST_COPIES))
@@ -262,26 +299,26 @@ class Region:
         high = self.needed(traffic * self.rules.margin)
         self.want[rows] = np.clip(self.want[rows], self.needed(traffic), high)
 
-    def floors(self, rows: Ints) -> Ints:
-        """The minimum of each of ``rows``; the copies beyond are extra ones."""
-        tail = self.traffic[rows] < self.rules.tail_traffic
-        floors = np.where(tail, min(self.rules.tail_copies, self.minimum), self.minimum)
+    def floors(self, traffic: Floats) -> Ints:
+        """The minimum of what is watched so; the copies beyond are extra ones."""
+        tail = min(self.rules.tail_copies, self.minimum)
+        floors = np.where(traffic < self.rules.tail_traffic, tail, self.minimum)
         return np.minimum(floors, self.usable)
 
-    def carriers(self, rows: Ints) -> Ints:
-        """The copies that carry the traffic of each of ``rows``, one at least."""
-        copies = np.ceil(np.minimum(self.traffic[rows] / self.rules.copy_traffic, MOST_COPIES))
+    def carriers(self, traffic: Floats) -> Ints:
+        """The copies that carry so much traffic, one at least."""
+        copies = np.ceil(np.minimum(traffic / self.rules.copy_traffic, MOST_COPIES))
         return np.maximum(copies, 1).astype(np.int64)
 
     def goals(self, rows: Ints) -> Ints:
         """The copies that each of ``rows`` should have on the edges there are."""
         return np.minimum(self.want[rows], self.usable).astype(np.int64)
 
-    def tiers(self, rows: Ints, copies: Ints) -> Ints:
-        """Of each of ``rows``, what its copy number ``copies`` is: 0 for one that its traffic asks
-        for, 1 of the minimum, 2 one that it has still, though its traffic fell."""
-        floors = np.where(copies <= self.floors(rows), 1, 2)
-        return np.where(copies <= self.carriers(rows), 0, floors)
+    def tiers(self, traffic: Floats, copies: Ints) -> Ints:
+        """Of what is watched so, what its copy number ``copies`` is: 0 for one that its traffic
+        asks for, 1 of the minimum, 2 one that it has still, though its traffic fell."""
+        floors = np.where(copies <= self.floors(traffic), 1, 2)
+        return np.where(copies <= self.carriers(traffic), 0, floors)
 
     def density(self, rows: Ints) -> Floats:
         """Traffic per byte."""
@@ -298,46 +335,42 @@ class Region:
             self._rate(np.flatnonzero(self.want >= least))
 
     def _rate(self, rows: Ints) -> None:
-        copies, density = self.count[rows].astype(np.int64), self.density(rows)
-        self.last[rows] = np.where(copies > 0, worth(self.tiers(rows, copies), density), MOST)
+        traffic, copies = self.traffic[rows], self.count[rows].astype(np.int64)
+        density = traffic / self.assets.size[rows]
+        last = worth(self.tiers(traffic, copies), density)
+        self.last[rows] = np.where(copies > 0, last, MOST)
         lacks = copies < self.goals(rows)
-        self.next[rows] = np.where(lacks, worth(self.tiers(rows, copies + 1), density), LEAST)
+        self.next[rows] = LEAST
+        rows, traffic, copies = rows[lacks], traffic[lacks], copies[lacks]
+        self.next[rows] = worth(self.tiers(traffic, copies + 1), density[lacks])
 
     # What changed.
 
     def _remember(self, rows: Ints) -> None:
         rows = rows[~self._known[rows]]
         self._known[rows] = True
-        self._before.append((rows, self.bits.take(rows, axis=1)))
+        self._before.append((rows, self.bits.take(rows, axis=0)))
 
     def changed(self) -> Ints:
         """The rows with other edges than when this was last asked."""
         if not self._before:
             return np.zeros(0, np.int64)
-        width = len(self.bits)
-        olds = [
-            bits if len(bits) == width else np.pad(bits, ((0, width - len(bits)), (0, 0)))
-            for _, bits in self._before
-        ]
+        old: Keys = np.zeros((sum(len(rows) for rows, _ in self._before), self._words), np.uint64)
+        end = 0
+        for rows, bits in self._before:
+            start, end = end, end + len(rows)
+            old[start:end, : bits.shape[1]] = bits
         every: Ints = np.concatenate([rows for rows, _ in self._before])
-        rows, first = np.unique(every, return_index=True)
-        old = np.concatenate(olds, axis=1)[:, first]
         self._before.clear()
+        if (np.diff(every) > 0).all():
+            rows = every
+        else:
+            rows, first = np.unique(every, return_index=True)
+            old = old[first]
         self._known[rows] = False
-        other: Bools = (old != self.bits.take(rows, axis=1)).any(axis=0)
+        other: Bools = (old != self.bits.take(rows, axis=0)).any(axis=1)
         changed: Ints = rows[other]
         return changed
-
-
-def _flags(bits: Keys) -> Bools:
-    """Every bit, in a row for each column."""
-    words = np.ascontiguousarray(bits.T).astype("<u8", copy=False)
-    return np.unpackbits(words.view(np.uint8), axis=1, bitorder="little").view(np.bool_)
-
-
-def unpacked(bits: Keys) -> tuple[Ints, Ints]:
-    """The column and the number of every bit that is set, in this order."""
-    return np.divmod(np.flatnonzero(_flags(bits)), 64 * len(bits))
 
 
 def worth(tiers: Ints, density: Floats) -> Ints:

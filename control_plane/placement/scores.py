@@ -5,6 +5,10 @@ of both (Resch, "New hashing algorithms for data storage", SNIA SDC 2015; the lo
 Schindelhauer and Schomaker, "Weighted distributed hash tables", SPAA 2005). Here it stands upside
 down, as the cost -ln(u) / w: that is exponential with the rate w, so each edge has the least with a
 chance in proportion to its weight, and an edge that joins wins from all others alike.
+
+The hash of two names is the product of their keys, made odd: its high bits are as good as random
+where the keys are (Dietzfelbinger et al., "A reliable randomized algorithm for the closest-pair
+problem", Journal of Algorithms 25, 1997), and nothing is cheaper.
 """
 
 import numpy as np
@@ -13,31 +17,35 @@ from numpy.typing import NDArray
 
 Keys = NDArray[np.uint64]
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
-_FIRST, _SECOND = np.uint64(0xFF51AFD7ED558CCD), np.uint64(0xC4CEB9FE1A85EC53)
-_HALF, _CUT = np.uint64(33), np.uint64(12)
+_CUT = np.uint64(12)
 
 
 def key_of(name: str) -> int:
-    """64 bits of ``name``, the same in every process and release."""
-    return xxhash.xxh3_64_intdigest(name.encode("utf-8", "surrogatepass"))
+    """64 bits of ``name``, the last of them 1, the same in every process and release."""
+    return xxhash.xxh3_64_intdigest(name.encode("utf-8", "surrogatepass")) | 1
 
 
 def draws(assets: Keys, edges: Keys) -> Floats:
     """-ln(u) of pairs of keys, as they broadcast; always above 0.
 
-    The keys are mixed by the finaliser of MurmurHash3. 52 bits and a half make u, which keeps it
-    off 0 and 1.
+    52 bits and a half make u, which keeps it off 0 and 1.
     """
-    mixed = assets ^ edges
-    for factor in (_FIRST, _SECOND):
-        mixed ^= mixed >> _HALF
-        mixed *= factor
-    mixed ^= mixed >> _HALF
-    mixed >>= _CUT
-    drawn = mixed.astype(np.float64)
+    product = assets * edges
+    product >>= _CUT
+    drawn = product.astype(np.float64)
     drawn += 0.5
     drawn *= 2.0**-52
     np.log(drawn, out=drawn)
     np.negative(drawn, out=drawn)
     return drawn
+
+
+def low(assets: Keys, edge: int, part: float) -> Ints:
+    """The places of the keys whose draw with that of ``edge`` is among the lowest, ``part`` of all
+    there may be."""
+    if part >= 1:
+        return np.arange(len(assets))
+    least = np.uint64(int((1 - part) * 2**64))
+    return np.flatnonzero(assets * np.uint64(edge) >= least)

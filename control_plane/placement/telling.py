@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from control_plane.placement.bits import unpacked
 from control_plane.placement.model import Placed
-from control_plane.placement.region import Ints, Region, unpacked
-from control_plane.placement.scores import Floats, Keys
+from control_plane.placement.region import Names, Region
+from control_plane.placement.scores import Floats, Ints, Keys
 
 PORTION = 4096
 """Assets whose edges are named at once."""
@@ -33,7 +34,7 @@ class Told(Collection[Placed]):
     def __init__(
         self,
         rows: Ints,
-        ids: list[str],
+        ids: Names,
         urgent: Ints,
         edges: Iterable[str],
         regions: Collection[Region],
@@ -54,18 +55,18 @@ class Told(Collection[Placed]):
         flags = np.zeros(int(max(rows.max(initial=0), urgent.max(initial=0))) + 1, np.bool_)
         flags[urgent] = True
         self._urgent = flags[rows]
-        self._names = np.array([*sorted(edges), ""], object)
+        self._names = np.array(sorted({*edges, ""}), object)
         ranks = {name: rank for rank, name in enumerate(self._names.tolist())}
         self._held = [
             _Held(
-                region.bits.take(rows, axis=1),
+                region.bits.take(rows, axis=0),
                 np.array([ranks[name] for name in region.names], np.int64),
             )
             for region in regions
         ]
         self._priority: Floats = np.zeros(len(rows))
         for region in regions:
-            watched = np.where(region.count[rows] > 0, region.traffic[rows], 0.0)
+            watched = np.where(region.portion[rows] > 0, region.traffic[rows], 0.0)
             part = np.minimum(watched / max(region.total, 1e-300), 1.0)
             self._priority = np.maximum(self._priority, part)
 
@@ -81,22 +82,26 @@ class Told(Collection[Placed]):
             yield from self._portion(slice(start, start + PORTION))
 
     def _portion(self, part: slice) -> Iterator[Placed]:
-        ids, number = self._ids[part], len(self._names)
+        ids, priority, urgent = self._ids[part], self._priority[part], self._urgent[part]
+        width = len(self._names).bit_length()
         found = [np.zeros(0, np.int64)]
         for held in self._held:
-            places, slots = unpacked(held.bits[:, part])
-            found.append(places * number + held.ranks[slots])
+            places, slots = unpacked(held.bits[part])
+            found.append((places << width) + held.ranks[slots])
         # By asset, then by name. A stable sort makes use of each region's being in order.
         copies = np.sort(np.concatenate(found), kind="stable")
-        ends = np.searchsorted(copies, np.arange(len(ids) + 1) * number).tolist()
-        edges = self._names[copies % number].tolist()
-        each = zip(
-            ids,
-            ends[:-1],
-            ends[1:],
-            self._priority[part].tolist(),
-            self._urgent[part].tolist(),
-            strict=True,
-        )
-        for name, start, end, priority, urgent in each:
-            yield Placed(name, tuple(edges[start:end]), priority, urgent)
+        numbers, ranks = np.bincount(copies >> width, minlength=len(ids)), copies & (1 << width) - 1
+        # Those with as many copies as most are named all at once, then the others one by one.
+        usual = int(np.bincount(numbers).argmax())
+        alike = numbers == usual
+        for some in (alike, ~alike):
+            names = self._names[ranks[np.repeat(some, numbers)]].tolist()
+            ends = np.cumsum(numbers[some]).tolist()
+            each: Iterator[tuple[str, ...]]
+            if some is alike and usual:
+                each = zip(*[iter(names)] * usual, strict=True)
+            else:
+                each = map(tuple(names).__getitem__, map(slice, [0, *ends], ends))
+            yield from map(
+                Placed, ids[some].tolist(), each, priority[some].tolist(), urgent[some].tolist()
+            )

@@ -91,11 +91,12 @@ class Bench:
         self.evenness("at the end")
 
     def run_full(self) -> None:
-        """The events of assets where there is not room for all."""
+        """The same events where there is not room for all."""
         self.load()
         self.events("publish", self.publish)
         self.events("drift", self.drift)
         self.events("delete", self.delete)
+        self.moves()
         self.evenness("at the end")
 
     def load(self) -> None:

@@ -294,6 +294,44 @@ def test_a_region_of_more_edges_than_a_word_has_bits() -> None:
     assert copies(world, 0) > 64
 
 
+def test_a_region_of_ten_thousand_edges_is_planned_like_any_other() -> None:
+    edges = fleet(10_000)
+    world = World().load(edges, catalogue(50, 1000 * MBIT))
+    assert {len(held) for held in world.placed.values()} == {2, 3}
+
+    (edge, *_) = world.placed["asset-7"]
+    changed = world.drop_edge(edge)
+    assert {len(one.edges) for one in changed} <= {2, 3}
+    world.put_edge(edges[int(edge[3:])])
+
+    assert {len(held) for held in world.placed.values()} == {2, 3}
+
+
+def test_a_plan_without_edges_is_made_once_there_are_some() -> None:
+    world = World().load([], catalogue(20, 100 * MBIT))
+    assert set(world.placed.values()) == {()}
+    assert world.restarted() == []
+
+    world.edges = {edge.edge_id: edge for edge in fleet(3)}
+    world.restarted()
+
+    world.check()
+    assert {len(held) for held in world.placed.values()} == {2}
+
+
+def test_each_asset_is_told_with_its_own_edges_however_many_others_have() -> None:
+    # Two copies are usual here, and those of the two others add up to as many.
+    rates = {"one": 0.0, "three": 250 * MBIT} | {f"two-{n}": 150 * MBIT for n in range(5)}
+    content = [asset(name, eu=rate) for name, rate in rates.items()]
+    world = World(PlacementRules(minimum=1)).load(fleet(6), content)
+
+    assert {name: copies(world, name) for name in rates} == {
+        name: 1 if name == "one" else 3 if name == "three" else 2 for name in rates
+    }
+    world.check()
+    assert world.restarted() == []
+
+
 def test_what_an_event_changed_is_told_as_it_was_then_whenever_it_is_gone_through() -> None:
     edges = fleet(6)
     first, second = Plan(), Plan()
