@@ -304,7 +304,7 @@ async def until_ready(settings: Settings, running: asyncio.Task[None]) -> None:
                 return
 
 
-async def until(check: Callable[[], bool], *, within: float = 10.0) -> None:
+async def until(check: Callable[[], bool], *, within: float = 30.0) -> None:
     """Waits until ``check`` answers true."""
     async with asyncio.timeout(within):
         while not check():  # noqa: ASYNC110 - what is awaited happens at a socket's other end
