@@ -68,7 +68,7 @@ def early_clip(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 def large_clip(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """A clip that takes seconds to encode."""
     path = tmp_path_factory.mktemp("clip") / "clip.mp4"
-    return make_clip(path, seconds=8, size="960x540").read_bytes()
+    return make_clip(path, seconds=8, size="640x360").read_bytes()
 
 
 @pytest.fixture(scope="session")

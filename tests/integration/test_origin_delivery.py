@@ -19,6 +19,7 @@ from common.errors import PortTaken
 from common.service import CredentialSettings, ListenSettings, Role
 from origin import app
 from origin.store import StoreSettings, open_store, serving
+from tests.servers.processes import free_ports
 
 TOKENS = {Role.EDGE: "token-of-an-edge", Role.PUBLISHER: "token-of-a-publisher"}
 BODY = os.urandom(3_000_000)
@@ -45,16 +46,10 @@ class Origin:
             return response, await response.read()
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def settings_for(folder: Path) -> app.Settings:
+    (port,) = free_ports(1)
     return app.Settings(
-        listen=ListenSettings(port=free_port()),
+        listen=ListenSettings(port=port),
         store=StoreSettings(folder=folder),
         credentials=tuple(
             CredentialSettings(name=role.value, token=token, roles=(role,))
