@@ -154,7 +154,7 @@ async def test_a_request_that_was_lost_on_the_way_is_noticed(
         await until(lambda: knows(control, desired=1))
         control.scripts["orders"] = never
         control.purge("v/a/1/0.m4s")
-        await asyncio.wait_for(hanging.wait(), 10)
+        await asyncio.wait_for(hanging.wait(), 30)
         control.scripts.clear()
         control.purge("v/a/1/1.m4s")
         await until(lambda: knows(control, purges=2))
@@ -397,7 +397,7 @@ async def test_what_is_told_while_the_control_plane_ends_is_told_to_the_other(
         second.packages, second.revision = first.packages, first.revision
         settings = edge_settings(tmp_path, origin.url, **placed(first, second))
         async with edge(settings):
-            await asyncio.wait_for(waiting.wait(), 10)
+            await asyncio.wait_for(waiting.wait(), 30)
             await ends_first.aclose()
             await until(lambda: holds_a_package(second))
 

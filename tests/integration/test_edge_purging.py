@@ -128,7 +128,7 @@ async def test_the_bytes_of_what_a_hard_purge_took_are_deleted(
 
         await purged.purge(prefix="http://cdn.test/a/")
 
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while await purged.metric("nearcast_edge_objects") != 2:
                 pass
     assert len(files(tmp_path)) + len(rows(tmp_path)) == 2
@@ -313,7 +313,7 @@ async def test_a_purge_that_was_answered_holds_after_kill_9(
 
 async def closed(port: int) -> None:
     """Waits until nobody listens on ``port``: workers leave once their supervisor is gone."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             try:
                 _, writer = await asyncio.open_connection("127.0.0.1", port)

@@ -231,7 +231,7 @@ async def test_a_bar_is_lifted_when_nobody_has_any_of_it_and_nothing_old_comes_b
 
 async def eventually(ask: Any, status: int) -> None:
     """Asks until the status is that."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while (await ask()).status != status:  # noqa: ASYNC110 - it is another process's doing
             await asyncio.sleep(0.02)
 

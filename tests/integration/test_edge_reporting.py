@@ -146,7 +146,7 @@ async def test_heartbeats_go_on_while_holdings_are_on_their_way(
 
     control.scripts["holdings"] = slowly
     async with edge(edge_settings(tmp_path, origin.url, **placed(control))):
-        await asyncio.wait_for(waiting.wait(), 10)
+        await asyncio.wait_for(waiting.wait(), 30)
         beats = len(control.heartbeats)
         await until(lambda: len(control.heartbeats) > beats + 5)
 

@@ -77,13 +77,13 @@ async def origin(tmp_path: Path) -> AsyncIterator[Origin]:
         await answering(session, url, running)
         yield Origin(url, folder, session)
     stop.set()
-    await asyncio.wait_for(running, 5)
+    await asyncio.wait_for(running, 30)
 
 
 async def answering(
     session: aiohttp.ClientSession, url: str, running: asyncio.Future[None]
 ) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not running.done():
             with contextlib.suppress(aiohttp.ClientConnectionError):
                 async with session.get(f"{url}/healthz"):
@@ -220,7 +220,7 @@ async def test_a_client_that_goes_leaves_no_open_file(origin: Origin) -> None:
     await response.content.readexactly(1000)
     assert big in open_files()
     response.close()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         # The kernel tells nobody when a file is closed.
         while big in open_files():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
