@@ -269,6 +269,14 @@ def edge_settings(folder: Path, origin_url: str, **changes: Any) -> Settings:
     return Settings(**{**given, **changes})
 
 
+def placed(control: Control, *fallbacks: Control) -> Any:
+    """The settings of an edge that has a control plane, and others that it asks in its place."""
+    return {
+        "control": PeerSettings(url=control.url, token=TOKEN),
+        "control_fallbacks": tuple(other.url for other in fallbacks),
+    }
+
+
 @contextlib.asynccontextmanager
 async def edge(settings: Settings) -> AsyncIterator[aiohttp.ClientSession]:
     """A running edge, and a viewer's client whose paths are relative to it."""

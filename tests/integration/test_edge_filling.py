@@ -25,6 +25,7 @@ from tests.integration.edge_service import (
     admin_port,
     edge,
     edge_settings,
+    placed,
     publish,
     scripted,
     until,
@@ -43,16 +44,6 @@ PACKAGE = {
 async def origin() -> AsyncIterator[Origin]:
     async with scripted(Origin) as made:
         yield made
-
-
-@pytest.fixture
-async def control() -> AsyncIterator[Control]:
-    async with scripted(Control) as made:
-        yield made
-
-
-def placed(control: Control) -> Any:
-    return {"control": PeerSettings(url=control.url, token=TOKEN)}
 
 
 def whole(control: Control, packages: int = 1) -> bool:

@@ -11,17 +11,16 @@ from aiohttp import web
 
 from common.errors import SettingsInvalid
 from common.messages import Neighbour, Neighbours, OrderedRemoval, Orders, PurgeScope, encode
-from common.service import PeerSettings
 from edge.app import main
 from edge.control_planes import LONGEST_ANSWER
 from edge.fill import FillAgent
 from tests.integration.edge_service import (
-    TOKEN,
     Control,
     Origin,
     Script,
     edge,
     edge_settings,
+    placed,
     publish,
     scripted,
     serving,
@@ -36,19 +35,6 @@ PACKAGE = {"main.m3u8": b"#EXTM3U\n", "0.m4s": b"zero" * 100, "1.m4s": b"one" * 
 async def origin() -> AsyncIterator[Origin]:
     async with scripted(Origin) as made:
         yield made
-
-
-@pytest.fixture
-async def control() -> AsyncIterator[Control]:
-    async with scripted(Control) as made:
-        yield made
-
-
-def placed(control: Control, *fallbacks: Control) -> Any:
-    return {
-        "control": PeerSettings(url=control.url, token=TOKEN),
-        "control_fallbacks": tuple(other.url for other in fallbacks),
-    }
 
 
 def knows(control: Control, **numbers: int) -> bool:

@@ -100,7 +100,7 @@ def test_a_clean_shutdown_takes_under_three_seconds_and_the_next_start_goes_on_a
         assert encoders_of(service) == []
         assert list((tmp_path / "work").iterdir()) == []
         service.start()
-        service.until(encoding(service, job_id), "it goes on", within=15)
+        service.until(encoding(service, job_id), "it goes on", within=6)
 
 
 def test_a_shutdown_in_the_middle_of_an_upload_and_of_events_is_quick_too(
