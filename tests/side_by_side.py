@@ -66,17 +66,17 @@ LONG: Final = (
 
 GROUPS: Final = (
     Group("edges", EDGES, (*PROXY, *LONG)),
-    Group("the whole system", WHOLE, LONG),
     Group("ingest", INGEST, LONG),
     Group(
         "all else",
         ("tests",),
         ("tests/unit/edge", *WHOLE, *FAULTS, *SERVICES, *PORTS, *LONG),
     ),
-    Group("edges as caches", PROXY, LONG),
+    Group("the whole system", WHOLE, LONG),
     Group("services", SERVICES, (*PROXY, *EDGES, *INGEST, *LONG)),
-    Group("faults", FAULTS, LONG),
+    Group("edges as caches", PROXY, LONG),
     Group("ports", PORTS, LONG),
+    Group("faults", FAULTS, LONG),
 )
 """The longest first: who is done takes the next. A test that is in no group is in "all else"."""
 LONG_ONES: Final = (Group("the long kind", LONG),)
