@@ -40,11 +40,12 @@ $(VENV)/.tested: requirements/test.txt $(VENV)/.installed
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/test.txt
 	@touch $@
 
-## Gates, then every test.
-test: install lint test-parts
+## Gates, while the tests' parts are installed, then every test.
+test: install $(VENV)/.tested
+	@$(MAKE) --no-print-directory --jobs=2 lint test-parts
 	@$(BIN)/python -m tests.side_by_side
 
-## Players, odd inputs, chunks against whole encodes, removals, control planes and origins under faults; ten minutes.
+## Players, odd inputs, chunks against whole encodes, removals, edges, control planes and origins under faults; a quarter of an hour.
 test-long: install test-parts
 	@$(BIN)/python -m tests.side_by_side long
 

@@ -34,15 +34,23 @@ class Group(NamedTuple):
         """Those of pytest."""
         but = {path for one in self.but for path in ROOT.glob(one)}
         found = [path for one in self.paths for path in sorted(ROOT.glob(one)) if path not in but]
-        return [*map(str, found), *(f"--ignore={path}" for path in sorted(but))]
+        inside = [path for path in sorted(but) if any(path.is_relative_to(one) for one in found)]
+        return [*map(str, found), *(f"--ignore={path}" for path in inside)]
 
 
-EDGES: Final = (
-    "tests/unit/edge",
-    "tests/integration/test_edge_*.py",
-    "tests/integration/test_tls*.py",
+WHOLE: Final = ("tests/e2e",)
+FAULTS: Final = ("tests/faults",)
+PROXY: Final = ("tests/unit/edge", "tests/integration/test_edge_rfc*.py")
+EDGES: Final = ("tests/integration/test_edge_*.py", "tests/integration/test_tls*.py")
+INGEST: Final = (
+    "tests/integration/test_ingest_*.py",
+    "tests/integration/test_first_version_delivered.py",
+    "tests/integration/test_media_*.py",
+    "tests/integration/test_transcode_command.py",
+    "tests/integration/test_upload_command.py",
 )
-WHOLE: Final = ("tests/e2e", "tests/faults")
+SERVICES: Final = ("tests/integration",)
+PORTS: Final = ("tests/contract",)
 LONG: Final = (
     "tests/long",
     "tests/contract/test_replica*.py",
@@ -50,23 +58,28 @@ LONG: Final = (
     "tests/integration/test_origin_regions.py",
     "tests/integration/test_fleet_purges_killed.py",
     "tests/integration/test_edge_fill_resumed.py",
+    "tests/faults/test_edge_kill.py",
     "tests/faults/test_fleet_health.py",
+    "tests/faults/test_ingest_storm.py",
 )
 """Tests with a make target of their own: they take minutes."""
 
 GROUPS: Final = (
-    Group("edges", EDGES, LONG),
-    Group("services", ("tests/integration",), (*EDGES, *LONG)),
-    Group("the whole system", WHOLE, LONG),
-    Group("ports", ("tests/contract",), LONG),
+    Group("edges", EDGES, (*PROXY, *LONG)),
+    Group("ingest", INGEST, LONG),
     Group(
         "all else",
         ("tests",),
-        (*EDGES, *WHOLE, "tests/contract", "tests/integration", *LONG),
+        ("tests/unit/edge", *WHOLE, *FAULTS, *SERVICES, *PORTS, *LONG),
     ),
+    Group("the whole system", WHOLE, LONG),
+    Group("services", SERVICES, (*PROXY, *EDGES, *INGEST, *LONG)),
+    Group("edges as caches", PROXY, LONG),
+    Group("ports", PORTS, LONG),
+    Group("faults", FAULTS, LONG),
 )
+"""The longest first: who is done takes the next. A test that is in no group is in "all else"."""
 LONG_ONES: Final = (Group("the long kind", LONG),)
-"""The longest first. A test that is in no group is in the last."""
 
 
 def run(group: Group) -> subprocess.CompletedProcess[bytes]:

@@ -37,7 +37,7 @@ async def taken(store: PlanStore, holder: str = "one", seconds: float = LONG) ->
 
 
 async def eventually(look: Callable[[], Awaitable[int | None]]) -> int:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while (found := await look()) is None:  # noqa: ASYNC110 - the lease ends by itself
             await asyncio.sleep(0.05)
     return found

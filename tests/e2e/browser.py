@@ -93,7 +93,8 @@ def make_video(
     subprocess.run(
         [
             imageio_ffmpeg.get_ffmpeg_exe(),
-            *("-v", "error", "-f", "lavfi", "-i", source, "-pix_fmt", "yuv420p", "-y", str(path)),
+            *("-v", "error", "-f", "lavfi", "-i", source, "-pix_fmt", "yuv420p"),
+            *("-preset", "ultrafast", "-crf", "34", "-y", str(path)),
         ],
         check=True,
     )

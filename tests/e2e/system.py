@@ -172,7 +172,7 @@ def running(home: Path, *arguments: str, port_base: int | None = None) -> Iterat
         yield system
 
 
-async def until(check: Any, *, within: float = 15.0) -> None:
+async def until(check: Any, *, within: float = 30.0) -> None:
     """Waits until the coroutine function ``check`` answers with something true."""
     async with asyncio.timeout(within):
         while not await check():  # noqa: ASYNC110 - what is awaited happens in other processes

@@ -11,7 +11,7 @@ from playwright.async_api import Page, expect
 from common.messages import ManifestObject, PackageAnnouncement, PackageManifest, decode, encode
 from common.messages.packages import manifest_key, version_prefix
 from origin.store import ObjectStore, StoreSettings, open_store
-from tests.e2e.browser import front_page
+from tests.e2e.browser import front_page, make_video
 from tests.e2e.system import REGION_CLIENTS, System, running, until
 
 WITHIN = 60_000
@@ -23,7 +23,9 @@ LATER = "99999999999999999999999999"
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """A system of its own, as these tests remove."""
-    with running(tmp_path_factory.mktemp("versions-page") / "home") as started:
+    folder = tmp_path_factory.mktemp("versions-page")
+    video = make_video(folder / "video.mp4")
+    with running(folder / "home", "--video", str(video)) as started:
         yield started
 
 
@@ -34,7 +36,7 @@ async def page(system: System, tmp_path: Path) -> AsyncIterator[Page]:
 
 
 async def publish_again(system: System) -> str:
-    """Publishes a copy of the sample's version as a newer one; the older one's name."""
+    """Publishes a copy of the video's version as a newer one; the older one's name."""
     asset = system.ready["asset"]
     (listed,) = await system.listed("assets")
     old = str(listed["version"])

@@ -10,6 +10,7 @@ from deploy.up.geography import ensure_database
 from edge.fetch.pool import Pool
 from edge.store.claim import runtime_path
 from tests.integration.control_service import GEOIP, Talk, control_plane, control_settings
+from tests.integration.edge_service import Control, scripted
 from tests.integration.ingest_service import ControlEar, make_clip
 from tests.integration.proxy_service import RawOrigin, Viewer, proxy, raw_origin
 from tests.integration.upstream_service import HURRIED
@@ -20,6 +21,13 @@ async def origin() -> AsyncIterator[RawOrigin]:
     """Answers ``hello``, fresh for an hour, until it is told otherwise."""
     async with raw_origin() as scripted:
         yield scripted
+
+
+@pytest.fixture
+async def control() -> AsyncIterator[Control]:
+    """Says what it is told to say, and notes what edges tell it."""
+    async with scripted(Control) as made:
+        yield made
 
 
 @pytest.fixture
@@ -68,7 +76,7 @@ def early_clip(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 def large_clip(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """A clip that takes seconds to encode."""
     path = tmp_path_factory.mktemp("clip") / "clip.mp4"
-    return make_clip(path, seconds=8, size="960x540").read_bytes()
+    return make_clip(path, seconds=8, size="640x360").read_bytes()
 
 
 @pytest.fixture(scope="session")

@@ -269,6 +269,14 @@ def edge_settings(folder: Path, origin_url: str, **changes: Any) -> Settings:
     return Settings(**{**given, **changes})
 
 
+def placed(control: Control, *fallbacks: Control) -> Any:
+    """The settings of an edge that has a control plane, and others that it asks in its place."""
+    return {
+        "control": PeerSettings(url=control.url, token=TOKEN),
+        "control_fallbacks": tuple(other.url for other in fallbacks),
+    }
+
+
 @contextlib.asynccontextmanager
 async def edge(settings: Settings) -> AsyncIterator[aiohttp.ClientSession]:
     """A running edge, and a viewer's client whose paths are relative to it."""
@@ -304,7 +312,7 @@ async def until_ready(settings: Settings, running: asyncio.Task[None]) -> None:
                 return
 
 
-async def until(check: Callable[[], bool], *, within: float = 10.0) -> None:
+async def until(check: Callable[[], bool], *, within: float = 30.0) -> None:
     """Waits until ``check`` answers true."""
     async with asyncio.timeout(within):
         while not check():  # noqa: ASYNC110 - what is awaited happens at a socket's other end

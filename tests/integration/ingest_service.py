@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -20,6 +19,7 @@ import imageio_ffmpeg
 import tomli_w
 
 from origin.store import REMOVED
+from tests.servers.processes import free_ports
 
 TOKEN = "publisher-token-for-tests"
 EDGE_TOKEN = "edge-token-for-tests"
@@ -32,13 +32,6 @@ FIRST_AT_ONCE = {
     "codecs": ["hevc"],
 }
 """A plan of which even the shortest video has a first version."""
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class ControlEar:
@@ -118,7 +111,7 @@ class Service:
     ) -> None:
         """Without ``ear``, ``changes`` name the control plane."""
         self.folder = folder
-        self.port = free_port()
+        (self.port,) = free_ports(1)
         document: dict[str, Any] = {
             "listen": {"port": self.port},
             "store": {"folder": str(folder / "objects")},

@@ -31,7 +31,7 @@ def ended(credential: CredentialSettings) -> CredentialSettings:
 @pytest.fixture
 async def talk(tmp_path: Path) -> AsyncIterator[Talk]:
     """A control plane at which the credential of eu-2 has expired."""
-    settings = control_settings(tmp_path, geoip=None, heartbeat_timeout=600.0)
+    settings = control_settings(tmp_path, geoip=None)
     credentials = tuple(
         ended(each) if each.name == "eu-2" else each for each in settings.credentials
     )

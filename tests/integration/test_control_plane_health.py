@@ -156,7 +156,7 @@ async def test_a_drained_edge_gets_no_viewers_however_often_it_starts(edges: Bea
     await comes(lambda: said(edges.named(), {"eu-2", "us-1"}))
     edges.facts["eu-1"] = {"started_at": 900.0}
     await asyncio.sleep(1)
-    assert await edges.named() == {"eu-2", "us-1"}
+    assert "eu-1" not in await edges.named()
     assert (await edges.shown("eu-1"))["state"] == "draining"
     await edges.order("eu-1", "in-service")
 
@@ -207,7 +207,7 @@ async def test_an_edge_that_is_overloaded_gets_less_and_tells_why(edges: Beating
     await comes(degraded)
     shown = await edges.shown("eu-1")
     assert (shown["share"], shown["reason"]) == (0.25, "its processors are busy (99%)")
-    assert "eu-1" in await edges.named()
+    await comes(lambda: said(edges.named(), {"eu-1", "eu-2", "us-1"}))
 
 
 async def test_edges_of_a_region_that_are_all_bad_all_get_viewers(edges: Beating) -> None:
@@ -218,7 +218,7 @@ async def test_edges_of_a_region_that_are_all_bad_all_get_viewers(edges: Beating
         return {each["state"] for each in shown} == {"degraded"}
 
     await comes(degraded)
-    assert await edges.named() == {"eu-1", "eu-2", "us-1"}
+    await comes(lambda: said(edges.named(), {"eu-1", "eu-2", "us-1"}))
 
 
 @pytest.mark.parametrize("jump", [1e9, -1e9])
@@ -259,7 +259,7 @@ async def test_replays_bring_no_edge_back(edges: Beating) -> None:
         assert (await edges.talk.call("POST", path, "eu-1", data=body))[0] == 200
 
     await asyncio.sleep(0.5)
-    assert await edges.named() == {"eu-2", "us-1"}
+    assert "eu-1" not in await edges.named()
 
 
 async def test_an_edge_that_lies_about_its_inventory_is_believed_no_more(tmp_path: Path) -> None:

@@ -150,6 +150,20 @@ class Liar:
         return web.Response(status=found) if isinstance(found, int) else web.Response(body=found)
 
 
+@pytest.fixture
+def probing(origin: Origin) -> Probing:
+    """Knows a package that ``origin`` has."""
+    publish(origin, "1", PACKAGE)
+    made = Probing()
+    made.know(origin)
+    return made
+
+
+@pytest.fixture
+def liar(origin: Origin) -> Liar:
+    return Liar(origin)
+
+
 async def test_an_edge_that_holds_what_it_says_is_found_well_and_asks_nobody(
     tmp_path: Path, origin: Origin
 ) -> None:
@@ -249,11 +263,9 @@ async def test_edges_behind_path_tokens_are_asked_with_one(tmp_path: Path, origi
     assert with_key.caught == without.caught == []
 
 
-async def test_wrong_bytes_are_caught_and_asked_for_until_they_are_right(origin: Origin) -> None:
-    probing = Probing()
-    publish(origin, "1", PACKAGE)
-    probing.know(origin)
-    liar = Liar(origin)
+async def test_wrong_bytes_are_caught_and_asked_for_until_they_are_right(
+    probing: Probing, liar: Liar
+) -> None:
     liar.instead[MANIFEST] = b"something else"
     async with server(liar.answer) as url, probing.run():
         probing.probe(url)
@@ -271,11 +283,9 @@ def tells_nothing(probing: Probing, edge_id: str) -> None:
     probing.subjects[edge_id] = replace(probing.subjects[edge_id], held=())
 
 
-async def test_wrong_bytes_are_remembered_of_an_edge_that_is_not_believed(origin: Origin) -> None:
-    probing = Probing()
-    publish(origin, "1", PACKAGE)
-    probing.know(origin)
-    liar = Liar(origin)
+async def test_wrong_bytes_are_remembered_of_an_edge_that_is_not_believed(
+    probing: Probing, liar: Liar
+) -> None:
     liar.instead[MANIFEST] = b"something else"
     async with server(liar.answer) as url, probing.run():
         probing.probe(url)
@@ -312,12 +322,8 @@ async def test_what_is_missing_is_remembered_until_the_edge_tells_again_what_it_
 
 
 async def test_now_and_then_an_object_is_asked_for_over_a_connection_that_ends(
-    origin: Origin,
+    probing: Probing, liar: Liar
 ) -> None:
-    probing = Probing()
-    publish(origin, "1", PACKAGE)
-    probing.know(origin)
-    liar = Liar(origin)
     liar.instead |= dict.fromkeys((f"/v/a/1/{name}" for name in PACKAGE), b"something else")
     async with server(liar.answer) as url, probing.run():
         probing.probe(url)
@@ -335,11 +341,7 @@ async def test_now_and_then_an_object_is_asked_for_over_a_connection_that_ends(
     assert probing.found().wrong
 
 
-async def test_an_edge_that_fails_was_reached_but_fails(origin: Origin) -> None:
-    probing = Probing()
-    publish(origin, "1", PACKAGE)
-    probing.know(origin)
-    liar = Liar(origin)
+async def test_an_edge_that_fails_was_reached_but_fails(probing: Probing, liar: Liar) -> None:
     liar.instead[MANIFEST] = 503
     async with server(liar.answer) as url, probing.run():
         probing.probe(url)
@@ -351,10 +353,7 @@ async def test_an_edge_that_fails_was_reached_but_fails(origin: Origin) -> None:
     assert probing.caught == []
 
 
-async def test_a_machine_on_which_nobody_listens_refuses(origin: Origin) -> None:
-    probing = Probing()
-    publish(origin, "1", PACKAGE)
-    probing.know(origin)
+async def test_a_machine_on_which_nobody_listens_refuses(probing: Probing) -> None:
     (port,) = free_ports(1)
     async with probing.run():
         probing.probe(f"http://127.0.0.1:{port}")
@@ -367,10 +366,9 @@ async def test_a_machine_on_which_nobody_listens_refuses(origin: Origin) -> None
 @pytest.mark.parametrize(
     "url", ["http://", "http://host:99999", "http://[::1", "https://127.0.0.1:1"]
 )
-async def test_an_edge_whose_url_is_worth_nothing_is_not_reached(url: str, origin: Origin) -> None:
-    probing = Probing()
-    publish(origin, "1", PACKAGE)
-    probing.know(origin)
+async def test_an_edge_whose_url_is_worth_nothing_is_not_reached(
+    url: str, probing: Probing
+) -> None:
     async with probing.run():
         probing.probe(url)
         await until(lambda: probing.failures() > 0)
@@ -378,11 +376,9 @@ async def test_an_edge_whose_url_is_worth_nothing_is_not_reached(url: str, origi
     assert probing.found().reached_at == float("-inf")
 
 
-async def test_one_edge_that_stalls_keeps_no_other_from_being_asked(origin: Origin) -> None:
-    probing = Probing()
-    publish(origin, "1", PACKAGE)
-    probing.know(origin)
-    liar = Liar(origin)
+async def test_one_edge_that_stalls_keeps_no_other_from_being_asked(
+    probing: Probing, liar: Liar
+) -> None:
 
     async def stalls(_: web.Request) -> web.Response:
         await asyncio.sleep(3600)
@@ -397,10 +393,7 @@ async def test_one_edge_that_stalls_keeps_no_other_from_being_asked(origin: Orig
     assert probing.found("eu-2").failures == 0
 
 
-async def test_an_answer_without_end_is_not_read_on(origin: Origin) -> None:
-    probing = Probing()
-    publish(origin, "1", PACKAGE)
-    probing.know(origin)
+async def test_an_answer_without_end_is_not_read_on(probing: Probing) -> None:
     sent: list[int] = []
 
     async def endless(request: web.Request) -> web.StreamResponse:
@@ -422,11 +415,9 @@ async def test_an_answer_without_end_is_not_read_on(origin: Origin) -> None:
     assert LARGEST < sent[0] < 4 * LARGEST
 
 
-async def test_no_more_edges_are_asked_at_once_than_are_allowed(origin: Origin) -> None:
-    probing = Probing()
-    publish(origin, "1", PACKAGE)
-    probing.know(origin)
-    liar = Liar(origin)
+async def test_no_more_edges_are_asked_at_once_than_are_allowed(
+    probing: Probing, liar: Liar
+) -> None:
     now, most = 0, 0
 
     async def counted(request: web.Request) -> web.Response:
@@ -446,12 +437,8 @@ async def test_no_more_edges_are_asked_at_once_than_are_allowed(origin: Origin) 
 
 
 async def test_an_edge_that_is_none_any_more_is_forgotten_and_one_that_holds_nothing_not_asked(
-    origin: Origin,
+    probing: Probing, liar: Liar
 ) -> None:
-    probing = Probing()
-    publish(origin, "1", PACKAGE)
-    probing.know(origin)
-    liar = Liar(origin)
     async with server(liar.answer) as url, probing.run():
         probing.subjects["eu-2"] = Subject("eu-2", url, ())
         probing.probe(url)

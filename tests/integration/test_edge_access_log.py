@@ -157,7 +157,7 @@ async def test_whoever_runs_the_log_learns_that_it_cannot_go_on(tmp_path: Path) 
     log.note_line("not ASCII: \xe9\n")
 
     with pytest.raises(UnicodeEncodeError):
-        await asyncio.wait_for(log.run(), 10)
+        await asyncio.wait_for(log.run(), 30)
 
 
 async def test_a_full_file_is_renamed_and_the_oldest_is_deleted(tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ async def test_bytes_are_passed_on_before_the_origin_has_finished(
     origin.answers(in_two(go, FRESH))
     reader, writer = await asyncio.open_connection("127.0.0.1", viewer.port)
     writer.write(b"GET /film HTTP/1.1\r\nHost: cdn.test\r\nConnection: close\r\n\r\n")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await reader.readuntil(b"\r\n\r\n")
         first = await reader.readexactly(1_000_000)
     go.set()
@@ -108,7 +108,7 @@ async def test_a_first_viewer_who_takes_nothing_holds_nobody_up(
     _, lazy = await asyncio.open_connection("127.0.0.1", viewer.port, limit=1024)
     lazy.write(b"GET /film HTTP/1.1\r\nHost: cdn.test\r\n\r\n")
     await until(lambda: len(origin.asked) == 1)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         got = await viewer.get("/film")
     lazy.close()
 

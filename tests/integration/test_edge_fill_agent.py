@@ -13,7 +13,7 @@ from common.messages import DesiredChange, DesiredPackage, PackageName
 from edge.policy.fill_rate import AT_ONCE
 from edge.policy.fill_window import FillPlan, FillWindow
 from edge.policy.held_changes import HeldChanges
-from tests.integration.edge_service import Origin, publish, serving, until
+from tests.integration.edge_service import Origin, publish, scripted, serving, until
 from tests.integration.filling_service import EDGE, Moved, filling
 from tests.servers.processes import free_ports
 
@@ -31,9 +31,7 @@ def at(hour: int, minute: int = 0) -> float:
 
 @pytest.fixture
 async def origin() -> AsyncIterator[Origin]:
-    (port,) = free_ports(1)
-    made = Origin(port=port)
-    async with serving(made.answer, port):
+    async with scripted(Origin) as made:
         yield made
 
 

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from common.messages import Neighbour, Neighbours, PurgeScope
-from tests.integration.edge_service import Control, Origin, publish, serving, until
+from tests.integration.edge_service import Control, Origin, publish, scripted, serving, until
 from tests.integration.region_service import names_by_rank
 from tests.integration.test_edge_filling import EdgeProcess, whole
 from tests.servers.processes import free_ports
@@ -23,17 +23,7 @@ PART = 600_000
 
 @pytest.fixture
 async def origin() -> AsyncIterator[Origin]:
-    (port,) = free_ports(1)
-    made = Origin(port=port)
-    async with serving(made.answer, port):
-        yield made
-
-
-@pytest.fixture
-async def control() -> AsyncIterator[Control]:
-    (port,) = free_ports(1)
-    made = Control(port=port)
-    async with serving(made.answer, port):
+    async with scripted(Origin) as made:
         yield made
 
 

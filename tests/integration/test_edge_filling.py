@@ -25,6 +25,7 @@ from tests.integration.edge_service import (
     admin_port,
     edge,
     edge_settings,
+    placed,
     publish,
     scripted,
     until,
@@ -43,16 +44,6 @@ PACKAGE = {
 async def origin() -> AsyncIterator[Origin]:
     async with scripted(Origin) as made:
         yield made
-
-
-@pytest.fixture
-async def control() -> AsyncIterator[Control]:
-    async with scripted(Control) as made:
-        yield made
-
-
-def placed(control: Control) -> Any:
-    return {"control": PeerSettings(url=control.url, token=TOKEN)}
 
 
 def whole(control: Control, packages: int = 1) -> bool:
@@ -248,7 +239,7 @@ async def test_a_control_plane_that_refuses_the_edge_is_told_by_readyz(
                     "control", ""
                 )
 
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not await refused():  # noqa: ASYNC110 - the edge finds out by itself
                 await asyncio.sleep(0.05)
 
@@ -371,7 +362,7 @@ async def test_a_fill_that_was_killed_goes_on_where_it_was(
     origin.scripts["/v/a/1/720p/c0/00005.m4s"] = stalls
     process = EdgeProcess(tmp_path, origin, control)
     with process.running() as running:
-        await asyncio.wait_for(stuck.wait(), 15)
+        await asyncio.wait_for(stuck.wait(), 30)
         os.kill(running.pid, signal.SIGKILL)
         await asyncio.to_thread(running.wait)
     before = dict.fromkeys(origin.asked)
@@ -380,7 +371,7 @@ async def test_a_fill_that_was_killed_goes_on_where_it_was(
     control.holdings = None
 
     with process.running():
-        await until(lambda: whole(control), within=15)
+        await until(lambda: whole(control), within=30)
         async with aiohttp.ClientSession(f"http://127.0.0.1:{process.port}") as viewer:
             for name, body in PACKAGE.items():
                 async with viewer.get(f"/v/a/1/{name}") as response:

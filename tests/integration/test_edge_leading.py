@@ -54,7 +54,7 @@ class Kept:
 
     async def got(self) -> Got:
         """The next response; not whole if the connection ends before it does."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             try:
                 data = await self.reader.readuntil(b"\r\n\r\n")
             except (asyncio.IncompleteReadError, ConnectionError):
@@ -256,7 +256,7 @@ async def test_the_first_bytes_do_not_wait_for_the_last(kept: Kept, origin: RawO
     gate = Gate(whole[:-1000], whole[-1000:])
     origin.answers(gate)
     kept.send("/x")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await kept.reader.readuntil(b"\r\n\r\n")
         assert await kept.reader.readexactly(1000) == BODY[:1000]
         gate.go.set()
@@ -446,7 +446,7 @@ async def test_it_is_counted_and_logged_as_a_miss(
 async def test_an_edge_stops_while_an_origin_is_silent(origin: RawOrigin, tmp_path: Path) -> None:
     gate = Gate(b"", b"")
     async with (
-        asyncio.timeout(10),
+        asyncio.timeout(30),
         proxy(tmp_path, origin, drain_seconds=0.2) as viewer,
         leading(viewer.port, origin) as kept,
     ):
@@ -466,7 +466,7 @@ async def test_a_viewer_who_has_said_all_gets_its_answer_and_an_end(
     kept.writer.write_eof()
     await asyncio.sleep(0.05)
     gate.go.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         data = await kept.reader.read()
 
     assert parse(data).body == BODY

@@ -11,17 +11,16 @@ from aiohttp import web
 
 from common.errors import SettingsInvalid
 from common.messages import Neighbour, Neighbours, OrderedRemoval, Orders, PurgeScope, encode
-from common.service import PeerSettings
 from edge.app import main
 from edge.control_planes import LONGEST_ANSWER
 from edge.fill import FillAgent
 from tests.integration.edge_service import (
-    TOKEN,
     Control,
     Origin,
     Script,
     edge,
     edge_settings,
+    placed,
     publish,
     scripted,
     serving,
@@ -36,19 +35,6 @@ PACKAGE = {"main.m3u8": b"#EXTM3U\n", "0.m4s": b"zero" * 100, "1.m4s": b"one" * 
 async def origin() -> AsyncIterator[Origin]:
     async with scripted(Origin) as made:
         yield made
-
-
-@pytest.fixture
-async def control() -> AsyncIterator[Control]:
-    async with scripted(Control) as made:
-        yield made
-
-
-def placed(control: Control, *fallbacks: Control) -> Any:
-    return {
-        "control": PeerSettings(url=control.url, token=TOKEN),
-        "control_fallbacks": tuple(other.url for other in fallbacks),
-    }
 
 
 def knows(control: Control, **numbers: int) -> bool:
@@ -154,7 +140,7 @@ async def test_a_request_that_was_lost_on_the_way_is_noticed(
         await until(lambda: knows(control, desired=1))
         control.scripts["orders"] = never
         control.purge("v/a/1/0.m4s")
-        await asyncio.wait_for(hanging.wait(), 10)
+        await asyncio.wait_for(hanging.wait(), 30)
         control.scripts.clear()
         control.purge("v/a/1/1.m4s")
         await until(lambda: knows(control, purges=2))
@@ -397,7 +383,7 @@ async def test_what_is_told_while_the_control_plane_ends_is_told_to_the_other(
         second.packages, second.revision = first.packages, first.revision
         settings = edge_settings(tmp_path, origin.url, **placed(first, second))
         async with edge(settings):
-            await asyncio.wait_for(waiting.wait(), 10)
+            await asyncio.wait_for(waiting.wait(), 30)
             await ends_first.aclose()
             await until(lambda: holds_a_package(second))
 

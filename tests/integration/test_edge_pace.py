@@ -9,7 +9,7 @@ import pytest
 
 from common.settings import ByteSize
 from edge.limit_settings import LimitSettings
-from tests.integration.edge_service import edge
+from tests.integration.edge_service import edge, until
 from tests.integration.proxy_service import (
     Asked,
     Got,
@@ -80,8 +80,7 @@ async def test_who_takes_nothing_of_an_answer_is_let_go_in_either_lane(
             writer.write(b"GET /film HTTP/1.1\r\nHost: cdn.test\r\n\r\n")
             await asyncio.sleep(0.5)
             assert is_held(port, own)
-            await asyncio.sleep(5)
-            assert not is_held(port, own)
+            await until(lambda: not is_held(port, own))
         finally:
             writer.transport.abort()
             await asyncio.sleep(0)

@@ -20,12 +20,13 @@ from tests.integration.edge_service import (
     Origin,
     edge,
     edge_settings,
+    placed,
     publish,
     scripted,
     until,
 )
 from tests.integration.proxy_service import Viewer
-from tests.integration.test_edge_filling import PACKAGE, placed, whole
+from tests.integration.test_edge_filling import PACKAGE, whole
 from tests.integration.test_edge_workers import EdgeProcess
 
 REMOVAL = OrderedRemoval("r1", ("v/a/1",))
@@ -35,12 +36,6 @@ OTHER = {"main.m3u8": b"#EXTM3U\n", "x/00000.m4s": b"other" * 50_000}
 @pytest.fixture
 async def origin() -> AsyncIterator[Origin]:
     async with scripted(Origin) as made:
-        yield made
-
-
-@pytest.fixture
-async def control() -> AsyncIterator[Control]:
-    async with scripted(Control) as made:
         yield made
 
 
@@ -231,7 +226,7 @@ async def test_a_bar_is_lifted_when_nobody_has_any_of_it_and_nothing_old_comes_b
 
 async def eventually(ask: Any, status: int) -> None:
     """Asks until the status is that."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while (await ask()).status != status:  # noqa: ASYNC110 - it is another process's doing
             await asyncio.sleep(0.02)
 

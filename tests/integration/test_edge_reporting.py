@@ -3,13 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from aiohttp import web
 
 from common.messages import Holdings, HoldingsChange, PackageName
-from common.service import PeerSettings
 from edge.report import SHORTEST_INTERVAL
 from tests.integration.edge_service import (
     TOKEN,
@@ -17,6 +15,7 @@ from tests.integration.edge_service import (
     Origin,
     edge,
     edge_settings,
+    placed,
     publish,
     scripted,
     until,
@@ -32,16 +31,6 @@ LARGE = {"main.m3u8": b"#EXTM3U\n", "0.m4s": bytes(3_000_000)}
 async def origin() -> AsyncIterator[Origin]:
     async with scripted(Origin) as made:
         yield made
-
-
-@pytest.fixture
-async def control() -> AsyncIterator[Control]:
-    async with scripted(Control) as made:
-        yield made
-
-
-def placed(control: Control) -> Any:
-    return {"control": PeerSettings(url=control.url, token=TOKEN)}
 
 
 def held(control: Control) -> set[tuple[str, str]]:
@@ -146,7 +135,7 @@ async def test_heartbeats_go_on_while_holdings_are_on_their_way(
 
     control.scripts["holdings"] = slowly
     async with edge(edge_settings(tmp_path, origin.url, **placed(control))):
-        await asyncio.wait_for(waiting.wait(), 10)
+        await asyncio.wait_for(waiting.wait(), 30)
         beats = len(control.heartbeats)
         await until(lambda: len(control.heartbeats) > beats + 5)
 

@@ -301,7 +301,7 @@ async def test_rfc9111_5_2_2_4_no_cache_has_the_origin_asked_each_time(
     viewer: Viewer, origin: RawOrigin, directives: str
 ) -> None:
     origin.answers(response(b"stored", control(directives), ETAG))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         # It is stored a moment after its viewer has it.
         while not origin.asked or origin.asked[-1].get("if-none-match") is None:
             await viewer.get()

@@ -32,7 +32,7 @@ async def is_reused(viewer: Viewer, origin: RawOrigin, *, first: Pairs = ()) -> 
 
 async def until_validated(viewer: Viewer, origin: RawOrigin) -> None:
     """Asks until the origin hears of the validator of what was stored."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while origin.asked[-1:] == [] or origin.asked[-1].get("if-none-match") is None:
             await viewer.get()
             await asyncio.sleep(0.02)

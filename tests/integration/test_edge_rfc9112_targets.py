@@ -4,11 +4,12 @@ import asyncio
 import contextlib
 import os
 import re
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from tests.integration.proxy_service import Asked, RawOrigin, Viewer, response
+from tests.integration.proxy_service import Asked, RawOrigin, Viewer, proxy, response
 
 HOST = b"Host: cdn.test\r\n"
 LAST = b"Connection: close\r\n\r\n"
@@ -362,28 +363,35 @@ async def test_rfc9112_7_1_content_in_chunks_of_any_size_passes_whole(
     assert (got, origin.asked[0].body) == ([200], b"".join(parts))
 
 
+@pytest.fixture
+async def impatient(origin: RawOrigin, tmp_path: Path) -> AsyncIterator[Viewer]:
+    """Asks an edge that waits for nobody's content when it ends."""
+    async with proxy(tmp_path, origin, drain_seconds=0.0) as client:
+        yield client
+
+
 async def test_rfc9112_8_content_that_is_cut_is_no_whole_request_upstream(
-    viewer: Viewer, origin: RawOrigin
+    impatient: Viewer, origin: RawOrigin
 ) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", viewer.port)
+    reader, writer = await asyncio.open_connection("127.0.0.1", impatient.port)
     writer.write(b"PUT /x HTTP/1.1\r\n" + HOST + b"Content-Length: 1000\r\n\r\n" + b"half" * 100)
     await writer.drain()
     await asyncio.sleep(0.2)
     writer.close()
     await reader.read()
 
-    assert (await viewer.get("/y")).status == 200
+    assert (await impatient.get("/y")).status == 200
     assert [asked.target for asked in origin.asked] == ["/y"]
 
 
 async def test_viewers_that_stall_while_they_send_content_keep_nobody_else_waiting(
-    viewer: Viewer,
+    impatient: Viewer,
 ) -> None:
-    stalled = [await asyncio.open_connection("127.0.0.1", viewer.port) for _ in range(50)]
+    stalled = [await asyncio.open_connection("127.0.0.1", impatient.port) for _ in range(50)]
     for _, writer in stalled:
         writer.write(b"PUT /x HTTP/1.1\r\n" + HOST + b"Content-Length: 1000\r\n\r\nhalf")
 
-    assert (await viewer.get("/y")).status == 200
+    assert (await impatient.get("/y")).status == 200
 
     for _, writer in stalled:
         writer.close()

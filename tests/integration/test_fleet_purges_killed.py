@@ -12,12 +12,20 @@ from aiohttp import web
 
 from common.messages import OrderedPurges, Orders, PurgeScope, encode
 from edge.store.index import Index
-from tests.integration.edge_service import Control, edge, edge_settings, publish, serving, until
+from tests.integration.edge_service import (
+    Control,
+    edge,
+    edge_settings,
+    placed,
+    publish,
+    serving,
+    until,
+)
 from tests.integration.edge_service import Origin as FilledOrigin
 from tests.integration.fleet_service import Fleet, running_fleet
 from tests.integration.proxy_service import Viewer
 from tests.integration.purges_service import Operator
-from tests.integration.test_edge_filling import PACKAGE, placed, whole
+from tests.integration.test_edge_filling import PACKAGE, whole
 from tests.integration.test_edge_workers import eventually
 from tests.servers.processes import free_ports
 

@@ -163,7 +163,7 @@ def test_cancelling_in_the_middle_of_an_encode_leaves_nothing(
         assert cancel(service, job_id).json["state"] == "encoding"
         job = service.finished(job_id)
         assert (job["state"], job["error"]) == ("cancelled", None)
-        service.until(lambda: service.leftovers() == [], "nothing is left", within=10)
+        service.until(lambda: service.leftovers() == [], "nothing is left", within=30)
         assert ear.heard == []
         assert cancel(service, job_id).status == 200, "twice is once"
 
@@ -288,7 +288,7 @@ def test_a_doubtful_video_is_encoded_and_held_until_an_operator_decides(
             service.until(lambda: len(heard.taken) == 2, "the webhook is told of the end")
             assert [one["event"] for one in heard.taken] == ["job.review", f"job.{state}"]
             if not approve:
-                service.until(lambda: service.leftovers() == [], "nothing is left", within=10)
+                service.until(lambda: service.leftovers() == [], "nothing is left", within=30)
 
 
 def test_an_upload_names_its_profile_and_the_limits_are_that_profiles(
@@ -322,7 +322,7 @@ def test_a_blocked_file_fails_with_the_filters_words_and_leaves_nothing(
         assert job["state"] == "failed"
         assert job["error"].startswith("The content filter known blocks the video: ")
         assert "case 7" in job["error"]
-        service.until(lambda: service.leftovers() == [], "nothing is left", within=10)
+        service.until(lambda: service.leftovers() == [], "nothing is left", within=30)
         assert ear.heard == []
 
 

@@ -81,7 +81,7 @@ def test_kill_9_in_the_middle_of_an_encode_leaves_no_encoder_and_the_job_ends_ri
         job_id = service.upload(large_clip).json["job_id"]
         service.until(encoding(service, job_id), "it encodes")
         service.kill()
-        service.until(lambda: not encoders_of(service), "encoders die with it", within=5)
+        service.until(lambda: not encoders_of(service), "encoders die with it", within=30)
         service.start()
         published_once(service, ear, service.finished(job_id))
         service.until(
@@ -100,7 +100,7 @@ def test_a_clean_shutdown_takes_under_three_seconds_and_the_next_start_goes_on_a
         assert encoders_of(service) == []
         assert list((tmp_path / "work").iterdir()) == []
         service.start()
-        service.until(encoding(service, job_id), "it goes on", within=4)
+        service.until(encoding(service, job_id), "it goes on", within=6)
 
 
 def test_a_shutdown_in_the_middle_of_an_upload_and_of_events_is_quick_too(

@@ -19,6 +19,7 @@ from common.errors import PortTaken
 from common.service import CredentialSettings, ListenSettings, Role
 from origin import app
 from origin.store import StoreSettings, open_store, serving
+from tests.servers.processes import free_ports
 
 TOKENS = {Role.EDGE: "token-of-an-edge", Role.PUBLISHER: "token-of-a-publisher"}
 BODY = os.urandom(3_000_000)
@@ -45,16 +46,10 @@ class Origin:
             return response, await response.read()
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def settings_for(folder: Path) -> app.Settings:
+    (port,) = free_ports(1)
     return app.Settings(
-        listen=ListenSettings(port=free_port()),
+        listen=ListenSettings(port=port),
         store=StoreSettings(folder=folder),
         credentials=tuple(
             CredentialSettings(name=role.value, token=token, roles=(role,))
@@ -82,13 +77,13 @@ async def origin(tmp_path: Path) -> AsyncIterator[Origin]:
         await answering(session, url, running)
         yield Origin(url, folder, session)
     stop.set()
-    await asyncio.wait_for(running, 5)
+    await asyncio.wait_for(running, 30)
 
 
 async def answering(
     session: aiohttp.ClientSession, url: str, running: asyncio.Future[None]
 ) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not running.done():
             with contextlib.suppress(aiohttp.ClientConnectionError):
                 async with session.get(f"{url}/healthz"):
@@ -225,7 +220,7 @@ async def test_a_client_that_goes_leaves_no_open_file(origin: Origin) -> None:
     await response.content.readexactly(1000)
     assert big in open_files()
     response.close()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         # The kernel tells nobody when a file is closed.
         while big in open_files():  # noqa: ASYNC110
             await asyncio.sleep(0.01)

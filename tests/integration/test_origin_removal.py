@@ -52,7 +52,7 @@ async def pieces() -> AsyncIterator[bytes]:
 
 async def listening(session: aiohttp.ClientSession) -> None:
     """Waits until the origin answers."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             with contextlib.suppress(aiohttp.ClientError):
                 async with session.get("/healthz"):

@@ -39,7 +39,7 @@ class Origin:
         stop = asyncio.Event()
         running = asyncio.create_task(app.main(self.settings, stop))
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 while not await listens(self.settings.listen.port):  # noqa: ASYNC110 - it is the origin's doing
                     await asyncio.sleep(0.01)
             yield
@@ -107,10 +107,7 @@ async def origin_of(folder: Path) -> AsyncIterator[Origin]:
 
 def with_origin(folder: Path, origin: Origin, **changes: Any) -> Settings:
     """The settings of a control plane that can have ``origin`` delete."""
-    # An edge of these tests beats once.
-    return control_settings(
-        folder, **{"origin": origin.peer, "heartbeat_timeout": 600.0, "geoip": None, **changes}
-    )
+    return control_settings(folder, **{"origin": origin.peer, "geoip": None, **changes})
 
 
 @dataclass

@@ -95,7 +95,7 @@ async def test_what_is_new_is_saved_once_everything_was_read(
     await control.keeper.refresh()
 
     async def saved(*assets: str) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             other = await a_control_plane(tmp_path / "other", snapshot)
             while sorted(other.library.history.assets) != sorted(assets):
                 await asyncio.sleep(0.02)

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common import messages
@@ -77,6 +77,7 @@ def test_every_message_is_among_those_tried() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_messages_survive_the_wire(kind: type[msgspec.Struct], data: st.DataObject) -> None:
     message = data.draw(anything(kind))

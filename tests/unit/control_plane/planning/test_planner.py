@@ -54,7 +54,7 @@ class ControlPlane:
     commits: list[int]
 
     async def until(self, seen: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not seen():  # noqa: ASYNC110 - the planner looks by itself
                 await asyncio.sleep(0.005)
 

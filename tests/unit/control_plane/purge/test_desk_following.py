@@ -64,7 +64,7 @@ async def test_a_hint_has_it_looked_for_at_once(
     running = asyncio.create_task(told.desk.run())
     await other.desk.purge(ASKED, by="ops")
     told.desk.hint()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while told.news != [1]:  # noqa: ASYNC110 - it is the desk's doing
             await asyncio.sleep(0.01)
     running.cancel()

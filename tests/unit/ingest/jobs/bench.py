@@ -53,7 +53,7 @@ class ScriptedWork:
     word: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def until_begun(self, attempt_name: str) -> None:
-        async with asyncio.timeout(5), self.word:
+        async with asyncio.timeout(30), self.word:
             await self.word.wait_for(lambda: attempt_name in self.begun)
 
     async def perform(self, assignment: Assignment) -> bytes:

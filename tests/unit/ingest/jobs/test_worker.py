@@ -211,7 +211,7 @@ async def test_a_worker_thought_dead_stops_and_deletes_what_it_wrote(bench: Benc
     held = await bench.task("c0000")
     second = transitions.claimed(held, "second", bench.clock.now())
     assert await bench.store.swap_task(held, second)
-    await asyncio.wait_for(late, 5)
+    await asyncio.wait_for(late, 30)
     assert bench.work.discarded == ["c0000a1"]
     assert await bench.task("c0000") == second
 
@@ -257,7 +257,7 @@ async def test_when_one_part_fails_running_ones_stop_before_the_job_is_cleaned(
     await bench.work.until_begun("c0000a1")
     await bench.look("c0001", "w2")
     assert (await state(bench))[0] is JobState.ENCODING
-    await asyncio.wait_for(working, 5)
+    await asyncio.wait_for(working, 30)
     assert (await bench.task("c0000")).state is TaskState.CANCELLED
     await bench.run()
     assert (await state(bench))[0] is JobState.FAILED
@@ -278,7 +278,7 @@ async def test_work_goes_on_while_the_database_is_away_and_is_committed_after(
     await asyncio.sleep(0.5)
     assert not working.done()
     bench.store.link.away = False
-    await asyncio.wait_for(working, 5)
+    await asyncio.wait_for(working, 30)
     assert (await bench.task("c0000")).state is TaskState.DONE
     assert bench.work.discarded == []
 
@@ -400,7 +400,7 @@ async def test_cancelling_stops_what_runs_and_cleans_once_it_has_let_go(bench: B
     assert job is not None
     await bench.store.swap_job(job, cancelled(job, bench.clock.now()))
     await bench.conductor.advance("job1")
-    await asyncio.wait_for(working, 5)
+    await asyncio.wait_for(working, 30)
     await bench.run()
     assert await state(bench) == (JobState.CANCELLED, None)
     assert bench.work.begun[-1] == "cleana1"

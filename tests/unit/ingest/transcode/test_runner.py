@@ -88,7 +88,7 @@ async def test_a_cancelled_run_leaves_nothing_running(tmp_path: Path) -> None:
     endless = command(tmp_path, "-re", *PICTURE, "-f", "null", "-")
 
     task = asyncio.create_task(run(endless, on_progress=lambda _: started.set(), stall_timeout=20))
-    await asyncio.wait_for(started.wait(), 10)
+    await asyncio.wait_for(started.wait(), 30)
     [pid] = children_named("ffmpeg")
     task.cancel()
 
