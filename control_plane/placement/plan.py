@@ -36,6 +36,8 @@ from control_plane.placement.scores import Ints, key_of
 from control_plane.placement.telling import Told
 
 NOTHING = np.zeros(0, np.int64)
+EDGE_TRADES = 256
+"""An edge that comes or goes changes the mean, and so puts several above the bound at once."""
 
 
 class Plan:
@@ -188,7 +190,7 @@ class Plan:
         if (region.shares(slot) > shares).any():
             reclaim(region, unbounded())
             join(region, slot)
-        settle(region, Work())
+        settle(region, Work(trades=EDGE_TRADES))
 
     def drop_edge(self, edge_id: str) -> Collection[Placed]:
         """Plan without an edge; what it held is urgent elsewhere."""
@@ -238,7 +240,7 @@ class Plan:
         region.drop_edge(edge.edge_id)
         fill(region, rows, lifted=rows)
         exchange(region, rows)
-        settle(region, Work())
+        settle(region, Work(trades=EDGE_TRADES))
         return rows
 
     def _settle(self) -> None:

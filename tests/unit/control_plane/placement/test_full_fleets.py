@@ -1,6 +1,7 @@
 """The plan where there is not room for everything: who gives way, and what is used again."""
 
 import math
+import random
 
 import pytest
 
@@ -196,6 +197,28 @@ def test_an_edge_that_joins_a_full_fleet_does_not_take_all_that_is_watched_most(
 
     world.check()
     assert max(shares(world)[1]) <= 1.25
+
+
+def test_when_several_edges_of_a_full_fleet_go_and_come_back_none_is_above_the_bound() -> None:
+    rng = random.Random(13)
+    top = 10 * 5e9 / (math.log(5000) + 0.577)
+    content = [
+        asset(rank, int(1e6 * rng.lognormvariate(0, 1)), eu=top / (1 + rank))
+        for rank in range(5000)
+    ]
+    edges = fleet(10, capacity_bytes=600_000_000)
+    world = World().load(edges, content)
+    for number in range(60):
+        size = int(1e6 * rng.lognormvariate(0, 1))
+        world.put_asset(asset(f"new-{number}", size, eu=rng.uniform(0, 300) * MBIT))
+        world.drift({f"asset-{rng.randrange(50)}": {"eu": rng.uniform(0, 1000) * MBIT}})
+
+    for edge in edges[:3]:
+        world.drop_edge(edge.edge_id)
+        assert max(shares(world)[1]) <= 1.25
+    for edge in edges[:3]:
+        world.put_edge(edge)
+        assert max(shares(world)[1]) <= 1.25
 
 
 def test_what_has_no_edges_is_told_once_and_a_restart_leaves_it() -> None:
