@@ -83,5 +83,7 @@ def network(*hosts: str) -> Iterator[Network]:
             made.add(host)
         yield made
     finally:
+        # With its namespace it would go some time later, and be in the way of the next network.
+        subprocess.run(["ip", "link", "del", link], check=False)
         for host in (*made.addresses, "hub"):
             subprocess.run(["ip", "netns", "del", f"{made.prefix}{host}"], check=False)
