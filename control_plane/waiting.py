@@ -78,18 +78,20 @@ class CatchUp:
     async def sure(self, known: Callable[[], bool]) -> bool:
         """Whether what is known here is all that there was when this was called. It is read again
         unless ``known`` tells that it suffices."""
+        if known():
+            return True
         try:
             async with asyncio.timeout(CATCH_UP_WITHIN):
                 # What is being read already may have begun too early.
                 for _ in range(2):
-                    if known():
-                        return True
                     if self._given_up:
                         return False
                     reading = self._begun()
                     await asyncio.wait([reading])
                     if reading.cancelled() or not reading.result():
                         return False
+                    if known():
+                        return True
                 return True
         except TimeoutError:
             self._given_up = True
