@@ -15,10 +15,10 @@ import aiohttp
 import tomli_w
 
 from common.messages import EdgePurgeState, EdgeState, PurgeState, PurgeView, decode
-from deploy.up.geography import PLACES, ensure_database
+from deploy.up.geography import ensure_database
 from origin.store import StoreSettings, open_store
 from tests.faults.control_planes import PORT, Machines, machines
-from tests.faults.fleet import CLIENTS, Fleet, bearer, token, until
+from tests.faults.fleet import CLIENTS, Fleet, bearer, regions, token, until
 from tests.faults.network import network
 from tests.faults.viewers import Purged, Viewers, watching
 from tests.servers.processes import stop
@@ -126,16 +126,7 @@ def _control(folder: Path) -> dict[str, Any]:
         "credentials": [
             {"name": name, "token": token(name), "roles": [role]} for name, role in roles.items()
         ],
-        "regions": [
-            {
-                "name": place.region,
-                "title": place.title,
-                "latitude": place.latitude,
-                "longitude": place.longitude,
-            }
-            for place in PLACES
-            if place.region in CLIENTS
-        ],
+        "regions": regions(),
         "geoip": str(folder / "geoip.mmdb"),
         "trusted_proxies": ["10.0.0.0/8"],
     }

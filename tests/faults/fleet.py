@@ -39,6 +39,20 @@ WITHIN = 90.0
 T = TypeVar("T")
 
 
+def regions() -> list[dict[str, Any]]:
+    """The settings of the regions that have viewers here."""
+    return [
+        {
+            "name": place.region,
+            "title": place.title,
+            "latitude": place.latitude,
+            "longitude": place.longitude,
+        }
+        for place in PLACES
+        if place.region in CLIENTS
+    ]
+
+
 def token(name: str) -> str:
     """The secret of a credential."""
     return f"{name}-token-for-the-fleet"
@@ -91,16 +105,7 @@ class Fleet:
         ingest = {"name": "ingest", "token": token("ingest"), "roles": ["ingest"]}
         return {
             "listen": {"port": int(self.control_urls[number].rpartition(":")[2])},
-            "regions": [
-                {
-                    "name": place.region,
-                    "title": place.title,
-                    "latitude": place.latitude,
-                    "longitude": place.longitude,
-                }
-                for place in PLACES
-                if place.region in CLIENTS
-            ],
+            "regions": regions(),
             "credentials": [operator, ingest]
             + [
                 {"name": name, "token": token(name), "roles": ["edge"], **changes.get(name, {})}

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
+from tests.faults.meanwhile import meanwhile
+
 GONE_WITHIN = 3.5
 """Seconds after which nobody is sent to an edge that is gone: the three of the control planes'
 default, and what a machine may take that is busy."""
@@ -136,17 +138,9 @@ class Viewers:
 @contextlib.asynccontextmanager
 async def watching(viewers: Viewers) -> AsyncIterator[None]:
     """Viewers of every region at every control plane while the block runs; all were served well."""
-    tasks = [
-        asyncio.create_task(viewers.watch(control, region))
-        for control, region in itertools.product(viewers.controls, viewers.clients)
-    ]
-    try:
+    pairs = list(itertools.product(viewers.controls, viewers.clients))
+    async with meanwhile(itertools.starmap(viewers.watch, pairs)):
         yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        ended = await asyncio.gather(*tasks, return_exceptions=True)
-    assert [each for each in ended if not isinstance(each, asyncio.CancelledError)] == []
     assert viewers.wrong == []
-    for pair in itertools.product(viewers.controls, viewers.clients):
+    for pair in pairs:
         assert len(viewers.sent[pair]) > 10

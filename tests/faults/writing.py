@@ -12,6 +12,7 @@ import aiohttp
 
 from common.messages import encode
 from tests.faults.control_planes import EDGES, Fleet
+from tests.faults.meanwhile import meanwhile
 from tests.integration.control_service import Talk
 from tests.unit.control_plane.records import announcement
 
@@ -38,13 +39,8 @@ async def writing(edges: Fleet) -> AsyncIterator[Acknowledged]:
                 await write_one(talk, done)
             await asyncio.sleep(0.2)
 
-    tasks = [asyncio.create_task(write(talk)) for talk in edges.talks.values()]
-    try:
+    async with meanwhile(map(write, edges.talks.values())):
         yield done
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def write_one(talk: Talk, done: Acknowledged) -> None:
@@ -113,13 +109,7 @@ async def routing(edges: Fleet, asset: str) -> AsyncIterator[None]:
             sent[name] += 1
             await asyncio.sleep(0.05)
 
-    tasks = [asyncio.create_task(route(name, talk)) for name, talk in edges.talks.items()]
-    try:
+    async with meanwhile(route(name, talk) for name, talk in edges.talks.items()):
         yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        ended = await asyncio.gather(*tasks, return_exceptions=True)
-    assert [each for each in ended if not isinstance(each, asyncio.CancelledError)] == []
     assert wrong == []
     assert min(sent.values()) > 10

@@ -48,6 +48,16 @@ async def alone(folder: Path, end: signal.Signals) -> AsyncIterator[Talk]:
                     os.kill(server.pid, signal.SIGCONT)
 
 
+@pytest.fixture
+async def patient(
+    tmp_path: Path, end: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Talk]:
+    """``alone``, with a driver that has no word of its own for a minute."""
+    monkeypatch.setattr("common.service.mongodb.ANSWER_WITHIN", 60_000)
+    async with alone(tmp_path, end) as talk:
+        yield talk
+
+
 async def away(talk: Talk) -> dict[str, str]:
     status, body, _ = await talk.call("GET", "/readyz")
     assert (status, body["status"]) == (200, "ready")
@@ -56,19 +66,17 @@ async def away(talk: Talk) -> dict[str, str]:
 
 @ENDS
 async def test_health_names_what_is_away_and_memory_answers_meanwhile(
-    tmp_path: Path, end: signal.Signals, monkeypatch: pytest.MonkeyPatch
+    patient: Talk,
 ) -> None:
-    # So long the driver has no word of its own.
-    monkeypatch.setattr("common.service.mongodb.ANSWER_WITHIN", 60_000)
-    async with alone(tmp_path, end) as talk, asyncio.timeout(30):
-        while not (told := await away(talk)).keys() >= KEPT:
-            await talk.beat("eu-1")
-            await talk.hold("eu-1", ("a", "1"))
+    async with asyncio.timeout(30):
+        while not (told := await away(patient)).keys() >= KEPT:
+            await patient.beat("eu-1")
+            await patient.hold("eu-1", ("a", "1"))
             for path in ("/v1/edges", "/v1/assets", "/v1/assets/a", "/v1/regions", "/metrics"):
-                assert (await talk.call("GET", path, "operator"))[0] == 200
-            assert (await talk.call("GET", "/v1/assets/a/versions", "operator"))[0] == 200
-            assert [edge["edge_id"] for edge in await talk.route(CLIENTS["eu"])] == ["eu-1"]
-            assert (await talk.orders("eu-1"))["desired"]["packages"]
+                assert (await patient.call("GET", path, "operator"))[0] == 200
+            assert (await patient.call("GET", "/v1/assets/a/versions", "operator"))[0] == 200
+            assert [edge["edge_id"] for edge in await patient.route(CLIENTS["eu"])] == ["eu-1"]
+            assert (await patient.orders("eu-1"))["desired"]["packages"]
             await asyncio.sleep(0.05)
         for name in KEPT:
             assert told[name].startswith("The database has not answered for ")
@@ -76,11 +84,10 @@ async def test_health_names_what_is_away_and_memory_answers_meanwhile(
 
 @ENDS
 async def test_edges_that_know_more_are_told_nothing_older_and_wait_for_nobody(
-    tmp_path: Path, end: signal.Signals, monkeypatch: pytest.MonkeyPatch
+    patient: Talk,
 ) -> None:
-    monkeypatch.setattr("common.service.mongodb.ANSWER_WITHIN", 60_000)
-    async with alone(tmp_path, end) as talk, asyncio.timeout(30):
-        asked = [talk.orders("eu-1", desired=1000, purges=1000) for _ in range(100)]
+    async with asyncio.timeout(30):
+        asked = [patient.orders("eu-1", desired=1000, purges=1000) for _ in range(100)]
         answers = await asyncio.gather(*asked)
 
         assert all(answer["desired"] is answer["purges"] is None for answer in answers)
@@ -88,11 +95,10 @@ async def test_edges_that_know_more_are_told_nothing_older_and_wait_for_nobody(
 
 @ENDS
 async def test_the_page_is_shown_without_the_lists_that_are_in_the_database(
-    tmp_path: Path, end: signal.Signals, monkeypatch: pytest.MonkeyPatch
+    patient: Talk,
 ) -> None:
-    monkeypatch.setattr("common.service.mongodb.ANSWER_WITHIN", 60_000)
-    async with alone(tmp_path, end) as talk, asyncio.timeout(30):
-        status, page, _ = await talk.call("GET", "/")
+    async with asyncio.timeout(30):
+        status, page, _ = await patient.call("GET", "/")
 
     assert status == 200
     assert "eu-1" in page

@@ -162,7 +162,7 @@ async def test_the_first_purge_is_not_forgotten_when_the_log_is_being_read_meanw
         await go_on.wait()
         return found
 
-    log.since = slowly  # type: ignore[method-assign]
+    log.since = slowly  # type: ignore[method-assign] # what comes meanwhile, at the worst moment
     looking = asyncio.create_task(told.desk.refresh())
     await reading.wait()
     await told.desk.purge(ASKED, by="ops")
