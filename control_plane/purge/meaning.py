@@ -34,7 +34,8 @@ class UrlMeaningless(NearcastError):
 
 
 class PrefixMeaningless(NearcastError):
-    """No path on an edge begins with {prefix!r}: all begin with /v/."""
+    """No path on an edge begins with {prefix!r}: they begin with /v/, have names of A-Z, a-z, 0-9,
+    dots, underscores and hyphens, and 600 characters at most."""
 
     status = 422
 
