@@ -1,6 +1,9 @@
-"""A real MongoDB replica set, of one server where nobody says more, and a real Redis."""
+"""A real MongoDB replica set, of one server where nobody says more, a real Redis and a real
+MariaDB."""
 
 import contextlib
+import getpass
+import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -69,3 +72,28 @@ def redis(folder: Path) -> Iterator[Server]:
     ]
     with running(command, log=folder / "redis.log", ports=[port]) as process:
         yield Server(f"redis://127.0.0.1:{port}/0", process.pid)
+
+
+@contextlib.contextmanager
+def mariadb(folder: Path) -> Iterator[Server]:
+    """A MariaDB server on a free port, with an empty database ``nearcast`` and its user."""
+    (port,) = free_ports(1)
+    data, socket, setup = folder / "mariadb", folder / "mariadb.socket", folder / "mariadb.sql"
+    data.mkdir()
+    setup.write_text(
+        "CREATE DATABASE nearcast CHARACTER SET utf8mb4;\n"
+        "CREATE USER nearcast@'127.0.0.1' IDENTIFIED BY 'secret';\n"
+        "GRANT ALL ON nearcast.* TO nearcast@'127.0.0.1';\n"
+    )
+    me = getpass.getuser()
+    common = ("--no-defaults", f"--datadir={data}", f"--user={me}")
+    install = [program("mariadb-install-db"), *common, "--skip-test-db"]
+    subprocess.run(install, check=True, capture_output=True)
+    command = [
+        program("mariadbd"),
+        *common,
+        *(f"--port={port}", "--bind-address=127.0.0.1", f"--socket={socket}"),
+        *("--skip-name-resolve", "--innodb-buffer-pool-size=64M", f"--init-file={setup}"),
+    ]
+    with running(command, log=folder / "mariadb.log", ports=[port]) as process:
+        yield Server(f"mysql://nearcast:secret@127.0.0.1:{port}/nearcast", process.pid)

