@@ -2,12 +2,15 @@
 
 from control_plane.routing.clients import Network, client_address, parse_networks
 from control_plane.routing.rank import EdgeFacts, Location, Region, rank_edges, reasons
+from control_plane.routing.route import Route, Viewer
 
 __all__ = [
     "EdgeFacts",
     "Location",
     "Network",
     "Region",
+    "Route",
+    "Viewer",
     "client_address",
     "parse_networks",
     "rank_edges",

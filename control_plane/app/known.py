@@ -1,0 +1,180 @@
+"""What a control plane knows, put together."""
+
+from collections.abc import Callable, Iterable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+
+from prometheus_client import CollectorRegistry
+
+from common.clock import Clock, SystemClock
+from common.errors import Unavailable
+from common.messages import EdgeStanding
+from common.metrics import new_registry
+from control_plane.catalog import Catalog, open_catalog
+from control_plane.findings import Findings
+from control_plane.fleet import Fleet, Rules
+from control_plane.health import HealthRules
+from control_plane.keeping import Keeper, Kept
+from control_plane.library import Library
+from control_plane.metrics import ControlMetrics
+from control_plane.neighbourhoods import Neighbourhoods
+from control_plane.placement import PlacementRules
+from control_plane.planning import Placements, Planner, open_plan_store
+from control_plane.planning.demand import DemandCounts
+from control_plane.purge import KnownEdge, PurgeDesk, open_purge_log
+from control_plane.routing import Region
+from control_plane.settings import Settings
+from control_plane.snapshots import Snapshots
+from control_plane.standing import Standings, open_standings
+from control_plane.views import Views
+from control_plane.waiting import News
+from control_plane.watch import LOOK_EVERY, Watch
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a control plane knows, and what keeps it so."""
+
+    clock: Clock
+    news: News
+    catalog: Catalog
+    library: Library
+    fleet: Fleet
+    watch: Watch
+    findings: Findings
+    neighbourhoods: Neighbourhoods
+    placements: Placements
+    standings: Standings
+    planner: Planner
+    purges: PurgeDesk
+    keeper: Keeper
+    snapshots: Snapshots | None
+    registry: CollectorRegistry
+    metrics: ControlMetrics
+    away_besides: list[Callable[[], dict[str, str]]] = field(default_factory=list)
+    """What else may be away."""
+
+    @property
+    def views(self) -> Views:
+        """What is shown of it."""
+        return Views(self.fleet, self.watch, self.placements, self.standings)
+
+    def away(self) -> dict[str, str]:
+        """What it has to do without."""
+        away = dict(self.keeper.away)
+        if self.purges.away is not None:
+            away["purges"] = self.purges.away
+        if self.watch.blind:
+            away["fleet"] = "no edge is heard: going on with what was last known of them"
+        for besides in self.away_besides:
+            away |= besides()
+        return away
+
+
+async def know(settings: Settings, stack: AsyncExitStack) -> Known:
+    """What a control plane with these settings knows as it begins; closed with ``stack``.
+
+    Raises:
+        Unavailable: the catalog's database does not answer, and there is no snapshot.
+    """
+    clock, news, database = SystemClock(), News(), settings.database
+    later = settings.snapshot is not None
+    catalog = await open_catalog(database, later=later)
+    stack.push_async_callback(catalog.close)
+    store = await open_plan_store(database, later=later)
+    stack.push_async_callback(store.close)
+    log = await open_purge_log(database, later=later)
+    stack.push_async_callback(log.close)
+    orders = await open_standings(database, later=later)
+    stack.push_async_callback(orders.close)
+    library, fleet = Library(catalog, clock), Fleet(catalog, clock, _rules(settings))
+    placements, standings = Placements(library.history), Standings(orders, clock)
+    purges = PurgeDesk(log, lambda: _known_edges(fleet, watch), clock)
+    stack.push_async_callback(purges.close)
+    health = HealthRules(silence=settings.heartbeat_timeout)
+    findings = Findings()
+    watch = Watch(fleet, health, clock, standings, findings, lambda: purges.head)
+    fleet.kept = lambda edge_id: standings.of(edge_id) is EdgeStanding.MAINTENANCE
+    neighbourhoods = Neighbourhoods(fleet, watch, news.tell)
+    watch.on_change(neighbourhoods.refresh)
+    demand = DemandCounts(store, clock)
+    fleet.on_heard(demand.heard)
+    planner = Planner(store, library, fleet, placements, _placement(settings), clock, demand)
+    library.on_change(lambda _: news.tell())
+    planner.on_new = purges.on_new = news.tell
+    kept: dict[str, Kept] = {"catalog": library, "edges": fleet, "orders": standings}
+    keeper = Keeper({**kept, "plan": planner, "demand": demand}, clock)
+    snapshots = None
+    if settings.snapshot is not None:
+        path = settings.snapshot
+        snapshots = Snapshots(path, library, fleet, standings, placements, clock)
+    if snapshots is None or not await _restored(catalog, snapshots):
+        await keeper.refresh()
+        await purges.refresh()
+    registry = new_registry()
+    return Known(
+        clock=clock,
+        news=news,
+        catalog=catalog,
+        library=library,
+        fleet=fleet,
+        watch=watch,
+        findings=findings,
+        neighbourhoods=neighbourhoods,
+        placements=placements,
+        standings=standings,
+        planner=planner,
+        purges=purges,
+        keeper=keeper,
+        snapshots=snapshots,
+        registry=registry,
+        metrics=ControlMetrics(registry, library, fleet, watch),
+    )
+
+
+async def _restored(catalog: Catalog, snapshots: Snapshots) -> bool:
+    """Whether there is only the snapshot to go on from, as the database does not answer.
+
+    Raises:
+        Unavailable: there is no snapshot either.
+    """
+    try:
+        await catalog.counts()
+    except Unavailable:
+        if not await snapshots.restore():
+            raise
+        return True
+    return False
+
+
+def _known_edges(fleet: Fleet, watch: Watch) -> Iterable[KnownEdge]:
+    """What following purges needs of every edge."""
+    return (
+        KnownEdge(
+            record.edge_id,
+            watch.away(record.edge_id),
+            record.heartbeat.purges,
+        )
+        for record in fleet.edges()
+    )
+
+
+def _rules(settings: Settings) -> Rules:
+    return Rules(
+        regions=tuple(
+            Region(region.name, region.title, region.latitude, region.longitude)
+            for region in settings.regions
+        ),
+        # Who is given up has given up its name.
+        silence=settings.heartbeat_timeout - LOOK_EVERY,
+        patience=settings.placement_patience,
+    )
+
+
+def _placement(settings: Settings) -> PlacementRules:
+    return PlacementRules(
+        minimum=settings.copies_per_region,
+        copy_traffic=settings.copy_traffic,
+        tail_traffic=settings.tail_traffic,
+        tail_copies=settings.tail_copies,
+    )

@@ -1,0 +1,50 @@
+"""Who asks, and where they are sent."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import overload
+
+from common.messages import PackageAnnouncement
+from control_plane.routing.clients import Address
+from control_plane.routing.rank import EdgeFacts, Location
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """A client, as far as it is known."""
+
+    address: Address
+    location: Location | None = None
+    fields: Mapping[str, str] = field(default_factory=dict)
+    """What of its request's fields counts, with names in lower case."""
+    query: Mapping[str, str] = field(default_factory=dict)
+    """The parameters of its request."""
+    session: str = ""
+    """The playback that it asks for, where it names one."""
+
+
+@dataclass(frozen=True)
+class Route:
+    """Where one viewer of one asset is sent."""
+
+    package: PackageAnnouncement
+    viewer: Viewer
+    edges: Sequence[EdgeFacts]
+    """Best first; at least one."""
+    entry: str
+    """Key of the multivariant playlist for this viewer."""
+    opening: str = ""
+    """What stands before every path that this viewer may read, such as ``/t/TOKEN``."""
+
+    @property
+    def best(self) -> EdgeFacts:
+        """The edge that the viewer is sent to."""
+        return self.edges[0]
+
+    @overload
+    def url(self, edge: EdgeFacts, key: str) -> str: ...
+    @overload
+    def url(self, edge: EdgeFacts, key: str | None) -> str | None: ...
+    def url(self, edge: EdgeFacts, key: str | None) -> str | None:
+        """The URL of an object on ``edge`` for this viewer; None for no object."""
+        return f"{edge.url.rstrip('/')}{self.opening}/{key}" if key is not None else None
