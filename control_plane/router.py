@@ -13,6 +13,7 @@ from control_plane.geoip import GeoDatabase
 from control_plane.library import Library
 from control_plane.routing import (
     Network,
+    Place,
     Region,
     Route,
     Viewer,
@@ -59,7 +60,8 @@ class Router:
 
     def viewer_at(self, address: Address) -> Viewer:
         """Somebody of whom no more than the address is known."""
-        return Viewer(address, self._geography.locate(address) if self._geography else None)
+        location = self._geography.locate(address) if self._geography else None
+        return Viewer(address, Place(location))
 
     def route(self, asset_id: str, viewer: Viewer) -> Route:
         """Where ``viewer`` gets the current version of an asset.
@@ -73,7 +75,7 @@ class Router:
             asset_id,
             self._watch.serving(package),
             self._regions,
-            viewer.location,
+            viewer.place.location,
             str(viewer.address),
         )
         if not edges:

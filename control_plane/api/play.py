@@ -36,12 +36,13 @@ class PlayApi:
         """The ranked edges, with the reason for each rank."""
         route = self._explained(request)
         package, viewer = route.package, route.viewer
-        why = reasons(route.edges, self._regions, viewer.location)
+        location = viewer.place.location
+        why = reasons(route.edges, self._regions, location)
         view = RouteView(
             asset_id=package.asset_id,
             version=package.version,
             client=str(viewer.address),
-            location=viewer.location.name if viewer.location else "unknown",
+            location=location.name if location is not None else "unknown",
             edges=tuple(
                 RankedEdge(
                     rank=number,

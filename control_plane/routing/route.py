@@ -6,7 +6,9 @@ from typing import overload
 
 from common.messages import PackageAnnouncement
 from control_plane.routing.clients import Address
-from control_plane.routing.rank import EdgeFacts, Location
+from control_plane.routing.estimates import Estimate
+from control_plane.routing.place import NOWHERE, Place
+from control_plane.routing.rank import EdgeFacts
 
 
 @dataclass(frozen=True)
@@ -14,7 +16,9 @@ class Viewer:
     """A client, as far as it is known."""
 
     address: Address
-    location: Location | None = None
+    place: Place = NOWHERE
+    estimate: Estimate | None = None
+    """What its network carries; None when nobody has told."""
     fields: Mapping[str, str] = field(default_factory=dict)
     """What of its request's fields counts, with names in lower case."""
     query: Mapping[str, str] = field(default_factory=dict)
