@@ -44,7 +44,6 @@ PROXY: Final = ("tests/unit/edge", "tests/integration/test_edge_rfc*.py")
 EDGES: Final = ("tests/integration/test_edge_*.py", "tests/integration/test_tls*.py")
 INGEST: Final = (
     "tests/integration/test_ingest_*.py",
-    "tests/integration/test_first_version_delivered.py",
     "tests/integration/test_media_*.py",
     "tests/integration/test_transcode_command.py",
     "tests/integration/test_upload_command.py",
@@ -54,6 +53,7 @@ PORTS: Final = ("tests/contract",)
 LONG: Final = (
     "tests/long",
     "tests/contract/test_replica*.py",
+    "tests/integration/test_first_version_delivered.py",
     "tests/integration/test_origin_failover.py",
     "tests/integration/test_origin_regions.py",
     "tests/integration/test_fleet_purges_killed.py",
