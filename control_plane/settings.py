@@ -13,6 +13,7 @@ from common.service import (
     LogLevel,
     PeerSettings,
 )
+from control_plane.api.floods import PlaySettings
 from control_plane.probing import ProbeSettings
 
 PUBLIC_ADDRESS = (
@@ -116,6 +117,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             extra={"example": ("10.0.0.0/8",)},
         ),
     ] = ()
+    play: Annotated[
+        PlaySettings, msgspec.Meta(description="How much each client may ask of /play.")
+    ] = PlaySettings()
     copies_per_region: Annotated[
         int,
         msgspec.Meta(

@@ -1,6 +1,6 @@
 """Handlers that viewers' players ask, and pages of any site."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from aiohttp import hdrs, web
@@ -8,24 +8,29 @@ from aiohttp import hdrs, web
 from common.messages.packages import IDENTIFIER_PATTERN
 from control_plane.library import AssetUnknown
 from control_plane.metrics import ControlMetrics
-from control_plane.router import NoEdgeLeft, Router
+from control_plane.router import FEW, NoEdgeLeft, Router
 from control_plane.routing import Route
+from control_plane.routing.asked import HINTS, VARIES_BY
 
 ASSET: Final = f"{{asset_id:{IDENTIFIER_PATTERN}}}"
 """The part of a path that names an asset."""
-NOBODY_ELSES: Final = {hdrs.CACHE_CONTROL: "private, no-store"}
+NOBODY_ELSES: Final[Mapping[str, str]] = {hdrs.CACHE_CONTROL: "private, no-store"}
 """Where a client goes is its own business, and true for a moment only."""
+DEPENDS: Final[Mapping[str, str]] = {hdrs.VARY: VARIES_BY, "Accept-CH": ", ".join(HINTS)}
+"""On what an answer depends, and what browsers are to tell from now on (RFC 8942 §3.1)."""
 
 
-def routing(router: Router, metrics: ControlMetrics, result: str) -> Callable[[web.Request], Route]:
-    """What finds the route that a request asks for and counts it as ``result``, or as a failure;
-    raises as ``Router.route``."""
+def routing(
+    router: Router, metrics: ControlMetrics, result: str, *, most: int | None = FEW
+) -> Callable[[web.Request], Route]:
+    """What finds the route that a request asks for, with ``most`` edges at most, and counts it as
+    ``result``, or as a failure; raises as ``Router.route``."""
     done, unknown = metrics.routes.labels(result), metrics.routes.labels("unknown")
     no_edge = metrics.routes.labels("no edge")
 
     def route(request: web.Request) -> Route:
         try:
-            found = router.route(request.match_info["asset_id"], router.viewer(request))
+            found = router.route(request.match_info["asset_id"], router.viewer(request), most)
         except AssetUnknown:
             unknown.inc()
             raise

@@ -10,15 +10,13 @@ from common.service import Gatekeeper, Listener, add_health_routes, listening, p
 from control_plane.api.asking import allow_any_origin
 from control_plane.api.fleet import FleetApi
 from control_plane.api.orders import OrdersApi
-from control_plane.api.play import PlayApi
 from control_plane.api.purges import PurgesApi
 from control_plane.api.standing import StandingApi
-from control_plane.api.steer import SteerApi
 from control_plane.api.versions import VersionsApi
 from control_plane.app.known import Known, know
 from control_plane.app.running import kept, peer_of, planning, running
 from control_plane.app.talking import talk
-from control_plane.app.viewers import open_router
+from control_plane.app.viewers import open_router, viewer_apis
 from control_plane.dashboard.jobs import IngestJobs
 from control_plane.dashboard.page import Page
 from control_plane.lag import PublishLag
@@ -65,8 +63,6 @@ async def _application(
     known.watch.valid_until = gatekeeper.valid_until
     lag = PublishLag(library, clock, fleet.others_hold, known.metrics.lag)
     fleet.on_complete(lag.completed)
-    play = PlayApi(router, fleet.rules.regions, known.metrics)
-    steer = SteerApi(router, known.metrics)
     orders = OrdersApi(
         library,
         fleet,
@@ -98,8 +94,7 @@ async def _application(
         StandingApi(fleet, known.standings, gatekeeper),
         VersionsApi(known.views, desk, gatekeeper),
         PurgesApi(known.purges, gatekeeper),
-        play,
-        steer,
+        *viewer_apis(settings, known, router, gatekeeper),
         page,
     ):
         application.router.add_routes(api.routes())

@@ -3,7 +3,13 @@
 import asyncio
 
 from common.errors import SettingsInvalid
+from common.service import Gatekeeper
+from control_plane.api.explain import ExplainApi
+from control_plane.api.floods import Floods
+from control_plane.api.play import PlayApi
+from control_plane.api.steer import SteerApi
 from control_plane.app.known import Known
+from control_plane.devices import Devices
 from control_plane.geoip import GeoDatabase
 from control_plane.router import Router
 from control_plane.routing import Network, parse_networks
@@ -20,8 +26,27 @@ async def open_router(settings: Settings, known: Known) -> Router:
     geography = (
         await asyncio.to_thread(GeoDatabase, settings.geoip) if settings.geoip is not None else None
     )
+    devices = await asyncio.to_thread(Devices)
     return Router(
-        known.library, known.watch, known.fleet.rules.regions, geography, _trusted(settings)
+        known.library,
+        known.fleet,
+        known.watch,
+        known.clock,
+        devices,
+        geography,
+        _trusted(settings),
+    )
+
+
+def viewer_apis(
+    settings: Settings, known: Known, router: Router, gatekeeper: Gatekeeper
+) -> tuple[PlayApi | ExplainApi | SteerApi, ...]:
+    """What answers viewers, and operators who ask about them."""
+    regions = known.fleet.rules.regions
+    return (
+        PlayApi(router, regions, Floods(settings.play, known.clock), known.metrics),
+        ExplainApi(router, regions, gatekeeper),
+        SteerApi(router, known.metrics),
     )
 
 

@@ -16,7 +16,7 @@ from common.errors import (
     CredentialUnknown,
     NearcastError,
 )
-from common.messages import PurgeState, PurgeView, RemovalView
+from common.messages import PackageName, PurgeState, PurgeView, RemovalView
 from common.service import Gatekeeper, Role
 from control_plane.catalog import Asset
 from control_plane.dashboard.files import Files
@@ -191,10 +191,12 @@ class Page:
     def _pictures(self, asset: Asset) -> tuple[str | None, str | None]:
         """Where the asset's picture and its moving one are: on an edge, as for viewers."""
         package = asset.current.announcement
-        holder = next((edge for edge in self._views.watch.serving(package) if edge.holds), None)
+        holders = self._fleet.holders(PackageName(package.asset_id, package.version))
+        serving = (self._fleet.edge(each) for each in self._views.watch.shares() if each in holders)
+        holder = next((record for record in serving if record is not None), None)
         if holder is None:
             return None, None
-        folder = holder.url.rstrip("/")
+        folder = holder.heartbeat.url.rstrip("/")
         poster, preview = (
             f"{folder}/{key}" if key is not None else None
             for key in (package.poster, package.preview)

@@ -1,6 +1,7 @@
 """Who asks: the client's address behind proxies that are trusted, and only behind those."""
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from ipaddress import (
     IPv4Address,
     IPv4Network,
@@ -59,7 +60,11 @@ def _within(address: Address, networks: Sequence[Network]) -> bool:
 
 def _address(text: str) -> Address | None:
     """The address in ``text``, which may have a port, brackets or a zone; mapped IPv4 is IPv4."""
-    candidate = text.strip(" \t")[:80]
+    return _read(text.strip(" \t")[:80])
+
+
+@lru_cache(4096)
+def _read(candidate: str) -> Address | None:
     if candidate.startswith("["):
         candidate = candidate[1:].partition("]")[0]
     elif candidate.count(":") == 1:

@@ -5,9 +5,12 @@ from dataclasses import dataclass, field
 from typing import overload
 
 from common.messages import PackageAnnouncement
+from control_plane.routing.bandwidth import UNKNOWN_BANDWIDTH, Bandwidth
 from control_plane.routing.clients import Address
+from control_plane.routing.device import UNKNOWN_DEVICE, Device
 from control_plane.routing.estimates import Estimate
 from control_plane.routing.place import NOWHERE, Place
+from control_plane.routing.profile import WHATEVER, Chosen
 from control_plane.routing.rank import EdgeFacts
 
 
@@ -39,6 +42,10 @@ class Route:
     """Key of the multivariant playlist for this viewer."""
     opening: str = ""
     """What stands before every path that this viewer may read, such as ``/t/TOKEN``."""
+    chosen: Chosen = WHATEVER
+    """Which playlist ``entry`` is, and why."""
+    device: Device = UNKNOWN_DEVICE
+    network: Bandwidth = UNKNOWN_BANDWIDTH
 
     @property
     def best(self) -> EdgeFacts:

@@ -1,0 +1,122 @@
+"""Which of a version's multivariant playlists a viewer gets. Pure.
+
+A player chooses renditions by itself, and better than anybody who does not see its buffer: so it
+gets everything, unless something is known of it that a playlist cannot tell it.
+"""
+
+from collections.abc import Collection
+from typing import Final, NamedTuple
+
+from common.messages.packages import PackageAnnouncement, Profile
+from control_plane.routing.bandwidth import Bandwidth
+from control_plane.routing.device import Device, DeviceKind
+
+CARRIES_NO_PICTURE: Final = 150_000.0
+"""Bits per second: in less, no rendition with a picture fits."""
+CARRIES_LITTLE: Final = 1_200_000.0
+"""In less, no more than what the data saver offers."""
+SMALL: Final = 720
+"""Pixels of the short side."""
+LESS_THAN_SMALL: Final = 480
+EXPECTED: Final = {
+    Profile.AUDIO_ONLY: 100_000.0,
+    Profile.DATA_SAVER: 800_000.0,
+    Profile.UP_TO_720P: 2_500_000.0,
+}
+"""Bits per second that a viewer of a playlist takes on average."""
+EXPECTED_OF_OTHERS: Final = 4_000_000.0
+
+
+class Chosen(NamedTuple):
+    """A playlist, and why it is the one."""
+
+    profile: Profile
+    reason: str
+
+
+WHATEVER: Final = Chosen(Profile.MAIN, "nothing is known of the viewer")
+
+
+def choose(
+    profiles: Collection[Profile], device: Device, network: Bandwidth, asked: str = ""
+) -> Chosen:
+    """The playlist for a viewer, one of ``profiles``.
+
+    Args:
+        profiles: those that the version has.
+        device: what asks.
+        network: what it is reached over.
+        asked: the name of the playlist that the request asks for; empty for none.
+    """
+    if asked:
+        wanted = next((profile for profile in profiles if profile.value == asked), None)
+        if wanted is not None:
+            return Chosen(wanted, "the request asks for it")
+    for chosen in _wishes(device, network):
+        if chosen.profile in profiles:
+            return chosen
+    if Profile.MAIN in profiles or not profiles:
+        return Chosen(Profile.MAIN, "it has everything, and the player chooses")
+    return Chosen(next(iter(profiles)), "the version has no other for it")
+
+
+def _wishes(device: Device, network: Bandwidth) -> list[Chosen]:
+    """What suits, the best first. What a device cannot play comes before what would be nicer."""
+    return [
+        Chosen(profile, reason)
+        for applies, profile, reason in (
+            (
+                device.only_transport_stream,
+                Profile.TRANSPORT_STREAM,
+                "the device is too old for fragmented MP4",
+            ),
+            (
+                device.kind is DeviceKind.SPEAKER,
+                Profile.AUDIO_ONLY,
+                "the device has no screen",
+            ),
+            (device.only_sound, Profile.AUDIO_ONLY, "the player names no codec of pictures"),
+            (
+                network.rate is not None and network.rate < CARRIES_NO_PICTURE,
+                Profile.AUDIO_ONLY,
+                "the network carries no picture",
+            ),
+            (network.save_data, Profile.DATA_SAVER, "the client asks to save data"),
+            (
+                network.rate is not None and network.rate < CARRIES_LITTLE,
+                Profile.DATA_SAVER,
+                "the network carries no more",
+            ),
+            (
+                device.shows is not None and device.shows <= LESS_THAN_SMALL,
+                Profile.DATA_SAVER,
+                f"no more than {device.shows} lines are shown",
+            ),
+            (device.only_h264, Profile.NO_HEVC_AV1, "the device shows nothing but H.264 well"),
+            (
+                device.codecs is not None and device.codecs.isdisjoint(("hvc1", "av01", "vp09")),
+                Profile.NO_HEVC_AV1,
+                "the player names neither HEVC nor AV1",
+            ),
+            (
+                device.shows is not None and device.shows <= SMALL,
+                Profile.UP_TO_720P,
+                f"no more than {device.shows} lines are shown",
+            ),
+        )
+        if applies
+    ]
+
+
+def expected_rate(profile: Profile, network: Bandwidth) -> float:
+    """Bits per second that a viewer will take of its edge, as far as can be expected."""
+    rate = EXPECTED.get(profile, EXPECTED_OF_OTHERS)
+    return min([rate, *(bound for bound in (network.rate, network.asked) if bound is not None)])
+
+
+def playlist_key(package: PackageAnnouncement, profile: Profile) -> str:
+    """The key of a multivariant playlist, which lies beside the main one."""
+    if profile is Profile.MAIN:
+        return package.entry
+    folder, _, _ = package.entry.rpartition("/")
+    return f"{folder}/{profile.file_name}" if folder else profile.file_name
