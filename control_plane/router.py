@@ -88,8 +88,8 @@ class Router:
             self._trusted,
         )
 
-    def viewer(self, request: web.Request) -> Viewer:
-        """Who asks."""
+    def viewer(self, request: web.Request, address: Address | None = None) -> Viewer:
+        """Who asks, at ``address`` where that is known already."""
         headers = request.headers
         fields = {
             name: value[:longest]
@@ -97,7 +97,7 @@ class Router:
             if (value := headers.get(field)) is not None
         }
         query = bounded(request.query, PARAMETERS) if request.query_string else _NONE
-        known = self.viewer_at(self.address(request))
+        known = self.viewer_at(address or self.address(request))
         return Viewer(known.address, known.place, known.estimate, fields, query)
 
     def viewer_at(self, address: Address) -> Viewer:

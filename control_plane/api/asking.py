@@ -11,6 +11,7 @@ from control_plane.metrics import ControlMetrics
 from control_plane.router import FEW, NoEdgeLeft, Router
 from control_plane.routing import Route
 from control_plane.routing.asked import HINTS, VARIES_BY
+from control_plane.routing.clients import Address
 
 ASSET: Final = f"{{asset_id:{IDENTIFIER_PATTERN}}}"
 """The part of a path that names an asset."""
@@ -21,16 +22,26 @@ DEPENDS: Final[Mapping[str, str]] = {hdrs.VARY: VARIES_BY, "Accept-CH": ", ".joi
 
 
 def routing(
-    router: Router, metrics: ControlMetrics, result: str, *, most: int | None = FEW
+    router: Router,
+    metrics: ControlMetrics,
+    result: str,
+    *,
+    most: int | None = FEW,
+    admit: Callable[[Address], None] | None = None,
 ) -> Callable[[web.Request], Route]:
     """What finds the route that a request asks for, with ``most`` edges at most, and counts it as
-    ``result``, or as a failure; raises as ``Router.route``."""
+    ``result``, or as a failure; raises as ``Router.route``, and what ``admit`` raises of the
+    client's address."""
     done, unknown = metrics.routes.labels(result), metrics.routes.labels("unknown")
     no_edge = metrics.routes.labels("no edge")
 
     def route(request: web.Request) -> Route:
         try:
-            found = router.route(request.match_info["asset_id"], router.viewer(request), most)
+            address = router.address(request)
+            if admit is not None:
+                admit(address)
+            viewer = router.viewer(request, address)
+            found = router.route(request.match_info["asset_id"], viewer, most)
         except AssetUnknown:
             unknown.inc()
             raise

@@ -23,9 +23,8 @@ class PlayApi:
     ) -> None:
         self._router = router
         self._regions = regions
-        self._floods = floods
-        self._redirected = routing(router, metrics, "redirected", most=1)
-        self._explained = routing(router, metrics, "explained", most=None)
+        self._redirected = routing(router, metrics, "redirected", most=1, admit=floods.admit)
+        self._explained = routing(router, metrics, "explained", most=None, admit=floods.admit)
 
     def routes(self) -> list[web.RouteDef]:
         """Where the handlers are. GET answers HEAD too."""
@@ -40,7 +39,6 @@ class PlayApi:
         Raises:
             TooManyRequests: the client asks too often.
         """
-        self._floods.admit(self._router.address(request))
         route = self._redirected(request)
         self._router.sent(route)
         location = route.url(route.best, route.entry)
@@ -48,7 +46,6 @@ class PlayApi:
 
     async def explain(self, request: web.Request) -> web.Response:
         """The ranked edges, with the reason for each rank; raises as ``redirect``."""
-        self._floods.admit(self._router.address(request))
         route = self._explained(request)
         package, viewer = route.package, route.viewer
         location = viewer.place.location

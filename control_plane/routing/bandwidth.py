@@ -5,8 +5,8 @@ and ECT of the Network Information API), then what others in its network have to
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+from functools import lru_cache
+from typing import Final, NamedTuple
 
 from common.http import cmcd
 from control_plane.routing.asked import number
@@ -22,8 +22,13 @@ SLOWEST_ANSWER: Final = 2000.0
 """Milliseconds there and back, from which a network is taken for one that carries little."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bandwidth:
+HINTS: Final = ("ect", "downlink", "rtt", "save-data")
+REMEMBERED: Final = 4096
+"""What browsers told that is remembered; they round, so that few are different."""
+_TOLD_IN: Final = tuple(name.lower() for name in cmcd.FIELDS)
+
+
+class Bandwidth(NamedTuple):
     """What a network carries."""
 
     rate: float | None = None
@@ -51,49 +56,49 @@ def bandwidth(
         query: the request's parameters.
         estimate: of its network; None when nobody has told.
     """
+    hinted = _hinted(*map(fields.get, HINTS))
     told = _cmcd(fields, query)
-    rate, source = _rate(told, fields, estimate)
-    asked = told.get("rtp")
-    return Bandwidth(
-        rate=rate,
-        source=source,
-        save_data=fields.get("save-data", "").strip().lower() == "on",
-        asked=1000.0 * asked if asked else None,
-        starting=told.get("su", False),
-    )
+    if told:
+        measured, asked = told.get("mtp"), told.get("rtp")
+        hinted = hinted._replace(
+            asked=1000.0 * asked if asked else None, starting=told.get("su", False)
+        )
+        if measured:
+            return hinted._replace(rate=1000.0 * measured, source="the player has measured it")
+    if hinted.rate is None and estimate is not None and estimate.weight >= LEAST_WEIGHT:
+        rate = LIKELY * estimate.throughput
+        return hinted._replace(rate=rate, source="half of what players in its network measure")
+    return hinted
 
 
 def _cmcd(fields: Mapping[str, str], query: Mapping[str, str]) -> cmcd.Cmcd:
-    text = query.get("CMCD") or ",".join(
-        value for name in cmcd.FIELDS if (value := fields.get(name.lower()))
-    )
+    text = query.get("CMCD", "") if query else ""
+    if not text and not fields.keys().isdisjoint(_TOLD_IN):
+        text = ",".join(value for name in _TOLD_IN if (value := fields.get(name)))
     return cmcd.parse(text) if text else {}
 
 
-def _rate(
-    told: cmcd.Cmcd, fields: Mapping[str, str], estimate: Estimate | None
-) -> tuple[float | None, str]:
-    measured = told.get("mtp")
-    if measured:
-        return 1000.0 * measured, "the player has measured it"
-    slow = CLASSES.get(fields.get("ect", "").strip('" ').lower())
-    downlink = number(fields.get("downlink"), most=10_000)
+@lru_cache(REMEMBERED)
+def _hinted(
+    ect: str | None, downlink: str | None, rtt: str | None, save_data: str | None
+) -> Bandwidth:
+    """What a browser tells; the lowest figure of several."""
+    megabits, delay = number(downlink, most=10_000), number(rtt, most=600_000)
     hints = [
         (rate, source)
         for rate, source in (
-            (slow, "its browser calls the connection slow"),
-            (1e6 * downlink if downlink is not None else None, "its browser says so"),
-            (_by_delay(fields), "its browser waits long for answers"),
+            (
+                CLASSES.get((ect or "").strip('" ').lower()),
+                "its browser calls the connection slow",
+            ),
+            (1e6 * megabits if megabits is not None else None, "its browser says so"),
+            (
+                CLASSES["slow-2g"] if delay is not None and delay >= SLOWEST_ANSWER else None,
+                "its browser waits long for answers",
+            ),
         )
         if rate is not None
     ]
-    if hints:
-        return min(hints)
-    if estimate is not None and estimate.weight >= LEAST_WEIGHT:
-        return LIKELY * estimate.throughput, "half of what players in its network measure"
-    return None, ""
-
-
-def _by_delay(fields: Mapping[str, str]) -> float | None:
-    delay = number(fields.get("rtt"), most=600_000)
-    return CLASSES["slow-2g"] if delay is not None and delay >= SLOWEST_ANSWER else None
+    rate, source = min(hints, default=(None, ""))
+    saves = (save_data or "").strip().lower() == "on"
+    return Bandwidth(rate=rate, source=source, save_data=saves)

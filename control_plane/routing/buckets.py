@@ -30,7 +30,7 @@ class Buckets:
         self._each = 1 / rate
         self._burst = burst / rate
         self._secrets = secret, secret ^ 0x9E3779B97F4A7C15
-        self._rows = tuple(array("d", bytes(8 * SLOTS)) for _ in self._secrets)
+        self._one, self._other = (array("d", bytes(8 * SLOTS)) for _ in self._secrets)
 
     def take(self, client: bytes, now: float) -> float:
         """Takes a token of ``client``.
@@ -42,17 +42,15 @@ class Buckets:
         Returns:
             0 when there was one; else the seconds until there is.
         """
-        slots = [xxh3_64_intdigest(client, secret) % SLOTS for secret in self._secrets]
-        waits = [
-            max(full_at[slot], now) + self._each - self._burst - now
-            for full_at, slot in zip(self._rows, slots, strict=True)
-        ]
-        wait = min(waits)
+        one, other = (xxh3_64_intdigest(client, secret) % SLOTS for secret in self._secrets)
+        full_at, other_at = max(self._one[one], now), max(self._other[other], now)
+        wait = min(full_at, other_at) + self._each - self._burst - now
         if wait > ROUNDED:
             return wait
-        for full_at, slot in zip(self._rows, slots, strict=True):
-            # One that another client has emptied stays as it is: it must not grow without end.
-            full_at[slot] = min(max(full_at[slot], now) + self._each, now + self._burst)
+        # One that another client has emptied stays as it is: it must not grow without end.
+        fullest = now + self._burst
+        self._one[one] = min(full_at + self._each, fullest)
+        self._other[other] = min(other_at + self._each, fullest)
         return 0.0
 
 

@@ -7,7 +7,6 @@ from ipaddress import (
     IPv4Network,
     IPv6Address,
     IPv6Network,
-    ip_address,
     ip_network,
 )
 
@@ -55,7 +54,10 @@ def client_address(peer: str, forwarded_for: Sequence[str], trusted: Sequence[Ne
 
 
 def _within(address: Address, networks: Sequence[Network]) -> bool:
-    return any(address in network for network in networks)
+    for network in networks:  # noqa: SIM110 - a generator takes twice the time of a short loop
+        if address in network:
+            return True
+    return False
 
 
 def _address(text: str) -> Address | None:
@@ -70,7 +72,7 @@ def _read(candidate: str) -> Address | None:
     elif candidate.count(":") == 1:
         candidate = candidate.partition(":")[0]
     try:
-        address = ip_address(candidate.partition("%")[0])
+        address = (IPv6Address if ":" in candidate else IPv4Address)(candidate.partition("%")[0])
     except ValueError:
         return None
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:

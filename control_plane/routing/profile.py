@@ -4,7 +4,7 @@ A player chooses renditions by itself, and better than anybody who does not see 
 gets everything, unless something is known of it that a playlist cannot tell it.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Final, NamedTuple
 
 from common.messages.packages import PackageAnnouncement, Profile
@@ -18,6 +18,7 @@ CARRIES_LITTLE: Final = 1_200_000.0
 SMALL: Final = 720
 """Pixels of the short side."""
 LESS_THAN_SMALL: Final = 480
+NEWER_CODECS: Final = frozenset({"hvc1", "av01"})
 EXPECTED: Final = {
     Profile.AUDIO_ONLY: 100_000.0,
     Profile.DATA_SAVER: 800_000.0,
@@ -35,6 +36,7 @@ class Chosen(NamedTuple):
 
 
 WHATEVER: Final = Chosen(Profile.MAIN, "nothing is known of the viewer")
+EVERYTHING: Final = Chosen(Profile.MAIN, "it has everything, and the player chooses")
 
 
 def choose(
@@ -52,60 +54,66 @@ def choose(
         wanted = next((profile for profile in profiles if profile.value == asked), None)
         if wanted is not None:
             return Chosen(wanted, "the request asks for it")
-    for chosen in _wishes(device, network):
-        if chosen.profile in profiles:
+    for applies, chosen in _RULES:
+        if chosen.profile in profiles and applies(device, network):
             return chosen
     if Profile.MAIN in profiles or not profiles:
-        return Chosen(Profile.MAIN, "it has everything, and the player chooses")
+        return EVERYTHING
     return Chosen(next(iter(profiles)), "the version has no other for it")
 
 
-def _wishes(device: Device, network: Bandwidth) -> list[Chosen]:
-    """What suits, the best first. What a device cannot play comes before what would be nicer."""
-    return [
-        Chosen(profile, reason)
-        for applies, profile, reason in (
-            (
-                device.only_transport_stream,
-                Profile.TRANSPORT_STREAM,
-                "the device is too old for fragmented MP4",
-            ),
-            (
-                device.kind is DeviceKind.SPEAKER,
-                Profile.AUDIO_ONLY,
-                "the device has no screen",
-            ),
-            (device.only_sound, Profile.AUDIO_ONLY, "the player names no codec of pictures"),
-            (
-                network.rate is not None and network.rate < CARRIES_NO_PICTURE,
-                Profile.AUDIO_ONLY,
-                "the network carries no picture",
-            ),
-            (network.save_data, Profile.DATA_SAVER, "the client asks to save data"),
-            (
-                network.rate is not None and network.rate < CARRIES_LITTLE,
-                Profile.DATA_SAVER,
-                "the network carries no more",
-            ),
-            (
-                device.shows is not None and device.shows <= LESS_THAN_SMALL,
-                Profile.DATA_SAVER,
-                f"no more than {device.shows} lines are shown",
-            ),
-            (device.only_h264, Profile.NO_HEVC_AV1, "the device shows nothing but H.264 well"),
-            (
-                device.codecs is not None and device.codecs.isdisjoint(("hvc1", "av01", "vp09")),
-                Profile.NO_HEVC_AV1,
-                "the player names neither HEVC nor AV1",
-            ),
-            (
-                device.shows is not None and device.shows <= SMALL,
-                Profile.UP_TO_720P,
-                f"no more than {device.shows} lines are shown",
-            ),
-        )
-        if applies
-    ]
+def _carries_less(network: Bandwidth, rate: float) -> bool:
+    return network.rate is not None and network.rate < rate
+
+
+def _shows_no_more(device: Device, lines: int) -> bool:
+    return device.shows is not None and device.shows <= lines
+
+
+_RULES: Final[tuple[tuple[Callable[[Device, Bandwidth], bool], Chosen], ...]] = (
+    (
+        lambda device, _: device.only_transport_stream,
+        Chosen(Profile.TRANSPORT_STREAM, "the device is too old for fragmented MP4"),
+    ),
+    (
+        lambda device, _: device.kind is DeviceKind.SPEAKER,
+        Chosen(Profile.AUDIO_ONLY, "the device has no screen"),
+    ),
+    (
+        lambda device, _: device.only_sound,
+        Chosen(Profile.AUDIO_ONLY, "the player names no codec of pictures"),
+    ),
+    (
+        lambda _, network: _carries_less(network, CARRIES_NO_PICTURE),
+        Chosen(Profile.AUDIO_ONLY, "the network carries no picture"),
+    ),
+    (
+        lambda _, network: network.save_data,
+        Chosen(Profile.DATA_SAVER, "the client asks to save data"),
+    ),
+    (
+        lambda _, network: _carries_less(network, CARRIES_LITTLE),
+        Chosen(Profile.DATA_SAVER, "the network carries no more"),
+    ),
+    (
+        lambda device, _: _shows_no_more(device, LESS_THAN_SMALL),
+        Chosen(Profile.DATA_SAVER, f"no more than {LESS_THAN_SMALL} lines are shown"),
+    ),
+    (
+        lambda device, _: device.only_h264,
+        Chosen(Profile.NO_HEVC_AV1, "the device shows nothing but H.264 well"),
+    ),
+    (
+        lambda device, _: device.codecs is not None and device.codecs.isdisjoint(NEWER_CODECS),
+        Chosen(Profile.NO_HEVC_AV1, "the player names neither HEVC nor AV1"),
+    ),
+    (
+        lambda device, _: _shows_no_more(device, SMALL),
+        Chosen(Profile.UP_TO_720P, f"no more than {SMALL} lines are shown"),
+    ),
+)
+"""When a playlist suits, the best first: what a device cannot play counts before what would be
+nicer."""
 
 
 def expected_rate(profile: Profile, network: Bandwidth) -> float:

@@ -9,7 +9,7 @@ from typing import Final
 
 from xxhash import xxh3_64_intdigest
 
-from control_plane.routing.load import Sent, accepted, open_part
+from control_plane.routing.load import BEGINS, REGION_BEGINS, Sent, accepted, open_part
 from control_plane.routing.rank import EdgeFacts, Turn
 
 KEPT: Final = 12
@@ -125,17 +125,14 @@ class ServingRegion:
 
     def keeps(self, viewer: bytes) -> bool:
         """Whether it is not too full for a viewer."""
-        part = open_part(self.load)
-        return part >= 1 or draw(viewer, self.seed) < part
-
-    def acceptance(self, edge: Candidate) -> float:
-        """The part of the viewers who come to ``edge`` that it takes."""
-        return edge.share * accepted(edge.load, self.others(edge))
+        load = self.load
+        return load <= REGION_BEGINS or draw(viewer, self.seed) < open_part(load)
 
     def takes(self, edge: Candidate, viewer: bytes) -> bool:
         """Whether ``edge`` takes a viewer."""
-        part = self.acceptance(edge)
-        return part >= 1 or draw(viewer, edge.seed) < part
+        if edge.load <= BEGINS and edge.share >= 1:
+            return True
+        return draw(viewer, edge.seed) < edge.share * accepted(edge.load, self.others(edge))
 
     def order(self, asset: str, holders: tuple[str, ...]) -> _Order:
         """The first edges for an asset."""

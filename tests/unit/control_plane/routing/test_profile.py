@@ -1,7 +1,6 @@
 """Which playlist a viewer gets."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -81,7 +80,7 @@ def test_nobody_gets_what_the_version_lacks(
 
     assert chosen.profile in profiles
     assert 0 < expected_rate(chosen.profile, network) <= 4e6
-    assert expected_rate(chosen.profile, replace(network, asked=1.0)) == 1.0
+    assert expected_rate(chosen.profile, network._replace(asked=1.0)) == 1.0
 
 
 def test_playlists_lie_beside_the_main_one() -> None:
