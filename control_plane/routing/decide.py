@@ -45,10 +45,9 @@ def _first(
     no more, and this takes a third of the time."""
     for region in regions:
         if region.keeps(viewer):
-            order = region.order(asset, holders)
-            for number, edge in enumerate(order.edges):
+            for edge in region.holding(asset, holders):
                 if region.takes(edge, viewer):
-                    return edge.facts(holds=number < order.holding)
+                    return edge.facts(holds=True)
             return None
     return None
 
@@ -68,10 +67,10 @@ def _all(
 def _of_region(
     asset: str, holders: tuple[str, ...], viewer: bytes, region: ServingRegion
 ) -> Iterator[EdgeFacts]:
-    order = region.order(asset, holders)
-    first = ((edge, number < order.holding) for number, edge in enumerate(order.edges))
+    hold = ((edge, True) for edge in region.holding(asset, holders))
+    fetch = ((edge, False) for edge in region.fetching(asset, holders))
     refused: list[tuple[Candidate, bool]] = []
-    for edge, holds in chain(first, region.rest(asset, holders)):
+    for edge, holds in chain(hold, fetch):
         if region.takes(edge, viewer):
             yield edge.facts(holds=holds)
         else:

@@ -2,9 +2,8 @@
 
 import heapq
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, islice
 from typing import Final
 
 from xxhash import xxh3_64_intdigest
@@ -13,8 +12,8 @@ from control_plane.routing.load import BEGINS, REGION_BEGINS, Sent, accepted, op
 from control_plane.routing.rank import EdgeFacts, Turn
 
 KEPT: Final = 12
-"""Edges of a region whose order for an asset is remembered; the others are ordered when all of
-these have refused."""
+"""Edges that do not hold an asset whose order for it is remembered; the others are ordered when all
+of these have refused."""
 ORDERS: Final = 16384
 """Assets whose orders a region remembers; about 5 MB."""
 USUAL_BANDWIDTH: Final = 1e9
@@ -65,10 +64,10 @@ class _Order:
 
     holders: tuple[str, ...]
     """Those of which it was made, in any region."""
-    edges: tuple[Candidate, ...]
-    """At most ``KEPT``, and all that hold it among them if they are no more."""
-    holding: int
-    """How many of them hold it; they come first."""
+    hold: tuple[Candidate, ...]
+    """Those that hold it."""
+    fetch: tuple[Candidate, ...] | None = None
+    """The first ``KEPT`` of the others, once somebody has asked for them."""
 
 
 @dataclass(slots=True, eq=False)
@@ -83,9 +82,11 @@ class ServingRegion:
     carried: float = 0.0
     """The sum of their loads, each times its capacity."""
     _orders: dict[str, _Order] = field(default_factory=dict)
+    _named: dict[str, Candidate] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.seed = seed_of(f"region {self.name}")
+        self._named = {edge.edge_id: edge for edge in self.edges}
         self.weigh()
 
     def weigh(self) -> None:
@@ -134,46 +135,43 @@ class ServingRegion:
             return True
         return draw(viewer, edge.seed) < edge.share * accepted(edge.load, self.others(edge))
 
-    def order(self, asset: str, holders: tuple[str, ...]) -> _Order:
-        """The first edges for an asset."""
+    def holding(self, asset: str, holders: tuple[str, ...]) -> tuple[Candidate, ...]:
+        """Its edges among ``holders``, those that hold an asset, in their order for it."""
+        return self._order(asset, holders).hold
+
+    def fetching(self, asset: str, holders: tuple[str, ...]) -> Iterator[Candidate]:
+        """Its other edges, in their order."""
+        order = self._order(asset, holders)
+        if order.fetch is None:
+            order.fetch = tuple(heapq.nsmallest(KEPT, self._others(order), self._place(asset)))
+        yield from order.fetch
+        if len(order.hold) + len(order.fetch) < len(self.edges):
+            yield from sorted(self._others(order), key=self._place(asset))[KEPT:]
+
+    def _order(self, asset: str, holders: tuple[str, ...]) -> _Order:
         known = self._orders.get(asset)
         if known is not None and (known.holders is holders or known.holders == holders):
             return known
-        hold, fetch = self._split(asset, holders)
-        first = [*hold, *heapq.nsmallest(KEPT - len(hold), fetch)] if len(hold) < KEPT else hold
-        edges = tuple(edge for _, _, edge in first[:KEPT])
-        order = _Order(holders, edges, min(len(hold), KEPT))
         if len(self._orders) >= ORDERS:
             del self._orders[next(iter(self._orders))]
-        self._orders[asset] = order
-        return order
+        named = self._named
+        here = [named[edge_id] for edge_id in holders if edge_id in named]
+        made = _Order(holders, tuple(sorted(here, key=self._place(asset))))
+        self._orders[asset] = made
+        return made
 
-    def rest(self, asset: str, holders: tuple[str, ...]) -> Iterator[tuple[Candidate, bool]]:
-        """All edges that ``order`` does not have, and whether each holds the asset."""
-        if len(self.edges) > KEPT:
-            hold, fetch = self._split(asset, holders)
-            everything = chain(
-                ((edge, True) for _, _, edge in hold),
-                ((edge, False) for _, _, edge in sorted(fetch)),
-            )
-            yield from islice(everything, KEPT, None)
+    def _others(self, order: _Order) -> list[Candidate]:
+        among = frozenset(order.holders)
+        return [edge for edge in self.edges if edge.edge_id not in among]
 
-    def _split(
-        self, asset: str, holders: tuple[str, ...]
-    ) -> tuple[list[tuple[float, str, Candidate]], list[tuple[float, str, Candidate]]]:
-        """Its edges that hold an asset, in their order, and the others in none.
+    def _place(self, asset: str) -> Callable[[Candidate], tuple[float, str]]:
+        """What edges are ordered by for an asset, the least first.
 
         Who draws u with weight w stands at -ln(u) / w: each comes first as often as its weight says
         (Schindelhauer and Schomaker, "Weighted distributed hash tables", SPAA 2005).
         """
-        key, among = asset.encode(), frozenset(holders)
-        hold: list[tuple[float, str, Candidate]] = []
-        fetch: list[tuple[float, str, Candidate]] = []
-        for edge in self.edges:
-            place = -math.log(draw(key, edge.seed)) / edge.capacity
-            (hold if edge.edge_id in among else fetch).append((place, edge.edge_id, edge))
-        hold.sort()
-        return hold, fetch
+        key, log = asset.encode(), math.log
+        return lambda edge: (-log(draw(key, edge.seed)) / edge.capacity, edge.edge_id)
 
 
 @dataclass(frozen=True, slots=True)
