@@ -6,6 +6,7 @@ from typing import Final
 from aiohttp import hdrs, web
 
 from common.messages.packages import IDENTIFIER_PATTERN
+from control_plane.api.floods import TooManyRequests
 from control_plane.library import AssetUnknown
 from control_plane.metrics import ControlMetrics
 from control_plane.router import FEW, NoEdgeLeft, Router
@@ -33,7 +34,7 @@ def routing(
     ``result``, or as a failure; raises as ``Router.route``, and what ``admit`` raises of the
     client's address."""
     done, unknown = metrics.routes.labels(result), metrics.routes.labels("unknown")
-    no_edge = metrics.routes.labels("no edge")
+    no_edge, too_many = metrics.routes.labels("no edge"), metrics.routes.labels("too many")
 
     def route(request: web.Request) -> Route:
         try:
@@ -42,6 +43,9 @@ def routing(
                 admit(address)
             viewer = router.viewer(request, address)
             found = router.route(request.match_info["asset_id"], viewer, most)
+        except TooManyRequests:
+            too_many.inc()
+            raise
         except AssetUnknown:
             unknown.inc()
             raise

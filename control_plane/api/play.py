@@ -1,9 +1,10 @@
 """``/play/{asset_id}``: sends a viewer to the best edge, or tells which it would be and why."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from aiohttp import hdrs, web
+from multidict import CIMultiDict
 
 from common.messages import RankedEdge, RouteView, encode
 from control_plane.api.asking import ASSET, DEPENDS, NOBODY_ELSES, routing
@@ -12,7 +13,7 @@ from control_plane.metrics import ControlMetrics
 from control_plane.router import Router
 from control_plane.routing import Region, Route, reasons
 
-FIELDS: Final[Mapping[str, str]] = {**NOBODY_ELSES, **DEPENDS}
+FIELDS: Final = CIMultiDict({**NOBODY_ELSES, **DEPENDS})
 
 
 class PlayApi:
@@ -40,9 +41,11 @@ class PlayApi:
             TooManyRequests: the client asks too often.
         """
         route = self._redirected(request)
-        self._router.sent(route)
-        location = route.url(route.best, route.entry)
-        return web.Response(status=302, headers={hdrs.LOCATION: location, **FIELDS})
+        if request.method == hdrs.METH_GET:
+            self._router.sent(route)
+        response = web.Response(status=302, headers=FIELDS)
+        response.headers[hdrs.LOCATION] = route.url(route.best, route.entry)
+        return response
 
     async def explain(self, request: web.Request) -> web.Response:
         """The ranked edges, with the reason for each rank; raises as ``redirect``."""
@@ -61,7 +64,9 @@ class PlayApi:
             profile=route.chosen.profile.value,
             decided_by=route.chosen.reason,
         )
-        return web.Response(body=encode(view), content_type="application/json", headers=FIELDS)
+        return web.Response(
+            body=encode(view), content_type="application/json", headers=FIELDS.copy()
+        )
 
 
 def ranked_edges(route: Route, regions: Sequence[Region]) -> tuple[RankedEdge, ...]:

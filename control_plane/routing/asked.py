@@ -9,6 +9,8 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from common.http import cmcd
+
 FIELDS: Final = {
     "user-agent": 512,
     "accept": 256,
@@ -41,9 +43,7 @@ HINTS: Final = (
     "Sec-CH-DPR",
 )
 """Fields that browsers send where they are asked to (RFC 8942)."""
-VARIES_BY: Final = ", ".join(
-    ("User-Agent", "Accept", *HINTS, *(f"CMCD-{name}" for name in ("Object", "Request", "Status")))
-)
+VARIES_BY: Final = ", ".join(("User-Agent", "Accept", *HINTS, *cmcd.FIELDS))
 """The fields on which an answer depends."""
 PARAMETERS: Final = {"profile": 32, "max_height": 8, "codecs": 256, "CMCD": 2048}
 """The parameters of the query that count, and how many of their characters."""

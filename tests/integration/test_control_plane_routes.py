@@ -154,6 +154,17 @@ async def test_who_floods_is_told_to_wait_and_others_are_served(tmp_path: Path) 
     assert fields["Access-Control-Allow-Origin"] == "*"
 
 
+async def test_without_any_database_viewers_get_the_operators_order(tmp_path: Path) -> None:
+    async with control_plane(control_settings(tmp_path, geoip=None)) as talk:
+        await film(talk)
+        edges = await talk.route(CLIENTS["us"], "film")
+        status, body = await explained(talk, asset="film", ip=CLIENTS["us"])
+
+    assert [edge["edge_id"] for edge in edges] == ["eu-1", "us-1"]
+    assert status == 200
+    assert {"step": "place", "told": "No database tells where it is."} in body["steps"]
+
+
 async def explained(talk: Talk, name: str | None = "operator", **query: str) -> tuple[int, Any]:
     status, body, _ = await talk.call("GET", "/v1/explain", name, params=query)
     return status, body

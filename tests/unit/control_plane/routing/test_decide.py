@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from control_plane.routing import EdgeFacts, Serving, ServingRegion, Told, Turn, decide
 from control_plane.routing.load import BEGINS, BOUND, LIMITS
-from control_plane.routing.serving import KEPT
+from control_plane.routing.serving import KEPT, draw
 
 GIGABIT = 1e9
 VIEWERS = [f"viewer {number}".encode() for number in range(2000)]
@@ -138,6 +138,24 @@ def test_what_was_sent_counts_at_once_and_spills_without_a_heartbeat() -> None:
     (region,) = regions
     assert region.load == pytest.approx(0.75)
     assert all(BEGINS * 0.9 < edge.load < BOUND * region.load for edge in region.edges)
+
+
+def test_no_edge_of_a_busy_region_carries_much_more_than_the_others() -> None:
+    """Zipf's demand for 200 assets, of which two edges each hold one, fills a region of 20."""
+    fleet = Serving()
+    fleet.update([told(f"eu-{number}") for number in range(20)], 0.0)
+    regions = fleet.in_order(["eu"])
+    holders = {n: (f"eu-{n % 20}", f"eu-{(7 * n + 3) % 20}") for n in range(200)}
+    for number in range(3400):
+        asset = min(int(200 ** draw(b"asset", number)), 199)
+        viewer = f"viewer {number}".encode()
+        (best,) = decide(f"a{asset}", holders[asset], viewer, regions, 1)
+        fleet.send(best.edge_id, 5e6, 0.0)
+        (region,) = regions
+        busiest = max(edge.load for edge in region.edges)
+        assert busiest <= max(LIMITS[0], BOUND * region.load) + 0.01
+
+    assert region.load == pytest.approx(0.85)
 
 
 def test_what_was_sent_is_kept_when_the_edges_are_told_anew_and_fades() -> None:
