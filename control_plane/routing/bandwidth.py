@@ -16,8 +16,6 @@ CLASSES: Final = {"slow-2g": 50_000.0, "2g": 70_000.0, "3g": 700_000.0}
 """Bits per second of the effective connection types that are slow (Network Information API)."""
 LEAST_WEIGHT: Final = 3.0
 """How many words an estimate of a network has to rest on to count."""
-LIKELY: Final = 0.5
-"""The part of a network's estimate that one of its clients is taken to have at least."""
 SLOWEST_ANSWER: Final = 2000.0
 """Milliseconds there and back, from which a network is taken for one that carries little."""
 
@@ -35,6 +33,8 @@ class Bandwidth(NamedTuple):
     """Bits per second; None when nobody knows."""
     source: str = ""
     """Who says so, for people."""
+    own: bool = True
+    """Whether the client says so itself, and not others in its network."""
     save_data: bool = False
     """Whether the client asks for less than it could have."""
     asked: float | None = None
@@ -66,8 +66,8 @@ def bandwidth(
         if measured:
             return hinted._replace(rate=1000.0 * measured, source="the player has measured it")
     if hinted.rate is None and estimate is not None and estimate.weight >= LEAST_WEIGHT:
-        rate = LIKELY * estimate.throughput
-        return hinted._replace(rate=rate, source="half of what players in its network measure")
+        source = "others in its network have measured it"
+        return hinted._replace(rate=estimate.throughput, source=source, own=False)
     return hinted
 
 
@@ -93,7 +93,7 @@ def _hinted(
             ),
             (1e6 * megabits if megabits is not None else None, "its browser says so"),
             (
-                CLASSES["slow-2g"] if delay is not None and delay >= SLOWEST_ANSWER else None,
+                CLASSES["3g"] if delay is not None and delay >= SLOWEST_ANSWER else None,
                 "its browser waits long for answers",
             ),
         )

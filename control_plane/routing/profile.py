@@ -84,7 +84,7 @@ _RULES: Final[tuple[tuple[Callable[[Device, Bandwidth], bool], Chosen], ...]] = 
         Chosen(Profile.AUDIO_ONLY, "the player names no codec of pictures"),
     ),
     (
-        lambda _, network: _carries_less(network, CARRIES_NO_PICTURE),
+        lambda _, network: network.own and _carries_less(network, CARRIES_NO_PICTURE),
         Chosen(Profile.AUDIO_ONLY, "the network carries no picture"),
     ),
     (

@@ -22,6 +22,7 @@ SPEAKER = Device(kind=DeviceKind.SPEAKER)
         (Device(), Bandwidth(rate=20e6), "main"),
         (Device(), Bandwidth(rate=1e6), "data-saver"),
         (Device(), Bandwidth(rate=1e5), "audio-only"),
+        (Device(), Bandwidth(rate=1e5, own=False), "data-saver"),
         (Device(), Bandwidth(rate=20e6, save_data=True), "data-saver"),
         (SPEAKER, Bandwidth(), "audio-only"),
         (Device(codecs=frozenset({"mp4a"}), only_sound=True), Bandwidth(), "audio-only"),
