@@ -33,7 +33,7 @@ from control_plane.routing import (
     explain,
     region_order,
 )
-from control_plane.routing.asked import FIELDS, PARAMETERS, bounded
+from control_plane.routing.asked import FIELDS, parameters
 from control_plane.routing.clients import Address
 from control_plane.routing.load import told_load
 from control_plane.routing.profile import expected_rate, playlist_key
@@ -96,7 +96,8 @@ class Router:
             for field, name, longest in _FIELDS
             if (value := headers.get(field)) is not None
         }
-        query = bounded(request.query, PARAMETERS) if request.query_string else _NONE
+        raw = request.rel_url.raw_query_string
+        query = parameters(raw) if raw else _NONE
         known = self.viewer_at(address or self.address(request))
         return Viewer(known.address, known.place, known.estimate, fields, query)
 

@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Mapping
 from typing import Final
+from urllib.parse import unquote
 
 from common.http import cmcd
 
@@ -48,12 +49,28 @@ VARIES_BY: Final = ", ".join(("User-Agent", "Accept", *HINTS, *cmcd.FIELDS))
 PARAMETERS: Final = {"profile": 32, "max_height": 8, "codecs": 256, "CMCD": 2048}
 """The parameters of the query that count, and how many of their characters."""
 
+MOST_PARAMETERS: Final = 32
+
 _NUMBER: Final = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,6})?")
 
 
 def bounded(given: Mapping[str, str], bounds: Mapping[str, int]) -> dict[str, str]:
     """Of what is ``given`` that which counts, cut to what of it counts."""
     return {name: text[:longest] for name, longest in bounds.items() if (text := given.get(name))}
+
+
+def parameters(query: str) -> dict[str, str]:
+    """The parameters that count of a raw query; of one that is given twice, the first.
+
+    Only the first ``MOST_PARAMETERS`` are looked at, as a query of 8 kB can have thousands.
+    """
+    found: dict[str, str] = {}
+    for part in query.split("&", MOST_PARAMETERS)[:MOST_PARAMETERS]:
+        name, _, value = part.partition("=")
+        longest = PARAMETERS.get(name)
+        if longest is not None and name not in found:
+            found[name] = unquote(value[: 3 * longest])[:longest]
+    return found
 
 
 def number(text: str | None, *, most: float) -> float | None:
