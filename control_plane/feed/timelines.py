@@ -1,0 +1,105 @@
+"""Who has published what, the newest first: of everybody, and of each creator. Pure.
+
+Assets stand in the order in which they were first published, and stay where they stand when they
+get other versions: so a page can begin where another ended, whatever came in between.
+"""
+
+import heapq
+import math
+from bisect import bisect_left, insort
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Final, NamedTuple
+
+AT_ONCE: Final = 2000
+"""Assets that are put in one by one; more are sorted in together."""
+
+
+class Entry(NamedTuple):
+    """An asset in a timeline. Entries sort by time, those of one time by name."""
+
+    first_at: float
+    """When it was first published, POSIX seconds."""
+    asset_id: str
+    creator: str = ""
+    """Whose it is; empty when nobody has told."""
+
+
+NEWEST: Final = Entry(math.inf, "")
+"""Newer than all."""
+
+
+class Timelines:
+    """Knows where each asset stands."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Entry] = {}
+        self._all: list[Entry] = []
+        """The oldest first, as all lists here: most of what comes is new, and goes to their end."""
+        self._creators: dict[str, list[Entry]] = {}
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def entry(self, asset_id: str) -> Entry | None:
+        """Where an asset stands; None when there is none."""
+        return self._known.get(asset_id)
+
+    def take(self, changed: Mapping[str, Entry | None]) -> None:
+        """Learns where assets stand now; None is for those that are gone."""
+        differing = {
+            name: entry for name, entry in changed.items() if self._known.get(name) != entry
+        }
+        if len(differing) > AT_ONCE:
+            self._take_many(differing)
+            return
+        for name, entry in differing.items():
+            before = self._known.pop(name, None)
+            if before is not None:
+                self._drop(before)
+            if entry is not None:
+                self._known[name] = entry
+                insort(self._all, entry)
+                if entry.creator:
+                    insort(self._creators.setdefault(entry.creator, []), entry)
+
+    def _drop(self, entry: Entry) -> None:
+        del self._all[bisect_left(self._all, entry)]
+        if entry.creator:
+            theirs = self._creators[entry.creator]
+            del theirs[bisect_left(theirs, entry)]
+            if not theirs:
+                del self._creators[entry.creator]
+
+    def _take_many(self, changed: Mapping[str, Entry | None]) -> None:
+        for name, entry in changed.items():
+            if entry is None:
+                self._known.pop(name, None)
+            else:
+                self._known[name] = entry
+        self._all = sorted(self._known.values())
+        self._creators = {}
+        for entry in self._all:
+            if entry.creator:
+                self._creators.setdefault(entry.creator, []).append(entry)
+
+    def newest(self, before: Entry = NEWEST) -> Iterator[Entry]:
+        """All assets that are older than ``before``, the newest first. What is taken in meanwhile
+        is not borne with, here and below."""
+        return _older(self._all, before)
+
+    def of(self, creators: Collection[str], before: Entry = NEWEST) -> Iterator[Entry]:
+        """Those that ``creators`` have published, in the same order."""
+        theirs = [
+            self._creators[name] for name in dict.fromkeys(creators) if name in self._creators
+        ]
+        return _merged(theirs, before)
+
+
+def _older(entries: list[Entry], before: Entry) -> Iterator[Entry]:
+    return (entries[at] for at in range(bisect_left(entries, before) - 1, -1, -1))
+
+
+def _merged(lists: Iterable[list[Entry]], before: Entry) -> Iterator[Entry]:
+    """The entries of sorted ``lists`` that are older than ``before``, the newest first."""
+    # Only what is asked for is taken from each: the rest of a long list costs nothing.
+    return heapq.merge(*(_older(entries, before) for entries in lists), reverse=True)
