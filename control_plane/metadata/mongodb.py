@@ -28,35 +28,34 @@ class MongoMetadata(MongoAdapter):
 
     def __init__(self, client: AsyncMongoClient[Document], name: str) -> None:
         super().__init__(client, name)
-        self._edited: AsyncCollection[Document] = self._kept["metadata"]
-        self._noted: AsyncCollection[Document] = self._passing["metadata"]
+        self._metadata: AsyncCollection[Document] = self._kept["metadata"]
 
     async def _prepare(self) -> None:
         for words in ("words", "title_words", "tag_keys"):
-            await self._edited.create_index({words: 1, "first_at": -1, "_id": -1})
+            await self._metadata.create_index({words: 1, "first_at": -1, "_id": -1})
 
     async def note(self, told: Sequence[Told]) -> None:
         """See the port."""
         changes = [UpdateOne({"_id": one.asset_id}, _noting(one), upsert=True) for one in told]
         if changes:
             async with translating():
-                await self._noted.bulk_write(changes, ordered=False)
+                await self._metadata.bulk_write(changes, ordered=False)
 
     async def noted(self, after: str, limit: int) -> list[tuple[str, int]]:
         """See the port."""
         async with translating():
-            found = self._noted.find({"_id": {"$gt": after}}, ["known"]).sort("_id").limit(limit)
+            found = self._metadata.find({"_id": {"$gt": after}}, ["known"]).sort("_id").limit(limit)
             return [(each["_id"], int(each.get("known", 0))) for each in await found.to_list()]
 
     async def forget(self, asset_ids: Collection[str]) -> None:
         """See the port."""
         async with translating():
-            await self._edited.delete_many({"_id": {"$in": list(asset_ids)}})
+            await self._metadata.delete_many({"_id": {"$in": list(asset_ids)}})
 
     async def get(self, asset_ids: Collection[str]) -> dict[str, Metadata]:
         """See the port."""
         async with translating():
-            found = await self._edited.find({"_id": {"$in": list(asset_ids)}}, _SHOWN).to_list()
+            found = await self._metadata.find({"_id": {"$in": list(asset_ids)}}, _SHOWN).to_list()
         return {document["_id"]: _metadata(document) for document in found}
 
     async def replace(self, told: Told, metadata: Metadata) -> bool:
@@ -80,11 +79,11 @@ class MongoMetadata(MongoAdapter):
             "creator_key": {"$ifNull": ["$creator_key", _creator(told.creator)]},
         }
         change = [_set(values), {"$set": {"words": _ALL_WORDS}}]
-        try:
-            async with translating():
-                done = await self._edited.update_one(which, change, upsert=before == 0)
-        except DuplicateKeyError:
-            return False
+        async with translating():
+            try:
+                done = await self._metadata.update_one(which, change, upsert=before == 0)
+            except DuplicateKeyError:
+                return False
         return done.matched_count > 0 or done.upserted_id is not None
 
     async def add_plays(self, plays: Mapping[str, int]) -> None:
@@ -92,7 +91,7 @@ class MongoMetadata(MongoAdapter):
         changes = [UpdateOne({"_id": name}, {"$inc": {"plays": n}}) for name, n in plays.items()]
         if changes:
             async with translating():
-                await self._noted.bulk_write(changes, ordered=False)
+                await self._metadata.bulk_write(changes, ordered=False)
 
     async def search(self, query: Query, after: After | None, limit: int) -> Found:
         """See the port."""
@@ -106,7 +105,7 @@ class MongoMetadata(MongoAdapter):
                 same = {"first_at": after.at, "_id": {"$lt": after.asset_id}}
                 which = [*wanted, {"$or": [older, same]}]
             async with translating():
-                found = self._noted.find({"$and": which}, ["first_at"])
+                found = self._metadata.find({"$and": which}, ["first_at"])
                 found = found.sort({"first_at": -1, "_id": -1}).limit(limit + 1 - len(rows))
                 documents = await found.max_time_ms(_SEARCHED_WITHIN).to_list()
             rows += [(tier, each["first_at"], each["_id"]) for each in documents]
