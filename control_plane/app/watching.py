@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 
 from aiohttp import web
 
@@ -45,12 +46,10 @@ class Watching:
         """Has the application answer for assets and the feed, and count plays."""
         known = self.known
 
-        def who(request: web.Request) -> str | None:
-            gatekeeper.identify(request)
-            return None
-
         feed = FeedApi(
-            Feed(self.timelines, self.popular, self.metadata, router, _no_follows), router, who
+            Feed(self.timelines, self.popular, self.metadata, router, _no_follows),
+            router,
+            partial(_user, gatekeeper),
         )
         assets = AssetsApi(
             known.library,
@@ -105,6 +104,11 @@ async def watching(settings: Settings, known: Known, stack: AsyncExitStack) -> W
         timelines,
         Popular(known.demand.most_watched),
     )
+
+
+def _user(gatekeeper: Gatekeeper, request: web.Request) -> str | None:
+    gatekeeper.identify(request)
+    return None
 
 
 async def _no_follows(_: str) -> tuple[str, ...]:

@@ -96,7 +96,9 @@ class Timelines:
 
 
 def _older(entries: list[Entry], before: Entry) -> Iterator[Entry]:
-    return (entries[at] for at in range(bisect_left(entries, before) - 1, -1, -1))
+    # Whose it is does not count for where it stands.
+    end = bisect_left(entries, Entry(before.first_at, before.asset_id))
+    return (entries[at] for at in range(end - 1, -1, -1))
 
 
 def _merged(lists: Iterable[list[Entry]], before: Entry) -> Iterator[Entry]:

@@ -56,8 +56,12 @@ class RedisCache:
         self._prefix = prefix
         self._decoder = msgspec.msgpack.Decoder(Metadata)
         self._away_until = 0.0
-        self.trouble: str | None = None
+        self._trouble: str | None = None
+
+    @property
+    def trouble(self) -> str | None:
         """Why nothing is found, for people; None while Redis answers."""
+        return self._trouble
 
     async def get(self, asset_ids: Collection[str]) -> dict[str, Metadata]:
         """See the port."""
@@ -102,12 +106,12 @@ class RedisCache:
             answer = await _soon(operation())
         except Exception as error:
             # Of what makes no sense to it, the driver raises whatever comes.
-            if self.trouble is None:
+            if self._trouble is None:
                 _log.warning("metadata is read without redis", error=str(error)[:200])
-            self.trouble = str(error).strip()[:200] or type(error).__name__
+            self._trouble = str(error).strip()[:200] or type(error).__name__
             self._away_until = self._clock.monotonic() + LEFT_ALONE_FOR
             return None
-        self.trouble = None
+        self._trouble = None
         return answer
 
 

@@ -132,7 +132,7 @@ async def test_a_redis_that_stands_still_is_left_alone_and_found_again(
             async with asyncio.timeout(1.5):
                 assert await cache.get(["a"]) == {}
                 await cache.put([A])
-            assert cache.trouble is not None
+            assert "in time" in str(cache.trouble)
             # Nobody waits for it again for a while.
             async with asyncio.timeout(0.5):
                 for _ in range(1000):
