@@ -75,17 +75,7 @@ async def _application(
     fleet.on_complete(lag.completed)
     play = PlayApi(router, fleet.rules.regions, known.metrics)
     steer = SteerApi(router, known.metrics)
-    orders = OrdersApi(
-        library,
-        fleet,
-        known.placements,
-        known.planner,
-        known.purges,
-        known.neighbourhoods,
-        known.news,
-        gatekeeper,
-        clock,
-    )
+    orders = _orders(known, gatekeeper)
     page = await asyncio.to_thread(
         Page,
         library,
@@ -123,3 +113,17 @@ async def _application(
 
     add_health_routes(application, known.registry, ready, away=known.away)
     return application
+
+
+def _orders(known: Known, gatekeeper: Gatekeeper) -> OrdersApi:
+    return OrdersApi(
+        known.library,
+        known.fleet,
+        known.placements,
+        known.planner,
+        known.purges,
+        known.neighbourhoods,
+        known.news,
+        gatekeeper,
+        known.clock,
+    )
