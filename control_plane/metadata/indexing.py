@@ -15,9 +15,9 @@ from control_plane.metadata.port import MetadataStore
 from control_plane.metadata.records import Told
 from control_plane.waiting import waited
 
-AT_ONCE: Final = 500
+AT_ONCE: Final = 200
 """Assets of one write."""
-COMPARED_AT_ONCE: Final = 5000
+COMPARED_AT_ONCE: Final = 1000
 """Assets of one read."""
 AGAIN_AFTER: Final = 2.0
 """Seconds after which a database that was away is tried again."""
@@ -38,21 +38,18 @@ class Indexer:
         self._compared = False
         self._changed: dict[str, None] = {}
         """Assets that may be others than what was noted, in their order."""
+        self._done = False
         self._woken = asyncio.Event()
         library.on_change(self._tell)
 
     @property
-    def waiting(self) -> int:
-        """How many assets are still to be written."""
-        return len(self._changed)
-
-    @property
     def done(self) -> bool:
         """Whether all is found that there is."""
-        return self._compared and not self._changed
+        return self._done
 
     def _tell(self, changed: AbstractSet[str]) -> None:
         self._changed.update(dict.fromkeys(changed))
+        self._done = self._done and not changed
         self._woken.set()
 
     async def run(self) -> None:
@@ -69,6 +66,7 @@ class Indexer:
                 _log.exception("what is new could not be noted")
                 await asyncio.sleep(AGAIN_AFTER)
             else:
+                self._done = not self._changed
                 await waited(self._woken, 60.0)
 
     async def _work(self) -> None:
@@ -109,7 +107,8 @@ class Indexer:
                     if asset_id not in history.assets and history.told_of(asset_id):
                         self._changed[asset_id] = None
         # The oldest first, as they would have come.
-        for portion in _portions(sorted(missing, key=self._first_at)):
+        ordered = await asyncio.to_thread(sorted, missing, key=self._first_at)
+        for portion in _portions(ordered):
             self._changed.update(dict.fromkeys(portion))
             await asyncio.sleep(0)
 

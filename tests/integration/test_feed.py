@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from common.errors import Unavailable
 from common.messages import Watched
 from control_plane.app import watching
 from tests.integration.control_service import CLIENTS, Talk, control_plane, control_settings
@@ -110,6 +111,27 @@ async def test_who_follows_channels_gets_theirs_and_what_is_popular(
         assert await ids("u2") == (await page_ids(talk))
         status, popular, _ = await talk.call("GET", "/v1/assets?sort=popular", "publisher")
         assert (status, popular[0]["asset_id"]) == (200, "d1")
+
+
+async def test_without_the_database_of_users_it_is_everybodys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("control_plane.feed.feed.FOLLOWS_WITHIN", 0.01)
+
+    async def away(user_id: str) -> tuple[str, ...]:
+        if user_id == "u1":
+            raise Unavailable(what="the database", reason="it is away")
+        await asyncio.sleep(3600)
+        return ()
+
+    monkeypatch.setattr(watching, "_no_follows", away)
+    monkeypatch.setattr(watching, "_user", lambda _, request: request.query.get("user"))
+    async with control_plane(control_settings(tmp_path)) as talk:
+        await talk.publish()
+        await talk.beat("eu-1")
+        for user in ("u1", "u2"):
+            told = await page(talk, user=user)
+            assert [entry["asset_id"] for entry in told["entries"]] == ["a"]
 
 
 async def page_ids(talk: Talk) -> list[str]:
