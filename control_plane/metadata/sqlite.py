@@ -100,9 +100,10 @@ class _Record(msgspec.Struct, frozen=True):
 class SqliteMetadata:
     """The adapter for one machine."""
 
-    def __init__(self, file: SqliteFile, durable: SqliteFile) -> None:
+    def __init__(self, file: SqliteFile, durable: SqliteFile, searched: SqliteFile) -> None:
         self._file = file
         self._durable = durable
+        self._searched = searched
 
     @classmethod
     async def open(cls, path: Path) -> "SqliteMetadata":
@@ -111,7 +112,14 @@ class SqliteMetadata:
         Raises:
             Unavailable: the file cannot be opened or is no SQLite database.
         """
-        return cls(*await SqliteFile.open_both(path, _SCHEMA))
+        both = await SqliteFile.open_both(path, _SCHEMA)
+        # A search for words that half of all assets have takes its time: nobody else waits for it.
+        try:
+            return cls(*both, await SqliteFile.open(path, _SCHEMA, synchronous="NORMAL"))
+        except BaseException:
+            for file in both:
+                await file.close()
+            raise
 
     async def note(self, told: Sequence[Told]) -> None:
         """See the port."""
@@ -174,7 +182,7 @@ class SqliteMetadata:
             if tier < start.tier or len(rows) > limit:
                 continue
             below = int(start.at) if tier == start.tier else _FIRST
-            found = await self._file.read(_SEARCH, (match, below, limit + 1 - len(rows)))
+            found = await self._searched.read(_SEARCH, (match, below, limit + 1 - len(rows)))
             rows += [(tier, number, asset_id) for number, asset_id in found]
         page = rows[:limit]
         more = After(*page[-1]) if len(rows) > limit and page else None
@@ -182,8 +190,8 @@ class SqliteMetadata:
 
     async def close(self) -> None:
         """See the port."""
-        await self._file.close()
-        await self._durable.close()
+        for file in (self._file, self._durable, self._searched):
+            await file.close()
 
 
 def _tiers(query: Query) -> list[str]:

@@ -76,7 +76,7 @@ async def test_an_edit_that_another_one_overtakes_is_made_on_top_of_it(tmp_path:
                 await editor.edit(TOLD, overtaken.pop(), by="other", holds=lambda _: True)
             return await super().replace(told, metadata)
 
-    slow = Editor(Slow(store._file, store._durable), MemoryCache(clock), clock)
+    slow = Editor(Slow(store._file, store._durable, store._searched), MemoryCache(clock), clock)
     after = await slow.edit(TOLD, AssetEdit(title="mine"), by="me", holds=lambda _: True)
 
     assert (after.title, after.description, after.tags) == ("mine", "theirs", ("theirs",))

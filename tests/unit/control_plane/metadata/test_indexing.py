@@ -108,7 +108,7 @@ async def test_what_changes_while_it_is_written_is_written_again(
                 await library.publish(announcement(version="2", title="Two"))
             await super().note(told)
 
-    indexer = Indexer(Slow(store._file, store._durable), library)
+    indexer = Indexer(Slow(store._file, store._durable, store._searched), library)
     await library.publish(announcement(title="One"))
     async with running(indexer.run):
         await until_done(indexer)
@@ -129,7 +129,7 @@ async def test_a_database_that_was_away_is_made_up_for(
                 raise Unavailable(what="the database", reason="it is away")
             await super().note(told)
 
-    indexer = Indexer(Away(store._file, store._durable), library)
+    indexer = Indexer(Away(store._file, store._durable, store._searched), library)
     await library.publish(announcement(title="One"))
     async with running(indexer.run):
         await until_done(indexer)

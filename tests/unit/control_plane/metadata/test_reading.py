@@ -48,7 +48,7 @@ async def test_who_only_shows_it_goes_without_a_database_that_is_away(
             await asyncio.sleep(3600)
             return {}
 
-    silent = Silent(store._file, store._durable)
+    silent = Silent(store._file, store._durable, store._searched)
     assert await MetadataReader(silent, MemoryCache(Clock())).shown(["a"]) == {}
     reader = MetadataReader(store, MemoryCache(Clock()))
     await store.close()
