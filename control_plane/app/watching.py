@@ -99,7 +99,7 @@ async def watching(settings: Settings, known: Known, stack: AsyncExitStack) -> W
         store,
         cache,
         MetadataReader(store, cache),
-        Indexer(store, known.library),
+        Indexer(store, cache, known.library),
         PlayCounts(store),
         timelines,
         Popular(known.demand.most_watched),

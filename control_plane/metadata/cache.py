@@ -32,6 +32,10 @@ class MetadataCache(Protocol):
         """Keeps what was read or written, unless something with a higher revision is kept."""
         ...
 
+    async def drop(self, asset_ids: Collection[str]) -> None:
+        """Keeps nothing of these."""
+        ...
+
     async def close(self) -> None:
         """Ends the connection."""
         ...
@@ -78,6 +82,11 @@ class MemoryCache:
             self._size += _size(metadata)
         while len(self._kept) > MOST_KEPT or self._size > LARGEST_KEPT:
             self._drop(next(iter(self._kept)))
+
+    async def drop(self, asset_ids: Collection[str]) -> None:
+        """See the port."""
+        for asset_id in self._kept.keys() & set(asset_ids):
+            self._drop(asset_id)
 
     async def close(self) -> None:
         """See the port."""

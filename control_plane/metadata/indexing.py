@@ -11,6 +11,7 @@ from common import logs
 from common.errors import NearcastError
 from control_plane.catalog import Asset
 from control_plane.library import Library
+from control_plane.metadata.cache import MetadataCache
 from control_plane.metadata.port import MetadataStore
 from control_plane.metadata.records import Told
 from control_plane.waiting import waited
@@ -31,9 +32,10 @@ class Indexer:
     Every control plane does so; what is written is the same, and what is known of more holds.
     """
 
-    def __init__(self, store: MetadataStore, library: Library) -> None:
+    def __init__(self, store: MetadataStore, cache: MetadataCache, library: Library) -> None:
         """Begins once it runs."""
         self._store = store
+        self._cache = cache
         self._library = library
         self._compared = False
         self._changed: dict[str, None] = {}
@@ -94,6 +96,7 @@ class Indexer:
         gone = [n for n in names if n not in history.assets and history.told_of(n)]
         if gone:
             await self._store.forget(gone)
+            await self._cache.drop(gone)
 
     async def _compare(self) -> None:
         """Finds out what is to be written down."""

@@ -86,6 +86,12 @@ class RedisCache:
         ]
         await self._asked(lambda: self._client.eval(_PUT, len(keys), *keys, KEPT_FOR, *values))
 
+    async def drop(self, asset_ids: Collection[str]) -> None:
+        """See the port."""
+        keys = [self._prefix + name for name in asset_ids]
+        if keys:
+            await self._asked(lambda: self._client.delete(*keys))
+
     async def close(self) -> None:
         """See the port."""
         with contextlib.suppress(RedisError, OSError):

@@ -64,6 +64,17 @@ async def test_what_was_edited_last_is_kept_whoever_comes_last(cache: MetadataCa
     assert await cache.get(["a"]) == {"a": more_plays}
 
 
+async def test_of_what_is_dropped_nothing_is_kept(cache: MetadataCache) -> None:
+    await cache.put([A, B])
+    await cache.drop(["a", "c"])
+    await cache.drop([])
+    assert await cache.get(["a", "b"]) == {"b": B}
+
+    older = Metadata(asset_id="a", revision=1)
+    await cache.put([older])
+    assert await cache.get(["a"]) == {"a": older}
+
+
 async def test_memory_forgets_after_a_while(clock: Clock) -> None:
     cache = MemoryCache(clock)
     await cache.put([A])

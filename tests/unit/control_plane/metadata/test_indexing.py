@@ -12,6 +12,7 @@ from control_plane.catalog import Pin, Removal
 from control_plane.catalog.sqlite import SqliteCatalog
 from control_plane.library import Library
 from control_plane.metadata import Metadata, Told
+from control_plane.metadata.cache import MemoryCache
 from control_plane.metadata.indexing import Indexer
 from control_plane.metadata.plays import PlayCounts
 from control_plane.metadata.sqlite import SqliteMetadata
@@ -57,7 +58,7 @@ async def test_what_is_published_pinned_and_removed_is_followed(
     library: Library, store: SqliteMetadata
 ) -> None:
     await library.publish(announcement(title="One"))
-    indexer = Indexer(store, library)
+    indexer = Indexer(store, MemoryCache(Clock()), library)
     async with running(indexer.run):
         await until_done(indexer)
         assert await found(store, "one") == ["a"]
@@ -86,9 +87,12 @@ async def test_what_was_missed_is_made_up_for_at_the_next_start(
     await library.publish(announcement("c", "2", title="Two"))
     await library.remove(Removal("r", "d", ("1",), "operator", 1.0))
 
-    indexer = Indexer(store, library)
+    cache = MemoryCache(Clock())
+    await cache.put([Metadata(asset_id="a"), Metadata(asset_id="d", revision=1)])
+    indexer = Indexer(store, cache, library)
     async with running(indexer.run):
         await until_done(indexer)
+    assert set(await cache.get(["a", "d"])) == {"a"}
     # Another control plane knows more assets than this one.
     assert await found(store, "one") == ["a", "b", "e", "elsewhere"]
     assert await found(store, "two") == ["c"]
@@ -108,7 +112,9 @@ async def test_what_changes_while_it_is_written_is_written_again(
                 await library.publish(announcement(version="2", title="Two"))
             await super().note(told)
 
-    indexer = Indexer(Slow(store._file, store._durable, store._searched), library)
+    indexer = Indexer(
+        Slow(store._file, store._durable, store._searched), MemoryCache(Clock()), library
+    )
     await library.publish(announcement(title="One"))
     async with running(indexer.run):
         await until_done(indexer)
@@ -129,7 +135,9 @@ async def test_a_database_that_was_away_is_made_up_for(
                 raise Unavailable(what="the database", reason="it is away")
             await super().note(told)
 
-    indexer = Indexer(Away(store._file, store._durable, store._searched), library)
+    indexer = Indexer(
+        Away(store._file, store._durable, store._searched), MemoryCache(Clock()), library
+    )
     await library.publish(announcement(title="One"))
     async with running(indexer.run):
         await until_done(indexer)
