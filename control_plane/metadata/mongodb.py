@@ -33,6 +33,8 @@ class MongoMetadata(MongoAdapter):
     async def _prepare(self) -> None:
         for words in ("words", "title_words", "tag_keys"):
             await self._metadata.create_index({words: 1, "first_at": -1, "_id": -1})
+        # For the beginnings of many words: the newest that have one are found sooner by age.
+        await self._metadata.create_index({"first_at": -1, "_id": -1})
 
     async def note(self, told: Sequence[Told]) -> None:
         """See the port."""
