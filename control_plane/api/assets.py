@@ -118,7 +118,7 @@ class AssetsApi:
             place = at_cursor(told, Place)
             before = Entry(place.at, place.asset_id)
         line: Iterator[Entry] = (
-            self._timelines.of([creator], before)
+            self._timelines.of(frozenset({creator}), before)
             if creator is not None
             else self._timelines.newest(before)
         )

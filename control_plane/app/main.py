@@ -95,7 +95,7 @@ async def _application(
         FleetApi(library, known.views, desk, known.purges, gatekeeper, known.metrics),
         orders,
         StandingApi(fleet, known.standings, gatekeeper),
-        VersionsApi(known.views, desk, gatekeeper),
+        VersionsApi(known.views, assets.metadata, desk, gatekeeper),
         PurgesApi(known.purges, gatekeeper),
         play,
         steer,

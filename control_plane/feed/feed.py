@@ -74,12 +74,13 @@ class Feed:
         """What this viewer can watch, and where the next page begins; None when there is none."""
         before = start.before
         known = self._timelines
-        timeline = known.of(follows, before) if follows else known.newest(before)
+        theirs = known.publishing(follows)
+        timeline = known.of(theirs, before) if theirs else known.newest(before)
         entries = (known.entry(name) for name in self._popular.names)
         popular = [entry for entry in entries if entry is not None]
         routes: list[tuple[Entry, Route]] = []
         left_out, after = 0, start
-        for entry, position in mixed(timeline, popular, frozenset(follows) or None, start):
+        for entry, position in mixed(timeline, popular, theirs or None, start):
             if len(routes) == limit or left_out == LEFT_OUT_AT_MOST:
                 return routes, after
             try:

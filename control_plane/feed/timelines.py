@@ -43,6 +43,10 @@ class Timelines:
         """Where an asset stands; None when there is none."""
         return self._known.get(asset_id)
 
+    def publishing(self, creators: Collection[str]) -> frozenset[str]:
+        """Those of ``creators`` that have published anything."""
+        return frozenset(self._creators.keys() & frozenset(creators))
+
     def take(self, changed: Mapping[str, Entry | None]) -> None:
         """Learns where assets stand now; None is for those that are gone."""
         differing = {
@@ -88,9 +92,9 @@ class Timelines:
         end = bisect_left(entries, _bare(before))
         return (entries[at] for at in range(end - 1, -1, -1))
 
-    def of(self, creators: Collection[str], before: Entry = NEWEST) -> Iterator[Entry]:
+    def of(self, creators: frozenset[str], before: Entry = NEWEST) -> Iterator[Entry]:
         """Those that ``creators`` have published, in the same order."""
-        theirs = [self._creators[name] for name in set(creators) if name in self._creators]
+        theirs = [self._creators[name] for name in self.publishing(creators)]
         return _merged(theirs, _bare(before))
 
 

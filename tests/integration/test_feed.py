@@ -87,7 +87,7 @@ async def test_who_follows_channels_gets_theirs_and_what_is_popular(
     monkeypatch.setattr("control_plane.planning.demand.SAVED_EVERY", 0.0)
 
     async def follows(user_id: str) -> tuple[str, ...]:
-        return {"u1": ("carol", "nobody"), "u2": ()}[user_id]
+        return {"u1": ("carol", "nobody"), "u2": (), "u3": ("nobody",)}[user_id]
 
     monkeypatch.setattr(watching, "_no_follows", follows)
     monkeypatch.setattr(watching, "_user", lambda _, request: request.query.get("user"))
@@ -108,7 +108,7 @@ async def test_who_follows_channels_gets_theirs_and_what_is_popular(
                 await asyncio.sleep(0.02)
         # Of those who follow nobody, what is popular comes out of its order.
         assert (await ids("u2"))[:5] == ["d2", "d1", "d0", "c2", "c5"]
-        assert await ids("u2") == (await page_ids(talk))
+        assert await ids("u2") == await ids("u3") == await page_ids(talk)
         status, popular, _ = await talk.call("GET", "/v1/assets?sort=popular", "publisher")
         assert (status, popular[0]["asset_id"]) == (200, "d1")
 

@@ -43,8 +43,9 @@ def test_they_are_what_was_taken_in_newest_first(
     assert len(timelines) == len(known)
     assert list(timelines.newest()) == newest(known.values())
     assert list(timelines.newest(before)) == newest(known.values(), before)
-    for followed in (["x"], ["x", "y"], ["x", "x", "nobody"]):
+    for followed in (frozenset("x"), frozenset("xy"), frozenset({"x", "nobody"})):
         theirs = [each for each in known.values() if each.creator in followed]
+        assert timelines.publishing(followed) == {each.creator for each in theirs}
         assert list(timelines.of(followed)) == newest(theirs)
         assert list(timelines.of(followed, before)) == newest(theirs, before)
     assert all(timelines.entry(name) == entry for name, entry in known.items())
@@ -54,4 +55,4 @@ def test_an_asset_of_nobody_is_in_nobodys_timeline() -> None:
     timelines = Timelines()
     timelines.take({"a": Entry(1.0, "a")})
 
-    assert list(timelines.of([""])) == []
+    assert list(timelines.of(frozenset({""}))) == []
