@@ -13,6 +13,15 @@ from tests.integration.control_service import CLIENTS, Talk, control_plane, cont
 
 pytestmark = pytest.mark.usefixtures("geoip")
 
+WAITS = ("metadata.reading.SHOWN_WITHIN", "feed.feed.FOLLOWS_WITHIN")
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine a database that is slow is none that is away."""
+    for name in WAITS:
+        monkeypatch.setattr(f"control_plane.{name}", 30.0)
+
 
 async def page(talk: Talk, name: str | None = None, **query: Any) -> dict[str, Any]:
     status, body, _ = await talk.call("GET", "/v1/feed", name, params=query)
