@@ -7,7 +7,7 @@ DASHBOARD := control_plane/dashboard
 VENDOR := $(DASHBOARD)/static/vendor
 PAGES := $(VENDOR)/hls.min.js $(VENDOR)/tus.min.js
 
-.PHONY: up install test test-long test-parts fuzz fuzz-uploads storm bench-edge bench-ingest bench-upload bench-jobs bench-placement bench-purge bench-desired bench-fleet lint lock clean
+.PHONY: up install test test-long test-parts fuzz fuzz-uploads storm bench-edge bench-ingest bench-upload bench-jobs bench-placement bench-purge bench-desired bench-feed bench-fleet lint lock clean
 .DELETE_ON_ERROR:
 
 ## Runs everything; VIDEO=path plays a file of your own, ARGS="…" adds flags of `nearcast up`.
@@ -100,6 +100,10 @@ bench-placement: $(VENV)/.tested
 bench-fleet: $(VENV)/.tested
 	@$(BIN)/python -m tests.servers.install
 	@$(BIN)/python -m tests.bench.fleet $(ARGS)
+
+## Measures the feed and searches at a million assets; ARGS="--folder F" keeps the catalog.
+bench-feed: $(VENV)/.tested
+	@$(BIN)/python -m tests.bench.feed $(ARGS)
 
 ## Measures what desired states of 20,000 packages cost an edge.
 bench-desired: $(VENV)/.tested

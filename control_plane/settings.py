@@ -70,7 +70,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Annotated[str, msgspec.Meta(pattern=r"^(rediss?|unix)://")] | None,
         msgspec.Meta(
             description="URL of the Redis server over which several control planes tell one "
-            "another at once what is new; without it they see it within a second.",
+            "another at once what is new, and in which they keep titles and descriptions at hand; "
+            "without it they see what is new within a second, and edits of those within five.",
             extra={"example": "redis://cache1:6379/0"},
         ),
     ] = None

@@ -22,8 +22,6 @@ from control_plane.purge import PurgeDesk
 from control_plane.removal.desk import Desk
 from control_plane.views import Views
 
-MOST_ASSETS = 1000
-"""Assets in one answer."""
 WITHDRAWN = f"/v1/packages/{{asset_id:{IDENTIFIER_PATTERN}}}/{{version:{IDENTIFIER_PATTERN}}}"
 """The path of what ingest takes back, which need not be known here."""
 
@@ -35,7 +33,7 @@ class EdgeMisnamed(NearcastError):
 
 
 class FleetApi:
-    """Handlers for packages, edges and the catalog."""
+    """Handlers for packages and edges."""
 
     def __init__(
         self,
@@ -63,8 +61,6 @@ class FleetApi:
             web.post("/v1/edges/{edge_id}/heartbeat", self.heartbeat),
             web.put("/v1/edges/{edge_id}/holdings", self.holdings),
             web.post("/v1/edges/{edge_id}/holdings", self.change_holdings),
-            web.get("/v1/assets", self.assets),
-            web.get("/v1/assets/{asset_id}", self.asset),
             web.get("/v1/edges", self.edges),
             web.get("/v1/regions", self.regions),
         ]
@@ -115,18 +111,6 @@ class FleetApi:
         check_name(change.edge_id, edge_id)
         self._fleet.change_holdings(change)
         return web.Response(status=204)
-
-    async def assets(self, request: web.Request) -> web.Response:
-        """The newest assets."""
-        self._gatekeeper.require(request, Role.PUBLISHER)
-        assets = self._library.history.newest(MOST_ASSETS)
-        return json_answer([self._views.asset(asset) for asset in assets])
-
-    async def asset(self, request: web.Request) -> web.Response:
-        """One asset."""
-        self._gatekeeper.require(request, Role.PUBLISHER)
-        asset = self._library.asset(request.match_info["asset_id"])
-        return json_answer(self._views.asset(asset))
 
     async def edges(self, request: web.Request) -> web.Response:
         """Every edge."""

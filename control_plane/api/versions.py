@@ -7,6 +7,7 @@ from common.messages import CarriedOut, RollbackRequest
 from common.service import Gatekeeper, Role
 from control_plane.api.bodies import KIBIBYTE, read_message
 from control_plane.api.fleet import as_edge, check_name, json_answer
+from control_plane.metadata.reading import MetadataReader
 from control_plane.removal.desk import Desk
 from control_plane.views import Views
 
@@ -24,8 +25,11 @@ class NotJson(NearcastError):
 class VersionsApi:
     """Handlers for versions and removals."""
 
-    def __init__(self, views: Views, desk: Desk, gatekeeper: Gatekeeper) -> None:
+    def __init__(
+        self, views: Views, metadata: MetadataReader, desk: Desk, gatekeeper: Gatekeeper
+    ) -> None:
         self._views = views
+        self._metadata = metadata
         self._desk = desk
         self._gatekeeper = gatekeeper
 
@@ -56,7 +60,8 @@ class VersionsApi:
         asset = await self._desk.roll_back(
             request.match_info["asset_id"], asked.version, by=credential.name
         )
-        return json_answer(self._views.asset(asset))
+        said = await self._metadata.shown([asset.asset_id])
+        return json_answer(self._views.asset(asset, said.get(asset.asset_id)))
 
     async def remove(self, request: web.Request) -> web.Response:
         """Removes a version, or all of an asset."""

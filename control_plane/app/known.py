@@ -46,6 +46,7 @@ class Known:
     placements: Placements
     standings: Standings
     planner: Planner
+    demand: DemandCounts
     purges: PurgeDesk
     keeper: Keeper
     snapshots: Snapshots | None
@@ -124,6 +125,7 @@ async def know(settings: Settings, stack: AsyncExitStack) -> Known:
         placements=placements,
         standings=standings,
         planner=planner,
+        demand=demand,
         purges=purges,
         keeper=keeper,
         snapshots=snapshots,

@@ -19,6 +19,7 @@ from control_plane.app.known import Known, know
 from control_plane.app.running import kept, peer_of, planning, running
 from control_plane.app.talking import talk
 from control_plane.app.viewers import open_router
+from control_plane.app.watching import Watching, watching
 from control_plane.dashboard.jobs import IngestJobs
 from control_plane.dashboard.page import Page
 from control_plane.lag import PublishLag
@@ -42,8 +43,10 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
         origin = await peer_of(settings, settings.origin, stack)
         remover = Remover(known.catalog, known.library, known.fleet, known.clock, origin)
         router = await open_router(settings, known)
-        application = await _application(settings, known, remover, router, stack)
+        assets = await watching(settings, known, stack)
+        application = await _application(settings, known, remover, router, assets, stack)
         await stack.enter_async_context(kept(known.keeper))
+        await stack.enter_async_context(assets.running())
         for work in (remover.run, known.purges.run, known.watch.run):
             await stack.enter_async_context(running(work))
         await talk(settings, known, stack)
@@ -55,7 +58,12 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
 
 
 async def _application(
-    settings: Settings, known: Known, remover: Remover, router: Router, stack: AsyncExitStack
+    settings: Settings,
+    known: Known,
+    remover: Remover,
+    router: Router,
+    assets: Watching,
+    stack: AsyncExitStack,
 ) -> web.Application:
     fleet, library, clock = known.fleet, known.library, known.clock
     ingest = await peer_of(settings, settings.ingest, stack)
@@ -67,21 +75,12 @@ async def _application(
     fleet.on_complete(lag.completed)
     play = PlayApi(router, fleet.rules.regions, known.metrics)
     steer = SteerApi(router, known.metrics)
-    orders = OrdersApi(
-        library,
-        fleet,
-        known.placements,
-        known.planner,
-        known.purges,
-        known.neighbourhoods,
-        known.news,
-        gatekeeper,
-        clock,
-    )
+    orders = _orders(known, gatekeeper)
     page = await asyncio.to_thread(
         Page,
         library,
         known.views,
+        assets.metadata.shown,
         known.away,
         known.purges,
         desk,
@@ -96,13 +95,14 @@ async def _application(
         FleetApi(library, known.views, desk, known.purges, gatekeeper, known.metrics),
         orders,
         StandingApi(fleet, known.standings, gatekeeper),
-        VersionsApi(known.views, desk, gatekeeper),
+        VersionsApi(known.views, assets.metadata, desk, gatekeeper),
         PurgesApi(known.purges, gatekeeper),
         play,
         steer,
         page,
     ):
         application.router.add_routes(api.routes())
+    assets.add_to(application, router, gatekeeper)
     application.on_response_prepare.append(allow_any_origin)
     application.on_shutdown.append(orders.end)
 
@@ -113,3 +113,17 @@ async def _application(
 
     add_health_routes(application, known.registry, ready, away=known.away)
     return application
+
+
+def _orders(known: Known, gatekeeper: Gatekeeper) -> OrdersApi:
+    return OrdersApi(
+        known.library,
+        known.fleet,
+        known.placements,
+        known.planner,
+        known.purges,
+        known.neighbourhoods,
+        known.news,
+        gatekeeper,
+        known.clock,
+    )

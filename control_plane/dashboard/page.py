@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from typing import Any
 
 import jinja2
@@ -29,6 +29,7 @@ from control_plane.dashboard.texts import (
     readable_speed,
 )
 from control_plane.library import Library
+from control_plane.metadata import Metadata
 from control_plane.purge import PurgeDesk
 from control_plane.removal.desk import Desk
 from control_plane.views import Views
@@ -46,6 +47,9 @@ MOST_ORIGINS = 24
 CHALLENGE = 'Basic realm="Nearcast: any name, and an operator\'s token as password"'
 
 
+Said = Callable[[Collection[str]], Awaitable[Mapping[str, Metadata]]]
+
+
 class NoUploadPage(NearcastError):
     """There is no upload page: the control plane's setting `uploads_url` is not given."""
 
@@ -59,6 +63,7 @@ class Page:
         self,
         library: Library,
         views: Views,
+        said: Said,
         away: Callable[[], dict[str, str]],
         purges: PurgeDesk,
         desk: Desk,
@@ -69,10 +74,12 @@ class Page:
         uploads_url: str | None,
         open_to_all: bool,
     ) -> None:
-        """``uploads_url`` is where browsers reach ingest; ``away`` tells what is away, and why."""
+        """``uploads_url`` is where browsers reach ingest; ``away`` tells what is away, and why;
+        ``said`` tells what people say of assets, as far as that is known now."""
         self._library = library
         self._views = views
         self._fleet = views.fleet
+        self._said = said
         self._away = away
         self._purges = purges
         self._desk = desk
@@ -131,12 +138,14 @@ class Page:
                 jobs_error = str(error)
         purges, removals = await asyncio.gather(self._latest_purges(), self._removals())
         edges = [self._views.edge(record) for record in self._fleet.edges()]
+        assets = self._library.history.newest(SHOWN_ASSETS)
+        said = await self._said([asset.asset_id for asset in assets])
         return self._answer(
             template,
             regions=shown_regions(self._fleet.rules.regions, edges),
             assets=[
-                (self._views.asset(asset), *self._pictures(asset))
-                for asset in self._library.history.newest(SHOWN_ASSETS)
+                (self._views.asset(asset, said.get(asset.asset_id)), *self._pictures(asset))
+                for asset in assets
             ],
             asset_count=len(self._library.history.assets),
             purges=purges,
