@@ -32,6 +32,7 @@ from common.messages.jobs import (
     SubtitlesView,
     Verdict,
 )
+from common.messages.networks import NetworkSeen, network_number, network_of
 from common.messages.packages import (
     ManifestObject,
     PackageAnnouncement,
@@ -102,6 +103,7 @@ __all__ = [
     "MessageInvalid",
     "Neighbour",
     "Neighbours",
+    "NetworkSeen",
     "OrderedPurge",
     "OrderedPurges",
     "OrderedRemoval",
@@ -135,4 +137,6 @@ __all__ = [
     "decode",
     "encode",
     "encode_text",
+    "network_number",
+    "network_of",
 ]
