@@ -13,7 +13,7 @@ from common.messages.packages import Count
 
 _IPV6: Final = 1 << 48
 
-NetworkNumber = Annotated[int, msgspec.Meta(ge=0, lt=2 * _IPV6)]
+NetworkNumber = Annotated[int, msgspec.Meta(ge=0, le=2 * _IPV6 - 1)]
 
 
 class NetworkSeen(msgspec.Struct, frozen=True, array_like=True):
