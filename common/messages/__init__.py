@@ -32,7 +32,13 @@ from common.messages.jobs import (
     SubtitlesView,
     Verdict,
 )
-from common.messages.networks import NetworkSeen, network_number, network_of
+from common.messages.networks import (
+    NetworkEdgeView,
+    NetworkSeen,
+    NetworkView,
+    network_number,
+    network_of,
+)
 from common.messages.packages import (
     ManifestObject,
     PackageAnnouncement,
@@ -103,7 +109,9 @@ __all__ = [
     "MessageInvalid",
     "Neighbour",
     "Neighbours",
+    "NetworkEdgeView",
     "NetworkSeen",
+    "NetworkView",
     "OrderedPurge",
     "OrderedPurges",
     "OrderedRemoval",

@@ -55,3 +55,33 @@ def network_of(number: int) -> IPv4Network | IPv6Network:
     if not number & _IPV6:
         raise ValueError(f"no network has the number {number}")
     return IPv6Network(((number ^ _IPV6) << 80, 48))
+
+
+class NetworkEdgeView(msgspec.Struct, frozen=True):
+    """What the way from one edge to a network carried in the last minutes."""
+
+    edge_id: str
+    throughput: float
+    """Bits per second that players measured."""
+    starving: float
+    """The share of requests that told of an empty buffer, 0 to 1."""
+    weight: float
+    """How many requests it rests on; older ones count less."""
+
+
+class NetworkView(msgspec.Struct, frozen=True):
+    """What a control plane knows of a client's network, for operators."""
+
+    network: str
+    """In CIDR notation."""
+    asn: int
+    """The autonomous system that it belongs to; 0 when nobody knows."""
+    rests_on: str
+    """Whose words the estimate rests on: ``network``, ``asn``, or empty when there is none."""
+    throughput: float | None
+    """Bits per second; None when too little was told."""
+    starving: float | None
+    weight: float
+    buffer: int | None
+    """The shortest buffer that players in the network told last, in milliseconds."""
+    edges: tuple[NetworkEdgeView, ...]

@@ -18,6 +18,7 @@ from control_plane.keeping import Keeper, Kept
 from control_plane.library import Library
 from control_plane.metrics import ControlMetrics
 from control_plane.neighbourhoods import Neighbourhoods
+from control_plane.networks import Networks
 from control_plane.placement import PlacementRules
 from control_plane.planning import Placements, Planner, open_plan_store
 from control_plane.planning.demand import DemandCounts
@@ -43,6 +44,7 @@ class Known:
     watch: Watch
     findings: Findings
     neighbourhoods: Neighbourhoods
+    networks: Networks
     placements: Placements
     standings: Standings
     planner: Planner
@@ -99,6 +101,8 @@ async def know(settings: Settings, stack: AsyncExitStack) -> Known:
     watch.on_change(neighbourhoods.refresh)
     demand = DemandCounts(store, clock)
     fleet.on_heard(demand.heard)
+    networks = Networks(clock)
+    fleet.on_heard(networks.heard)
     planner = Planner(store, library, fleet, placements, _placement(settings), clock, demand)
     library.on_change(lambda _: news.tell())
     planner.on_new = purges.on_new = news.tell
@@ -121,6 +125,7 @@ async def know(settings: Settings, stack: AsyncExitStack) -> Known:
         watch=watch,
         findings=findings,
         neighbourhoods=neighbourhoods,
+        networks=networks,
         placements=placements,
         standings=standings,
         planner=planner,
@@ -128,7 +133,7 @@ async def know(settings: Settings, stack: AsyncExitStack) -> Known:
         keeper=keeper,
         snapshots=snapshots,
         registry=registry,
-        metrics=ControlMetrics(registry, library, fleet, watch),
+        metrics=ControlMetrics(registry, library, fleet, watch, networks),
     )
 
 

@@ -20,9 +20,12 @@ async def open_router(settings: Settings, known: Known) -> Router:
     geography = (
         await asyncio.to_thread(GeoDatabase, settings.geoip) if settings.geoip is not None else None
     )
-    return Router(
+    router = Router(
         known.library, known.watch, known.fleet.rules.regions, geography, _trusted(settings)
     )
+    router.estimated = known.networks.of
+    known.networks.asn_of = lambda address: router.viewer_at(address).place.asn
+    return router
 
 
 def _trusted(settings: Settings) -> tuple[Network, ...]:

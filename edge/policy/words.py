@@ -15,7 +15,7 @@ from common.http.cmcd import FIELDS, Measured, measured_in
 from common.http.fields import Fields
 from common.messages import NetworkSeen, network_number
 
-MOST_SAMPLES: Final = 512
+MOST_SAMPLES: Final = 256
 """Requests that one process lays aside between two heartbeats."""
 MOST_OF_CLIENT: Final = 8
 """Of those, the ones of a client that are read."""
@@ -72,10 +72,10 @@ class Words:
         for client, request in samples:
             if heard[client] >= MOST_OF_CLIENT:
                 continue
+            heard[client] += 1
             told = measured_in(request)
             if told is None:
                 continue
-            heard[client] += 1
             if client not in numbers:
                 numbers[client] = _number_of(client)
             number = numbers[client]

@@ -207,7 +207,7 @@ def head(query: str = "", *fields: str) -> bytes:
         (head("", 'CMCD-Session: sid=",bs,"', "CMCD-Request: bl=5"), (0, 5, False)),
         (head("", "X-CMCD-Request: mtp=1"), None),
         (head("", "CMCD-Requests: mtp=1"), None),
-        (head("?CMCD=" + "mtp%3D1%2C" * 1000), None),
+        (head("?CMCD=" + "mtp%3D1%2C" * 110), None),
         (b"GET /?CMCD=mtp%3D1", None),
         (b"", None),
     ],
