@@ -31,13 +31,13 @@ _KBIT: Final = 1000
 class Words:
     """Takes what players tell one process."""
 
-    __slots__ = ("_due", "_passed", "_samples", "_step")
+    __slots__ = ("_passed", "_samples", "_step", "due")
 
     def __init__(self) -> None:
         self._samples: list[tuple[str, bytes]] = []
         self._step = 1
         """Of so many requests, one is laid aside."""
-        self._due = 0
+        self.due = 0
         """Requests to pass over before the next."""
         self._passed = 0
 
@@ -48,12 +48,16 @@ class Words:
             client: who asks: an address, or a network in which one client is.
             request: its head.
         """
-        self._due -= 1
-        if self._due < 0:
-            self._due = self._step - 1
-            self._passed += 1
-            if len(self._samples) < MOST_SAMPLES:
-                self._samples.append((client, request))
+        self.due -= 1
+        if self.due < 0:
+            self.lay_aside(client, request)
+
+    def lay_aside(self, client: str, request: bytes) -> None:
+        """Lays a request aside whose turn it is; the rest is as in ``hear``."""
+        self.due = self._step - 1
+        self._passed += 1
+        if len(self._samples) < MOST_SAMPLES:
+            self._samples.append((client, request))
 
     def hear_parsed(self, client: str, target: str, fields: Fields) -> None:
         """The same of a request that was taken apart: its target as it came, and its fields."""
@@ -65,7 +69,7 @@ class Words:
         """What was told since the last time, by network."""
         samples, self._samples = self._samples, []
         self._step = max(1, math.ceil(self._passed * self._step / MOST_SAMPLES))
-        self._passed, self._due = 0, 0
+        self._passed, self.due = 0, 0
         heard = Counter[str]()
         numbers: dict[str, int | None] = {}
         sums: dict[int, _Sum] = {}

@@ -278,8 +278,12 @@ class Express:
         now: float,
         telling: bytes | None,
     ) -> None:
-        if telling is not None and self._words is not None and ready.status < 400:
-            self._words.hear(connection.group, telling)
+        words = self._words
+        if telling is not None and words is not None and ready.status < 400:
+            # As ``Words.hear``, without a call: it is the turn of few.
+            words.due -= 1
+            if words.due < 0:
+                words.lay_aside(connection.group, telling)
         sent = ready.stop - ready.start
         resident = hot.resident
         if ready.whole is not None:
