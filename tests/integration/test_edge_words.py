@@ -16,7 +16,15 @@ from edge.limit_settings import LimitSettings
 from edge.policy.words import MOST_OF_CLIENT, Words
 from edge.serve.counters import Counters
 from edge.serve.protocol import ViewerServer
-from tests.integration.edge_service import Origin, edge, edge_settings, publish, scripted
+from tests.integration.edge_service import (
+    Control,
+    Origin,
+    edge,
+    edge_settings,
+    placed,
+    publish,
+    scripted,
+)
 
 MISSING = 200
 OBJECTS = {
@@ -43,10 +51,12 @@ async def lanes(folder: Path, **changes: Any) -> AsyncIterator[list[tuple[int, W
     async with AsyncExitStack() as stack:
         origin = await stack.enter_async_context(scripted(Origin))
         publish(origin, "1", OBJECTS)
-        # None of their own heartbeats takes what they heard meanwhile.
+        # None of their own heartbeats takes what they heard meanwhile. Had they nobody to tell,
+        # they would wait for random times, which hypothesis does not suffer.
+        control = await stack.enter_async_context(scripted(Control))
+        changes = {"heartbeat_interval": 60, **placed(control), **changes}
         given = [
-            edge_settings(folder / lane, origin.url, heartbeat_interval=60, **changes)
-            for lane in ("with", "without")
+            edge_settings(folder / lane, origin.url, **changes) for lane in ("with", "without")
         ]
         patch = stack.enter_context(pytest.MonkeyPatch.context())
         patch.setattr(Counters, "__init__", counted)
