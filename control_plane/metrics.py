@@ -9,7 +9,6 @@ from prometheus_client.registry import Collector
 from common.messages import EdgeState
 from control_plane.fleet import Fleet
 from control_plane.library import Library
-from control_plane.networks import Networks
 from control_plane.watch import Watch
 
 
@@ -17,12 +16,7 @@ class ControlMetrics:
     """Counters, and gauges read from the fleet when Prometheus asks."""
 
     def __init__(
-        self,
-        registry: CollectorRegistry,
-        library: Library,
-        fleet: Fleet,
-        watch: Watch,
-        networks: Networks,
+        self, registry: CollectorRegistry, library: Library, fleet: Fleet, watch: Watch
     ) -> None:
         self.routes = Counter(
             "nearcast_routes", "Answers of /play/ by result.", ["result"], registry=registry
@@ -37,7 +31,7 @@ class ControlMetrics:
             registry=registry,
             buckets=(0.25, 0.5, 1, 2, 3, 5, 10, 20, 30, 60, 120, 300, 900, 3600),
         )
-        registry.register(_FleetCollector(library, fleet, watch, networks))
+        registry.register(_FleetCollector(library, fleet, watch))
 
     def lag(self, region: str, seconds: float) -> None:
         """A package can be played in ``region`` so long after its publish."""
@@ -45,8 +39,7 @@ class ControlMetrics:
 
 
 class _FleetCollector(Collector):
-    def __init__(self, library: Library, fleet: Fleet, watch: Watch, networks: Networks) -> None:
-        self._networks = networks
+    def __init__(self, library: Library, fleet: Fleet, watch: Watch) -> None:
         self._library = library
         self._fleet = fleet
         self._watch = watch
@@ -64,9 +57,4 @@ class _FleetCollector(Collector):
             "nearcast_removals_open",
             "Removals that are not confirmed by the origin and every edge.",
             value=len(self._library.removals),
-        )
-        yield GaugeMetricFamily(
-            "nearcast_client_networks",
-            "Networks of clients of which players have told something.",
-            value=len(self._networks),
         )

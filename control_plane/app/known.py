@@ -10,6 +10,7 @@ from common.clock import Clock, SystemClock
 from common.errors import Unavailable
 from common.messages import EdgeStanding
 from common.metrics import new_registry
+from control_plane.app.networks import heard_networks
 from control_plane.catalog import Catalog, open_catalog
 from control_plane.findings import Findings
 from control_plane.fleet import Fleet, Rules
@@ -101,8 +102,6 @@ async def know(settings: Settings, stack: AsyncExitStack) -> Known:
     watch.on_change(neighbourhoods.refresh)
     demand = DemandCounts(store, clock)
     fleet.on_heard(demand.heard)
-    networks = Networks(clock)
-    fleet.on_heard(networks.heard)
     planner = Planner(store, library, fleet, placements, _placement(settings), clock, demand)
     library.on_change(lambda _: news.tell())
     planner.on_new = purges.on_new = news.tell
@@ -125,7 +124,7 @@ async def know(settings: Settings, stack: AsyncExitStack) -> Known:
         watch=watch,
         findings=findings,
         neighbourhoods=neighbourhoods,
-        networks=networks,
+        networks=heard_networks(fleet, clock),
         placements=placements,
         standings=standings,
         planner=planner,
@@ -133,7 +132,7 @@ async def know(settings: Settings, stack: AsyncExitStack) -> Known:
         keeper=keeper,
         snapshots=snapshots,
         registry=registry,
-        metrics=ControlMetrics(registry, library, fleet, watch, networks),
+        metrics=ControlMetrics(registry, library, fleet, watch),
     )
 
 

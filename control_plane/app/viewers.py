@@ -4,6 +4,7 @@ import asyncio
 
 from common.errors import SettingsInvalid
 from control_plane.app.known import Known
+from control_plane.app.networks import estimate
 from control_plane.geoip import GeoDatabase
 from control_plane.router import Router
 from control_plane.routing import Network, parse_networks
@@ -23,8 +24,7 @@ async def open_router(settings: Settings, known: Known) -> Router:
     router = Router(
         known.library, known.watch, known.fleet.rules.regions, geography, _trusted(settings)
     )
-    router.estimated = known.networks.of
-    known.networks.asn_of = lambda address: router.viewer_at(address).place.asn
+    estimate(router, known.networks, known.registry)
     return router
 
 
