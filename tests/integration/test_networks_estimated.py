@@ -12,6 +12,7 @@ from common.service import PeerSettings
 from control_plane.bus import RedisBus
 from control_plane.catalog import EdgeRecord
 from control_plane.networks import Networks
+from control_plane.router import Router
 from control_plane.routing import client_address
 from tests.integration.control_service import TOKENS, Talk, control_plane, control_settings
 from tests.integration.edge_service import Origin, edge, edge_settings, publish, scripted
@@ -70,6 +71,30 @@ async def test_what_players_tell_an_edge_is_known_to_its_control_plane(tmp_path:
     assert [way["edge_id"] for way in here["edges"]] == ["eu-1"]
     assert slow["throughput"] == pytest.approx(1e3)
     assert (forged_for["rests_on"], forged_for["throughput"]) == ("", None)
+
+
+async def test_viewers_are_known_with_what_their_networks_carry(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    routers: list[Router] = []
+    made = Router.__init__
+
+    def noted(self: Router, *given: Any, **named: Any) -> None:
+        made(self, *given, **named)
+        routers.append(self)
+
+    monkeypatch.setattr(Router, "__init__", noted)
+    address = client_address("203.0.113.7", (), ())
+    async with control_plane(control_settings(tmp_path, geoip=None)) as talk:
+        (router,) = routers
+        assert router.viewer_at(address).estimate is None
+        await talk.beat("eu-1", networks=(NetworkSeen(network_number(address), 9, 9, 8e6, 0),))
+        found = router.viewer_at(address).estimate
+        _, metrics, _ = await talk.call("GET", "/metrics")
+
+    assert found is not None
+    assert found.throughput == pytest.approx(8e6)
+    assert "nearcast_client_networks 1.0" in metrics
 
 
 async def test_operators_alone_ask_and_for_one_address(tmp_path: Path) -> None:
