@@ -72,7 +72,7 @@ class Networks:
     def _add(self, edge_id: str, networks: tuple[NetworkSeen, ...]) -> None:
         now = self._clock.monotonic()
         for seen in networks:
-            asn = self._estimates.system_of(seen.network)
+            asn = self._estimates.system_of(seen.network, now)
             if asn is None:
                 try:
                     asn = self.asn_of(network_of(seen.network).network_address)

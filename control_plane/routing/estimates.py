@@ -29,6 +29,8 @@ MOST_SYSTEMS: Final = 100_000
 """The same of autonomous systems: more than the Internet has."""
 MOST_EDGES: Final = 4
 """Edges whose ways to one network are remembered, the last that told of it."""
+SYSTEM_FOR: Final = 3600.0
+"""Seconds after which a network's autonomous system is to be looked up anew: databases change."""
 MOST_AT_ONCE: Final = 1000.0
 """Words that one telling counts for at most."""
 
@@ -71,15 +73,19 @@ class Estimates:
     def __len__(self) -> int:
         return len(self._networks)
 
-    def system_of(self, number: int) -> int | None:
-        """The autonomous system that network ``number`` was told with; None when it is unknown."""
+    def system_of(self, number: int, now: float) -> int | None:
+        """The autonomous system that network ``number`` was told with; None when it is to be
+        looked up."""
         network = self._networks.get(number)
-        return network.asn if network is not None else None
+        if network is None or now - network.placed_at >= SYSTEM_FOR:
+            return None
+        return network.asn
 
     def add(self, edge_id: str, seen: NetworkSeen, asn: int, now: float) -> None:
         """Takes what an edge tells of a network in the autonomous system ``asn``, 0 for none."""
         network = _freshest(self._networks, seen.network, _Network, MOST_NETWORKS)
-        network.asn = asn
+        if now - network.placed_at >= SYSTEM_FOR:
+            network.asn, network.placed_at = asn, now
         network.buffer = seen.buffer
         network.all.add(seen, now, HALF_LIFE)
         way = _freshest(network.edges, edge_id, _Fading, MOST_EDGES)
@@ -161,10 +167,12 @@ class _Fading:
 class _Network:
     """What is known of one network."""
 
-    __slots__ = ("all", "asn", "buffer", "edges")
+    __slots__ = ("all", "asn", "buffer", "edges", "placed_at")
 
     def __init__(self) -> None:
         self.asn = 0
+        self.placed_at = -math.inf
+        """When the autonomous system was looked up."""
         self.buffer: int | None = None
         self.all = _Fading()
         self.edges: dict[str, _Fading] = {}

@@ -11,6 +11,7 @@ from control_plane.bus import HINT_AT_MOST, Hint, HintKind, MemoryBus, MemoryHub
 from control_plane.catalog import EdgeRecord
 from control_plane.networks import Networks
 from control_plane.routing.clients import Address
+from control_plane.routing.estimates import SYSTEM_FOR
 from tests.unit.control_plane.clock import Clock
 from tests.unit.control_plane.records import heartbeat
 
@@ -83,20 +84,26 @@ def test_numbers_that_name_no_network_are_passed_over() -> None:
     assert len(networks) == 1
 
 
-def test_systems_are_looked_up_once_for_each_network() -> None:
-    asked: list[Address] = []
+def test_systems_are_looked_up_once_an_hour_for_each_network() -> None:
+    clock, asked = Clock(), list[Address]()
 
     def asn_of(address: Address) -> int:
         asked.append(address)
-        return 64500
+        return 64500 + len(asked)
 
-    networks = Networks(Clock())
+    networks = Networks(clock)
     networks.asn_of = asn_of
     networks.heard(told(SEEN))
+    clock.time += SYSTEM_FOR - 1
+    networks.heard(told(SEEN))
+    assert asked == [ip_address("203.0.113.0")]
+    clock.time += 1
+    networks.heard(told(SEEN))
     networks.heard(told(SEEN))
 
-    assert asked == [ip_address("203.0.113.0")]
-    assert networks.of(ip_address("198.51.100.1"), 64500) is not None
+    assert len(asked) == 2
+    known = [networks.of(ip_address("198.51.100.1"), asn) for asn in (64501, 64502, 64503)]
+    assert [round(each.weight) if each else None for each in known] == [125, 200, None]
 
 
 def test_operators_see_what_an_estimate_rests_on() -> None:
