@@ -133,7 +133,9 @@ def in_query(query: str) -> str:
     found = _PARAMETER.search(query)
     if found is None:
         return ""
-    return unquote_to_bytes(found[1][: LONGEST_RAW + 1]).decode("latin-1")
+    # Bytes that are no UTF-8 come as surrogates.
+    raw = found[1][: LONGEST_RAW + 1].encode("utf-8", "surrogatepass")
+    return unquote_to_bytes(raw).decode("latin-1")
 
 
 def in_fields(fields: Fields) -> str:

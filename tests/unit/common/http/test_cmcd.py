@@ -57,6 +57,7 @@ def test_the_parameter_is_found_in_a_query(query: str) -> None:
 
 
 def test_a_value_that_is_not_escaped_is_read_too() -> None:
+    assert parse(cmcd.in_query("CMCD=bl=1,\udcff,mtp=2")) == {"bl": 1, "mtp": 2}
     assert parse(cmcd.in_query('CMCD=bl=21300,mtp=25400,sid="x"')) == {
         "bl": 21300,
         "mtp": 25400,
@@ -138,7 +139,11 @@ PIECES = st.lists(
 ).map("".join)
 
 
-@given(st.one_of(PIECES, st.text()))
+ANY_TEXT = st.text(st.characters())
+"""Also bytes that were no UTF-8."""
+
+
+@given(st.one_of(PIECES, ANY_TEXT))
 def test_whatever_comes_is_read_within_bounds(text: str) -> None:
     for read in (parse(text), parse(cmcd.in_query(f"CMCD={text}")), parse(cmcd.in_query(text))):
         assert read.keys() <= READ.keys()
