@@ -22,6 +22,9 @@ from control_plane.routing.estimates import Estimates
 
 _MOST: Final = 500
 """Networks in one telling, as in a heartbeat."""
+MOST_LOOKED_UP: Final = 50
+"""Autonomous systems that are looked up for one telling: viewers would wait for more. The other
+networks get their turn with what is told next."""
 
 _log = logs.get(__name__)
 
@@ -70,16 +73,19 @@ class Networks:
         self._add(told.edge_id, told.networks)
 
     def _add(self, edge_id: str, networks: tuple[NetworkSeen, ...]) -> None:
-        now = self._clock.monotonic()
+        now, left = self._clock.monotonic(), MOST_LOOKED_UP
         for seen in networks:
-            asn = self._estimates.system_of(seen.network, now)
-            if asn is None:
-                try:
-                    asn = self.asn_of(network_of(seen.network).network_address)
-                except ValueError:
-                    # A number that names none: another release's, or an edge's mistake.
-                    continue
-            self._estimates.add(edge_id, seen, asn, now)
+            if left and not self._estimates.is_placed(seen.network, now):
+                left -= 1
+                self._estimates.place(seen.network, self._system_of(seen.network), now)
+            self._estimates.add(edge_id, seen, now)
+
+    def _system_of(self, number: int) -> int:
+        try:
+            return self.asn_of(network_of(number).network_address)
+        except ValueError:
+            # It names no network: that is an edge's mistake, and nobody asks for it.
+            return 0
 
     def of(self, address: Address, asn: int) -> Estimate | None:
         """What the network of ``address`` carries, or else its autonomous system ``asn``, 0 for

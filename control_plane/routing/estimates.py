@@ -73,25 +73,26 @@ class Estimates:
     def __len__(self) -> int:
         return len(self._networks)
 
-    def system_of(self, number: int, now: float) -> int | None:
-        """The autonomous system that network ``number`` was told with; None when it is to be
-        looked up."""
+    def is_placed(self, number: int, now: float) -> bool:
+        """Whether it is known to which autonomous system network ``number`` belongs."""
         network = self._networks.get(number)
-        if network is None or now - network.placed_at >= SYSTEM_FOR:
-            return None
-        return network.asn
+        return network is not None and now - network.placed_at < SYSTEM_FOR
 
-    def add(self, edge_id: str, seen: NetworkSeen, asn: int, now: float) -> None:
-        """Takes what an edge tells of a network in the autonomous system ``asn``, 0 for none."""
+    def place(self, number: int, asn: int, now: float) -> None:
+        """Learns that network ``number`` belongs to the autonomous system ``asn``, 0 for none; what
+        is told of it from now on counts for that too."""
+        network = _freshest(self._networks, number, _Network, MOST_NETWORKS)
+        network.asn, network.placed_at = asn, now
+
+    def add(self, edge_id: str, seen: NetworkSeen, now: float) -> None:
+        """Takes what an edge tells of a network."""
         network = _freshest(self._networks, seen.network, _Network, MOST_NETWORKS)
-        if now - network.placed_at >= SYSTEM_FOR:
-            network.asn, network.placed_at = asn, now
         network.buffer = seen.buffer
         network.all.add(seen, now, HALF_LIFE)
         way = _freshest(network.edges, edge_id, _Fading, MOST_EDGES)
         way.add(seen, now, EDGE_HALF_LIFE)
-        if asn:
-            system = _freshest(self._systems, asn, _Fading, MOST_SYSTEMS)
+        if network.asn:
+            system = _freshest(self._systems, network.asn, _Fading, MOST_SYSTEMS)
             system.add(seen, now, HALF_LIFE)
 
     def of(self, address: Address, asn: int, now: float) -> Estimate | None:

@@ -9,7 +9,7 @@ import pytest
 from common.messages import NetworkSeen, network_number
 from control_plane.bus import HINT_AT_MOST, Hint, HintKind, MemoryBus, MemoryHub
 from control_plane.catalog import EdgeRecord
-from control_plane.networks import Networks
+from control_plane.networks import MOST_LOOKED_UP, Networks
 from control_plane.routing.clients import Address
 from control_plane.routing.estimates import SYSTEM_FOR
 from tests.unit.control_plane.clock import Clock
@@ -77,11 +77,29 @@ async def test_hints_of_other_kinds_and_nonsense_teach_nothing(hint: Hint) -> No
     assert len(networks) == 0
 
 
-def test_numbers_that_name_no_network_are_passed_over() -> None:
+def test_numbers_that_name_no_network_do_no_harm() -> None:
     networks = Networks(Clock())
     networks.heard(told(NetworkSeen(1 << 30, 9, 9, 1e6, 0), SEEN))
 
-    assert len(networks) == 1
+    assert networks.of(HERE, 0) is not None
+
+
+def test_viewers_wait_for_a_few_look_ups_at_most() -> None:
+    asked: list[Address] = []
+
+    def asn_of(address: Address) -> int:
+        asked.append(address)
+        return 64500
+
+    networks = Networks(Clock())
+    networks.asn_of = asn_of
+    many = [NetworkSeen(number, 9, 9, 1e6, 0) for number in range(MOST_LOOKED_UP + 10)]
+    networks.heard(told(*many))
+    assert len(asked) == MOST_LOOKED_UP
+    networks.heard(told(*many))
+    networks.heard(told(*many))
+
+    assert len(asked) == len(set(asked)) == len(many)
 
 
 def test_systems_are_looked_up_once_an_hour_for_each_network() -> None:

@@ -31,6 +31,12 @@ def seen(address: str = "203.0.113.0", words: int = 10, **changes: float) -> Net
     return NetworkSeen(network_number(ip_address(address)), words, **given)  # type: ignore[arg-type] # counts are told as whole numbers
 
 
+def told_within(estimates: Estimates, asn: int, told: NetworkSeen, now: float) -> None:
+    """What is told of a network that belongs to an autonomous system."""
+    estimates.place(told.network, asn, now)
+    estimates.add("eu-1", told, now)
+
+
 def parts(estimate: Estimate | None) -> tuple[float, float, float]:
     assert estimate is not None
     return estimate.throughput, estimate.starving, estimate.weight
@@ -39,8 +45,8 @@ def parts(estimate: Estimate | None) -> tuple[float, float, float]:
 def test_a_network_is_as_its_players_told() -> None:
     estimates = Estimates()
     assert estimates.of(HERE, 0, 0.0) is None
-    estimates.add("eu-1", seen(words=10, starving=5), 0, 100.0)
-    estimates.add("eu-2", seen(words=30, throughput=2e6), 0, 100.0)
+    estimates.add("eu-1", seen(words=10, starving=5), 100.0)
+    estimates.add("eu-2", seen(words=30, throughput=2e6), 100.0)
 
     found = estimates.of(HERE, 0, 100.0)
     # The geometric mean: a quarter of the way from 2 to 8, in steps of the same factor.
@@ -51,8 +57,8 @@ def test_a_network_is_as_its_players_told() -> None:
 
 def test_ipv6_has_networks_too_and_mapped_ipv4_is_ipv4() -> None:
     estimates = Estimates()
-    estimates.add("eu-1", seen("2001:db8:1:ffff::"), 0, 0.0)
-    estimates.add("eu-1", seen("::ffff:203.0.113.9", throughput=1e6), 0, 0.0)
+    estimates.add("eu-1", seen("2001:db8:1:ffff::"), 0.0)
+    estimates.add("eu-1", seen("::ffff:203.0.113.9", throughput=1e6), 0.0)
 
     six, four = estimates.of(SIX, 0, 0.0), estimates.of(HERE, 0, 0.0)
     assert six is not None
@@ -63,9 +69,9 @@ def test_ipv6_has_networks_too_and_mapped_ipv4_is_ipv4() -> None:
 
 def test_what_was_told_fades() -> None:
     estimates = Estimates()
-    estimates.add("eu-1", seen(words=64, throughput=1e6, starving=64), 0, 0.0)
+    estimates.add("eu-1", seen(words=64, throughput=1e6, starving=64), 0.0)
     later = estimates.of(HERE, 0, HALF_LIFE)
-    estimates.add("eu-1", seen(words=32, throughput=4e6), 0, HALF_LIFE)
+    estimates.add("eu-1", seen(words=32, throughput=4e6), HALF_LIFE)
 
     assert parts(later) == pytest.approx((1e6, 1.0, 32))
     # The old words count half now: as many as the new ones.
@@ -75,10 +81,12 @@ def test_what_was_told_fades() -> None:
 
 def test_a_network_of_which_little_was_told_is_as_its_system() -> None:
     estimates = Estimates()
-    estimates.add("eu-1", seen(words=int(LEAST) - 1), 64500, 0.0)
-    estimates.add("eu-1", seen("198.51.100.0", words=40, throughput=2e6), 64500, 0.0)
+    told_within(estimates, 64500, seen(words=int(LEAST) - 1), 0.0)
+    told_within(estimates, 64500, seen("198.51.100.0", words=40, throughput=2e6), 0.0)
     assert estimates.of(HERE, 64500, 0.0) is None
-    estimates.add("eu-1", seen("192.0.2.0", words=int(LEAST_OF_SYSTEM), throughput=2e6), 64500, 0.0)
+    told_within(
+        estimates, 64500, seen("192.0.2.0", words=int(LEAST_OF_SYSTEM), throughput=2e6), 0.0
+    )
 
     for address in (HERE, NEIGHBOUR, SIX):
         found = estimates.of(address, 64500, 0.0)
@@ -86,7 +94,7 @@ def test_a_network_of_which_little_was_told_is_as_its_system() -> None:
         assert found.throughput == pytest.approx(2e6, rel=0.1)
         assert estimates.of(address, 64501, 0.0) is None
         assert estimates.of(address, 0, 0.0) is None
-    estimates.add("eu-1", seen(words=1), 64500, 0.0)
+    told_within(estimates, 64500, seen(words=1), 0.0)
     own = estimates.of(HERE, 64500, 0.0)
     assert own is not None
     assert own.throughput == pytest.approx(8e6)
@@ -94,17 +102,17 @@ def test_a_network_of_which_little_was_told_is_as_its_system() -> None:
 
 def test_words_without_a_throughput_make_no_estimate() -> None:
     estimates = Estimates()
-    estimates.add("eu-1", seen(words=100, measured=0, throughput=0.0, starving=50), 0, 0.0)
+    estimates.add("eu-1", seen(words=100, measured=0, throughput=0.0, starving=50), 0.0)
     assert estimates.of(HERE, 0, 0.0) is None
-    estimates.add("eu-1", seen(words=100), 0, 0.0)
+    estimates.add("eu-1", seen(words=100), 0.0)
 
     assert parts(estimates.of(HERE, 0, 0.0)) == pytest.approx((8e6, 0.25, 100))
 
 
 def test_each_edge_has_its_own_way_to_a_network_which_is_forgotten_sooner() -> None:
     estimates = Estimates()
-    estimates.add("eu-1", seen(words=10, throughput=1e6, starving=10), 0, 0.0)
-    estimates.add("eu-2", seen(words=10), 0, 0.0)
+    estimates.add("eu-1", seen(words=10, throughput=1e6, starving=10), 0.0)
+    estimates.add("eu-2", seen(words=10), 0.0)
 
     assert parts(estimates.from_edge("eu-1", HERE, 0.0)) == pytest.approx((1e6, 1.0, 10))
     assert parts(estimates.from_edge("eu-2", HERE, 0.0)) == pytest.approx((8e6, 0.0, 10))
@@ -120,7 +128,7 @@ def test_each_edge_has_its_own_way_to_a_network_which_is_forgotten_sooner() -> N
 def test_only_the_last_edges_are_remembered_of_a_network() -> None:
     estimates = Estimates()
     for number in range(MOST_EDGES + 1):
-        estimates.add(f"eu-{number}", seen(), 0, 0.0)
+        estimates.add(f"eu-{number}", seen(), 0.0)
 
     remembered = [
         estimates.from_edge(f"eu-{number}", HERE, 0.0) for number in range(MOST_EDGES + 1)
@@ -134,7 +142,7 @@ def test_the_networks_that_told_least_lately_are_forgotten(monkeypatch: pytest.M
     monkeypatch.setattr("control_plane.routing.estimates.MOST_SYSTEMS", 2)
     estimates = Estimates()
     for number in (1, 2, 3, 1, 4):
-        estimates.add("eu-1", seen(f"10.0.{number}.0", words=100), number, 0.0)
+        told_within(estimates, number, seen(f"10.0.{number}.0", words=100), 0.0)
 
     def known(asn: int) -> list[int]:
         found = [ip_address(f"10.0.{number}.1") for number in range(1, 5)]
@@ -167,7 +175,7 @@ def test_whatever_edges_tell_estimates_keep_within_bounds(
 ) -> None:
     estimates = Estimates()
     for one, at in sorted(told, key=lambda each: each[1]):
-        estimates.add("eu-1", one, 64500, at)
+        told_within(estimates, 64500, one, at)
     for found in (
         estimates.of(HERE, 0, now),
         estimates.of(NEIGHBOUR, 64500, now),
