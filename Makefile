@@ -55,7 +55,7 @@ test-parts: $(VENV)/.tested
 
 ## Looks for a minute for input that a parser of fields cannot take.
 fuzz: $(VENV)/.tested
-	@for program in fields ranges structured recognising subtitles; do $(BIN)/python -m tests.fuzz.$$program || exit 1; done
+	@for program in fields cmcd ranges structured recognising subtitles; do $(BIN)/python -m tests.fuzz.$$program || exit 1; done
 
 ## Inspects and encodes 1,000 broken videos; ARGS="--files 100 --seed 2" are others.
 fuzz-uploads: $(VENV)/.tested

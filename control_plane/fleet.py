@@ -12,6 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
+
 from common import logs
 from common.clock import Clock
 from common.errors import NearcastError
@@ -139,7 +141,9 @@ class Fleet:
             Unavailable: the database does not answer.
         """
         for record in list(self._unsaved_heartbeats.values()):
-            await self._catalog.record_heartbeat(record.heartbeat, record.heard_at)
+            # What networks carry is not kept: it is out of date when somebody reads it.
+            heartbeat = msgspec.structs.replace(record.heartbeat, networks=())
+            await self._catalog.record_heartbeat(heartbeat, record.heard_at)
             if self._unsaved_heartbeats.get(record.edge_id) is record:
                 del self._unsaved_heartbeats[record.edge_id]
         now = self._clock.monotonic()

@@ -3,7 +3,7 @@
 Touches no disk and waits for nobody.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from aiohttp import hdrs, web
@@ -12,6 +12,7 @@ from common.errors import NearcastError
 from control_plane.geoip import GeoDatabase
 from control_plane.library import Library
 from control_plane.routing import (
+    Estimate,
     Network,
     Place,
     Region,
@@ -47,6 +48,8 @@ class Router:
         self._regions = regions
         self._geography = geography
         self._trusted = trusted
+        self.estimated: Callable[[Address, int], Estimate | None] = lambda _address, _asn: None
+        """What the network of an address carries, given its autonomous system."""
 
     def viewer(self, request: web.Request) -> Viewer:
         """Who asks."""
@@ -61,7 +64,8 @@ class Router:
     def viewer_at(self, address: Address) -> Viewer:
         """Somebody of whom no more than the address is known."""
         location = self._geography.locate(address) if self._geography else None
-        return Viewer(address, Place(location))
+        place = Place(location)
+        return Viewer(address, place, self.estimated(address, place.asn))
 
     def route(self, asset_id: str, viewer: Viewer) -> Route:
         """Where ``viewer`` gets the current version of an asset.

@@ -9,6 +9,7 @@ from aiohttp import web
 from common.service import Gatekeeper, Listener, add_health_routes, listening, problem_middleware
 from control_plane.api.asking import allow_any_origin
 from control_plane.api.fleet import FleetApi
+from control_plane.api.networks import NetworksApi
 from control_plane.api.orders import OrdersApi
 from control_plane.api.play import PlayApi
 from control_plane.api.purges import PurgesApi
@@ -97,6 +98,7 @@ async def _application(
         StandingApi(fleet, known.standings, gatekeeper),
         VersionsApi(known.views, assets.metadata, desk, gatekeeper),
         PurgesApi(known.purges, gatekeeper),
+        NetworksApi(known.networks, gatekeeper),
         play,
         steer,
         page,

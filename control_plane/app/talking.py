@@ -21,6 +21,7 @@ async def talk(settings: Settings, known: Known, stack: AsyncExitStack) -> None:
     bus = open_bus(settings.redis)
     stack.push_async_callback(bus.close)
     known.away_besides.append(lambda: {"redis": bus.trouble} if bus.trouble is not None else {})
+    known.networks.share(bus)
     told: dict[HintKind, Callable[[], None]] = {
         HintKind.PURGES: known.purges.hint,
         HintKind.PACKAGES: partial(known.keeper.hint, "catalog"),

@@ -4,6 +4,7 @@ import asyncio
 
 from common.errors import SettingsInvalid
 from control_plane.app.known import Known
+from control_plane.app.networks import estimate
 from control_plane.geoip import GeoDatabase
 from control_plane.router import Router
 from control_plane.routing import Network, parse_networks
@@ -20,9 +21,11 @@ async def open_router(settings: Settings, known: Known) -> Router:
     geography = (
         await asyncio.to_thread(GeoDatabase, settings.geoip) if settings.geoip is not None else None
     )
-    return Router(
+    router = Router(
         known.library, known.watch, known.fleet.rules.regions, geography, _trusted(settings)
     )
+    estimate(router, known.networks, known.registry)
+    return router
 
 
 def _trusted(settings: Settings) -> tuple[Network, ...]:

@@ -154,6 +154,9 @@ class Front:
                 self._counters.count(visit.status, visit.result, visit.sent, seconds)
                 if visit.status < 400 and not is_of_edge(visit.request.fields):
                     self._counters.watches.of(visit.key).note(visit.sent)
+                    if self._rules.objects_only:
+                        told, fields = raw.raw_path, visit.request.fields
+                        self._counters.words.hear_parsed(client_group(client), told, fields)
                 if self._noted is not None:
                     self._noted(visit, began, seconds)
 
