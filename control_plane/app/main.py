@@ -17,6 +17,7 @@ from control_plane.api.standing import StandingApi
 from control_plane.api.steer import SteerApi
 from control_plane.api.versions import VersionsApi
 from control_plane.app.known import Known, know
+from control_plane.app.naming import name
 from control_plane.app.running import kept, peer_of, planning, running
 from control_plane.app.talking import talk
 from control_plane.app.viewers import open_router
@@ -54,6 +55,7 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
         if known.snapshots is not None:
             await stack.enter_async_context(running(partial(known.snapshots.run, known.keeper)))
         await stack.enter_async_context(planning(known.planner))
+        await name(settings, known, router, stack)
         async with listening([Listener(application, settings.listen)]):
             await stop.wait()
 
