@@ -1,13 +1,14 @@
 """``/v1/edges/{edge_id}/orders``: an edge asks what is new, and is answered when there is some."""
 
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import web
 
 from common.clock import Clock
 from common.errors import BadRequest, NearcastError
 from common.messages import DesiredChange, OrderedPurges, Orders
-from common.service import Gatekeeper
+from common.service import Gatekeeper, Role
+from control_plane.api.describing import Number, described
 from control_plane.api.fleet import as_edge, json_answer
 from control_plane.fleet import Fleet
 from control_plane.library import Library
@@ -18,6 +19,15 @@ from control_plane.waiting import CatchUp, News, waited
 
 LONGEST_WAIT: Final = 60.0
 """Seconds."""
+ASKED: Final[dict[str, Any]] = {
+    "desired": Number,
+    "removals": Number,
+    "purges": Number,
+    "neighbours": Number,
+    "wait": Number,
+    "run": str,
+}
+"""The parameters of the query."""
 
 
 class OrdersApi:
@@ -57,6 +67,7 @@ class OrdersApi:
         self._news.tell()
         await self._catch_up.close()
 
+    @described(Role.EDGE, answer=Orders, query=ASKED)
     async def orders(self, request: web.Request) -> web.Response:
         """What is new to an edge."""
         edge_id = as_edge(self._gatekeeper, request)

@@ -3,12 +3,15 @@
 from aiohttp import hdrs, web
 
 from common.errors import BadRequest
-from common.messages import PurgeRequest
+from common.messages import PurgeRequest, PurgeView
 from common.service import Gatekeeper, Role
 from control_plane.api.bodies import KIBIBYTE, read_message
+from control_plane.api.describing import Number, Seconds, described
 from control_plane.api.fleet import json_answer
 from control_plane.api.versions import NotJson
 from control_plane.purge import PurgeDesk
+from control_plane.purge.desk import PurgeUnknown
+from control_plane.purge.meaning import PurgeUnclear
 
 MOST_PURGES = 100
 """Purges in one answer; each names every edge."""
@@ -31,6 +34,14 @@ class PurgesApi:
             web.get("/v1/purges/{purge_id}", self.purge_of),
         ]
 
+    @described(
+        Role.OPERATOR,
+        body=PurgeRequest,
+        answer=PurgeView,
+        status=202,
+        query={"wait": Seconds},
+        refuses=[NotJson, PurgeUnclear],
+    )
     async def purge(self, request: web.Request) -> web.Response:
         """Purges on every edge; with ``wait``, answers once all have, or when that is over."""
         credential = self._gatekeeper.require(request, Role.OPERATOR)
@@ -44,12 +55,14 @@ class PurgesApi:
         answer.headers[hdrs.LOCATION] = f"/v1/purges/{record.purge_id}"
         return answer
 
+    @described(Role.OPERATOR, answer=list[PurgeView], query={"limit": Number})
     async def purges(self, request: web.Request) -> web.Response:
         """The newest purges."""
         self._gatekeeper.require(request, Role.OPERATOR)
         limit = int(_number(request, "limit", most=MOST_PURGES, otherwise=20))
         return json_answer(await self._desk.latest(limit=limit))
 
+    @described(Role.OPERATOR, answer=PurgeView, query={"wait": Seconds}, refuses=[PurgeUnknown])
     async def purge_of(self, request: web.Request) -> web.Response:
         """How far a purge is; with ``wait``, once all have done it, or when that is over."""
         self._gatekeeper.require(request, Role.OPERATOR)

@@ -10,6 +10,7 @@ from common.service import Gatekeeper, Listener, add_health_routes, listening, p
 from control_plane.api.asking import allow_any_origin
 from control_plane.api.fleet import FleetApi
 from control_plane.api.networks import NetworksApi
+from control_plane.api.openapi import OpenApi
 from control_plane.api.orders import OrdersApi
 from control_plane.api.play import PlayApi
 from control_plane.api.purges import PurgesApi
@@ -107,6 +108,7 @@ async def _application(
     ):
         application.router.add_routes(api.routes())
     assets.add_to(application, router, gatekeeper)
+    application.router.add_routes(OpenApi(application).routes())
     application.on_response_prepare.append(allow_any_origin)
     application.on_shutdown.append(orders.end)
 

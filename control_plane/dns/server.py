@@ -105,10 +105,15 @@ class Tcp(asyncio.Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # what TCP has
         """Begins."""
         self._transport = transport
+        self._deadline = self._loop.call_later(IDLE_FOR, self.close)
+        peer = transport.get_extra_info("peername")
+        if peer is None:
+            # It has gone already.
+            self.close()
+            return
+        self._peer = _peer(peer)
         one = transport.get_extra_info("socket")
         one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, LEFT_UNREAD)
-        self._peer = _peer(transport.get_extra_info("peername"))
-        self._deadline = self._loop.call_later(IDLE_FOR, self.close)
         self._connections.touch(self)
 
     def data_received(self, data: bytes) -> None:
@@ -125,7 +130,8 @@ class Tcp(asyncio.Protocol):
     def resume_writing(self) -> None:
         """Goes on."""
         self._full = False
-        self._work()
+        if self._later is None:
+            self._work()
 
     def eof_received(self) -> bool:
         """Answers what is left; whether there is some."""
