@@ -32,6 +32,10 @@ from control_plane.removal.origin import OriginNotGiven
 from control_plane.routing import Region
 from control_plane.views import Views
 
+MOST_ASSETS = 1000
+"""Assets in one answer."""
+EDGE = f"/v1/edges/{{edge_id:{IDENTIFIER_PATTERN}}}"
+"""What the paths begin with of which an edge asks."""
 WITHDRAWN = f"/v1/packages/{{asset_id:{IDENTIFIER_PATTERN}}}/{{version:{IDENTIFIER_PATTERN}}}"
 """The path of what ingest takes back, which need not be known here."""
 
@@ -71,6 +75,11 @@ class FleetApi:
             web.post("/v1/edges/{edge_id}/heartbeat", self.heartbeat),
             web.put("/v1/edges/{edge_id}/holdings", self.holdings),
             web.post("/v1/edges/{edge_id}/holdings", self.change_holdings),
+            web.post(f"{EDGE}/heartbeat", self.heartbeat),
+            web.put(f"{EDGE}/holdings", self.holdings),
+            web.post(f"{EDGE}/holdings", self.change_holdings),
+            web.get("/v1/assets", self.assets),
+            web.get("/v1/assets/{asset_id}", self.asset),
             web.get("/v1/edges", self.edges),
             web.get("/v1/regions", self.regions),
         ]

@@ -10,7 +10,7 @@ from control_plane.api.fleet import as_edge, check_name, json_answer
 from control_plane.metadata.reading import MetadataReader
 from control_plane.removal.desk import Desk
 from control_plane.api.describing import described
-from control_plane.api.fleet import EdgeMisnamed, as_edge, check_name, json_answer
+from control_plane.api.fleet import EDGE, EdgeMisnamed, as_edge, check_name, json_answer
 from control_plane.library import AssetUnknown
 from control_plane.removal.desk import Desk, RemovalUnknown, VersionRemoved, VersionUnknown
 from control_plane.removal.origin import OriginNotGiven
@@ -47,7 +47,7 @@ class VersionsApi:
             web.delete(ASSET, self.remove),
             web.get("/v1/removals", self.removals),
             web.get("/v1/removals/{removal_id}", self.removal),
-            web.put("/v1/edges/{edge_id}/removals", self.carried_out),
+            web.put(f"{EDGE}/removals", self.carried_out),
         ]
 
     @described(Role.PUBLISHER, answer=list[VersionView], refuses=[AssetUnknown])

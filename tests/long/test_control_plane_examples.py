@@ -1,0 +1,16 @@
+"""A control plane keeps what its OpenAPI document promises, with other examples each time."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.integration.openapi_service import ask_everything, asked_plane
+
+
+@pytest.mark.timeout(600)
+async def test_answers_are_as_the_document_says(tmp_path: Path) -> None:
+    async with asked_plane(tmp_path) as (talk, base):
+        asked = await ask_everything(talk, base, examples=60, always_the_same=False)
+
+    assert asked.reached("GET /play/{asset_id}", 302)
+    assert asked.reached("POST /v1/purges", 202)
