@@ -13,7 +13,7 @@ from dns.edns import EDECode
 from dns.rcode import Rcode
 from dns.rdataclass import IN
 
-from control_plane.dns.query import HEADER, Query
+from control_plane.dns.query import DO, HEADER, QR, TC, Query
 
 LARGEST: Final = 1232
 """Octets of a packet that no network has to cut to pieces: IPv6's least, without its headers."""
@@ -21,6 +21,8 @@ WITHOUT_EDNS: Final = 512
 """Octets that every client takes (RFC 1035 §4.2.1)."""
 LARGEST_OVER_TCP: Final = 65535
 RECORD: Final = struct.Struct("!HHIH")
+OPTION: Final = struct.Struct("!HH")
+AA: Final = int(dns.flags.AA)
 POINTER: Final = 0xC000
 """Marks the place of a name that stands in the packet already (RFC 1035 §4.1.4)."""
 
@@ -91,13 +93,12 @@ def truncated(query: Query, rcode: Rcode = Rcode.NOERROR) -> bytes:
     """A packet of no more than the question and EDNS, that has the client ask over TCP."""
     cut = Answer(rcode)
     asked, edns = _question(query), _edns(query, cut)
-    flags = _flags(query, cut) | dns.flags.TC
+    flags = _flags(query, cut) | TC
     return HEADER.pack(query.number, flags, bool(asked), 0, 0, bool(edns)) + asked + edns
 
 
 def _flags(query: Query, answer: Answer) -> int:
-    own = dns.flags.QR | (dns.flags.AA if answer.authoritative else 0)
-    return own | query.flags | answer.rcode & 0xF
+    return QR | (AA if answer.authoritative else 0) | query.flags | answer.rcode & 0xF
 
 
 def _question(query: Query) -> bytes:
@@ -113,12 +114,11 @@ def _record(query: Query, owner: dns.name.Name, kind: int, ttl: int, data: bytes
 
 def _name(query: Query, name: dns.name.Name) -> bytes:
     """``name``, where the question's ends with it by its place there."""
-    if query.question is not None:
-        labels = query.question.name.labels
-        before = labels[: len(labels) - len(name.labels)]
-        if query.question.name.is_subdomain(name):
-            place = HEADER.size + sum(len(label) + 1 for label in before)
-            return (POINTER | place).to_bytes(2, "big")
+    asked = query.question.name if query.question is not None else None
+    if asked is name or (asked is not None and asked.is_subdomain(name)):
+        before = asked.labels[: len(asked.labels) - len(name.labels)]
+        place = HEADER.size + sum(len(label) + 1 for label in before)
+        return (POINTER | place).to_bytes(2, "big")
     return _plain(name)
 
 
@@ -136,12 +136,11 @@ def _edns(query: Query, answer: Answer) -> bytes:
     """The OPT record of an answer; none for a client that sent none."""
     if query.edns is None:
         return b""
-    options: list[dns.edns.Option] = []
+    content = b""
     if (subnet := query.edns.subnet) is not None:
-        options.append(subnet.option(subnet.scope if answer.tailored else 0))
+        data = subnet.option(subnet.scope if answer.tailored else 0)
+        content = OPTION.pack(dns.edns.OptionType.ECS, len(data)) + data
     if answer.why is not None:
-        options.append(dns.edns.EDEOption(answer.why))
-    told = [(option.otype, option.to_wire() or b"") for option in options]
-    content = b"".join(struct.pack("!HH", code, len(data)) + data for code, data in told)
-    flags = (answer.rcode >> 4) << 24 | (dns.flags.DO if query.edns.dnssec_ok else 0)
+        content += OPTION.pack(dns.edns.OptionType.EDE, 2) + answer.why.to_bytes(2, "big")
+    flags = (answer.rcode >> 4) << 24 | (DO if query.edns.dnssec_ok else 0)
     return b"\0" + RECORD.pack(dns.rdatatype.OPT, LARGEST, flags, len(content)) + content

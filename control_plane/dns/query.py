@@ -3,7 +3,7 @@ network (RFC 7871). Pure."""
 
 import struct
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
 import dns.edns
@@ -23,8 +23,18 @@ COARSEST: Final = {4: 24, 6: 56}
 """Bits of a client's address that count, by IP version: RFC 7871 §11.1 recommends no more."""
 MAPPED: Final = 96
 """Bits before an IPv4 address that is written as one of IPv6 (RFC 4291 §2.5.5.2)."""
+SUBNET: Final = struct.Struct("!HBB")
+"""Family, bits of the address that are told, and bits that count."""
+FAMILIES: Final[dict[int, tuple[type[IPv4Address | IPv6Address], int]]] = {
+    1: (IPv4Address, 32),
+    2: (IPv6Address, 128),
+}
+"""Kinds of addresses and their bits, by number (RFC 7871 §6)."""
 NO_CLIENT: Final = b"\x00\x00\x00\x00"
 """A client subnet of no family and no bits, with which some clients ask that none be told."""
+QR, TC, DO = int(dns.flags.QR), int(dns.flags.TC), int(dns.flags.DO)
+KEPT: Final = OPCODE | int(dns.flags.RD | dns.flags.CD)
+"""What of a query's header its answer repeats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +45,8 @@ class Subnet:
     """Its first address; None where nothing is to be told of the client."""
     source: int
     """Bits of it that were told."""
+    data: bytes = NO_CLIENT
+    """The option as it came."""
 
     @property
     def scope(self) -> int:
@@ -50,14 +62,13 @@ class Subnet:
         """The address that stands for the network; None where nothing was told of the client."""
         if self.address is None or self.source == 0:
             return None
-        network = ip_network((self.address, self.scope), strict=False)
-        return unmapped(network.network_address)
+        rest = self.address.max_prefixlen - self.scope
+        return unmapped(type(self.address)(int(self.address) >> rest << rest))
 
-    def option(self, scope: int) -> dns.edns.Option:
+    def option(self, scope: int) -> bytes:
         """What tells a resolver that the answer is right for so many bits (RFC 7871 §7.2.1)."""
-        if self.address is None:
-            return dns.edns.GenericOption(dns.edns.OptionType.ECS, NO_CLIENT)
-        return dns.edns.ECSOption(str(self.address), self.source, scope)
+        family, source, _ = SUBNET.unpack_from(self.data)
+        return SUBNET.pack(family, source, scope) + self.data[SUBNET.size :]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +116,12 @@ def read(packet: bytes) -> Query | None:
     if len(packet) < HEADER.size:
         return None
     number, flags, questions, answers, authorities, additionals = HEADER.unpack_from(packet)
-    if flags & dns.flags.QR:
+    if flags & QR:
         return None
-    opcode, kept = flags & OPCODE, flags & (OPCODE | dns.flags.RD | dns.flags.CD)
-    if opcode != dns.opcode.QUERY << 11:
+    kept = flags & KEPT
+    if flags & OPCODE != dns.opcode.QUERY << 11:
         return Query(number, kept, None, rcode=Rcode.NOTIMP)
-    if questions != 1 or answers or authorities or additionals > 1 or flags & dns.flags.TC:
+    if questions != 1 or answers or authorities or additionals > 1 or flags & TC:
         return Query(number, kept, None, rcode=Rcode.FORMERR)
     parser = dns.wire.Parser(packet, HEADER.size)
     question = None
@@ -119,7 +130,7 @@ def read(packet: bytes) -> Query | None:
         edns = _edns(parser) if additionals else None
         if parser.remaining():
             raise dns.exception.FormError
-    except (dns.exception.DNSException, ValueError, struct.error):
+    except (dns.exception.DNSException, struct.error):
         return Query(number, kept, question, rcode=Rcode.FORMERR)
     rcode = Rcode.BADVERS if edns is not None and edns.version else Rcode.NOERROR
     return Query(number, kept, question, edns, rcode)
@@ -130,7 +141,7 @@ def _edns(parser: dns.wire.Parser) -> Edns:
 
     Raises:
         DNSException: it is broken, or another record.
-        ValueError: the client subnet in it is none.
+        struct.error: the client subnet in it is none.
     """
     owner = parser.get_name()
     kind, payload, flags, length = parser.get_struct("!HHIH")
@@ -147,23 +158,27 @@ def _edns(parser: dns.wire.Parser) -> Edns:
                 if subnet is not None:
                     raise dns.exception.FormError
                 subnet = _subnet(data)
-    return Edns(payload, version, bool(flags & dns.flags.DO), subnet)
+    return Edns(payload, version, bool(flags & DO), subnet)
 
 
 def _subnet(data: bytes) -> Subnet:
     """The client subnet option with this content (RFC 7871 §6).
 
     Raises:
-        DNSException: it is too short, or too long.
-        ValueError: bits that are not told are set, or its family is unknown.
+        DNSException: it is too short or too long, has bits set that are not told, or is of an
+            unknown family.
+        struct.error: it is too short for anything.
     """
     if data == NO_CLIENT:
         return Subnet(None, 0)
-    parser = dns.wire.Parser(data)
-    option = dns.edns.ECSOption.from_wire_parser(dns.edns.OptionType.ECS, parser)
-    if parser.remaining() or not isinstance(option, dns.edns.ECSOption) or option.scopelen:
+    family, source, scope = SUBNET.unpack_from(data)
+    kind, bits = FAMILIES.get(family, (IPv4Address, -1))
+    told = data[SUBNET.size :]
+    number = int.from_bytes(told, "big") << max(bits - 8 * len(told), 0)
+    beyond = number & (1 << max(bits - source, 0)) - 1
+    if source > bits or scope or len(told) != (source + 7) // 8 or beyond:
         raise dns.exception.FormError
-    return Subnet(ip_address(option.address), option.srclen)
+    return Subnet(kind(number), source, data)
 
 
 def unmapped(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
