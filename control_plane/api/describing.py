@@ -7,6 +7,7 @@ The first paragraph of the handler's docstring is its summary; path, method and 
 the path are those of its route.
 """
 
+import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, TypeVar
@@ -30,7 +31,8 @@ class Operation:
     """What is said of a handler."""
 
     roles: Sequence[Role]
-    """Any of which, and an operator's, opens it; empty where it asks for no credential."""
+    """Any of which, and an operator's, opens it; empty where it asks for no credential. One may be
+    sent nevertheless where it refuses those that are not known (``CredentialUnknown``)."""
     body: Any
     """The type of the message in the request; None for none."""
     answer: Any
@@ -69,5 +71,7 @@ def described(
 
 
 def operation_of(handler: Callable[..., Any]) -> Operation | None:
-    """What is said of ``handler``, or of the method that it is; None for nothing."""
-    return _OPERATIONS.get(getattr(handler, "__func__", handler))
+    """What is said of ``handler``, of the method that it is, or of what it wraps (functools.wraps);
+    None for nothing."""
+    inner = inspect.unwrap(handler)
+    return _OPERATIONS.get(getattr(inner, "__func__", inner))

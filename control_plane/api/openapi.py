@@ -38,8 +38,10 @@ CREDENTIALS: Final = (
     Unavailable,
 )
 BODIES: Final = (BodyTooLarge, BodyTooSlow, BodyTruncated, MessageInvalid)
-NAMED_GROUP: Final = re.compile(r"\(\?P<(\w+)>([^()]+)\)")
-"""A parameter in the pattern of a path."""
+NAMED_GROUP: Final = re.compile(r"\(\?P<(\w+)>")
+"""Where a parameter begins in the pattern of a path."""
+NO_OPERATION: Final = frozenset({"HEAD", "OPTIONS", "*"})
+"""Methods that are no more than what GET is, or what browsers ask beforehand."""
 SCHEMAS: Final = "#/components/schemas/{name}"
 
 
@@ -133,13 +135,25 @@ def document(application: web.Application) -> dict[str, Any]:
 def _routes(application: web.Application) -> Iterator[_Route]:
     for route in application.router.routes():
         resource = route.resource
-        if resource is None or route.method in {"HEAD", "*"}:
+        if resource is None or route.method in NO_OPERATION:
             continue
         told = resource.get_info()
         pattern = told["pattern"].pattern if "pattern" in told else ""
-        parameters = dict(NAMED_GROUP.findall(pattern))
+        parameters = {
+            group[1]: _group(pattern[group.end() :]) for group in NAMED_GROUP.finditer(pattern)
+        }
         handler = route.handler
         yield _Route(route.method, resource.canonical, parameters, handler, operation_of(handler))
+
+
+def _group(rest: str) -> str:
+    """What stands in a group, of whose pattern ``rest`` is what follows its beginning."""
+    depth = 1
+    for place, character in enumerate(rest):
+        depth += {"(": 1, ")": -1}.get(character, 0)
+        if depth == 0:
+            return rest[:place]
+    return rest
 
 
 def _kinds(operation: Operation) -> Sequence[Any]:
@@ -152,7 +166,7 @@ def _told(route: _Route, operation: Operation, schemas: list[dict[str, Any]]) ->
     queried = dict(zip(operation.query, schemas, strict=False))
     messages = schemas[len(queried) :]
     body = messages.pop(0) if operation.body is not None else None
-    owner = route.handler.__qualname__.partition(".")[0]
+    owner = inspect.unwrap(route.handler).__qualname__.partition(".")[0]
     told: dict[str, Any] = {
         "operationId": "_".join(re.findall(r"\w+", f"{route.method.lower()} {route.path}")),
         "tags": [owner.removesuffix("Api").lower()],
@@ -164,6 +178,8 @@ def _told(route: _Route, operation: Operation, schemas: list[dict[str, Any]]) ->
         # Any of them is enough; roles stand there since OpenAPI 3.1.
         roles = sorted({Role.OPERATOR, *operation.roles})
         told["security"] = [{"bearer": [role.value]} for role in roles]
+    elif CredentialUnknown in operation.refuses:
+        told["security"] = [{}, {"bearer": []}]
     if body is not None:
         told["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}
     return told
@@ -171,7 +187,7 @@ def _told(route: _Route, operation: Operation, schemas: list[dict[str, Any]]) ->
 
 def _in_path(route: _Route) -> Iterator[dict[str, Any]]:
     for name, pattern in route.parameters.items():
-        schema = {"type": "string", "pattern": f"^{pattern}$"}
+        schema = {"type": "string", "pattern": f"^(?:{pattern})$"}
         yield {"name": name, "in": "path", "required": True, "schema": schema}
 
 

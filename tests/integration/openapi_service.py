@@ -39,7 +39,7 @@ OWN: Final[dict[str, Any]] = {
     "version": "1",
 }
 """What bodies name there, and what the edge tells of itself."""
-ANYTHING: Final = "^[^{}/]+$"
+ANYTHING: Final = "^(?:[^{}/]+)$"
 """The pattern of a part of a path that may be anything."""
 REFUSALS: Final = ("400", "401", "404", "405", "408", "413", "415", "422")
 
