@@ -16,6 +16,7 @@ from schemathesis.config import SchemathesisConfig
 from schemathesis.core.result import Ok
 
 from common.service import PeerSettings
+from control_plane.settings import Settings
 from tests.integration.control_service import TOKENS, Talk, control_plane, control_settings
 from tests.servers.processes import free_ports
 
@@ -55,12 +56,17 @@ class Asked:
         return status in self.statuses.get(operation, ())
 
 
-@contextlib.asynccontextmanager
-async def asked_plane(folder: Path) -> AsyncIterator[tuple[Talk, str]]:
-    """A control plane with an asset and an edge, whose origin is away; and its URL."""
+def everything(folder: Path) -> Settings:
+    """Settings with all that has routes of its own; the origin is away."""
     (nobody,) = free_ports(1)
     origin = PeerSettings(url=f"http://127.0.0.1:{nobody}", token="token-of-the-tests")
-    settings = control_settings(folder, origin=origin, geoip=None)
+    return control_settings(folder, origin=origin, geoip=None)
+
+
+@contextlib.asynccontextmanager
+async def asked_plane(folder: Path) -> AsyncIterator[tuple[Talk, str]]:
+    """A control plane with an asset and an edge; and its URL."""
+    settings = everything(folder)
     async with control_plane(settings) as talk:
         await talk.publish("a")
         await talk.publish("gone")

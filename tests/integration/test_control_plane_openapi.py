@@ -10,7 +10,8 @@ from aiohttp import web
 
 from common.service import Listener
 from control_plane.api.openapi import DESCRIBED, missing
-from tests.integration.control_service import Talk, control_plane, control_settings
+from tests.integration.control_service import Talk, control_plane
+from tests.integration.openapi_service import everything
 
 pytestmark = pytest.mark.usefixtures("geoip")
 
@@ -32,7 +33,7 @@ async def test_every_route_is_described(tmp_path: Path, monkeypatch: pytest.Monk
             listening.append(self.application)
 
     monkeypatch.setattr(sys.modules["control_plane.app.main"], "Listener", Noted)
-    async with control_plane(control_settings(tmp_path)) as talk:
+    async with control_plane(everything(tmp_path)) as talk:
         told = await document(talk)
         (application,) = listening
 
