@@ -42,7 +42,8 @@ OWN: Final[dict[str, Any]] = {
 """What bodies name there, and what the edge tells of itself."""
 ANYTHING: Final = "^(?:[^{}/]+)$"
 """The pattern of a part of a path that may be anything."""
-REFUSALS: Final = ("400", "401", "404", "405", "408", "413", "415", "422")
+REFUSALS: Final = ("400", "401", "403", "404", "405", "408", "409", "413", "415", "422", "429")
+"""How what is not taken may be refused."""
 
 
 class Asked:
