@@ -73,7 +73,7 @@ async def test_a_route_is_told_with_all_that_it_takes_and_answers(talk: Talk) ->
     play = told["paths"]["/play/{asset_id}"]["get"]
     assert "security" not in play
     assert play["parameters"][0]["schema"]["pattern"] == "^(?:[A-Za-z0-9_-]{1,64})$"
-    assert list(play["responses"]) == ["302", "404", "503"]
+    assert {"302", "404", "503"} <= set(play["responses"])
 
 
 async def test_the_document_has_every_schema_that_it_names(talk: Talk) -> None:
