@@ -61,7 +61,7 @@ def everything(folder: Path) -> Settings:
     """Settings with all that has routes of its own; the origin is away."""
     (nobody,) = free_ports(1)
     origin = PeerSettings(url=f"http://127.0.0.1:{nobody}", token="token-of-the-tests")
-    return control_settings(folder, origin=origin, geoip=None)
+    return control_settings(folder, origin=origin)
 
 
 @contextlib.asynccontextmanager

@@ -3,7 +3,11 @@ the long tests."""
 
 from pathlib import Path
 
+import pytest
+
 from tests.integration.openapi_service import ask_everything, asked_plane
+
+pytestmark = pytest.mark.usefixtures("geoip")
 
 
 async def test_answers_are_as_the_document_says(tmp_path: Path) -> None:
