@@ -140,17 +140,18 @@ def _ask_one(
 
 
 def _settle(case: Case[Any], mode: GenerationMode) -> None:
-    """Names what there is, as no chance would; nobody waits for what does not come."""
+    """Names what there is, as no chance would, so that the rest counts; nobody waits for what does
+    not come."""
     with contextlib.suppress(KeyError, TypeError, ValueError):
         if float(case.query["wait"]) >= 0:
             case.query["wait"] = 0
     # What nobody knows changes nothing, and is no error.
     for name in set(case.query or ()) - {each.name for each in case.operation.query}:
         del case.query[name]
-    if mode is GenerationMode.NEGATIVE:
+    if mode is GenerationMode.NEGATIVE and not (case.operation.body or case.operation.query):
         return
     known = {**KNOWN, "asset_id": "gone"} if case.method == "DELETE" else KNOWN
     names = {name: known[name] for name in case.path_parameters if name in known}
     case.path_parameters.update(names)
-    if isinstance(case.body, dict) and names:
+    if mode is GenerationMode.POSITIVE and isinstance(case.body, dict) and names:
         case.body |= {name: value for name, value in OWN.items() if name in case.body}
