@@ -12,8 +12,8 @@ from common.errors import NearcastError
 from control_plane.geoip import GeoDatabase
 from control_plane.library import Library
 from control_plane.routing import (
-    Estimate,
     EdgeFacts,
+    Estimate,
     Network,
     Place,
     Region,

@@ -6,7 +6,6 @@ from aiohttp import web
 
 from common.errors import CredentialForbidden, NearcastError
 from common.messages import (
-    AssetView,
     EdgeView,
     Heartbeat,
     HeartbeatAnswer,
@@ -24,7 +23,7 @@ from control_plane.catalog import Package
 from control_plane.catalog.port import PackageConflict
 from control_plane.fleet import EdgeUnknown, HoldingsNotKnown, RegionUnknown
 from control_plane.health.heartbeats import EdgeNameTaken
-from control_plane.library import AssetUnknown, Library
+from control_plane.library import Library
 from control_plane.metrics import ControlMetrics
 from control_plane.purge import PurgeDesk
 from control_plane.removal.desk import Desk, VersionRemoved
@@ -32,8 +31,6 @@ from control_plane.removal.origin import OriginNotGiven
 from control_plane.routing import Region
 from control_plane.views import Views
 
-MOST_ASSETS = 1000
-"""Assets in one answer."""
 EDGE = f"/v1/edges/{{edge_id:{IDENTIFIER_PATTERN}}}"
 """What the paths begin with of which an edge asks."""
 WITHDRAWN = f"/v1/packages/{{asset_id:{IDENTIFIER_PATTERN}}}/{{version:{IDENTIFIER_PATTERN}}}"
@@ -72,14 +69,9 @@ class FleetApi:
         return [
             web.post("/v1/packages", self.publish),
             web.delete(WITHDRAWN, self.withdraw),
-            web.post("/v1/edges/{edge_id}/heartbeat", self.heartbeat),
-            web.put("/v1/edges/{edge_id}/holdings", self.holdings),
-            web.post("/v1/edges/{edge_id}/holdings", self.change_holdings),
             web.post(f"{EDGE}/heartbeat", self.heartbeat),
             web.put(f"{EDGE}/holdings", self.holdings),
             web.post(f"{EDGE}/holdings", self.change_holdings),
-            web.get("/v1/assets", self.assets),
-            web.get("/v1/assets/{asset_id}", self.asset),
             web.get("/v1/edges", self.edges),
             web.get("/v1/regions", self.regions),
         ]
@@ -148,20 +140,6 @@ class FleetApi:
         check_name(change.edge_id, edge_id)
         self._fleet.change_holdings(change)
         return web.Response(status=204)
-
-    @described(Role.PUBLISHER, answer=list[AssetView])
-    async def assets(self, request: web.Request) -> web.Response:
-        """The newest assets."""
-        self._gatekeeper.require(request, Role.PUBLISHER)
-        assets = self._library.history.newest(MOST_ASSETS)
-        return json_answer([self._views.asset(asset) for asset in assets])
-
-    @described(Role.PUBLISHER, answer=AssetView, refuses=[AssetUnknown])
-    async def asset(self, request: web.Request) -> web.Response:
-        """One asset."""
-        self._gatekeeper.require(request, Role.PUBLISHER)
-        asset = self._library.asset(request.match_info["asset_id"])
-        return json_answer(self._views.asset(asset))
 
     @described(Role.OPERATOR, answer=list[EdgeView])
     async def edges(self, request: web.Request) -> web.Response:

@@ -6,12 +6,10 @@ from common.errors import NearcastError
 from common.messages import AssetView, CarriedOut, RemovalView, RollbackRequest, VersionView
 from common.service import Gatekeeper, Role
 from control_plane.api.bodies import KIBIBYTE, read_message
-from control_plane.api.fleet import as_edge, check_name, json_answer
-from control_plane.metadata.reading import MetadataReader
-from control_plane.removal.desk import Desk
 from control_plane.api.describing import described
 from control_plane.api.fleet import EDGE, EdgeMisnamed, as_edge, check_name, json_answer
 from control_plane.library import AssetUnknown
+from control_plane.metadata.reading import MetadataReader
 from control_plane.removal.desk import Desk, RemovalUnknown, VersionRemoved, VersionUnknown
 from control_plane.removal.origin import OriginNotGiven
 from control_plane.views import Views
