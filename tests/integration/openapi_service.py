@@ -40,6 +40,8 @@ OWN: Final[dict[str, Any]] = {
     "version": "1",
 }
 """What bodies name there, and what the edge tells of itself."""
+LOOKED_FOR: Final = {"ip": "192.0.2.1", "asset": "a"}
+"""What queries name there."""
 ANYTHING: Final = "^(?:[^{}/]+)$"
 """The pattern of a part of a path that may be anything."""
 REFUSALS: Final = ("400", "401", "403", "404", "405", "408", "409", "413", "415", "422", "429")
@@ -153,5 +155,8 @@ def _settle(case: Case[Any], mode: GenerationMode) -> None:
     known = {**KNOWN, "asset_id": "gone"} if case.method == "DELETE" else KNOWN
     names = {name: known[name] for name in case.path_parameters if name in known}
     case.path_parameters.update(names)
-    if mode is GenerationMode.POSITIVE and isinstance(case.body, dict) and names:
+    if mode is GenerationMode.NEGATIVE:
+        return
+    case.query.update({name: text for name, text in LOOKED_FOR.items() if name in case.query})
+    if isinstance(case.body, dict) and names:
         case.body |= {name: value for name, value in OWN.items() if name in case.body}

@@ -1,5 +1,6 @@
 """A control plane keeps what its OpenAPI document promises, with other examples each time."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from tests.integration.openapi_service import ask_everything, asked_plane
 @pytest.mark.timeout(600)
 async def test_answers_are_as_the_document_says(tmp_path: Path) -> None:
     GEOIP.parent.mkdir(exist_ok=True)
-    ensure_database(GEOIP)
+    await asyncio.to_thread(ensure_database, GEOIP)
     async with asked_plane(tmp_path) as (talk, base):
         asked = await ask_everything(talk, base, examples=60, always_the_same=False)
 
