@@ -7,7 +7,7 @@ DASHBOARD := control_plane/dashboard
 VENDOR := $(DASHBOARD)/static/vendor
 PAGES := $(VENDOR)/hls.min.js $(VENDOR)/tus.min.js
 
-.PHONY: up install test test-long test-parts fuzz fuzz-uploads storm bench-edge bench-ingest bench-upload bench-jobs bench-placement bench-purge bench-desired bench-feed bench-fleet lint lock clean
+.PHONY: up install test test-long test-parts fuzz fuzz-uploads storm bench-edge bench-ingest bench-upload bench-jobs bench-placement bench-purge bench-desired bench-dns bench-feed bench-fleet lint lock clean
 .DELETE_ON_ERROR:
 
 ## Runs everything; VIDEO=path plays a file of your own, ARGS="…" adds flags of `nearcast up`.
@@ -108,6 +108,10 @@ bench-feed: $(VENV)/.tested
 ## Measures what desired states of 20,000 packages cost an edge.
 bench-desired: $(VENV)/.tested
 	@$(BIN)/python -m tests.bench.desired_state $(ARGS)
+
+## Measures how many DNS queries a core answers.
+bench-dns: $(VENV)/.tested
+	@$(BIN)/python -m tests.bench.dns $(ARGS)
 
 ## The gates alone: style, types, and which package may import which.
 lint: $(VENV)/.tested

@@ -12,6 +12,7 @@ from common.errors import NearcastError
 from control_plane.geoip import GeoDatabase
 from control_plane.library import Library
 from control_plane.routing import (
+    EdgeFacts,
     Estimate,
     Network,
     Place,
@@ -85,3 +86,8 @@ class Router:
         if not edges:
             raise NoEdgeLeft(asset_id=asset_id)
         return Route(package, viewer, edges, package.entry)
+
+    def anywhere(self, viewer: Viewer) -> Sequence[EdgeFacts]:
+        """The edges that take viewers, the best for ``viewer`` first, whatever they hold."""
+        location, address = viewer.place.location, str(viewer.address)
+        return rank_edges("", self._watch.taking(), self._regions, location, address)

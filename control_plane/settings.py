@@ -13,6 +13,7 @@ from common.service import (
     LogLevel,
     PeerSettings,
 )
+from control_plane.dns.settings import DnsSettings
 from control_plane.probing import ProbeSettings
 
 PUBLIC_ADDRESS = (
@@ -117,6 +118,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             extra={"example": ("10.0.0.0/8",)},
         ),
     ] = ()
+    dns: Annotated[
+        DnsSettings | None,
+        msgspec.Meta(
+            description="Answers DNS with the same routes, for players and downloads that cannot "
+            "follow redirects. Without it, nobody is answered."
+        ),
+    ] = None
     copies_per_region: Annotated[
         int,
         msgspec.Meta(

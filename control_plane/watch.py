@@ -175,3 +175,12 @@ class Watch:
             for edge_id, share in self._shares.items()
             if (record := self._fleet.edge(edge_id)) is not None
         ]
+
+    def taking(self) -> list[EdgeFacts]:
+        """The edges that take viewers of anything."""
+        self._judged()
+        return [
+            EdgeFacts(edge_id, record.region, record.heartbeat.url, holds=True, share=share)
+            for edge_id, share in self._shares.items()
+            if (record := self._fleet.edge(edge_id)) is not None
+        ]

@@ -8,18 +8,20 @@ from aiohttp import hdrs, web
 
 from common.errors import BadRequest, CredentialForbidden
 from common.http import Conditions, EntityTag, Verdict, judge
+from common.messages import AssetView
 from common.service import Credential, Gatekeeper, Role
 from control_plane.api.bodies import KIBIBYTE, read_message
+from control_plane.api.describing import Number, described
 from control_plane.api.fleet import json_answer
 from control_plane.api.paging import limit_of, next_link
 from control_plane.api.versions import ASSET
 from control_plane.catalog import Asset
-from control_plane.feed.cursors import Place, SearchPlace, at_cursor, cursor
+from control_plane.feed.cursors import CursorInvalid, Place, SearchPlace, at_cursor, cursor
 from control_plane.feed.popular import Popular
 from control_plane.feed.timelines import NEWEST, Entry, Timelines
-from control_plane.library import Library
+from control_plane.library import AssetUnknown, Library
 from control_plane.metadata import Metadata, MetadataStore, Query
-from control_plane.metadata.editing import AssetEdit, Editor
+from control_plane.metadata.editing import AssetEdit, EditedMeanwhile, Editor
 from control_plane.metadata.indexing import Indexer
 from control_plane.metadata.reading import MetadataReader
 from control_plane.metadata.words import query_of
@@ -77,6 +79,12 @@ class AssetsApi:
             web.patch(ASSET, self.edit),
         ]
 
+    @described(
+        Role.PUBLISHER,
+        answer=list[AssetView],
+        query={"q": str, "tag": str, "creator": str, "sort": str, "cursor": str, "limit": Number},
+        refuses=[CursorInvalid],
+    )
     async def assets(self, request: web.Request) -> web.Response:
         """The newest assets, those that are popular, or those that a search finds.
 
@@ -127,6 +135,7 @@ class AssetsApi:
         last = cursor(Place(page[-1].first_at, page[-1].asset_id)) if more else None
         return [entry.asset_id for entry in page], last
 
+    @described(Role.PUBLISHER, answer=AssetView, refuses=[AssetUnknown])
     async def asset(self, request: web.Request) -> web.Response:
         """One asset. Its entity tag is of what can be edited: the rest changes all the time."""
         self._gatekeeper.require(request, Role.PUBLISHER)
@@ -134,6 +143,12 @@ class AssetsApi:
         said = await self._metadata.shown([asset.asset_id])
         return self._answer(asset, said.get(asset.asset_id))
 
+    @described(
+        Role.PUBLISHER,
+        body=AssetEdit,
+        answer=AssetView,
+        refuses=[AssetUnknown, NotAMergePatch, EditedMeanwhile],
+    )
     async def edit(self, request: web.Request) -> web.Response:
         """Changes what people say of an asset; If-Match keeps one from overwriting what one has
         not seen.

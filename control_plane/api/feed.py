@@ -5,10 +5,13 @@ from typing import Final
 
 from aiohttp import hdrs, web
 
+from common.errors import CredentialExpired, CredentialUnknown
 from common.messages import encode
+from common.messages.feed import FeedView
 from control_plane.api.asking import NOBODY_ELSES
+from control_plane.api.describing import Number, described
 from control_plane.api.paging import limit_of
-from control_plane.feed.cursors import position_at
+from control_plane.feed.cursors import CursorInvalid, position_at
 from control_plane.feed.feed import Feed
 from control_plane.feed.mixing import Position
 from control_plane.router import Router
@@ -47,6 +50,11 @@ class FeedApi:
         """Where the handlers are. GET answers HEAD too."""
         return [web.get(FEED, self.page), web.options(FEED, self.preflight)]
 
+    @described(
+        answer=FeedView,
+        query={"limit": Number, "cursor": str},
+        refuses=[CredentialUnknown, CredentialExpired, CursorInvalid],
+    )
     async def page(self, request: web.Request) -> web.Response:
         """A page.
 

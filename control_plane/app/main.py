@@ -10,6 +10,7 @@ from common.service import Gatekeeper, Listener, add_health_routes, listening, p
 from control_plane.api.asking import allow_any_origin
 from control_plane.api.fleet import FleetApi
 from control_plane.api.networks import NetworksApi
+from control_plane.api.openapi import OpenApi
 from control_plane.api.orders import OrdersApi
 from control_plane.api.play import PlayApi
 from control_plane.api.purges import PurgesApi
@@ -17,6 +18,7 @@ from control_plane.api.standing import StandingApi
 from control_plane.api.steer import SteerApi
 from control_plane.api.versions import VersionsApi
 from control_plane.app.known import Known, know
+from control_plane.app.naming import name
 from control_plane.app.running import kept, peer_of, planning, running
 from control_plane.app.talking import talk
 from control_plane.app.viewers import open_router
@@ -54,6 +56,7 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
         if known.snapshots is not None:
             await stack.enter_async_context(running(partial(known.snapshots.run, known.keeper)))
         await stack.enter_async_context(planning(known.planner))
+        await name(settings, known, router, stack)
         async with listening([Listener(application, settings.listen)]):
             await stop.wait()
 
@@ -105,6 +108,7 @@ async def _application(
     ):
         application.router.add_routes(api.routes())
     assets.add_to(application, router, gatekeeper)
+    application.router.add_routes(OpenApi(application).routes())
     application.on_response_prepare.append(allow_any_origin)
     application.on_shutdown.append(orders.end)
 
