@@ -29,7 +29,7 @@ from edge.serve.crowd import Attendance, Crowds
 from edge.serve.hot import Conditions, HotObject, HotObjects, Missing
 from edge.serve.leading import Leading
 from edge.serve.ready import Ready
-from edge.serve.tokens import Tokens
+from edge.serve.tokens import Tokens, session_field
 from edge.serve.viewer import Viewer
 from edge.store import Resident
 
@@ -155,7 +155,8 @@ class Express:
         if free and data.startswith(b"GET ") and data[end - 9 : end] == b" HTTP/1.1":
             target: bytes | None = data[4 : end - 9]
             if self._tokens is not None:
-                target = self._tokens.opened_before(data[4 : end - 9], connection.client, now)
+                asked_for = data[4 : end - 9]
+                target = self._tokens.opened_before(asked_for, connection.client, now, block)
             hot = None if target is None else viewer.site.get(target)
             exactly = hot is not None
             if hot is None and target is not None and end <= LONGEST_LINE:
@@ -194,7 +195,8 @@ class Express:
         target = told
         if self._tokens is not None:
             try:
-                target = self._tokens.opened(told, connection.client, now)
+                session = session_field(block)
+                target = self._tokens.opened(told, connection.client, now, session)
             except NearcastError:
                 return False
         hot = self._hot.find(viewer.host, target, now)
