@@ -78,6 +78,11 @@ class AccessToken:
     session: ClassVar[str] = ""
     """Never one: no claim that is registered tells a session of CMCD."""
 
+    @property
+    def shared(self) -> bool:
+        """Whether any client may use it."""
+        return self.networks is None
+
     def check(self, path: str, now: float, address: str) -> None:
         """Lets ``address`` read ``path`` at ``now``.
 

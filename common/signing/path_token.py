@@ -44,6 +44,11 @@ class PathToken:
     session: str = ""
     """The only session that may use it, which whoever checks it looks at; empty for any."""
 
+    @property
+    def shared(self) -> bool:
+        """Whether any client may use it, in any session."""
+        return not self.address and not self.session
+
     def check(self, path: str, now: float, address: str) -> None:
         """Lets ``address`` read ``path`` at ``now``, if it tells the right session.
 

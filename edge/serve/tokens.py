@@ -14,8 +14,10 @@ from common.signing import (
 )
 
 REMEMBERED = 8192
-"""Tokens that need not be verified again, at least, and half of those that may be kept: about
-a kilobyte each."""
+"""Tokens that need not be verified again, at least, and half of those that may be kept; and
+targets. A kilobyte each."""
+LONGEST_REMEMBERED = 512
+"""Characters of such a target."""
 _DOUBTFUL = re.compile(r"//|/\.{1,2}(?:/|$)|%2[ef]|%5c|\\", re.IGNORECASE)
 """What an origin may take for another path than the one that the token was checked for."""
 _SESSION_FIELD = re.compile(rb"\r\ncmcd-session:[ \t]*([^\r]*)", re.IGNORECASE)
@@ -35,6 +37,10 @@ class Tokens:
         self._known: dict[bytes, Token] = {}
         self._known_before: dict[bytes, Token] = {}
         """Those that are forgotten when there are too many, unless they are met again."""
+        self._opened: dict[bytes, tuple[bytes, float]] = {}
+        """Targets that were opened, as they came, without their tokens and until when they are
+        open: of tokens that many viewers share. What one viewer asks for with a token of its own it
+        asks for once."""
 
     def opened(self, target: str, client: str, now: float, session: str) -> str:
         """``target`` (origin-form) without its token.
@@ -60,10 +66,12 @@ class Tokens:
             self._remember(name, token)
         opened = f"/{rest}"
         _check(token, opened, client, now, session)
+        self._keep(target.encode(), opened.encode(), token)
         return opened
 
     def opened_before(self, target: bytes, client: str, now: float, block: bytes) -> bytes | None:
-        """``target`` without its token, where that was met before and ``client`` may read it.
+        """``target`` without its token, where that was met before and ``client`` may read it; None
+        says nothing.
 
         Args:
             target: as it came.
@@ -71,6 +79,9 @@ class Tokens:
             now: POSIX seconds.
             block: the field lines of the request.
         """
+        known = self._opened.get(target)
+        if known is not None:
+            return known[0] if now < known[1] else None
         if not target.startswith(b"/t/"):
             return None
         slash = target.find(b"/", 3)
@@ -83,7 +94,14 @@ class Tokens:
             _check(token, opened.decode("latin-1"), client, now, session)
         except NearcastError:
             return None
+        self._keep(target, opened, token)
         return opened
+
+    def _keep(self, target: bytes, opened: bytes, token: Token) -> None:
+        if token.shared and len(target) <= LONGEST_REMEMBERED:
+            if len(self._opened) >= REMEMBERED:
+                self._opened.clear()
+            self._opened[target] = opened, token.expires
 
     def _recalled(self, name: bytes) -> Token | None:
         token = self._known.get(name)

@@ -143,6 +143,17 @@ def test_only_so_many_tokens_are_remembered_and_those_that_are_used_stay() -> No
     assert tokens.opened_before(used.encode(), CLIENT, NOW, NONE) == b"/v/a"
 
 
+def test_only_so_many_targets_are_remembered_and_none_is_lost_by_that() -> None:
+    tokens = Tokens({"k": SECRET})
+    tokens.opened(target(), CLIENT, NOW, "")
+    for number in range(REMEMBERED + 1):
+        rest = b"/v/%d" % number
+        assert tokens.opened_before(target().encode()[:-4] + rest, CLIENT, NOW, NONE) == rest
+
+    assert tokens.opened_before(target().encode(), CLIENT, NOW, NONE) == b"/v/a"
+    assert tokens.opened_before(target("/v/" + "a" * 9000).encode(), CLIENT, NOW, NONE)
+
+
 def test_a_flood_of_forged_tokens_takes_the_place_of_none_that_is_good() -> None:
     tokens = Tokens({"k": SECRET})
     forger = Tokens({"k": SECRET + "!"})
