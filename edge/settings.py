@@ -234,6 +234,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "/t/TOKEN/…, is served; several are good while one is replaced by the next."
         ),
     ] = ()
+    token_keys_file: Annotated[
+        Path | None,
+        msgspec.Meta(
+            description="TOML file of [[token_keys]] that come before those above. Every worker "
+            "process reads it as it starts: SIGUSR2 has a changed one read with no request lost.",
+            extra={"example": "token-keys.toml"},
+        ),
+    ] = None
     limits: Annotated[
         LimitSettings,
         msgspec.Meta(description="What viewers' connections may cost."),
