@@ -122,6 +122,7 @@ async def service(
         trusted_proxies=(),
         tokens=TokenSettings(keys=keys, **tokens),
         heartbeat_timeout=2.0,
+        dashboard_open=True,
     )
     async with control_plane(settings) as talk:
         yield Service(folder, origin, settings.listen.port, talk)
