@@ -184,10 +184,12 @@ def _message(data: bytes) -> tuple[cbor2.CBORTag, bytes]:
     protected = decoded(parts[0])
     if not isinstance(protected, dict) or not _KNOWN_PARAMETERS.issuperset(protected):
         raise TokenInvalid
-    key_id = {**parts[1], **protected}.get(_KEY_ID)
-    if protected.get(_ALGORITHM) != _HMAC_256 or not {_KEY_ID}.issuperset(parts[1]):
+    if protected.get(_ALGORITHM) != _HMAC_256:
         raise TokenInvalid
-    if not isinstance(key_id, bytes):
+    # The key's name stands in one place, and nothing else where the key does not vouch for it.
+    named = protected if _KEY_ID in protected else parts[1]
+    key_id = named.get(_KEY_ID)
+    if not isinstance(key_id, bytes) or len(parts[1]) != (named is parts[1]):
         raise TokenInvalid
     return message, key_id
 

@@ -191,6 +191,10 @@ def test_a_token_that_asks_for_what_is_not_supported_opens_nothing(changed: Any)
         VERIFIER.verify(signed({**GOOD, **changed}))
 
 
+def test_the_key_may_be_named_where_it_vouches_for_that() -> None:
+    assert read(signed(GOOD, protected={1: 5, 4: b"k"}, unprotected={})).key_id == "k"
+
+
 def test_a_token_without_an_expiry_opens_nothing() -> None:
     with pytest.raises(TokenUnsupported, match="expiry"):
         VERIFIER.verify(signed({312: PREFIX}))
@@ -208,6 +212,8 @@ def test_a_token_without_an_expiry_opens_nothing() -> None:
         signed(GOOD, protected={}, unprotected={1: 5, 4: b"k"}),
         signed(GOOD, unprotected={}),
         signed(GOOD, unprotected={4: "k"}),
+        signed(GOOD, protected={1: 5, 4: b"k"}, unprotected={4: b"another spelling"}),
+        signed(GOOD, protected={1: 5, 4: b"k"}, unprotected={4: b"k"}),
         signed(GOOD, unprotected={4: b"k", 99: "another spelling"}),
         signed(GOOD, tags=(18,)),
         signed(GOOD, tags=(17, 61, 61)),
