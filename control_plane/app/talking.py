@@ -55,7 +55,7 @@ async def talk(settings: Settings, known: Known, stack: AsyncExitStack) -> None:
     prober = Prober(
         session,
         known.clock,
-        _probes(settings.probes, settings.tokens),
+        probes_of(settings.probes, settings.tokens),
         subjects=lambda: [
             Subject(record.edge_id, record.heartbeat.url, fleet.listed(record.edge_id))
             for record in fleet.edges()
@@ -67,7 +67,7 @@ async def talk(settings: Settings, known: Known, stack: AsyncExitStack) -> None:
     await stack.enter_async_context(running(prober.run))
 
 
-def _probes(probes: ProbeSettings, tokens: TokenSettings | None) -> ProbeSettings:
+def probes_of(probes: ProbeSettings, tokens: TokenSettings | None) -> ProbeSettings:
     """How edges are asked: with the key that viewers' tokens are signed with, if with no other."""
     if probes.key is not None or tokens is None:
         return probes

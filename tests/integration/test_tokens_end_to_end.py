@@ -225,6 +225,7 @@ async def test_what_is_bound_to_a_session_is_played_in_it_and_in_no_other(
         got = await player.play(one.play)
         named = await player.play(f"{one.play}?session=6e2fb550-c457")
         without, _, why = await Player(session).get(one.play)
+        unfit, _, _ = await Player(session).get(f"{one.play}?session=a%20b")
         bare = [each.partition("?")[0] for each in got]
         others = {
             (await Player(session, sid, in_fields).get(each))[0]
@@ -234,7 +235,7 @@ async def test_what_is_bound_to_a_session_is_played_in_it_and_in_no_other(
         steering, _, _ = await Player(session).get(one.play.replace("/play/", "/steer/"))
 
     assert [each.partition("?")[0] for each in named] == bare
-    assert (without, "session" in why) == (400, True)
+    assert (without, "session" in why, unfit) == (400, True, 400)
     assert others == {403}
     assert steering == 200
 
