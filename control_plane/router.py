@@ -96,7 +96,7 @@ class Router:
             return Route(package, viewer, edges, package.entry)
         opener = partial(self._minter.opening, package, viewer)
         query = self._minter.query(viewer)
-        return Route(package, viewer, edges, package.entry, opener, query)
+        return Route(package, viewer, edges, package.entry, opener=opener, query=query)
 
     def anywhere(self, viewer: Viewer) -> Sequence[EdgeFacts]:
         """The edges that take viewers, the best for ``viewer`` first, whatever they hold."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from common.signing import AccessTokens, PathToken, mint
+from tests.bench.edge.cases import ANOTHER_CMCD
 from tests.bench.edge.load import Load, fetch, run_wrk
 from tests.bench.edge.report import Row, middle, ratio_of
 from tests.bench.edge.servers import EXPIRES, KEY_ID, SECRET, TOKEN, Server, running
@@ -61,10 +62,11 @@ def kinds() -> list[Kind]:
     return [
         Kind("neither log nor token", "edge-no-log"),
         Kind("log", "edge"),
+        Kind("log and CMCD", "edge", OBJECT, ANOTHER_CMCD),
         Kind("log and token", "edge-tokens", f"/t/{TOKEN}{OBJECT}"),
         Kind("log and Common Access Token", "edge-tokens", f"/t/{standard}{OBJECT}"),
         Kind("log and token of each viewer", "edge-tokens", script=own(addresses)),
-        Kind("log and token of each session", "edge-tokens", script=own(sessions, query)),
+        Kind("log, CMCD and token of each session", "edge-tokens", script=own(sessions, query)),
     ]
 
 
@@ -75,7 +77,10 @@ def surroundings(
     compared = kinds()
     cost: dict[str, list[float]] = {kind.name: [] for kind in compared}
     for kind in compared:
-        fetch(servers[kind.server].http + (f"/t/{TOKEN}{OBJECT}" if kind.script else kind.path))
+        fetch(
+            servers[kind.server].http
+            + (f"/t/{TOKEN}{OBJECT}" if kind.server == "edge-tokens" else kind.path)
+        )
     for turn in range(max(rounds, 5)):
         for kind in compared[:: -1 if turn % 2 else 1]:
             load = Load(servers[kind.server].http + kind.path, 32, script=kind.script)
