@@ -153,10 +153,10 @@ class Express:
             return False
         free = self._rate is None
         if free and data.startswith(b"GET ") and data[end - 9 : end] == b" HTTP/1.1":
-            target: bytes | None = data[4 : end - 9]
+            came = data[4 : end - 9]
+            target: bytes | None = came
             if self._tokens is not None:
-                asked_for = data[4 : end - 9]
-                target = self._tokens.opened_before(asked_for, connection.client, now, block)
+                target = self._tokens.opened_before(came, connection.client, now, block)
             hot = None if target is None else viewer.site.get(target)
             exactly = hot is not None
             if hot is None and target is not None and end <= LONGEST_LINE:
@@ -171,7 +171,7 @@ class Express:
                     return False
                 asked = hot.asked
                 if self._log is not None and not exactly:
-                    told = data[4 : end - 9].decode("ascii")
+                    told = came.decode("ascii")
                     asked = self._log.lines.asked("GET", viewer.host, told, "HTTP/1.1")
                 telling = None if exactly and known else data
                 self._send(connection, viewer, hot, ready, asked, now, telling)
