@@ -240,6 +240,22 @@ async def test_what_is_bound_to_a_session_is_played_in_it_and_in_no_other(
     assert steering == 200
 
 
+@pytest.mark.parametrize("bind", ["none", "session"])
+async def test_what_the_feed_names_is_open(
+    tmp_path: Path, store: Origin, session: aiohttp.ClientSession, bind: str
+) -> None:
+    async with service(tmp_path, store, NEW, bind=bind) as one, one.edge(NEW):
+        await release(one, "1")
+        status, told, _ = await one.talk.call("GET", "/v1/feed?session=a-1")
+        assert status == 200, told
+        entry = told["entries"][0]
+        got = [await Player(session, "a-1").get(entry[name]) for name in ("play", "poster")]
+        without, why, _ = await one.talk.call("GET", "/v1/feed")
+
+    assert [status for status, _, _ in got] == [200, 200]
+    assert without == (400 if bind == "session" else 200), why
+
+
 async def test_keys_are_rotated_while_viewers_play(
     tmp_path: Path, store: Origin, session: aiohttp.ClientSession
 ) -> None:
