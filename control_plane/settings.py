@@ -14,6 +14,7 @@ from common.service import (
     PeerSettings,
 )
 from control_plane.dns.settings import DnsSettings
+from control_plane.minting import TokenSettings
 from control_plane.probing import ProbeSettings
 
 PUBLIC_ADDRESS = (
@@ -123,6 +124,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         msgspec.Meta(
             description="Answers DNS with the same routes, for players and downloads that cannot "
             "follow redirects. Without it, nobody is answered."
+        ),
+    ] = None
+    tokens: Annotated[
+        TokenSettings | None,
+        msgspec.Meta(
+            description="Tokens that viewers are given for edges that ask for them; without this, "
+            "none."
         ),
     ] = None
     copies_per_region: Annotated[

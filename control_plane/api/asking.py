@@ -13,6 +13,8 @@ from control_plane.routing import Route
 
 ASSET: Final = f"{{asset_id:{IDENTIFIER_PATTERN}}}"
 """The part of a path that names an asset."""
+SESSION: Final = {"session": str}
+"""The parameter of a query that names a playback."""
 NOBODY_ELSES: Final = {hdrs.CACHE_CONTROL: "private, no-store"}
 """Where a client goes is its own business, and true for a moment only."""
 

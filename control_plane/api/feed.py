@@ -8,12 +8,13 @@ from aiohttp import hdrs, web
 from common.errors import CredentialExpired, CredentialUnknown
 from common.messages import encode
 from common.messages.feed import FeedView
-from control_plane.api.asking import NOBODY_ELSES
+from control_plane.api.asking import NOBODY_ELSES, SESSION
 from control_plane.api.describing import Number, described
 from control_plane.api.paging import limit_of
 from control_plane.feed.cursors import CursorInvalid, position_at
 from control_plane.feed.feed import Feed
 from control_plane.feed.mixing import Position
+from control_plane.minting import SessionMissing
 from control_plane.router import Router
 
 FEED: Final = "/v1/feed"
@@ -52,8 +53,8 @@ class FeedApi:
 
     @described(
         answer=FeedView,
-        query={"limit": Number, "cursor": str},
-        refuses=[CredentialUnknown, CredentialExpired, CursorInvalid],
+        query={"limit": Number, "cursor": str, **SESSION},
+        refuses=[CredentialUnknown, CredentialExpired, CursorInvalid, SessionMissing],
     )
     async def page(self, request: web.Request) -> web.Response:
         """A page.

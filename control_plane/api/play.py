@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from aiohttp import hdrs, web
 
 from common.messages import RankedEdge, RouteView, encode
-from control_plane.api.asking import ASSET, NOBODY_ELSES, routing
+from control_plane.api.asking import ASSET, NOBODY_ELSES, SESSION, routing
 from control_plane.api.describing import described
 from control_plane.library import AssetUnknown
 from control_plane.metrics import ControlMetrics
+from control_plane.minting import SessionMissing
 from control_plane.router import NoEdgeLeft, Router
 from control_plane.routing import Region, reasons
 
@@ -28,14 +29,14 @@ class PlayApi:
             web.get(f"/play/{ASSET}.json", self.explain),
         ]
 
-    @described(status=302, refuses=[AssetUnknown, NoEdgeLeft])
+    @described(status=302, query=SESSION, refuses=[AssetUnknown, NoEdgeLeft, SessionMissing])
     async def redirect(self, request: web.Request) -> web.Response:
         """302 to the multivariant playlist on the best edge."""
         route = self._redirected(request)
         location = route.url(route.best, route.entry)
         return web.Response(status=302, headers={hdrs.LOCATION: location, **NOBODY_ELSES})
 
-    @described(answer=RouteView, refuses=[AssetUnknown, NoEdgeLeft])
+    @described(answer=RouteView, query=SESSION, refuses=[AssetUnknown, NoEdgeLeft, SessionMissing])
     async def explain(self, request: web.Request) -> web.Response:
         """The ranked edges, with the reason for each rank."""
         route = self._explained(request)

@@ -84,6 +84,7 @@ async def _application(
         Page,
         library,
         known.views,
+        router,
         assets.metadata.shown,
         known.away,
         known.purges,

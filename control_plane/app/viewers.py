@@ -6,6 +6,7 @@ from common.errors import SettingsInvalid
 from control_plane.app.known import Known
 from control_plane.app.networks import estimate
 from control_plane.geoip import GeoDatabase
+from control_plane.minting import Minter
 from control_plane.router import Router
 from control_plane.routing import Network, parse_networks
 from control_plane.settings import Settings
@@ -21,8 +22,9 @@ async def open_router(settings: Settings, known: Known) -> Router:
     geography = (
         await asyncio.to_thread(GeoDatabase, settings.geoip) if settings.geoip is not None else None
     )
+    minter = Minter(settings.tokens, known.clock) if settings.tokens is not None else None
     router = Router(
-        known.library, known.watch, known.fleet.rules.regions, geography, _trusted(settings)
+        known.library, known.watch, known.fleet.rules.regions, geography, _trusted(settings), minter
     )
     estimate(router, known.networks, known.registry)
     return router

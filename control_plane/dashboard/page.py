@@ -32,6 +32,8 @@ from control_plane.library import Library
 from control_plane.metadata import Metadata
 from control_plane.purge import PurgeDesk
 from control_plane.removal.desk import Desk
+from control_plane.router import Router
+from control_plane.routing import Viewer
 from control_plane.views import Views
 
 SHOWN_ASSETS = 100
@@ -63,6 +65,7 @@ class Page:
         self,
         library: Library,
         views: Views,
+        router: Router,
         said: Said,
         away: Callable[[], dict[str, str]],
         purges: PurgeDesk,
@@ -78,6 +81,7 @@ class Page:
         ``said`` tells what people say of assets, as far as that is known now."""
         self._library = library
         self._views = views
+        self._router = router
         self._fleet = views.fleet
         self._said = said
         self._away = away
@@ -140,11 +144,12 @@ class Page:
         edges = [self._views.edge(record) for record in self._fleet.edges()]
         assets = self._library.history.newest(SHOWN_ASSETS)
         said = await self._said([asset.asset_id for asset in assets])
+        viewer = self._router.viewer(request)
         return self._answer(
             template,
             regions=shown_regions(self._fleet.rules.regions, edges),
             assets=[
-                (self._views.asset(asset, said.get(asset.asset_id)), *self._pictures(asset))
+                (self._views.asset(asset, said.get(asset.asset_id)), *self._pictures(asset, viewer))
                 for asset in assets
             ],
             asset_count=len(self._library.history.assets),
@@ -197,18 +202,17 @@ class Page:
             },
         )
 
-    def _pictures(self, asset: Asset) -> tuple[str | None, str | None]:
+    def _pictures(self, asset: Asset, viewer: Viewer) -> tuple[str | None, str | None]:
         """Where the asset's picture and its moving one are: on an edge, as for viewers."""
         package = asset.current.announcement
-        holder = next((edge for edge in self._views.watch.serving(package) if edge.holds), None)
-        if holder is None:
+        try:
+            route = self._router.route(asset.asset_id, viewer)
+            poster, preview = (
+                route.url(route.best, key) for key in (package.poster, package.preview)
+            )
+        except NearcastError:
             return None, None
-        folder = holder.url.rstrip("/")
-        poster, preview = (
-            f"{folder}/{key}" if key is not None else None
-            for key in (package.poster, package.preview)
-        )
-        return poster, preview
+        return (poster, preview) if route.best.holds else (None, None)
 
     def _security_policy(self) -> str:
         """Scripts and styles from here alone; pictures and media from the edges, and those that

@@ -29,7 +29,7 @@ from edge.serve.crowd import Attendance, Crowds
 from edge.serve.hot import Conditions, HotObject, HotObjects, Missing
 from edge.serve.leading import Leading
 from edge.serve.ready import Ready
-from edge.serve.tokens import Tokens
+from edge.serve.tokens import Tokens, session_field
 from edge.serve.viewer import Viewer
 from edge.store import Resident
 
@@ -153,9 +153,10 @@ class Express:
             return False
         free = self._rate is None
         if free and data.startswith(b"GET ") and data[end - 9 : end] == b" HTTP/1.1":
-            target: bytes | None = data[4 : end - 9]
+            came = data[4 : end - 9]
+            target: bytes | None = came
             if self._tokens is not None:
-                target = self._tokens.opened_before(data[4 : end - 9], connection.client, now)
+                target = self._tokens.opened_before(came, connection.client, now, block)
             hot = None if target is None else viewer.site.get(target)
             exactly = hot is not None
             if hot is None and target is not None and end <= LONGEST_LINE:
@@ -170,7 +171,7 @@ class Express:
                     return False
                 asked = hot.asked
                 if self._log is not None and not exactly:
-                    told = data[4 : end - 9].decode("ascii")
+                    told = came.decode("ascii")
                     asked = self._log.lines.asked("GET", viewer.host, told, "HTTP/1.1")
                 telling = None if exactly and known else data
                 self._send(connection, viewer, hot, ready, asked, now, telling)
@@ -194,7 +195,8 @@ class Express:
         target = told
         if self._tokens is not None:
             try:
-                target = self._tokens.opened(told, connection.client, now)
+                session = session_field(block)
+                target = self._tokens.opened(told, connection.client, now, session)
             except NearcastError:
                 return False
         hot = self._hot.find(viewer.host, target, now)
