@@ -7,7 +7,7 @@ DASHBOARD := control_plane/dashboard
 VENDOR := $(DASHBOARD)/static/vendor
 PAGES := $(VENDOR)/hls.min.js $(VENDOR)/tus.min.js
 
-.PHONY: up install test test-long test-parts fuzz fuzz-uploads storm bench-edge bench-ingest bench-upload bench-jobs bench-placement bench-purge bench-routes bench-desired bench-fleet lint lock clean
+.PHONY: up install test test-long test-parts fuzz fuzz-uploads storm bench-edge bench-ingest bench-upload bench-jobs bench-placement bench-purge bench-routes bench-desired bench-dns bench-feed bench-fleet lint lock clean
 .DELETE_ON_ERROR:
 
 ## Runs everything; VIDEO=path plays a file of your own, ARGS="…" adds flags of `nearcast up`.
@@ -55,7 +55,7 @@ test-parts: $(VENV)/.tested
 
 ## Looks for a minute for input that a parser of fields cannot take.
 fuzz: $(VENV)/.tested
-	@for program in fields ranges structured recognising subtitles; do $(BIN)/python -m tests.fuzz.$$program || exit 1; done
+	@for program in fields cmcd ranges structured recognising subtitles; do $(BIN)/python -m tests.fuzz.$$program || exit 1; done
 
 ## Inspects and encodes 1,000 broken videos; ARGS="--files 100 --seed 2" are others.
 fuzz-uploads: $(VENV)/.tested
@@ -106,9 +106,17 @@ bench-fleet: $(VENV)/.tested
 	@$(BIN)/python -m tests.servers.install
 	@$(BIN)/python -m tests.bench.fleet $(ARGS)
 
+## Measures the feed and searches at a million assets; ARGS="--folder F" keeps the catalog.
+bench-feed: $(VENV)/.tested
+	@$(BIN)/python -m tests.bench.feed $(ARGS)
+
 ## Measures what desired states of 20,000 packages cost an edge.
 bench-desired: $(VENV)/.tested
 	@$(BIN)/python -m tests.bench.desired_state $(ARGS)
+
+## Measures how many DNS queries a core answers.
+bench-dns: $(VENV)/.tested
+	@$(BIN)/python -m tests.bench.dns $(ARGS)
 
 ## The gates alone: style, types, and which package may import which.
 lint: $(VENV)/.tested

@@ -12,6 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
+
 from common import logs
 from common.clock import Clock
 from common.errors import NearcastError
@@ -83,10 +85,6 @@ class _Held:
             self._listed = tuple(self.packages.values())
         return self._listed
 
-    def whole(self, names: Iterable[PackageName]) -> set[PackageName]:
-        known = self.packages
-        return {name for name in names if name in known and known[name].complete}
-
     def change(self, change: HoldingsChange) -> None:
         for name in change.dropped:
             self.packages.pop(name, None)
@@ -145,7 +143,9 @@ class Fleet:
             Unavailable: the database does not answer.
         """
         for record in list(self._unsaved_heartbeats.values()):
-            await self._catalog.record_heartbeat(record.heartbeat, record.heard_at)
+            # What networks carry is not kept: it is out of date when somebody reads it.
+            heartbeat = msgspec.structs.replace(record.heartbeat, networks=())
+            await self._catalog.record_heartbeat(heartbeat, record.heard_at)
             if self._unsaved_heartbeats.get(record.edge_id) is record:
                 del self._unsaved_heartbeats[record.edge_id]
         now = self._clock.monotonic()
@@ -287,7 +287,7 @@ class Fleet:
         completed = _completed(held, change.packages)
         held.change(change)
         touched = {*change.dropped, *map(_name, change.packages)}
-        self._holders.change(change.edge_id, touched, held.whole(touched))
+        self._holders.change(change.edge_id, touched, held.packages)
         self._unsaved_holdings[change.edge_id] = held
         self._tell(record, completed)
 
@@ -295,7 +295,7 @@ class Fleet:
         known = self._held.get(holdings.edge_id)
         held = self._held[holdings.edge_id] = _Held(holdings)
         touched = {*held.packages, *(known.packages if known else ())}
-        self._holders.change(holdings.edge_id, touched, held.whole(touched))
+        self._holders.change(holdings.edge_id, touched, held.packages)
         held.saved_at = known.saved_at if known else None
 
     def _tell(self, record: EdgeRecord, completed: Iterable[PackageName]) -> None:
@@ -357,7 +357,7 @@ class Fleet:
         """Goes on for a while as if an edge held nothing, and has it tell anew what it holds."""
         self._disbelieved[edge_id] = self._clock.monotonic() + DISBELIEVED_FOR
         if known := self._held.pop(edge_id, None):
-            self._holders.change(edge_id, known.packages, set())
+            self._holders.change(edge_id, known.packages, {})
         self._unsaved_holdings.pop(edge_id, None)
 
     def packages_held(self, edge_id: str) -> int:

@@ -1,10 +1,9 @@
 """Which edges hold a version whole: what edges tell of packages, turned round, so that a route asks
 nobody edge by edge."""
 
-from collections.abc import Iterable
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterable, Mapping
 
-from common.messages import PackageName
+from common.messages import HeldPackage, PackageName
 
 
 class Holders:
@@ -18,12 +17,15 @@ class Holders:
         return self._edges.get(name, ())
 
     def change(
-        self, edge_id: str, touched: Iterable[PackageName], whole: AbstractSet[PackageName]
+        self,
+        edge_id: str,
+        touched: Iterable[PackageName],
+        held: Mapping[PackageName, HeldPackage],
     ) -> None:
-        """An edge tells of the versions ``touched``, of which it holds those that are ``whole``."""
+        """An edge tells of the versions ``touched``; what it has of any now is in ``held``."""
         for name in touched:
-            known = self._edges.get(name, ())
-            if name in whole:
+            known, package = self._edges.get(name, ()), held.get(name)
+            if package is not None and package.complete:
                 if edge_id not in known:
                     self._edges[name] = (*known, edge_id)
             elif edge_id in known:

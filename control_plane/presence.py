@@ -53,13 +53,14 @@ class Heard(msgspec.Struct, frozen=True, array_like=True):
     """A heartbeat that came to the one who tells."""
 
     heartbeat: Heartbeat
-    """Without what was watched, which only the one that it came to counts."""
+    """Without what was watched, which only the one that it came to counts, and without networks,
+    which it tells by themselves."""
     age: Age
 
     @classmethod
     def of(cls, heartbeat: Heartbeat, at: float, now: float) -> "Heard":
         """What to tell at ``now`` of a heartbeat that came ``at``, seconds of one clock."""
-        return cls(msgspec.structs.replace(heartbeat, watched=()), age_of(at, now))
+        return cls(msgspec.structs.replace(heartbeat, watched=(), networks=()), age_of(at, now))
 
 
 class Found(msgspec.Struct, frozen=True, array_like=True):

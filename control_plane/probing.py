@@ -29,7 +29,7 @@ from common.messages import (
     PackageManifest,
     decode,
 )
-from common.messages.packages import IDENTIFIER_PATTERN
+from common.service import TokenKeySettings
 from common.signing import PathToken, mint
 from control_plane.health import Probed
 
@@ -58,28 +58,6 @@ PIECE: Final = 64 * 1024
 _log = logs.get(__name__)
 
 
-class ProbeKeySettings(msgspec.Struct, frozen=True, kw_only=True):
-    """A key of path tokens that edges know."""
-
-    key_id: Annotated[
-        str,
-        msgspec.Meta(
-            description="Its name in the edges' token_keys.",
-            pattern=rf"^{IDENTIFIER_PATTERN}\Z",
-            extra={"example": "2026-11"},
-        ),
-    ]
-    secret: Annotated[
-        str,
-        msgspec.Meta(
-            description="Its secret there.",
-            min_length=32,
-            max_length=512,
-            extra={"example": "a-long-random-secret-of-32-letters"},
-        ),
-    ]
-
-
 class ProbeSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How edges are asked for what they say they hold."""
 
@@ -105,9 +83,10 @@ class ProbeSettings(msgspec.Struct, frozen=True, kw_only=True):
         int, msgspec.Meta(description="Edges that are asked at the same time.", ge=1, le=1024)
     ] = 64
     key: Annotated[
-        ProbeKeySettings | None,
+        TokenKeySettings | None,
         msgspec.Meta(
-            description="A key of path tokens; needed where edges serve only who has one."
+            description="A key of path tokens; needed where edges serve only who has one, unless "
+            "tokens are issued here."
         ),
     ] = None
 

@@ -3,8 +3,8 @@
 Touches no disk and waits for nobody.
 """
 
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache, partial
 from typing import ClassVar, Final
 
 from aiohttp import hdrs, web
@@ -13,11 +13,15 @@ from multidict import istr
 from common.clock import Clock
 from common.errors import NearcastError
 from common.messages import PackageName
+from common.signing import SESSION, session_told
 from control_plane.devices import Devices
 from control_plane.fleet import Fleet
 from control_plane.geoip import GeoDatabase
 from control_plane.library import Library
+from control_plane.minting import Minter
 from control_plane.routing import (
+    EdgeFacts,
+    Estimate,
     Location,
     Network,
     Place,
@@ -66,6 +70,7 @@ class Router:
         devices: Devices,
         geography: GeoDatabase | None,
         trusted: Sequence[Network],
+        minter: Minter | None = None,
     ) -> None:
         self._library = library
         self._fleet = fleet
@@ -74,6 +79,9 @@ class Router:
         self._devices = devices
         self._geography = geography
         self._trusted = trusted
+        self._minter = minter
+        self.estimated: Callable[[Address, int], Estimate | None] = lambda _address, _asn: None
+        """What the network of an address carries, given its autonomous system."""
         self._regions = fleet.rules.regions
         self._serving = Serving()
         self._shares: Mapping[str, float] = {}
@@ -99,12 +107,14 @@ class Router:
         raw = request.rel_url.raw_query_string
         query = parameters(raw) if raw else _NONE
         known = self.viewer_at(address or self.address(request))
-        return Viewer(known.address, known.place, known.estimate, fields, query)
+        session = _session(request, query)
+        return Viewer(known.address, known.place, known.estimate, fields, query, session)
 
     def viewer_at(self, address: Address) -> Viewer:
         """Somebody of whom no more than the address is known."""
         location = self._geography.locate(address) if self._geography else None
-        return Viewer(address, Place(location))
+        place = Place(location)
+        return Viewer(address, place, self.estimated(address, place.asn))
 
     def route(self, asset_id: str, viewer: Viewer, most: int | None = FEW) -> Route:
         """Where ``viewer`` gets the current version of an asset, with ``most`` edges at most; with
@@ -128,15 +138,24 @@ class Router:
         device = self._devices.of(viewer.fields, viewer.query)
         network = bandwidth(viewer.fields, viewer.query, viewer.estimate)
         chosen = choose(package.profiles, device, network, viewer.query.get("profile", ""))
+        minter = self._minter
         return Route(
             package=package,
             viewer=viewer,
             edges=edges,
             entry=playlist_key(package, chosen.profile),
+            opener=partial(minter.opening, package, viewer) if minter is not None else str,
+            query=minter.query(viewer) if minter is not None else "",
             chosen=chosen,
             device=device,
             network=network,
         )
+
+    def anywhere(self, viewer: Viewer) -> Sequence[EdgeFacts]:
+        """The edges that take viewers, the best for ``viewer`` first, whatever they hold."""
+        place = viewer.place
+        regions = self._now().in_order(self._order(place.location, place.regions))
+        return decide("", (), viewer.address.packed, regions)
 
     def sent(self, route: Route) -> None:
         """A viewer was sent where ``route`` says: what this takes of the edge counts from now
@@ -178,3 +197,15 @@ class Router:
             bandwidth=beat.bandwidth,
             weight=beat.weight,
         )
+
+
+def _session(request: web.Request, query: Mapping[str, str]) -> str:
+    """The playback that a request is about: its parameter ``session``, or what CMCD tells; empty
+    for none, or one that cannot be."""
+    named = query.get("session", "")
+    if SESSION.fullmatch(named):
+        return named
+    told = request.headers.getall("CMCD-Session", ())
+    if not told and "CMCD" not in query:
+        return ""
+    return session_told(request.rel_url.raw_query_string, ", ".join(told))

@@ -14,6 +14,8 @@ from common.service import (
     PeerSettings,
 )
 from control_plane.api.floods import PlaySettings
+from control_plane.dns.settings import DnsSettings
+from control_plane.minting import TokenSettings
 from control_plane.probing import ProbeSettings
 
 PUBLIC_ADDRESS = (
@@ -71,7 +73,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Annotated[str, msgspec.Meta(pattern=r"^(rediss?|unix)://")] | None,
         msgspec.Meta(
             description="URL of the Redis server over which several control planes tell one "
-            "another at once what is new; without it they see it within a second.",
+            "another at once what is new, and in which they keep titles and descriptions at hand; "
+            "without it they see what is new within a second, and edits of those within five.",
             extra={"example": "redis://cache1:6379/0"},
         ),
     ] = None
@@ -120,6 +123,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     play: Annotated[
         PlaySettings, msgspec.Meta(description="How much each client may ask of /play.")
     ] = PlaySettings()
+    dns: Annotated[
+        DnsSettings | None,
+        msgspec.Meta(
+            description="Answers DNS with the same routes, for players and downloads that cannot "
+            "follow redirects. Without it, nobody is answered."
+        ),
+    ] = None
+    tokens: Annotated[
+        TokenSettings | None,
+        msgspec.Meta(
+            description="Tokens that viewers are given for edges that ask for them; without this, "
+            "none."
+        ),
+    ] = None
     copies_per_region: Annotated[
         int,
         msgspec.Meta(

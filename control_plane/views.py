@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from common.messages import AssetState, AssetView, EdgeView, PackageName, RegionCopies
 from control_plane.catalog import Asset, EdgeRecord
 from control_plane.fleet import Fleet
+from control_plane.metadata import Metadata
 from control_plane.planning import Placements
 from control_plane.standing import Standings
 from control_plane.watch import Watch
@@ -20,9 +21,10 @@ class Views:
     placements: Placements
     standings: Standings
 
-    def asset(self, asset: Asset) -> AssetView:
-        """An asset with its current version and the copies of it."""
+    def asset(self, asset: Asset, said: Metadata | None = None) -> AssetView:
+        """An asset with its current version, the copies of it, and what people say of it."""
         package = asset.current.announcement
+        said = said or Metadata(asset_id=asset.asset_id)
         regions: dict[str, list[str]] = defaultdict(list)
         for edge_id in self.placements.edges(asset.asset_id):
             record = self.fleet.edge(edge_id)
@@ -38,7 +40,7 @@ class Views:
         return AssetView(
             asset_id=asset.asset_id,
             version=package.version,
-            title=package.title,
+            title=said.title if said.title is not None else package.title,
             state=state,
             duration=package.duration,
             bytes=package.bytes,
@@ -46,6 +48,12 @@ class Views:
             copies=copies,
             created_at=asset.packages[0].published_at,
             published_at=asset.current.published_at,
+            description=said.description,
+            tags=said.tags,
+            creator=package.creator,
+            poster=package.poster,
+            plays=said.plays,
+            edited_at=said.edited_at,
         )
 
     def _copies(self, asset: Asset, region: str, edges: list[str]) -> RegionCopies:

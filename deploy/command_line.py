@@ -14,6 +14,7 @@ from deploy import operating, roles
 from deploy.edge_commands import edges
 from deploy.options import ca_option, home_option
 from deploy.simulate import simulate
+from deploy.token_command import token
 
 PR_SET_PDEATHSIG = 1
 """prctl(2): the signal a process gets when its parent ends."""
@@ -298,6 +299,9 @@ main.add_command(edges)
 
 
 main.add_command(simulate)
+
+
+main.add_command(token)
 
 
 @main.group("filter")

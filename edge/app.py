@@ -56,6 +56,7 @@ from edge.serve.requests import Visit
 from edge.settings import Settings
 from edge.store.claim import TICKETS, Claim
 from edge.store.tallies import Tallies
+from edge.token_keys import with_token_keys
 from edge.workers import (
     Duties,
     Line,
@@ -109,6 +110,7 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
         raise SettingsInvalid(
             file="edge", key="control_fallbacks", expected="control, which is asked before them"
         )
+    await asyncio.to_thread(with_token_keys, settings)
     async with AsyncExitStack() as stack:
         claim = await asyncio.to_thread(Claim, settings.cache_folder)
         stack.push_async_callback(asyncio.to_thread, claim.release)
@@ -126,7 +128,8 @@ async def worker_main(spec: WorkerSpec, stop: asyncio.Event, line: Line) -> None
 
 
 async def _serve(spec: WorkerSpec, stop: asyncio.Event, line: Line | None = None) -> None:
-    settings, clock = spec.settings, SystemClock()
+    settings = await asyncio.to_thread(with_token_keys, spec.settings)
+    spec, clock = msgspec.structs.replace(spec, settings=settings), SystemClock()
     async with AsyncExitStack() as stack:
         cache = await YieldingCache.open(
             settings.cache_folder,

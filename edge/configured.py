@@ -7,6 +7,7 @@ import msgspec
 
 from common.clock import Clock
 from common.errors import SettingsInvalid
+from common.service import secrets_of
 from edge.fetch.fetches import Fetches
 from edge.fetch.neighbourhood import Neighbourhood, Tickets
 from edge.fetch.origins import Origins
@@ -97,8 +98,7 @@ def access_log_of(settings: Settings) -> AccessLog | None:
 
 def tokens_of(settings: Settings) -> Tokens | None:
     """What checks viewers' tokens, if they need any."""
-    keys = {key.key_id: key.secret for key in settings.token_keys}
-    return Tokens(keys) if keys else None
+    return Tokens(secrets_of(settings.token_keys)) if settings.token_keys else None
 
 
 def connections_of(settings: Settings, tallies: Tallies | None) -> ConnectionCounts:

@@ -23,6 +23,7 @@ from edge.fill.obtain import Obtain
 from edge.orders import OrderFollower
 from edge.policy.recent import Recent
 from edge.policy.watched import Gathered
+from edge.policy.words import GatheredWords
 from edge.report import Reporter
 from edge.serve.counters import Counters
 from edge.settings import Settings
@@ -55,7 +56,7 @@ class Lead:
         self._draining = False
         self._started_at = clock.now()
         self._others: list[Account] = []
-        self._watched = Gathered()
+        self._watched, self._words = Gathered(), GatheredWords()
         self._sending, self._processors = Recent(LATELY), Recent(LATELY)
         self._cores = len(os.sched_getaffinity(0))
         self._removals = Removals(cache, clock)
@@ -127,7 +128,7 @@ class Lead:
     def _heartbeat(self, sequence: int) -> Heartbeat:
         agent, settings = self.agent, self._settings
         own = account_of(self._counters, self._cache, self._clock)
-        self._watched.add(own.watched)
+        self._gather(own)
         accounts = [own, *self._others]
         totals = [account.totals for account in accounts]
         sent = sum(one.bytes_sent for one in totals)
@@ -159,7 +160,12 @@ class Lead:
             disk_errors=sum(one.disk_errors for one in accounts),
             purges=self._purges.cursor,
             watched=self._watched.take(),
+            networks=self._words.take(now),
         )
+
+    def _gather(self, account: Account) -> None:
+        self._watched.add(account.watched)
+        self._words.add(account.networks)
 
     async def _watch_others(self) -> None:
         """Keeps up with what the other workers have served, for the heartbeat."""
@@ -170,4 +176,4 @@ class Lead:
             with contextlib.suppress(msgspec.MsgspecError):
                 self._others = [msgspec.json.decode(one, type=Account) for one in told]
                 for other in self._others:
-                    self._watched.add(other.watched)
+                    self._gather(other)

@@ -11,6 +11,7 @@ from common.service import (
     ListenSettings,
     LogLevel,
     PeerSettings,
+    TokenKeySettings,
 )
 from common.settings import ByteSize
 from edge.limit_settings import LimitSettings
@@ -106,28 +107,6 @@ class AccessLogSettings(msgspec.Struct, frozen=True, kw_only=True):
         int,
         msgspec.Meta(description="Old files that are kept.", ge=1, le=1000),
     ] = 8
-
-
-class TokenKeySettings(msgspec.Struct, frozen=True, kw_only=True):
-    """A key that path tokens are signed with."""
-
-    key_id: Annotated[
-        str,
-        msgspec.Meta(
-            description="Its name, which tokens tell.",
-            pattern=r"^[A-Za-z0-9_-]{1,64}\Z",
-            extra={"example": "2026-11"},
-        ),
-    ]
-    secret: Annotated[
-        str,
-        msgspec.Meta(
-            description="What only this edge and whoever issues tokens know.",
-            min_length=32,
-            max_length=512,
-            extra={"example": "a-long-random-secret-of-32-letters"},
-        ),
-    ]
 
 
 class FillSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -255,6 +234,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "/t/TOKEN/…, is served; several are good while one is replaced by the next."
         ),
     ] = ()
+    token_keys_file: Annotated[
+        Path | None,
+        msgspec.Meta(
+            description="TOML file of [[token_keys]] that come before those above. Every worker "
+            "process reads it as it starts: SIGUSR2 has a changed one read with no request lost.",
+            extra={"example": "token-keys.toml"},
+        ),
+    ] = None
     limits: Annotated[
         LimitSettings,
         msgspec.Meta(description="What viewers' connections may cost."),

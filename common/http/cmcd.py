@@ -5,13 +5,17 @@ breaks the grammar, and what no player measures, is left out; nothing that comes
 """
 
 import re
-from typing import Final, TypedDict, cast
+from typing import Final, NamedTuple, TypedDict, cast
 from urllib.parse import unquote_to_bytes
 
 from common.http.fields import Fields
 
 LONGEST: Final = 2048
 """Characters; of more, nothing is read."""
+LONGEST_RAW: Final = 3 * LONGEST
+"""Characters, where each is escaped."""
+LONGEST_MEASURED: Final = 1024
+"""The same of what is only measured: players write a third of that."""
 MOST_KEYS: Final = 32
 """Keys; further ones are left out."""
 LONGEST_NAME: Final = 64
@@ -87,6 +91,18 @@ _MEMBER: Final = re.compile(
 _QUOTED_PAIR: Final = re.compile(r"\\(.)")
 _NUMBER: Final = re.compile(r"[0-9]{1,10}")
 _DECIMAL: Final = re.compile(r"[0-9]{1,10}(?:\.[0-9]{1,10})?")
+_IN_LINE: Final = re.compile(rb"[?&]CMCD=([^&# ]+)")
+_IN_FIELDS: Final = re.compile(
+    rb"\r\n[Cc][Mm][Cc][Dd]-(?i:object|request|session|status):[ \t]*([^\r]+)"
+)
+_NEEDED: Final = re.compile(
+    rb"""\"[^"]*+\"|%22.*?%22"""
+    rb"""|(?:\A|,|%2[Cc])(?:[ \t]|%20)*+(bl|bs|mtp|su)(?:(?:=|%3[Dd])([0-9a-z?]{1,10}|%3F1))?"""
+    rb"""(?=[ \t]*(?:,|%2[Cc]|\Z))"""
+)
+"""Text in quotes, to pass over it, or a key of those with its value. That a backslash may keep a
+quote from ending the text is not minded: then looking for the end of each would cost its square."""
+_TRUE: Final = frozenset({b"", b"true", b"?1", b"%3F1"})
 _PARAMETER: Final = re.compile(r"(?:^|&)CMCD=([^&]*)")
 
 
@@ -117,12 +133,49 @@ def in_query(query: str) -> str:
     found = _PARAMETER.search(query)
     if found is None:
         return ""
-    return unquote_to_bytes(found[1][: 3 * LONGEST + 1]).decode("latin-1")
+    # Bytes that are no UTF-8 come as surrogates.
+    raw = found[1][: LONGEST_RAW + 1].encode("utf-8", "surrogatepass")
+    return unquote_to_bytes(raw).decode("latin-1")
 
 
 def in_fields(fields: Fields) -> str:
     """The values of the four fields, joined; empty when there is none (§2.1)."""
     return ",".join(value for name in FIELDS for value in fields.lines(name))
+
+
+class Measured(NamedTuple):
+    """What of it tells how a network does."""
+
+    throughput: int
+    """Kilobits per second; 0 when it was not told."""
+    buffer: int | None
+    """Milliseconds; None when it was not told, or the buffer was just being filled."""
+    starved: bool
+
+
+def measured_in(head: bytes) -> Measured | None:
+    """What the head of a request tells of the network; None when it has no CMCD.
+
+    Made for many requests: it costs less than ``parse``, which understands more spellings.
+    """
+    values = _IN_FIELDS.findall(head)
+    found = _IN_LINE.search(head, 0, head.find(b"\r\n"))
+    if found is not None:
+        values.append(found[1])
+    text = b",".join(values)
+    if not text or len(text) > LONGEST_MEASURED:
+        return None
+    throughput, buffer, starved, starting = 0, None, False, False
+    for name, value in _NEEDED.findall(text):
+        if name == b"mtp" and value.isdigit() and int(value) <= MOST_KBIT:
+            throughput = int(value)
+        elif name == b"bl" and value.isdigit() and int(value) <= MOST_MILLISECONDS:
+            buffer = int(value)
+        elif name == b"bs":
+            starved = value in _TRUE
+        elif name == b"su":
+            starting = value in _TRUE
+    return Measured(throughput, None if starting else buffer, starved)
 
 
 def _value(name: str, quoted: str | None, bare: str | None) -> str | int | float | bool | None:

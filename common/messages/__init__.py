@@ -32,6 +32,13 @@ from common.messages.jobs import (
     SubtitlesView,
     Verdict,
 )
+from common.messages.networks import (
+    NetworkEdgeView,
+    NetworkSeen,
+    NetworkView,
+    network_number,
+    network_of,
+)
 from common.messages.packages import (
     ManifestObject,
     PackageAnnouncement,
@@ -106,6 +113,9 @@ __all__ = [
     "MessageInvalid",
     "Neighbour",
     "Neighbours",
+    "NetworkEdgeView",
+    "NetworkSeen",
+    "NetworkView",
     "OrderedPurge",
     "OrderedPurges",
     "OrderedRemoval",
@@ -139,4 +149,6 @@ __all__ = [
     "decode",
     "encode",
     "encode_text",
+    "network_number",
+    "network_of",
 ]

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import msgspec
 
+from common.messages.networks import NetworkSeen
 from common.messages.packages import Count, Identifier, ObjectKey, Sha256
 from common.messages.purges import OrderedPurges
 from common.messages.removals import OrderedRemovals
@@ -67,6 +68,8 @@ class Heartbeat(msgspec.Struct, frozen=True):
     """The number of the last purge that it has carried out; it has all before too."""
     watched: Annotated[tuple[Watched, ...], msgspec.Meta(max_length=1000)] = ()
     """The most watched assets."""
+    networks: Annotated[tuple[NetworkSeen, ...], msgspec.Meta(max_length=500)] = ()
+    """What players told of their networks, every few seconds; those that told most."""
 
 
 class HeartbeatAnswer(msgspec.Struct, frozen=True):

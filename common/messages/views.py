@@ -61,6 +61,16 @@ class AssetView(msgspec.Struct, frozen=True):
     copies: tuple[RegionCopies, ...]
     created_at: float
     published_at: float
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    creator: str | None = None
+    """Whose it is; None when nobody has told."""
+    poster: str | None = None
+    """The key of its picture, or None."""
+    plays: int = 0
+    """About how many viewers were sent to an edge for it."""
+    edited_at: float | None = None
+    """When somebody last edited its title, description or tags."""
 
 
 class EdgeView(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@ from common.service.health import ReadyCheck, add_health_routes
 from common.service.listen import Listener, ListenSettings, listening
 from common.service.problems import problem_middleware, problem_response
 from common.service.run import os_sentence, run_role
+from common.service.token_keys import TokenKeySettings, secrets_of
 
 __all__ = [
     "Authority",
@@ -21,6 +22,7 @@ __all__ = [
     "PeerSettings",
     "ReadyCheck",
     "Role",
+    "TokenKeySettings",
     "add_health_routes",
     "listening",
     "new_client_session",
@@ -28,5 +30,6 @@ __all__ = [
     "problem_middleware",
     "problem_response",
     "run_role",
+    "secrets_of",
     "write_atomically",
 ]

@@ -1,6 +1,7 @@
-"""One channel of Redis' publish and subscribe behind asyncio, listened to again whenever it broke.
+"""Redis behind asyncio: a client, and one channel of its publish and subscribe, listened to again
+whenever it broke.
 
-What is sent over it may be lost: it saves whoever listens the wait, and nothing more.
+What is sent over the channel may be lost: it saves whoever listens the wait, and nothing more.
 """
 
 import asyncio
@@ -42,6 +43,31 @@ class _Bounded(_AsyncRESP3Parser):
         return bytes(await super()._read(length))
 
 
+def redis_client(url: str, *, key: str) -> Any:
+    """A client of the Redis server at ``url`` that takes no answer of absurd size; it connects when
+    it is first asked for something.
+
+    Args:
+        url: of the server.
+        key: the setting that the URL is from.
+
+    Raises:
+        SettingsInvalid: the URL is none.
+    """
+    try:
+        return redis.asyncio.Redis.from_url(
+            url,
+            socket_connect_timeout=2,
+            socket_timeout=5,
+            retry=Retry(NoBackoff(), 0),
+            parser_class=_Bounded,
+            # Left to itself, the driver looks for its version on the disk.
+            driver_info=DriverInfo(lib_version=redis.__version__),
+        )
+    except ValueError as error:
+        raise SettingsInvalid(file="settings", key=key, expected=str(error)) from error
+
+
 class RedisChannel:
     """A channel of the Redis server at ``url``. One connection listens, others send."""
 
@@ -59,18 +85,7 @@ class RedisChannel:
         Raises:
             SettingsInvalid: the URL is none.
         """
-        try:
-            self._client: Any = redis.asyncio.Redis.from_url(
-                url,
-                socket_connect_timeout=2,
-                socket_timeout=5,
-                retry=Retry(NoBackoff(), 0),
-                parser_class=_Bounded,
-                # Left to itself, the driver looks for its version on the disk.
-                driver_info=DriverInfo(lib_version=redis.__version__),
-            )
-        except ValueError as error:
-            raise SettingsInvalid(file="settings", key=key, expected=str(error)) from error
+        self._client: Any = redis_client(url, key=key)
         self._name = name
         self._heard = heard
         self._subscribed = asyncio.Event()

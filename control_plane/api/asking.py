@@ -16,6 +16,8 @@ from control_plane.routing.clients import Address
 
 ASSET: Final = f"{{asset_id:{IDENTIFIER_PATTERN}}}"
 """The part of a path that names an asset."""
+SESSION: Final = {"session": str}
+"""The parameter of a query that names a playback."""
 NOBODY_ELSES: Final[Mapping[str, str]] = {hdrs.CACHE_CONTROL: "private, no-store"}
 """Where a client goes is its own business, and true for a moment only."""
 DEPENDS: Final[Mapping[str, str]] = {hdrs.VARY: VARIES_BY, "Accept-CH": ", ".join(HINTS)}

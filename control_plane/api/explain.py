@@ -1,6 +1,6 @@
 """``/v1/explain``: tells an operator where a client would be sent, step by step why."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
 from typing import Final
 
@@ -9,9 +9,11 @@ from aiohttp import web
 from common.errors import NearcastError
 from common.messages import ExplainedStep, ExplanationView
 from common.service import Gatekeeper, Role
+from control_plane.api.describing import described
 from control_plane.api.fleet import json_answer
 from control_plane.api.play import ranked_edges
-from control_plane.router import Router
+from control_plane.library import AssetUnknown
+from control_plane.router import NoEdgeLeft, Router
 from control_plane.routing import Region, Viewer
 from control_plane.routing.asked import FIELDS, PARAMETERS, bounded
 from control_plane.routing.clients import Address
@@ -20,6 +22,12 @@ LONGEST_ADDRESS: Final = 64
 """Characters that an address has at most, and more."""
 ALSO_CALLED: Final = {"ua": "user-agent", "cmcd": "CMCD"}
 """Short names of parameters."""
+
+
+ASKED: Final[Mapping[str, type]] = dict.fromkeys(
+    ("ip", "asset", "ua", "cmcd", "profile", "max_height", "codecs", *FIELDS), str
+)
+"""The parameters of a query."""
 
 
 class NoAddress(NearcastError):
@@ -46,6 +54,13 @@ class ExplainApi:
         """Where the handler is."""
         return [web.get("/v1/explain", self.explain)]
 
+    @described(
+        Role.OPERATOR,
+        answer=ExplanationView,
+        query=ASKED,
+        needs=["ip", "asset"],
+        refuses=[NoAddress, NoAsset, AssetUnknown, NoEdgeLeft],
+    )
     async def explain(self, request: web.Request) -> web.Response:
         """Where a client would be sent.
 

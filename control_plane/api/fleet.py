@@ -6,24 +6,33 @@ from aiohttp import web
 
 from common.errors import CredentialForbidden, NearcastError
 from common.messages import (
+    EdgeView,
     Heartbeat,
     HeartbeatAnswer,
     Holdings,
     HoldingsChange,
     PackageAnnouncement,
+    RemovalView,
     encode,
 )
 from common.messages.packages import IDENTIFIER_PATTERN
 from common.service import Gatekeeper, Role
 from control_plane.api.bodies import KIBIBYTE, read_message
+from control_plane.api.describing import described
+from control_plane.catalog import Package
+from control_plane.catalog.port import PackageConflict
+from control_plane.fleet import EdgeUnknown, HoldingsNotKnown, RegionUnknown
+from control_plane.health.heartbeats import EdgeNameTaken
 from control_plane.library import Library
 from control_plane.metrics import ControlMetrics
 from control_plane.purge import PurgeDesk
-from control_plane.removal.desk import Desk
+from control_plane.removal.desk import Desk, VersionRemoved
+from control_plane.removal.origin import OriginNotGiven
+from control_plane.routing import Region
 from control_plane.views import Views
 
-MOST_ASSETS = 1000
-"""Assets in one answer."""
+EDGE = f"/v1/edges/{{edge_id:{IDENTIFIER_PATTERN}}}"
+"""What the paths begin with of which an edge asks."""
 WITHDRAWN = f"/v1/packages/{{asset_id:{IDENTIFIER_PATTERN}}}/{{version:{IDENTIFIER_PATTERN}}}"
 """The path of what ingest takes back, which need not be known here."""
 
@@ -35,7 +44,7 @@ class EdgeMisnamed(NearcastError):
 
 
 class FleetApi:
-    """Handlers for packages, edges and the catalog."""
+    """Handlers for packages and edges."""
 
     def __init__(
         self,
@@ -60,15 +69,20 @@ class FleetApi:
         return [
             web.post("/v1/packages", self.publish),
             web.delete(WITHDRAWN, self.withdraw),
-            web.post("/v1/edges/{edge_id}/heartbeat", self.heartbeat),
-            web.put("/v1/edges/{edge_id}/holdings", self.holdings),
-            web.post("/v1/edges/{edge_id}/holdings", self.change_holdings),
-            web.get("/v1/assets", self.assets),
-            web.get("/v1/assets/{asset_id}", self.asset),
+            web.post(f"{EDGE}/heartbeat", self.heartbeat),
+            web.put(f"{EDGE}/holdings", self.holdings),
+            web.post(f"{EDGE}/holdings", self.change_holdings),
             web.get("/v1/edges", self.edges),
             web.get("/v1/regions", self.regions),
         ]
 
+    @described(
+        Role.INGEST,
+        body=PackageAnnouncement,
+        answer=Package,
+        status=201,
+        refuses=[PackageConflict, VersionRemoved],
+    )
     async def publish(self, request: web.Request) -> web.Response:
         """Ingest announces a package."""
         self._gatekeeper.require(request, Role.INGEST)
@@ -76,6 +90,7 @@ class FleetApi:
         package = await self._desk.publish(announcement)
         return json_answer(package, status=201)
 
+    @described(Role.INGEST, answer=RemovalView, status=202, refuses=[OriginNotGiven])
     async def withdraw(self, request: web.Request) -> web.Response:
         """Ingest takes a package back, or one that it may still be announcing."""
         credential = self._gatekeeper.require(request, Role.INGEST)
@@ -83,6 +98,12 @@ class FleetApi:
         removal = await self._desk.withdraw(asset_id, version, by=credential.name)
         return json_answer(self._desk.view(removal), status=202)
 
+    @described(
+        Role.EDGE,
+        body=Heartbeat,
+        answer=HeartbeatAnswer,
+        refuses=[EdgeMisnamed, EdgeNameTaken, RegionUnknown],
+    )
     async def heartbeat(self, request: web.Request) -> web.Response:
         """An edge tells how it is."""
         edge_id = as_edge(self._gatekeeper, request)
@@ -100,6 +121,7 @@ class FleetApi:
             )
         )
 
+    @described(Role.EDGE, body=Holdings, refuses=[EdgeMisnamed, EdgeUnknown])
     async def holdings(self, request: web.Request) -> web.Response:
         """An edge tells what it holds."""
         edge_id = as_edge(self._gatekeeper, request)
@@ -108,6 +130,9 @@ class FleetApi:
         self._fleet.take_holdings(holdings)
         return web.Response(status=204)
 
+    @described(
+        Role.EDGE, body=HoldingsChange, refuses=[EdgeMisnamed, EdgeUnknown, HoldingsNotKnown]
+    )
     async def change_holdings(self, request: web.Request) -> web.Response:
         """An edge tells what changed of what it holds."""
         edge_id = as_edge(self._gatekeeper, request)
@@ -116,23 +141,13 @@ class FleetApi:
         self._fleet.change_holdings(change)
         return web.Response(status=204)
 
-    async def assets(self, request: web.Request) -> web.Response:
-        """The newest assets."""
-        self._gatekeeper.require(request, Role.PUBLISHER)
-        assets = self._library.history.newest(MOST_ASSETS)
-        return json_answer([self._views.asset(asset) for asset in assets])
-
-    async def asset(self, request: web.Request) -> web.Response:
-        """One asset."""
-        self._gatekeeper.require(request, Role.PUBLISHER)
-        asset = self._library.asset(request.match_info["asset_id"])
-        return json_answer(self._views.asset(asset))
-
+    @described(Role.OPERATOR, answer=list[EdgeView])
     async def edges(self, request: web.Request) -> web.Response:
         """Every edge."""
         self._gatekeeper.require(request, Role.OPERATOR)
         return json_answer([self._views.edge(record) for record in self._fleet.edges()])
 
+    @described(Role.OPERATOR, answer=list[Region])
     async def regions(self, request: web.Request) -> web.Response:
         """Every region."""
         self._gatekeeper.require(request, Role.OPERATOR)

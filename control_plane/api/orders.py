@@ -1,14 +1,16 @@
 """``/v1/edges/{edge_id}/orders``: an edge asks what is new, and is answered when there is some."""
 
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import web
 
 from common.clock import Clock
-from common.errors import BadRequest, NearcastError
+from common.errors import NearcastError
 from common.messages import DesiredChange, OrderedPurges, Orders
-from common.service import Gatekeeper
-from control_plane.api.fleet import as_edge, json_answer
+from common.service import Gatekeeper, Role
+from control_plane.api.describing import Number, described
+from control_plane.api.fleet import EDGE, as_edge, json_answer
+from control_plane.api.queries import whole_number
 from control_plane.fleet import Fleet
 from control_plane.library import Library
 from control_plane.neighbourhoods import Neighbourhoods
@@ -18,6 +20,15 @@ from control_plane.waiting import CatchUp, News, waited
 
 LONGEST_WAIT: Final = 60.0
 """Seconds."""
+ASKED: Final[dict[str, Any]] = {
+    "desired": Number,
+    "removals": Number,
+    "purges": Number,
+    "neighbours": Number,
+    "wait": Number,
+    "run": str,
+}
+"""The parameters of the query."""
 
 
 class OrdersApi:
@@ -49,7 +60,7 @@ class OrdersApi:
 
     def routes(self) -> list[web.RouteDef]:
         """Where the handler is."""
-        return [web.get("/v1/edges/{edge_id}/orders", self.orders)]
+        return [web.get(f"{EDGE}/orders", self.orders)]
 
     async def end(self, _: web.Application) -> None:
         """Answers everybody who waits: the control plane ends."""
@@ -57,13 +68,14 @@ class OrdersApi:
         self._news.tell()
         await self._catch_up.close()
 
+    @described(Role.EDGE, answer=Orders, query=ASKED)
     async def orders(self, request: web.Request) -> web.Response:
         """What is new to an edge."""
         edge_id = as_edge(self._gatekeeper, request)
         desired, removals, purges, neighbours = (
-            _number(request, name) for name in ("desired", "removals", "purges", "neighbours")
+            whole_number(request, name) for name in ("desired", "removals", "purges", "neighbours")
         )
-        until = self._clock.monotonic() + min(_number(request, "wait"), LONGEST_WAIT)
+        until = self._clock.monotonic() + min(whole_number(request, "wait"), LONGEST_WAIT)
         while True:
             coming = self._news.coming()
             acknowledges = self._is_heard(edge_id, request.query.get("run"))
@@ -112,15 +124,3 @@ class OrdersApi:
             purges=purges,
             neighbours=near if near.revision != neighbours else None,
         )
-
-
-def _number(request: web.Request, name: str) -> int:
-    """The number that the query has under ``name``; 0 when it has none.
-
-    Raises:
-        BadRequest: it is none.
-    """
-    text = request.query.get(name, "0")
-    if not (text.isascii() and text.isdigit() and len(text) <= 19):
-        raise BadRequest(detail=f"The parameter {name} has to be a number.")
-    return int(text)

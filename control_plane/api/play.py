@@ -1,6 +1,6 @@
 """``/play/{asset_id}``: sends a viewer to the best edge, or tells which it would be and why."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from aiohttp import hdrs, web
@@ -8,12 +8,18 @@ from multidict import CIMultiDict
 
 from common.messages import RankedEdge, RouteView, encode
 from control_plane.api.asking import ASSET, DEPENDS, NOBODY_ELSES, routing
-from control_plane.api.floods import Floods
+from control_plane.api.describing import described
+from control_plane.api.floods import Floods, TooManyRequests
+from control_plane.library import AssetUnknown
 from control_plane.metrics import ControlMetrics
-from control_plane.router import Router
+from control_plane.minting import SessionMissing
+from control_plane.router import NoEdgeLeft, Router
 from control_plane.routing import Region, Route, reasons
+from control_plane.routing.asked import PARAMETERS
 
 FIELDS: Final = CIMultiDict({**NOBODY_ELSES, **DEPENDS})
+ASKED: Final[Mapping[str, type]] = dict.fromkeys(PARAMETERS, str)
+"""The parameters of a query."""
 
 
 class PlayApi:
@@ -34,6 +40,11 @@ class PlayApi:
             web.get(f"/play/{ASSET}.json", self.explain),
         ]
 
+    @described(
+        status=302,
+        query=ASKED,
+        refuses=[AssetUnknown, NoEdgeLeft, SessionMissing, TooManyRequests],
+    )
     async def redirect(self, request: web.Request) -> web.Response:
         """302 to the multivariant playlist on the best edge.
 
@@ -47,6 +58,11 @@ class PlayApi:
         response.headers[hdrs.LOCATION] = route.url(route.best, route.entry)
         return response
 
+    @described(
+        answer=RouteView,
+        query=ASKED,
+        refuses=[AssetUnknown, NoEdgeLeft, SessionMissing, TooManyRequests],
+    )
     async def explain(self, request: web.Request) -> web.Response:
         """The ranked edges, with the reason for each rank; raises as ``redirect``."""
         route = self._explained(request)

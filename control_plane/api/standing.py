@@ -2,10 +2,11 @@
 
 from aiohttp import web
 
-from common.messages import StandingRequest
+from common.messages import StandingRequest, StandingView
 from common.messages.packages import IDENTIFIER_PATTERN
 from common.service import Gatekeeper, Role
 from control_plane.api.bodies import KIBIBYTE, read_message
+from control_plane.api.describing import described
 from control_plane.api.fleet import json_answer
 from control_plane.api.versions import NotJson
 from control_plane.fleet import EdgeUnknown, Fleet
@@ -26,6 +27,9 @@ class StandingApi:
         """Where the handlers are."""
         return [web.put(STANDING, self.order)]
 
+    @described(
+        Role.OPERATOR, body=StandingRequest, answer=StandingView, refuses=[NotJson, EdgeUnknown]
+    )
     async def order(self, request: web.Request) -> web.Response:
         """An edge has to drain, to be left alone or to serve, from now on and after restarts.
 

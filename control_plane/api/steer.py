@@ -1,7 +1,7 @@
 """``/steer/{asset_id}`` tells players where to go on when the edge that they play from fails (HLS
 Content Steering, rfc8216bis §7)."""
 
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
@@ -9,8 +9,10 @@ from aiohttp import web
 
 from common.hls import HERE, PathwayClone, steering_manifest
 from control_plane.api.asking import ASSET, NOBODY_ELSES, routing
+from control_plane.api.describing import described
+from control_plane.library import AssetUnknown
 from control_plane.metrics import ControlMetrics
-from control_plane.router import Router
+from control_plane.router import NoEdgeLeft, Router
 
 STEERED_FOR: Final = 30
 """Seconds after which a player asks again."""
@@ -26,6 +28,7 @@ class SteerApi:
         """Where the handlers are. GET answers HEAD too."""
         return [web.get(f"/steer/{ASSET}", self.steer)]
 
+    @described(answer=dict[str, Any], refuses=[AssetUnknown, NoEdgeLeft])
     async def steer(self, request: web.Request) -> web.Response:
         """To which other edges a player goes when the one that it plays from fails, best first."""
         route = self._route(request)

@@ -3,11 +3,15 @@
 from aiohttp import hdrs, web
 
 from common.errors import NearcastError
-from common.messages import CarriedOut, RollbackRequest
+from common.messages import AssetView, CarriedOut, RemovalView, RollbackRequest, VersionView
 from common.service import Gatekeeper, Role
 from control_plane.api.bodies import KIBIBYTE, read_message
-from control_plane.api.fleet import as_edge, check_name, json_answer
-from control_plane.removal.desk import Desk
+from control_plane.api.describing import described
+from control_plane.api.fleet import EDGE, EdgeMisnamed, as_edge, check_name, json_answer
+from control_plane.library import AssetUnknown
+from control_plane.metadata.reading import MetadataReader
+from control_plane.removal.desk import Desk, RemovalUnknown, VersionRemoved, VersionUnknown
+from control_plane.removal.origin import OriginNotGiven
 from control_plane.views import Views
 
 MOST_REMOVALS = 1000
@@ -24,8 +28,11 @@ class NotJson(NearcastError):
 class VersionsApi:
     """Handlers for versions and removals."""
 
-    def __init__(self, views: Views, desk: Desk, gatekeeper: Gatekeeper) -> None:
+    def __init__(
+        self, views: Views, metadata: MetadataReader, desk: Desk, gatekeeper: Gatekeeper
+    ) -> None:
         self._views = views
+        self._metadata = metadata
         self._desk = desk
         self._gatekeeper = gatekeeper
 
@@ -38,14 +45,21 @@ class VersionsApi:
             web.delete(ASSET, self.remove),
             web.get("/v1/removals", self.removals),
             web.get("/v1/removals/{removal_id}", self.removal),
-            web.put("/v1/edges/{edge_id}/removals", self.carried_out),
+            web.put(f"{EDGE}/removals", self.carried_out),
         ]
 
+    @described(Role.PUBLISHER, answer=list[VersionView], refuses=[AssetUnknown])
     async def versions(self, request: web.Request) -> web.Response:
         """All versions of an asset."""
         self._gatekeeper.require(request, Role.PUBLISHER)
         return json_answer(self._desk.versions(request.match_info["asset_id"]))
 
+    @described(
+        Role.OPERATOR,
+        body=RollbackRequest,
+        answer=AssetView,
+        refuses=[NotJson, AssetUnknown, VersionUnknown, VersionRemoved],
+    )
     async def roll_back(self, request: web.Request) -> web.Response:
         """Viewers get another version."""
         credential = self._gatekeeper.require(request, Role.OPERATOR)
@@ -56,8 +70,15 @@ class VersionsApi:
         asset = await self._desk.roll_back(
             request.match_info["asset_id"], asked.version, by=credential.name
         )
-        return json_answer(self._views.asset(asset))
+        said = await self._metadata.shown([asset.asset_id])
+        return json_answer(self._views.asset(asset, said.get(asset.asset_id)))
 
+    @described(
+        Role.OPERATOR,
+        answer=RemovalView,
+        status=202,
+        refuses=[AssetUnknown, VersionUnknown, OriginNotGiven],
+    )
     async def remove(self, request: web.Request) -> web.Response:
         """Removes a version, or all of an asset."""
         credential = self._gatekeeper.require(request, Role.OPERATOR)
@@ -68,17 +89,20 @@ class VersionsApi:
         answer.headers[hdrs.LOCATION] = f"/v1/removals/{removal.removal_id}"
         return answer
 
+    @described(Role.OPERATOR, answer=list[RemovalView])
     async def removals(self, request: web.Request) -> web.Response:
         """The newest removals."""
         self._gatekeeper.require(request, Role.OPERATOR)
         found = await self._desk.recent(limit=MOST_REMOVALS)
         return json_answer([self._desk.view(removal) for removal in found])
 
+    @described(Role.OPERATOR, answer=RemovalView, refuses=[RemovalUnknown])
     async def removal(self, request: web.Request) -> web.Response:
         """How far a removal is."""
         self._gatekeeper.require(request, Role.OPERATOR)
         return json_answer(await self._desk.removal(request.match_info["removal_id"]))
 
+    @described(Role.EDGE, body=CarriedOut, refuses=[EdgeMisnamed])
     async def carried_out(self, request: web.Request) -> web.Response:
         """An edge tells what it has forgotten."""
         edge_id = as_edge(self._gatekeeper, request)

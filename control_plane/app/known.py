@@ -10,6 +10,7 @@ from common.clock import Clock, SystemClock
 from common.errors import Unavailable
 from common.messages import EdgeStanding
 from common.metrics import new_registry
+from control_plane.app.networks import heard_networks
 from control_plane.catalog import Catalog, open_catalog
 from control_plane.findings import Findings
 from control_plane.fleet import Fleet, Rules
@@ -18,6 +19,7 @@ from control_plane.keeping import Keeper, Kept
 from control_plane.library import Library
 from control_plane.metrics import ControlMetrics
 from control_plane.neighbourhoods import Neighbourhoods
+from control_plane.networks import Networks
 from control_plane.placement import PlacementRules
 from control_plane.planning import Placements, Planner, open_plan_store
 from control_plane.planning.demand import DemandCounts
@@ -43,9 +45,11 @@ class Known:
     watch: Watch
     findings: Findings
     neighbourhoods: Neighbourhoods
+    networks: Networks
     placements: Placements
     standings: Standings
     planner: Planner
+    demand: DemandCounts
     purges: PurgeDesk
     keeper: Keeper
     snapshots: Snapshots | None
@@ -91,8 +95,7 @@ async def know(settings: Settings, stack: AsyncExitStack) -> Known:
     placements, standings = Placements(library.history), Standings(orders, clock)
     purges = PurgeDesk(log, lambda: _known_edges(fleet, watch), clock)
     stack.push_async_callback(purges.close)
-    health = HealthRules(silence=settings.heartbeat_timeout)
-    findings = Findings()
+    health, findings = HealthRules(silence=settings.heartbeat_timeout), Findings()
     watch = Watch(fleet, health, clock, standings, findings, lambda: purges.head)
     fleet.kept = lambda edge_id: standings.of(edge_id) is EdgeStanding.MAINTENANCE
     neighbourhoods = Neighbourhoods(fleet, watch, news.tell)
@@ -121,9 +124,11 @@ async def know(settings: Settings, stack: AsyncExitStack) -> Known:
         watch=watch,
         findings=findings,
         neighbourhoods=neighbourhoods,
+        networks=heard_networks(fleet, clock),
         placements=placements,
         standings=standings,
         planner=planner,
+        demand=demand,
         purges=purges,
         keeper=keeper,
         snapshots=snapshots,

@@ -9,14 +9,18 @@ from aiohttp import web
 from common.service import Gatekeeper, Listener, add_health_routes, listening, problem_middleware
 from control_plane.api.asking import allow_any_origin
 from control_plane.api.fleet import FleetApi
+from control_plane.api.networks import NetworksApi
+from control_plane.api.openapi import OpenApi
 from control_plane.api.orders import OrdersApi
 from control_plane.api.purges import PurgesApi
 from control_plane.api.standing import StandingApi
 from control_plane.api.versions import VersionsApi
 from control_plane.app.known import Known, know
+from control_plane.app.naming import name
 from control_plane.app.running import kept, peer_of, planning, running
 from control_plane.app.talking import talk
 from control_plane.app.viewers import open_router, viewer_apis
+from control_plane.app.watching import Watching, watching
 from control_plane.dashboard.jobs import IngestJobs
 from control_plane.dashboard.page import Page
 from control_plane.lag import PublishLag
@@ -40,20 +44,28 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
         origin = await peer_of(settings, settings.origin, stack)
         remover = Remover(known.catalog, known.library, known.fleet, known.clock, origin)
         router = await open_router(settings, known)
-        application = await _application(settings, known, remover, router, stack)
+        assets = await watching(settings, known, stack)
+        application = await _application(settings, known, remover, router, assets, stack)
         await stack.enter_async_context(kept(known.keeper))
+        await stack.enter_async_context(assets.running())
         for work in (remover.run, known.purges.run, known.watch.run):
             await stack.enter_async_context(running(work))
         await talk(settings, known, stack)
         if known.snapshots is not None:
             await stack.enter_async_context(running(partial(known.snapshots.run, known.keeper)))
         await stack.enter_async_context(planning(known.planner))
+        await name(settings, known, router, stack)
         async with listening([Listener(application, settings.listen)]):
             await stop.wait()
 
 
 async def _application(
-    settings: Settings, known: Known, remover: Remover, router: Router, stack: AsyncExitStack
+    settings: Settings,
+    known: Known,
+    remover: Remover,
+    router: Router,
+    assets: Watching,
+    stack: AsyncExitStack,
 ) -> web.Application:
     fleet, library, clock = known.fleet, known.library, known.clock
     ingest = await peer_of(settings, settings.ingest, stack)
@@ -63,21 +75,13 @@ async def _application(
     known.watch.valid_until = gatekeeper.valid_until
     lag = PublishLag(library, clock, fleet.others_hold, known.metrics.lag)
     fleet.on_complete(lag.completed)
-    orders = OrdersApi(
-        library,
-        fleet,
-        known.placements,
-        known.planner,
-        known.purges,
-        known.neighbourhoods,
-        known.news,
-        gatekeeper,
-        clock,
-    )
+    orders = _orders(known, gatekeeper)
     page = await asyncio.to_thread(
         Page,
         library,
         known.views,
+        router,
+        assets.metadata.shown,
         known.away,
         known.purges,
         desk,
@@ -92,12 +96,15 @@ async def _application(
         FleetApi(library, known.views, desk, known.purges, gatekeeper, known.metrics),
         orders,
         StandingApi(fleet, known.standings, gatekeeper),
-        VersionsApi(known.views, desk, gatekeeper),
+        VersionsApi(known.views, assets.metadata, desk, gatekeeper),
         PurgesApi(known.purges, gatekeeper),
+        NetworksApi(known.networks, gatekeeper),
         *viewer_apis(settings, known, router, gatekeeper),
         page,
     ):
         application.router.add_routes(api.routes())
+    assets.add_to(application, router, gatekeeper)
+    application.router.add_routes(OpenApi(application).routes())
     application.on_response_prepare.append(allow_any_origin)
     application.on_shutdown.append(orders.end)
 
@@ -108,3 +115,17 @@ async def _application(
 
     add_health_routes(application, known.registry, ready, away=known.away)
     return application
+
+
+def _orders(known: Known, gatekeeper: Gatekeeper) -> OrdersApi:
+    return OrdersApi(
+        known.library,
+        known.fleet,
+        known.placements,
+        known.planner,
+        known.purges,
+        known.neighbourhoods,
+        known.news,
+        gatekeeper,
+        known.clock,
+    )

@@ -5,12 +5,15 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from functools import partial
 
+import msgspec
+
 from common.service import new_client_session
 from control_plane.app.known import Known
 from control_plane.app.running import running
 from control_plane.bus import Hint, HintKind, open_bus
 from control_plane.health import Probed
-from control_plane.probing import Prober, Subject
+from control_plane.minting import TokenSettings
+from control_plane.probing import Prober, ProbeSettings, Subject
 from control_plane.settings import Settings
 from control_plane.sharing import Sharing
 
@@ -21,6 +24,7 @@ async def talk(settings: Settings, known: Known, stack: AsyncExitStack) -> None:
     bus = open_bus(settings.redis)
     stack.push_async_callback(bus.close)
     known.away_besides.append(lambda: {"redis": bus.trouble} if bus.trouble is not None else {})
+    known.networks.share(bus)
     told: dict[HintKind, Callable[[], None]] = {
         HintKind.PURGES: known.purges.hint,
         HintKind.PACKAGES: partial(known.keeper.hint, "catalog"),
@@ -51,7 +55,7 @@ async def talk(settings: Settings, known: Known, stack: AsyncExitStack) -> None:
     prober = Prober(
         session,
         known.clock,
-        settings.probes,
+        probes_of(settings.probes, settings.tokens),
         subjects=lambda: [
             Subject(record.edge_id, record.heartbeat.url, fleet.listed(record.edge_id))
             for record in fleet.edges()
@@ -61,3 +65,10 @@ async def talk(settings: Settings, known: Known, stack: AsyncExitStack) -> None:
         caught=lambda edge_id, _: fleet.disbelieve(edge_id),
     )
     await stack.enter_async_context(running(prober.run))
+
+
+def probes_of(probes: ProbeSettings, tokens: TokenSettings | None) -> ProbeSettings:
+    """How edges are asked: with the key that viewers' tokens are signed with, if with no other."""
+    if probes.key is not None or tokens is None:
+        return probes
+    return msgspec.structs.replace(probes, key=tokens.keys[0])

@@ -9,8 +9,10 @@ from control_plane.api.floods import Floods
 from control_plane.api.play import PlayApi
 from control_plane.api.steer import SteerApi
 from control_plane.app.known import Known
+from control_plane.app.networks import estimate
 from control_plane.devices import Devices
 from control_plane.geoip import GeoDatabase
+from control_plane.minting import Minter
 from control_plane.router import Router
 from control_plane.routing import Network, parse_networks
 from control_plane.settings import Settings
@@ -27,7 +29,8 @@ async def open_router(settings: Settings, known: Known) -> Router:
         await asyncio.to_thread(GeoDatabase, settings.geoip) if settings.geoip is not None else None
     )
     devices = await asyncio.to_thread(Devices)
-    return Router(
+    minter = Minter(settings.tokens, known.clock) if settings.tokens is not None else None
+    router = Router(
         known.library,
         known.fleet,
         known.watch,
@@ -35,7 +38,10 @@ async def open_router(settings: Settings, known: Known) -> Router:
         devices,
         geography,
         _trusted(settings),
+        minter,
     )
+    estimate(router, known.networks, known.registry)
+    return router
 
 
 def viewer_apis(

@@ -24,6 +24,8 @@ class HintKind(StrEnum):
     STANDING = "standing"
     PRESENCE = "presence"
     """What the body tells, see ``control_plane.presence``."""
+    NETWORKS = "networks"
+    """What the body tells, see ``control_plane.networks``; it is in no database."""
 
 
 class Hint(msgspec.Struct, frozen=True, array_like=True):

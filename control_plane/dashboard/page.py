@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from typing import Any
 
 import jinja2
@@ -16,7 +16,7 @@ from common.errors import (
     CredentialUnknown,
     NearcastError,
 )
-from common.messages import PackageName, PurgeState, PurgeView, RemovalView
+from common.messages import PurgeState, PurgeView, RemovalView
 from common.service import Gatekeeper, Role
 from control_plane.catalog import Asset
 from control_plane.dashboard.files import Files
@@ -29,8 +29,11 @@ from control_plane.dashboard.texts import (
     readable_speed,
 )
 from control_plane.library import Library
+from control_plane.metadata import Metadata
 from control_plane.purge import PurgeDesk
 from control_plane.removal.desk import Desk
+from control_plane.router import Router
+from control_plane.routing import Viewer
 from control_plane.views import Views
 
 SHOWN_ASSETS = 100
@@ -46,6 +49,9 @@ MOST_ORIGINS = 24
 CHALLENGE = 'Basic realm="Nearcast: any name, and an operator\'s token as password"'
 
 
+Said = Callable[[Collection[str]], Awaitable[Mapping[str, Metadata]]]
+
+
 class NoUploadPage(NearcastError):
     """There is no upload page: the control plane's setting `uploads_url` is not given."""
 
@@ -59,6 +65,8 @@ class Page:
         self,
         library: Library,
         views: Views,
+        router: Router,
+        said: Said,
         away: Callable[[], dict[str, str]],
         purges: PurgeDesk,
         desk: Desk,
@@ -69,10 +77,13 @@ class Page:
         uploads_url: str | None,
         open_to_all: bool,
     ) -> None:
-        """``uploads_url`` is where browsers reach ingest; ``away`` tells what is away, and why."""
+        """``uploads_url`` is where browsers reach ingest; ``away`` tells what is away, and why;
+        ``said`` tells what people say of assets, as far as that is known now."""
         self._library = library
         self._views = views
+        self._router = router
         self._fleet = views.fleet
+        self._said = said
         self._away = away
         self._purges = purges
         self._desk = desk
@@ -131,12 +142,15 @@ class Page:
                 jobs_error = str(error)
         purges, removals = await asyncio.gather(self._latest_purges(), self._removals())
         edges = [self._views.edge(record) for record in self._fleet.edges()]
+        assets = self._library.history.newest(SHOWN_ASSETS)
+        said = await self._said([asset.asset_id for asset in assets])
+        viewer = self._router.viewer(request)
         return self._answer(
             template,
             regions=shown_regions(self._fleet.rules.regions, edges),
             assets=[
-                (self._views.asset(asset), *self._pictures(asset))
-                for asset in self._library.history.newest(SHOWN_ASSETS)
+                (self._views.asset(asset, said.get(asset.asset_id)), *self._pictures(asset, viewer))
+                for asset in assets
             ],
             asset_count=len(self._library.history.assets),
             purges=purges,
@@ -188,20 +202,17 @@ class Page:
             },
         )
 
-    def _pictures(self, asset: Asset) -> tuple[str | None, str | None]:
+    def _pictures(self, asset: Asset, viewer: Viewer) -> tuple[str | None, str | None]:
         """Where the asset's picture and its moving one are: on an edge, as for viewers."""
         package = asset.current.announcement
-        holders = self._fleet.holders(PackageName(package.asset_id, package.version))
-        serving = (self._fleet.edge(each) for each in self._views.watch.shares() if each in holders)
-        holder = next((record for record in serving if record is not None), None)
-        if holder is None:
+        try:
+            route = self._router.route(asset.asset_id, viewer)
+            poster, preview = (
+                route.url(route.best, key) for key in (package.poster, package.preview)
+            )
+        except NearcastError:
             return None, None
-        folder = holder.heartbeat.url.rstrip("/")
-        poster, preview = (
-            f"{folder}/{key}" if key is not None else None
-            for key in (package.poster, package.preview)
-        )
-        return poster, preview
+        return (poster, preview) if route.best.holds else (None, None)
 
     def _security_policy(self) -> str:
         """Scripts and styles from here alone; pictures and media from the edges, and those that

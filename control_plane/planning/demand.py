@@ -86,6 +86,17 @@ class DemandCounts:
         """
         return self._rates(await self._store.demand())
 
+    async def most_watched(self, limit: int) -> list[str]:
+        """The assets of the ``limit`` largest sums, of which viewers take most first.
+
+        One that is watched a little in each of many regions may be missing: sums are by region.
+
+        Raises:
+            Unavailable: the database does not answer.
+        """
+        rates = self._rates(await self._store.most_demanded(limit))
+        return sorted(rates, key=lambda asset_id: -sum(rates[asset_id].values()))
+
     def _rates(self, sums: Iterable[Demand]) -> dict[str, dict[str, float]]:
         now, rates = self._clock.now(), dict[str, dict[str, float]]()
         for asset_id, region, era, total in sums:

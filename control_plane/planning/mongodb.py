@@ -40,6 +40,7 @@ class MongoPlanStore(MongoAdapter):
     async def _prepare(self) -> None:
         await self._plan.create_index("revision")
         await self._plan.create_index("asset_id")
+        await self._demand.create_index({"_id.era": -1, "total": -1})
 
     async def acquire(self, holder: str, seconds: float) -> int | None:
         """See the port."""
@@ -160,18 +161,23 @@ class MongoPlanStore(MongoAdapter):
     async def demand(self) -> tuple[Demand, ...]:
         """See the port."""
         async with translating():
-            return tuple(
-                [
-                    Demand(name["asset_id"], name["region"], name["era"], document["total"])
-                    async for document in self._demand.find(batch_size=_AT_ONCE)
-                    if (name := document["_id"])
-                ]
-            )
+            return tuple([_sum(each) async for each in self._demand.find(batch_size=_AT_ONCE)])
+
+    async def most_demanded(self, limit: int) -> tuple[Demand, ...]:
+        """See the port."""
+        async with translating():
+            found = self._demand.find().sort({"_id.era": -1, "total": -1}).limit(limit)
+            return tuple([_sum(each) async for each in found])
 
     async def forget_demand(self, before: int) -> None:
         """See the port."""
         async with translating():
             await self._demand.delete_many({"_id.era": {"$lt": before}})
+
+
+def _sum(document: Document) -> Demand:
+    name = document["_id"]
+    return Demand(name["asset_id"], name["region"], name["era"], document["total"])
 
 
 def _moved(head: int, revision: int) -> Document:

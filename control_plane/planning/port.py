@@ -141,6 +141,10 @@ class PlanStore(Protocol):
         """All sums, in no order."""
         ...
 
+    async def most_demanded(self, limit: int) -> tuple[Demand, ...]:
+        """The ``limit`` largest sums of the newest eras, the newest era first."""
+        ...
+
     async def forget_demand(self, before: int) -> None:
         """Drops the sums of all eras before that one."""
         ...

@@ -40,6 +40,7 @@ CREATE TABLE IF NOT EXISTS demand (
     total REAL NOT NULL,
     PRIMARY KEY (asset_id, region, era)
 ) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS demand_by_total ON demand (era, total);
 """
 
 _NOW = "(julianday('now') - 2440587.5) * 86400.0"
@@ -147,6 +148,14 @@ class SqlitePlanStore:
     async def demand(self) -> tuple[Demand, ...]:
         """See the port."""
         found = await self._file.read("SELECT asset_id, region, era, total FROM demand")
+        return tuple(Demand(*row) for row in found)
+
+    async def most_demanded(self, limit: int) -> tuple[Demand, ...]:
+        """See the port."""
+        found = await self._file.read(
+            "SELECT asset_id, region, era, total FROM demand ORDER BY era DESC, total DESC LIMIT ?",
+            (limit,),
+        )
         return tuple(Demand(*row) for row in found)
 
     async def forget_demand(self, before: int) -> None:

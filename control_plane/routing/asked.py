@@ -46,7 +46,7 @@ HINTS: Final = (
 """Fields that browsers send where they are asked to (RFC 8942)."""
 VARIES_BY: Final = ", ".join(("User-Agent", "Accept", *HINTS, *cmcd.FIELDS))
 """The fields on which an answer depends."""
-PARAMETERS: Final = {"profile": 32, "max_height": 8, "codecs": 256, "CMCD": 2048}
+PARAMETERS: Final = {"profile": 32, "max_height": 8, "codecs": 256, "CMCD": 2048, "session": 65}
 """The parameters of the query that count, and how many of their characters."""
 
 MOST_PARAMETERS: Final = 32

@@ -1,7 +1,8 @@
 """Who asks, and where they are sent."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import overload
 
 from common.messages import PackageAnnouncement
@@ -40,12 +41,20 @@ class Route:
     """Best first; at least one."""
     entry: str
     """Key of the multivariant playlist for this viewer."""
-    opening: str = ""
-    """What stands before every path that this viewer may read, such as ``/t/TOKEN``."""
+    opener: Callable[[], str] = str
+    """Makes ``opening``, once somebody wants it."""
+    query: str = ""
+    """What stands behind the URLs that it is sent to: a query with its ``?``, or nothing."""
     chosen: Chosen = WHATEVER
     """Which playlist ``entry`` is, and why."""
     device: Device = UNKNOWN_DEVICE
     network: Bandwidth = UNKNOWN_BANDWIDTH
+
+    @cached_property
+    def opening(self) -> str:
+        """What stands before every path that this viewer may read, such as ``/t/TOKEN``; raises as
+        ``opener``."""
+        return self.opener()
 
     @property
     def best(self) -> EdgeFacts:
@@ -58,4 +67,6 @@ class Route:
     def url(self, edge: EdgeFacts, key: str | None) -> str | None: ...
     def url(self, edge: EdgeFacts, key: str | None) -> str | None:
         """The URL of an object on ``edge`` for this viewer; None for no object."""
-        return f"{edge.url.rstrip('/')}{self.opening}/{key}" if key is not None else None
+        if key is None:
+            return None
+        return f"{edge.url.rstrip('/')}{self.opening}/{key}{self.query}"

@@ -11,6 +11,19 @@ _SECOND = 10**9
 """Nanoseconds: whole numbers, so that a burst is what it says to the last request."""
 
 
+def plain_address(address: str) -> str:
+    """The address of a socket's other end as everybody writes it: that of an IPv4 client where a
+    socket takes both has IPv6's form (RFC 4291 §2.5.5.2), and a local one has a zone."""
+    if ":" not in address:
+        return address
+    try:
+        parsed = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    mapped = parsed.ipv4_mapped if isinstance(parsed, IPv6Address) else None
+    return str(mapped or parsed)
+
+
 def client_group(address: str) -> str:
     """What counts as one client: an IPv4 address, or a /64 network of IPv6 (RFC 6177 §2)."""
     if ":" not in address:

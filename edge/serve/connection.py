@@ -9,7 +9,7 @@ import socket
 from typing import TYPE_CHECKING, cast
 
 from edge.fetch.begun import Begun
-from edge.policy.limits import client_group
+from edge.policy.limits import client_group, plain_address
 from edge.policy.recognising import ends_with_a_request, head_end, may_become_plain
 from edge.serve.crowd import Attendance
 from edge.serve.delivery import Delivery, duplicate_of, send_at_once
@@ -95,7 +95,7 @@ class ViewerConnection(asyncio.Protocol):
         transport = self._transport = cast(asyncio.Transport, transport)
         self.last = self._now()
         peer = transport.get_extra_info("peername")
-        self.client = str(peer[0]) if isinstance(peer, tuple) and peer else ""
+        self.client = plain_address(str(peer[0])) if isinstance(peer, tuple) and peer else ""
         self.group = client_group(self.client)
         if not self._server.enter(self):
             transport.abort()

@@ -17,6 +17,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from edge.policy.watched import Watches
+from edge.policy.words import Words
 
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 """Bounds of the buckets of latencies."""
@@ -109,6 +110,7 @@ class Counters:
         self.active = 0
         """Requests being answered now."""
         self.watches = Watches()
+        self.words = Words()
         self._tallies: dict[tuple[int, str], Tally] = {}
         self._upstream = Histogram(
             "nearcast_edge_upstream_first_byte_seconds",

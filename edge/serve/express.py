@@ -12,7 +12,6 @@ from common.clock import Clock
 from common.errors import NearcastError
 from common.http.fields import Fields
 from edge.fetch.begun import Begun
-from edge.fetch.origins import PlainRequests
 from edge.policy.forwarding import end_to_end
 from edge.policy.keys import KeyRules, normalised_host
 from edge.policy.limits import RequestRate
@@ -24,12 +23,14 @@ from edge.policy.recognising import (
     without_range,
     without_varying,
 )
+from edge.policy.words import Words
 from edge.serve.access_log import AccessLog
 from edge.serve.crowd import Attendance, Crowds
 from edge.serve.hot import Conditions, HotObject, HotObjects, Missing
 from edge.serve.leading import Leading
 from edge.serve.ready import Ready
-from edge.serve.tokens import Tokens
+from edge.serve.tokens import Tokens, session_field
+from edge.serve.viewer import Viewer
 from edge.store import Resident
 
 MOST_VIEWERS = 2048
@@ -72,44 +73,22 @@ class Connection(Protocol):
         ...
 
 
-class Viewer:
-    """What the fields of a request say, read once for all requests that have the same."""
-
-    __slots__ = ("asking", "closes", "conditions", "fields", "host", "logged", "plain", "site")
-
-    def __init__(
-        self,
-        host: str,
-        fields: Fields,
-        conditions: Conditions | None,
-        logged: str,
-        site: dict[bytes, HotObject] | None,
-        *,
-        closes: bool,
-    ) -> None:
-        self.host = host
-        self.fields = fields
-        """Those that are passed on."""
-        self.asking: PlainRequests = {}
-        """Requests upstream for what is missing, as they are sent for this viewer."""
-        self.conditions = conditions
-        self.logged = logged
-        """What the access log says of the viewer."""
-        self.plain = site is not None
-        """Whether a request with these fields may take the express lane."""
-        self.closes = closes
-        """Whether the answer is the last of its connection."""
-        self.site = {} if site is None or closes else site
-        """The hot objects of its host that are found at a glance."""
-
-
 class Answered:
     """An answer that takes a while to send."""
 
-    __slots__ = ("asked", "began", "ready", "viewer")
+    __slots__ = ("asked", "began", "ready", "telling", "viewer")
 
-    def __init__(self, ready: Ready | None, viewer: Viewer, asked: str, began: float) -> None:
+    def __init__(
+        self,
+        ready: Ready | None,
+        viewer: Viewer,
+        asked: str,
+        began: float,
+        telling: bytes | None = None,
+    ) -> None:
         self.ready = ready
+        self.telling = telling
+        """The request, where it may tell of the viewer's network and was not heard yet."""
         self.viewer = viewer
         self.asked = asked
         self.began = began
@@ -130,6 +109,7 @@ class Express:
         log: AccessLog | None,
         tokens: Tokens | None = None,
         rate: RequestRate | None = None,
+        words: Words | None = None,
     ) -> None:
         """Answers with what ``hot`` finds.
 
@@ -143,7 +123,9 @@ class Express:
             log: the access log, if there is one.
             tokens: checks the tokens in viewers' paths, where they are asked for.
             rate: how many requests a client may make, where that is limited.
+            words: hears what players tell of their networks, where somebody wants to know.
         """
+        self._words = words
         self._tokens = tokens
         self._rate = rate
         self._hot = hot
@@ -162,6 +144,7 @@ class Express:
         end = data.find(b"\r\n")
         block = data[end:]
         viewer = self._viewers.get(block)
+        known = viewer is not None
         if viewer is not None:
             conditions = viewer.conditions
         else:
@@ -170,9 +153,10 @@ class Express:
             return False
         free = self._rate is None
         if free and data.startswith(b"GET ") and data[end - 9 : end] == b" HTTP/1.1":
-            target: bytes | None = data[4 : end - 9]
+            came = data[4 : end - 9]
+            target: bytes | None = came
             if self._tokens is not None:
-                target = self._tokens.opened_before(data[4 : end - 9], connection.client, now)
+                target = self._tokens.opened_before(came, connection.client, now, block)
             hot = None if target is None else viewer.site.get(target)
             exactly = hot is not None
             if hot is None and target is not None and end <= LONGEST_LINE:
@@ -187,9 +171,10 @@ class Express:
                     return False
                 asked = hot.asked
                 if self._log is not None and not exactly:
-                    told = data[4 : end - 9].decode("ascii")
+                    told = came.decode("ascii")
                     asked = self._log.lines.asked("GET", viewer.host, told, "HTTP/1.1")
-                self._send(connection, viewer, hot, ready, asked, now)
+                telling = None if exactly and known else data
+                self._send(connection, viewer, hot, ready, asked, now, telling)
                 return True
         return self._consider(connection, viewer, conditions, data, block, now)
 
@@ -210,7 +195,8 @@ class Express:
         target = told
         if self._tokens is not None:
             try:
-                target = self._tokens.opened(told, connection.client, now)
+                session = session_field(block)
+                target = self._tokens.opened(told, connection.client, now, session)
             except NearcastError:
                 return False
         hot = self._hot.find(viewer.host, target, now)
@@ -233,8 +219,13 @@ class Express:
             )
         if viewer.closes:
             ready = ready.as_last()
-        self._send(connection, viewer, hot, ready, logged, now)
+        telling = data if self._may_tell(viewer, told, block) else None
+        self._send(connection, viewer, hot, ready, logged, now, telling)
         return True
+
+    def _may_tell(self, viewer: Viewer, told: str, block: bytes) -> bool:
+        """Whether a request for the target ``told`` may tell of its viewer's network."""
+        return "?" in told or viewer.tells or self._viewers.get(block) is not viewer
 
     def _wait(
         self,
@@ -258,7 +249,8 @@ class Express:
         asked = ""
         if self._log is not None:
             asked = self._log.lines.asked("GET", viewer.host, told, "HTTP/1.1")
-        attendance = connection.attend(data, Answered(None, viewer, asked, now))
+        telling = data if self._may_tell(viewer, told, block) else None
+        attendance = connection.attend(data, Answered(None, viewer, asked, now, telling))
         if begun is not None:
             self._leading.serve(begun, attendance)
         else:
@@ -286,7 +278,14 @@ class Express:
         ready: Ready,
         asked: str,
         now: float,
+        telling: bytes | None,
     ) -> None:
+        words = self._words
+        if telling is not None and words is not None and ready.status < 400:
+            # As ``Words.hear``, without a call: it is the turn of few.
+            words.due -= 1
+            if words.due < 0:
+                words.lay_aside(connection.group, telling)
         sent = ready.stop - ready.start
         resident = hot.resident
         if ready.whole is not None:
@@ -322,6 +321,8 @@ class Express:
             return
         ready.tally.note(sent, seconds)
         ready.watch.note(sent)
+        if answered.telling is not None and self._words is not None and ready.status < 400:
+            self._words.hear(connection.group, answered.telling)
         if self._log is not None:
             logged = ready.logged
             if sent < ready.stop - ready.start:

@@ -15,7 +15,7 @@ from common.http.cache_status import CacheStatus
 from common.http.fields import Fields, Pairs
 from edge.policy.forwarding import is_of_edge, went_through
 from edge.policy.keys import KeyRules
-from edge.policy.limits import RequestRate, client_group
+from edge.policy.limits import RequestRate, client_group, plain_address
 from edge.serve.counters import REFUSED, Counters
 from edge.serve.errors import ContentSlow, NotCached
 from edge.serve.handler import Viewers
@@ -109,7 +109,7 @@ class Front:
         """Answers a viewer."""
         secure = raw.transport is not None and raw.transport.get_extra_info("sslcontext")
         scheme = "https" if secure else "http"
-        return await self._handle(raw, scheme, raw.remote or "", internal=False)
+        return await self._handle(raw, scheme, plain_address(raw.remote or ""), internal=False)
 
     async def handle_internal(self, raw: web.BaseRequest) -> web.StreamResponse:
         """Answers another worker process, on behalf of its viewer."""
@@ -128,7 +128,8 @@ class Front:
         try:
             opened = None
             if not internal:
-                opened = self._admitted(client, began, started, counted=begun is not None)
+                self._admit(client, started, counted=begun is not None)
+                opened = self._opener(raw, client, began)
             visit = read_visit(
                 raw, self._rules, scheme=scheme, client=client, internal=internal, opened=opened
             )
@@ -154,15 +155,14 @@ class Front:
                 self._counters.count(visit.status, visit.result, visit.sent, seconds)
                 if visit.status < 400 and not is_of_edge(visit.request.fields):
                     self._counters.watches.of(visit.key).note(visit.sent)
+                    if self._rules.objects_only:
+                        told, fields = raw.raw_path, visit.request.fields
+                        self._counters.words.hear_parsed(client_group(client), told, fields)
                 if self._noted is not None:
                     self._noted(visit, began, seconds)
 
-    def _admitted(
-        self, client: str, now: float, moment: float, *, counted: bool
-    ) -> Callable[[str], str] | None:
-        """What takes the token out of a target, where tokens are asked for.
-
-        A request may be ``counted`` already.
+    def _admit(self, client: str, moment: float, *, counted: bool) -> None:
+        """Counts a request, which may be ``counted`` already.
 
         Raises:
             TooManyRequests: ``client`` may not ask now.
@@ -170,13 +170,13 @@ class Front:
         rate = None if counted else self._rate
         if rate is not None and not rate.admits(client_group(client), moment):
             raise TooManyRequests
+
+    def _opener(self, raw: web.BaseRequest, client: str, now: float) -> Callable[[str], str] | None:
+        """What takes the token out of a target, where tokens are asked for."""
         if self._tokens is None:
             return None
-        return functools.partial(self._opened, client=client, now=now)
-
-    def _opened(self, target: str, *, client: str, now: float) -> str:
-        assert self._tokens is not None
-        return self._tokens.opened(target, client, now)
+        session = ", ".join(raw.headers.getall("CMCD-Session", ()))
+        return functools.partial(self._tokens.opened, client=client, now=now, session=session)
 
     async def _answer(self, visit: Visit) -> web.StreamResponse:
         if went_through(visit.request.fields, self._name):

@@ -49,5 +49,6 @@ def express_lane(
         log=log,
         tokens=tokens,
         rate=rate,
+        words=means.counters.words if means.rules.objects_only else None,
     )
     return Lane(express, hot, crowds)

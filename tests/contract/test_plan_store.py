@@ -237,6 +237,14 @@ async def test_demand_adds_up_by_asset_region_and_era(store: PlanStore, other: P
     ]
 
 
+async def test_the_largest_sums_are_told_the_newest_era_first(store: PlanStore) -> None:
+    await store.add_demand([("a", "eu", 9.0), ("b", "eu", 8.0)], era=1)
+    await store.add_demand([("a", "eu", 1.0), ("a", "us", 2.0), ("c", "eu", 3.0)], era=2)
+
+    largest = [("c", "eu", 2, 3.0), ("a", "us", 2, 2.0), ("a", "eu", 2, 1.0), ("a", "eu", 1, 9.0)]
+    assert list(await store.most_demanded(4)) == largest
+
+
 async def test_demand_of_many_at_once_is_not_lost(store: PlanStore, other: PlanStore) -> None:
     await asyncio.gather(
         *(

@@ -14,17 +14,15 @@ from aiohttp import web
 
 from common.clock import SystemClock
 from common.messages import HeldPackage, PackageAnnouncement
-from common.service import PeerSettings, new_client_session
+from common.service import PeerSettings, TokenKeySettings, new_client_session
 from control_plane.probing import (
     LARGEST,
     SPOT_CHECK_EVERY,
     Fault,
-    ProbeKeySettings,
     Prober,
     ProbeSettings,
     Subject,
 )
-from edge.settings import TokenKeySettings
 from tests.integration.edge_service import (
     OPERATOR,
     TOKEN,
@@ -247,7 +245,7 @@ async def test_an_edge_that_tells_meanwhile_that_it_has_let_go_is_not_caught(
 async def test_edges_behind_path_tokens_are_asked_with_one(tmp_path: Path, origin: Origin) -> None:
     with_key, without = Probing(), Probing()
     keys = (TokenKeySettings(key_id="k", secret=SECRET),)
-    key = ProbeKeySettings(key_id="k", secret=SECRET)
+    key = TokenKeySettings(key_id="k", secret=SECRET)
     async with (
         filled_edge(tmp_path, origin, token_keys=keys) as settings,
         with_key.run(key=key),

@@ -72,7 +72,14 @@ async def test_health_names_what_is_away_and_memory_answers_meanwhile(
         while not (told := await away(patient)).keys() >= KEPT:
             await patient.beat("eu-1")
             await patient.hold("eu-1", ("a", "1"))
-            for path in ("/v1/edges", "/v1/assets", "/v1/assets/a", "/v1/regions", "/metrics"):
+            for path in (
+                "/v1/edges",
+                "/v1/assets",
+                "/v1/assets/a",
+                "/v1/feed",
+                "/v1/regions",
+                "/metrics",
+            ):
                 assert (await patient.call("GET", path, "operator"))[0] == 200
             assert (await patient.call("GET", "/v1/assets/a/versions", "operator"))[0] == 200
             assert [edge["edge_id"] for edge in await patient.route(CLIENTS["eu"])] == ["eu-1"]

@@ -9,8 +9,9 @@ import pytest
 from aiohttp import web
 
 from common.messages import Neighbour, Neighbours
+from common.service import TokenKeySettings
 from edge.fetch.connection import Timeouts
-from edge.settings import OriginSettings, TokenKeySettings
+from edge.settings import OriginSettings
 from tests.integration.edge_service import IMMUTABLE, Origin, publish, serving, until
 from tests.integration.region_service import (
     PACKAGE,

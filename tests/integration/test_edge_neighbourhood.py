@@ -109,7 +109,9 @@ def test_a_ticket_lets_an_edge_in_that_has_the_same_keys(target: str) -> None:
     tickets = Tickets([("new", "n" * 32), ("old", "o" * 32)], clock)
     tokens = Tokens({"old": "o" * 32, "new": "n" * 32})
 
-    assert tokens.opened(tickets.for_target(target) + target, "any", clock.now()) == target
+    ticket = tickets.for_target(target)
+
+    assert tokens.opened(ticket + target, "any", clock.now(), "") == target
 
 
 def test_without_keys_there_is_no_ticket() -> None:

@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from common.messages import Holdings, HoldingsChange, PackageName
+from common.messages import (
+    Holdings,
+    HoldingsChange,
+    NetworkSeen,
+    PackageName,
+    network_of,
+)
 from edge.report import SHORTEST_INTERVAL
 from tests.integration.edge_service import (
     TOKEN,
@@ -47,6 +53,13 @@ def watched(control: Control) -> dict[str, tuple[int, int]]:
             requests, sent = found.get(each.asset_id, (0, 0))
             found[each.asset_id] = (requests + each.requests, sent + each.bytes)
     return found
+
+
+def networks(control: Control) -> dict[str, NetworkSeen]:
+    """What heartbeats tell of networks that were told of once."""
+    told = [seen for beat in control.heartbeats for seen in beat.networks]
+    assert len({seen.network for seen in told}) == len(told)
+    return {str(network_of(seen.network)): seen for seen in told}
 
 
 async def test_only_what_changed_of_the_holdings_is_told(
@@ -232,7 +245,31 @@ async def test_what_viewers_take_is_told_by_asset_from_both_lanes(
     assert watched(control) == told
 
 
-async def test_what_viewers_take_of_all_worker_processes_is_told(
+async def test_what_players_say_of_their_network_is_told_from_both_lanes(
+    tmp_path: Path, origin: Origin, control: Control
+) -> None:
+    publish(origin, "1", PACKAGE)
+    async with edge(edge_settings(tmp_path, origin.url, **placed(control))) as viewer:
+        async with viewer.get("/v/a/1/0.m4s") as response:
+            await response.read()
+        beats = len(control.heartbeats)
+        await until(lambda: len(control.heartbeats) > beats + 1)
+        assert networks(control) == {}
+        query = {"CMCD": 'bl=2500,mtp=4000,sid="x"'}
+        for headers in ({}, {"Cache-Control": "x"}, {"CMCD-Status": "bs"}):
+            async with viewer.get("/v/a/1/0.m4s", params=query, headers=headers) as response:
+                assert response.status == 200
+        await until(lambda: networks(control) != {})
+
+    (told,) = networks(control).items()
+    network, seen = told
+    assert network == "127.0.0.0/24"
+    assert 1 <= seen.words == seen.measured <= 3
+    assert seen.throughput == pytest.approx(4_000_000)
+    assert seen.buffer == 2500
+
+
+async def test_what_viewers_take_and_say_of_all_worker_processes_is_told(
     tmp_path: Path, origin: Origin, control: Control
 ) -> None:
     publish(origin, "1", PACKAGE)
@@ -253,3 +290,14 @@ async def test_what_viewers_take_of_all_worker_processes_is_told(
             assert (await viewer.get("/v/a/1/0.m4s")).status == 200
         await until(lambda: watched(control) == {"a": (60, 60 * 40_000)})
         await until(lambda: control.heartbeats[-1].requests == 60)
+        for client in range(1, 31):
+            address = (f"127.0.{client}.1", 0)
+            reader, writer = await asyncio.open_connection(
+                "127.0.0.1", viewer.port, local_addr=address
+            )
+            writer.write(b"GET /v/a/1/0.m4s?CMCD=bs HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
+            writer.close()
+        await until(lambda: len(networks(control)) == 30)
+
+    assert {(seen.words, seen.starving) for seen in networks(control).values()} == {(1, 1)}

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from common.service import TokenKeySettings
 from common.settings import ByteSize
 from common.signing import PathToken, mint
 from edge.limit_settings import LimitSettings
-from edge.settings import AccessLogSettings, TokenKeySettings
+from edge.settings import AccessLogSettings
 from tests.integration.edge_service import edge
 from tests.integration.proxy_service import RawOrigin, Viewer, proxy_settings, response
 

@@ -39,16 +39,26 @@ async function show(title, waiting, find) {
 }
 
 async function published(asset) {
-  const answer = await fetch(`/play/${asset}.json`);
+  // Tokens may be bound to it, so each request tells it.
+  const session = newSession();
+  const answer = await fetch(`/play/${asset}.json?session=${session}`);
   const told = await answer.json();
   if (!answer.ok) throw new Error(told.detail);
   const best = told.edges[0];
   return {
-    url: `/play/${asset}`,
+    url: `/play/${asset}?session=${session}`,
     storyboard: told.storyboard,
     where: `${best.edge_id}: ${best.reason}`,
     failed: (details) => `${best.edge_id} does not play: ${details}. Is its certificate trusted?`,
+    options: { cmcd: { sessionId: session, contentId: asset } },
   };
+}
+
+// A name for one playback; pages without TLS have no randomUUID.
+function newSession() {
+  return [...crypto.getRandomValues(new Uint8Array(16))]
+    .map((byte) => byte.toString(16).padStart(2, "0"))
+    .join("");
 }
 
 async function held(job, start) {

@@ -36,12 +36,12 @@ from tests.bench.edge.load import (
 from tests.bench.edge.report import Row, memory_table, middle, picture, ratio_of, table
 from tests.bench.edge.servers import (
     LOAD_CORE,
-    TOKEN,
     Server,
     machine,
     running,
     versions,
 )
+from tests.bench.edge.surroundings import surroundings
 
 RIVALS = ["nginx", "varnish"]
 MEASURED = ["edge", *RIVALS]
@@ -250,39 +250,6 @@ def idling(servers: dict[str, Server], results: dict[str, Any]) -> list[Row]:
             )
         )
     return rows
-
-
-def surroundings(
-    servers: dict[str, Server], rounds: int, seconds: int, results: dict[str, Any]
-) -> list[Row]:
-    """What the access log and tokens add to a hit; metrics and Cache-Status are always on."""
-    paths = {"edge-tokens": f"/t/{TOKEN}/bytes/2048/hit", "edge-no-log": "/bytes/2048/hit"}
-    cost: dict[str, list[float]] = {name: [] for name in paths}
-    for name, path in paths.items():
-        fetch(servers[name].http + path)
-    for turn in range(max(rounds, 5)):
-        for name in sorted(paths, reverse=turn % 2 == 1):
-            path = paths[name]
-            load = Load(servers[name].http + path, connections=32)
-            cost[name].append(run_wrk(servers[name], load, seconds).cpu)
-    results["surroundings"] = cost
-    plain = middle(cost["edge-no-log"])
-    full = middle(cost["edge-tokens"])
-    pairs = zip(cost["edge-tokens"], cost["edge-no-log"], strict=True)
-    share = max(0.0, 1 - middle(ratio_of(one, without) for one, without in pairs))
-    say(f"log and token: {share:.0%} of a hit")
-    return [
-        Row(
-            "2 KiB hit, with log and token and without",
-            f"{full * 1e6:.1f} µs, {plain * 1e6:.1f} µs",
-            {},
-            None,
-            None,
-            f"log and token are {share:.0%} of it",
-            "under 25 %",
-            0 < share < 0.25,
-        )
-    ]
 
 
 def index_memory(results: dict[str, Any]) -> Row:

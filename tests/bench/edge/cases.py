@@ -24,7 +24,7 @@ request = function()
   return wrk.format("GET", nil, {["Range"] = "bytes=" .. first .. "-" .. (first + 65535)})
 end
 """
-_CMCD = """
+ANOTHER_CMCD = """
 local n = 0
 request = function()
   n = n + 1
@@ -107,7 +107,7 @@ def cases() -> Iterator[Case]:
         script=_VARIED_RANGE,
         required=0.8,
     )
-    yield Case("hit, 2 KiB, another CMCD query each time", "/bytes/2048/hit", script=_CMCD)
+    yield Case("hit, 2 KiB, another CMCD query each time", "/bytes/2048/hit", script=ANOTHER_CMCD)
     yield Case(f"hits on {DISTINCT} objects of 64 KiB", "/", script=_MANY, warm="objects")
     for told, least in (("2 KiB", 0), ("2 KiB", SUSTAINED), ("256 KiB", 0), ("1.5 MiB", 0)):
         yield Case(

@@ -10,7 +10,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -80,7 +80,8 @@ VARNISH_LOG = (
     '"referrer":"%{Referer}i","user_agent":"%{User-agent}i"}'
 )
 KEY_ID, SECRET = "bench", "a-secret-of-the-benchmark-alone-x"
-TOKEN = mint(PathToken(KEY_ID, "/bytes/", int(time.time()) + 24 * 3600), SECRET)
+EXPIRES = int(time.time()) + 24 * 3600
+TOKEN = mint(PathToken(KEY_ID, "/bytes/", EXPIRES), SECRET)
 """Opens all objects for a day."""
 
 
@@ -137,7 +138,7 @@ class Server:
 
 
 @contextlib.contextmanager
-def running(names: list[str], folder: Path) -> Iterator[dict[str, Server]]:
+def running(names: Iterable[str], folder: Path) -> Iterator[dict[str, Server]]:
     """The servers ``names`` before one origin; ended with the block."""
     (origin_port,) = free_ports(1)
     certificate = folder / "certificate.pem"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import Unavailable
-from common.messages import HeldPackage, HoldingsChange, PackageName
+from common.messages import HeldPackage, HoldingsChange, NetworkSeen, PackageName
 from control_plane.catalog.sqlite import SqliteCatalog
 from control_plane.fleet import EdgeUnknown, Fleet, HoldingsNotKnown, RegionUnknown, Rules
 from control_plane.routing import Region
@@ -53,6 +53,18 @@ async def test_a_silent_edge_keeps_its_packages_for_a_while(fleet: Fleet, clock:
     assert [record.edge_id for record in fleet.placeable()] == ["eu-2"]
     fleet.kept = lambda edge: edge == "eu-1"
     assert [record.edge_id for record in fleet.placeable()] == ["eu-1", "eu-2"]
+
+
+async def test_what_networks_carry_is_heard_and_not_written_down(
+    fleet: Fleet, catalog: SqliteCatalog
+) -> None:
+    told: list[int] = []
+    fleet.on_heard(lambda record: told.append(len(record.heartbeat.networks)))
+    fleet.hear(heartbeat(networks=(NetworkSeen(1, 1, 1, 1e6, 0),)))
+    await fleet.save()
+
+    assert told == [1]
+    assert [record.heartbeat for record in await catalog.edges()] == [heartbeat()]
 
 
 class TwoClocks:

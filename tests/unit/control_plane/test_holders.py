@@ -71,13 +71,14 @@ async def test_an_edge_that_was_caught_holds_nothing_for_a_while(
 
 
 @settings(max_examples=50)
-@given(st.lists(st.tuples(edge_ids, st.sets(names), st.sets(names)), max_size=20))
+@given(st.lists(st.tuples(edge_ids, st.sets(names), st.sets(names), st.sets(names)), max_size=20))
 def test_the_index_is_what_the_last_words_of_all_edges_come_to(
-    told: list[tuple[str, set[PackageName], set[PackageName]]],
+    told: list[tuple[str, set[PackageName], set[PackageName], set[PackageName]]],
 ) -> None:
     index, held = Holders(), dict[str, set[PackageName]]()
-    for edge_id, touched, whole in told:
-        index.change(edge_id, touched, whole)
+    for edge_id, touched, whole, partly in told:
+        packages = {name: part(2) for name in partly} | {name: part(3) for name in whole}
+        index.change(edge_id, touched, packages)
         held[edge_id] = (held.get(edge_id, set()) - touched) | (touched & whole)
 
     for name in (PackageName(asset, "1") for asset in "abc"):

@@ -1,5 +1,6 @@
 """CTA-5004: what players tell, of which nothing is believed that cannot be."""
 
+from random import Random
 from urllib.parse import quote
 
 import pytest
@@ -7,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.http import cmcd
-from common.http.cmcd import LONGEST, MOST_KBIT, MOST_KEYS, MOST_MILLISECONDS, Cmcd, parse
+from common.http.cmcd import (
+    LONGEST,
+    MOST_KBIT,
+    MOST_KEYS,
+    MOST_MILLISECONDS,
+    Cmcd,
+    measured_in,
+    parse,
+)
 from common.http.fields import Fields
 
 WHOLE = (
@@ -48,6 +57,7 @@ def test_the_parameter_is_found_in_a_query(query: str) -> None:
 
 
 def test_a_value_that_is_not_escaped_is_read_too() -> None:
+    assert parse(cmcd.in_query("CMCD=bl=1,\udcff,mtp=2")) == {"bl": 1, "mtp": 2}
     assert parse(cmcd.in_query('CMCD=bl=21300,mtp=25400,sid="x"')) == {
         "bl": 21300,
         "mtp": 25400,
@@ -129,7 +139,11 @@ PIECES = st.lists(
 ).map("".join)
 
 
-@given(st.one_of(PIECES, st.text()))
+ANY_TEXT = st.text(st.characters())
+"""Also bytes that were no UTF-8."""
+
+
+@given(st.one_of(PIECES, ANY_TEXT))
 def test_whatever_comes_is_read_within_bounds(text: str) -> None:
     for read in (parse(text), parse(cmcd.in_query(f"CMCD={text}")), parse(cmcd.in_query(text))):
         assert read.keys() <= READ.keys()
@@ -165,3 +179,81 @@ def test_what_a_player_writes_is_read_back(told: Cmcd) -> None:
     text = ",".join(parts)
     assert parse(text) == told
     assert parse(cmcd.in_query(f"CMCD={quote(text, safe='')}")) == told
+
+
+def head(query: str = "", *fields: str) -> bytes:
+    lines = [f"GET /v/a/1/0.m4s{query} HTTP/1.1", "Host: cdn.test", *fields, "", ""]
+    return "\r\n".join(lines).encode("latin-1")
+
+
+@pytest.mark.parametrize(
+    ("request_head", "measured"),
+    [
+        (head(), None),
+        (head("?token=x"), None),
+        (head("?CMCD="), None),
+        (head("?token=CMCD"), None),
+        (head("?CMCD=bl%3D21300%2Cmtp%3D25400%2Csid%3D%22x%22"), (25400, 21300, False)),
+        (head("?token=x&CMCD=mtp%3D25400"), (25400, None, False)),
+        (head("?CMCD=mtp%3D25400&token=x"), (25400, None, False)),
+        (head("?CMCD=mtp=25400,bs"), (25400, None, True)),
+        (head("?CMCD=bl%3d0%2csu"), (0, None, False)),
+        (head("?CMCD=bs%3Dtrue%2Csu%3D%3F0%2Cbl%3D0"), (0, 0, True)),
+        (head("?CMCD=bs%3Dfalse"), (0, None, False)),
+        (head("?CMCD=ot%3Dv"), (0, None, False)),
+        (head("?CMCD=mtp%3D1%2Cmtp%3D2"), (2, None, False)),
+        (head("?CMCD=xmtp%3D1%2Cmtp.x%3D2%2Cbl%3D5"), (0, 5, False)),
+        (head("?CMCD=sid%3D%22%2Cmtp%3D9%2C%22%2Cbl%3D5"), (0, 5, False)),
+        (head("?CMCD=mtp%3D10000001%2Cbl%3D600001"), (0, None, False)),
+        (head("?CMCD=mtp%3D-1%2Cbl%3D1.5"), (0, None, False)),
+        (head("?CMCD=mtp%3D99999999999999%2Cbs"), (0, None, True)),
+        (head("", "CMCD-Request: bl=21300,mtp=25400", "CMCD-Status: bs"), (25400, 21300, True)),
+        (head("", "cmcd-request:mtp=25400", "Cmcd-Object: br=100"), (25400, None, False)),
+        (head("", 'CMCD-Session: sid=",bs,"', "CMCD-Request: bl=5"), (0, 5, False)),
+        (head("", "X-CMCD-Request: mtp=1"), None),
+        (head("", "CMCD-Requests: mtp=1"), None),
+        (head("?CMCD=" + "mtp%3D1%2C" * 110), None),
+        (b"GET /?CMCD=mtp%3D1", None),
+        (b"", None),
+    ],
+)
+def test_what_tells_of_the_network_is_found_in_a_request(
+    request_head: bytes, measured: tuple[int, int | None, bool] | None
+) -> None:
+    assert measured_in(request_head) == measured
+
+
+@given(
+    st.dictionaries(st.sampled_from(["bl", "mtp", "br", "d", "tb", "rtp"]), st.integers(0, 10**8)),
+    st.sets(st.sampled_from(["bs", "su"])),
+    st.from_regex(r"[A-Za-z0-9,=%. -]{1,40}", fullmatch=True),
+    st.sampled_from(["", "/=,", '/=,"']),
+    st.randoms(use_true_random=False),
+)
+def test_the_short_cut_finds_what_all_reading_finds(
+    numbers: dict[str, int], flags: set[str], session: str, safe: str, random: Random
+) -> None:
+    parts = [*(f"{key}={value}" for key, value in numbers.items()), *flags, f'sid="{session}"']
+    random.shuffle(parts)
+    escaped = quote(",".join(parts), safe=safe)
+    read = parse(cmcd.in_query(f"CMCD={escaped}"))
+    buffer = None if "su" in read else read.get("bl")
+
+    expected = (read.get("mtp", 0), buffer, "bs" in read)
+    assert measured_in(head(f"?CMCD={escaped}")) == expected
+    assert measured_in(head("", f"CMCD-Request: {','.join(parts)}")) == expected
+
+
+@given(
+    st.one_of(
+        st.binary(),
+        PIECES.map(
+            lambda text: head(f"?CMCD={text}", f"CMCD-Status: {text}") if text.isascii() else b""
+        ),
+    )
+)
+def test_whatever_head_comes_is_measured_within_bounds(raw: bytes) -> None:
+    told = measured_in(raw)
+    if told is not None:
+        assert 0 <= told.throughput <= MOST_KBIT
+        assert told.buffer is None or 0 <= told.buffer <= MOST_MILLISECONDS

@@ -10,6 +10,7 @@ from edge.policy.limits import (
     Pace,
     RequestRate,
     client_group,
+    plain_address,
 )
 
 
@@ -27,6 +28,22 @@ from edge.policy.limits import (
 )
 def test_a_client_is_an_ipv4_address_or_an_ipv6_network(address: str, group: str) -> None:
     assert client_group(address) == group
+
+
+@pytest.mark.parametrize(
+    ("address", "plain"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8::1", "2001:db8::1"),
+        ("2001:DB8:0:0::1", "2001:db8::1"),
+        ("fe80::1%eth0", "fe80::1"),
+        ("", ""),
+        ("no:address", "no:address"),
+    ],
+)
+def test_an_address_has_one_form_whichever_socket_it_came_to(address: str, plain: str) -> None:
+    assert plain_address(address) == plain
 
 
 @hypothesis.given(

@@ -1,0 +1,46 @@
+"""Operators ask over HTTP what is known of a client's network."""
+
+from aiohttp import web
+
+from common.errors import NearcastError
+from common.messages.networks import NetworkView
+from common.service import Gatekeeper, Role
+from control_plane.api.describing import described
+from control_plane.api.fleet import json_answer
+from control_plane.networks import Networks
+from control_plane.routing import client_address
+
+
+class AddressInvalid(NearcastError):
+    """The parameter ip has to be one IPv4 or IPv6 address."""
+
+    status = 400
+
+
+class NetworksApi:
+    """Handlers for what edges tell of networks."""
+
+    def __init__(self, networks: Networks, gatekeeper: Gatekeeper) -> None:
+        self._networks = networks
+        self._gatekeeper = gatekeeper
+
+    def routes(self) -> list[web.RouteDef]:
+        """Where the handlers are."""
+        return [web.get("/v1/networks", self.network)]
+
+    @described(
+        Role.OPERATOR, answer=NetworkView, query={"ip": str}, needs=["ip"], refuses=[AddressInvalid]
+    )
+    async def network(self, request: web.Request) -> web.Response:
+        """What is known of the network of the address ``ip``.
+
+        Raises:
+            AddressInvalid: it is none.
+        """
+        self._gatekeeper.require(request, Role.OPERATOR)
+        try:
+            (told,) = request.query.getall("ip", [])
+            address = client_address(told, (), ())
+        except ValueError as error:
+            raise AddressInvalid from error
+        return json_answer(self._networks.view(address))

@@ -1,0 +1,1 @@
+"""The timeline: what the channels that a user follows publish, and what is popular."""

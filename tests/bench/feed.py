@@ -1,0 +1,309 @@
+"""How long the feed and searches take at a million assets.
+
+    python -m tests.bench.feed [--assets N] [--creators N] [--follows N] [--users N] [--folder F]
+
+A control plane in a process of its own, on one core, over a SQLite catalog that is made first (with
+--folder it is kept for the next time): creators have published by Zipf's law, half of the assets
+are described, edges in four regions hold some of them, and what is watched follows Zipf's law too.
+Each user follows other channels. Their pages are asked for over HTTP one after another: the first
+three of each, cold, as nobody has read their metadata before, and once more, warm. A newer control
+plane plans; this one answers.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import functools
+import os
+import random
+import sqlite3
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import numpy as np
+import uvloop
+from aiohttp import web
+
+from common.messages import encode_text
+from common.service import (
+    CredentialSettings,
+    DatabaseSettings,
+    Gatekeeper,
+    ListenSettings,
+    Role,
+)
+from control_plane.app import main as control_plane
+from control_plane.app import watching
+from control_plane.catalog import Package, open_catalog
+from control_plane.metadata import open_metadata
+from control_plane.metadata.words import key_of, keys_of, unique_words
+from control_plane.planning import open_plan_store
+from control_plane.settings import Settings
+from deploy.up.geography import PLACES, ensure_database
+from tests.integration.control_service import TOKENS, Talk, control_settings, listens
+from tests.servers.processes import free_ports
+from tests.unit.control_plane.records import announcement
+
+FIRST = 1_700_000_000.0
+EDGES = tuple(f"{place.region}-{number}" for place in PLACES for number in (1, 2))
+HELD = 5000
+"""Packages that each edge holds."""
+WORDS = 20_000
+PAGES = 3
+LIMIT = 20
+
+
+def words(generator: np.random.Generator, count: int) -> list[str]:
+    """Words as often as words are."""
+    numbers = np.minimum(generator.zipf(1.2, count), WORDS) - 1
+    return [f"{'abcdefghijklmnopqrst'[n % 20]}{n:x}{'aeiou'[n % 5]}n" for n in numbers.tolist()]
+
+
+def creators_of(assets: int, creators: int) -> list[str]:
+    generator = np.random.default_rng(1)
+    numbers = (generator.zipf(1.3, assets) - 1) % creators
+    return [f"creator-{number}" for number in numbers.tolist()]
+
+
+def packages(
+    assets: int, creators: Sequence[str], texts: Sequence[str]
+) -> Iterator[tuple[str, ...]]:
+    for number in range(assets):
+        told = announcement(
+            f"asset-{number:08}",
+            title=" ".join(texts[number * 5 : number * 5 + 5]),
+            poster=f"v/asset-{number:08}/1/poster.jpg",
+            creator=creators[number],
+        )
+        yield told.asset_id, "1", encode_text(Package(told, FIRST + number * 30.0)), told.title
+
+
+async def prepared(folder: Path, assets: int, creators: int) -> DatabaseSettings:
+    """A database with all of it; made unless it is there."""
+    settings = DatabaseSettings(sqlite=folder / f"feed-{assets}.sqlite")
+    assert settings.sqlite is not None
+    if settings.sqlite.exists():
+        return settings
+    for opened in (await open_catalog(settings), await open_metadata(settings)):
+        await opened.close()
+    store = await open_plan_store(settings)
+    began = time.monotonic()
+    await asyncio.to_thread(fill, settings.sqlite, assets, creators)
+    watched = np.random.default_rng(3).permutation(assets)[:100_000].tolist()
+    await store.add_demand(
+        [(f"asset-{n:08}", "eu", 1e12 / (rank + 1)) for rank, n in enumerate(watched)],
+        int(time.time() // (128 * 86400)),
+    )
+    await store.close()
+    print(f"the catalog was made in {time.monotonic() - began:.0f} s", flush=True)
+    return settings
+
+
+def fill(path: Path, assets: int, creators: int) -> None:
+    generator = np.random.default_rng(2)
+    whose, texts = creators_of(assets, creators), words(generator, assets * 5)
+    more = words(generator, 200_000)
+
+    def described() -> Iterator[tuple[Any, ...]]:
+        for number, (asset_id, _, _, title) in enumerate(packages(assets, whose, texts)):
+            start = random.Random(number).randrange(len(more) - 40)
+            edited = number % 2 == 0
+            text = " ".join(more[start : start + 40]) if edited else ""
+            tags = [more[start]] if edited else []
+            record = encode_text({"description": text, "tags": tags}) if edited else "{}"
+            folded = " ".join(unique_words(title))
+            rest = " ".join(unique_words(text, *tags))
+            key = key_of(whose[number])
+            yield asset_id, int(edited), record, folded, folded, rest, keys_of(tags), key
+
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as file:
+        file.execute("BEGIN")
+        told = (row[:3] for row in packages(assets, whose, texts))
+        file.executemany("INSERT INTO packages VALUES (?, ?, ?)", told)
+        file.executemany(
+            "INSERT INTO metadata (asset_id, known, revision, record, told, title, more, tags,"
+            " creator) VALUES (?, 1, ?, ?, ?, ?, ?, ?, ?)",
+            ((*row[:6], " ".join(row[6]), row[7]) for row in described()),
+        )
+        file.execute("COMMIT")
+
+
+def served(database: DatabaseSettings, port: int, folder: Path) -> Settings:
+    return control_settings(
+        folder,
+        database=database,
+        listen=ListenSettings(port=port),
+        geoip=folder / "geoip.mmdb",
+        credentials=tuple(
+            CredentialSettings(
+                name=name,
+                token=TOKENS.get(name, f"{name}-token-for-tests"),
+                roles=(Role.OPERATOR if name == "operator" else Role.EDGE,),
+            )
+            for name in ("operator", *EDGES)
+        ),
+    )
+
+
+def serve(path: Path, port: int, follows: int, creators: int) -> None:
+    """Is the control plane."""
+
+    @functools.cache
+    def channels(user_id: str) -> tuple[str, ...]:
+        chance = random.Random(user_id)
+        return tuple(f"creator-{chance.randrange(creators)}" for _ in range(follows))
+
+    async def followed(user_id: str) -> tuple[str, ...]:
+        return channels(user_id)
+
+    def user(_: Gatekeeper, request: web.Request) -> str | None:
+        return request.query.get("user")
+
+    vars(watching).update(_no_follows=followed, _user=user)
+    settings = served(DatabaseSettings(sqlite=path), port, path.parent)
+    uvloop.run(control_plane(settings, asyncio.Event()))
+
+
+@contextlib.asynccontextmanager
+async def process(path: Path, given: argparse.Namespace) -> AsyncIterator[tuple[Talk, int]]:
+    (port,) = free_ports(1)
+    began = time.monotonic()
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.bench.feed", "--serve", str(path), str(port)),
+        *("--follows", str(given.follows), "--creators", str(given.creators)),
+        stdout=asyncio.subprocess.DEVNULL,
+    )
+    os.sched_setaffinity(child.pid, {0})
+    try:
+        while not await listens(port):
+            assert child.returncode is None
+            await asyncio.sleep(0.1)
+        print(f"it listens after {time.monotonic() - began:.1f} s", flush=True)
+        async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
+            yield Talk(session), child.pid
+    finally:
+        child.kill()
+        await child.wait()
+
+
+def memory(pid: int) -> int:
+    """Mebibytes."""
+    fields = Path(f"/proc/{pid}/status").read_text().split("VmRSS:")[1].split()
+    return int(fields[0]) // 1024
+
+
+class Asker:
+    """Asks the process. Others use this machine, too: what both sides waited for a processor (the
+    second number of Linux' schedstat) is told apart."""
+
+    def __init__(self, talk: Talk, pid: int) -> None:
+        self._talk = talk
+        self._files = [Path(f"/proc/{one}/schedstat") for one in (pid, os.getpid())]
+        self._took: list[float] = []
+        self._net: list[float] = []
+
+    def _waited(self) -> float:
+        return sum(int(file.read_text().split()[1]) for file in self._files) / 1e9
+
+    async def ask(self, path: str, name: str | None = None) -> Any:
+        """The answer."""
+        address = f"198.51.{random.randrange(256)}.{random.randrange(256)}"
+        fields = {"X-Forwarded-For": address}
+        waited, began = self._waited(), time.perf_counter()
+        status, body, _ = await self._talk.call("GET", path, name, headers=fields)
+        took = time.perf_counter() - began
+        assert status == 200, body
+        self._took.append(took)
+        self._net.append(took - (self._waited() - waited))
+        return body
+
+    def say(self, what: str) -> None:
+        """Tells how long all took since it was told last."""
+        took, net = cuts(self._took), cuts(self._net)
+        print(
+            f"{what:<38}{len(self._took):5}  {took}  with a processor of its own {net}", flush=True
+        )
+        self._took, self._net = [], []
+
+
+def cuts(seconds: list[float]) -> str:
+    found = statistics.quantiles(seconds, n=100, method="inclusive")
+    told = (1000 * each for each in (found[49], found[98], max(seconds)))
+    return "p50 {:5.1f} p99 {:5.1f} longest {:6.1f} ms".format(*told)
+
+
+async def feeds(asker: Asker, what: str, users: Sequence[str | None]) -> None:
+    for state in ("cold", "warm"):
+        queries = [f"/v1/feed?limit={LIMIT}" + (f"&user={user}" if user else "") for user in users]
+        pages = {query: await asker.ask(query) for query in queries}
+        asker.say(f"{what}, first pages, {state}")
+        for _ in range(PAGES - 1):
+            for query in queries:
+                pages[query] = await asker.ask(f"{query}&cursor={pages[query]['next']}")
+                assert len(pages[query]["entries"]) == LIMIT
+        asker.say(f"{what}, later pages, {state}")
+
+
+async def searches(asker: Asker) -> None:
+    generator = np.random.default_rng(7)
+    kinds = {
+        "a word": [words(generator, 1)[0] + "+" for _ in range(200)],
+        "three words": ["+".join(words(generator, 3)) + "+" for _ in range(200)],
+        "two letters": [words(generator, 1)[0][:2] for _ in range(200)],
+        "a word and three letters": ["+".join(words(generator, 2))[:-1] for _ in range(200)],
+    }
+    for what, queries in kinds.items():
+        for query in queries:
+            await asker.ask(f"/v1/assets?limit={LIMIT}&q={query}", "operator")
+        asker.say(f"search, {what}")
+
+
+async def measure(folder: Path, given: argparse.Namespace) -> None:
+    ensure_database(folder / "geoip.mmdb")
+    database = await prepared(folder, given.assets, given.creators)
+    assert database.sqlite is not None
+    store = await open_plan_store(database)
+    # Another control plane plans.
+    assert await store.acquire("bench", 36_000) is not None
+    TOKENS.update({edge: f"{edge}-token-for-tests" for edge in EDGES})
+    async with process(database.sqlite, given) as (talk, pid):
+        chance = random.Random(1)
+        for edge in EDGES:
+            await talk.beat(edge)
+            held = [(f"asset-{chance.randrange(given.assets):08}", "1") for _ in range(HELD)]
+            await talk.hold(edge, *dict.fromkeys(held))
+        await asyncio.sleep(6)
+        print(f"it has {memory(pid)} MiB", flush=True)
+        asker = Asker(talk, pid)
+        await feeds(asker, "everybody's", [None] * given.users)
+        await feeds(asker, f"{given.follows} follows", [f"u{n}" for n in range(given.users)])
+        await searches(asker)
+        print(f"it has {memory(pid)} MiB", flush=True)
+    await store.close()
+
+
+def main() -> None:
+    """Measures as asked."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--assets", type=int, default=1_000_000)
+    parser.add_argument("--creators", type=int, default=100_000)
+    parser.add_argument("--follows", type=int, default=1000)
+    parser.add_argument("--users", type=int, default=200)
+    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--serve", nargs=2, metavar=("FILE", "PORT"))
+    given = parser.parse_args()
+    if given.serve:
+        serve(Path(given.serve[0]), int(given.serve[1]), given.follows, given.creators)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(measure(given.folder or Path(folder), given))
+
+
+if __name__ == "__main__":
+    main()
