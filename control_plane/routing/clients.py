@@ -13,6 +13,8 @@ from ipaddress import (
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
+REMEMBERED = 16384
+"""Addresses whose texts are remembered; about 5 MB, and 80 characters of each."""
 LONGEST_CHAIN = 32
 """Proxies that are looked through; a longer X-Forwarded-For is cut on its left."""
 
@@ -65,7 +67,7 @@ def _address(text: str) -> Address | None:
     return _read(text.strip(" \t")[:80])
 
 
-@lru_cache(4096)
+@lru_cache(REMEMBERED)
 def _read(candidate: str) -> Address | None:
     if candidate.startswith("["):
         candidate = candidate[1:].partition("]")[0]
