@@ -78,7 +78,7 @@ async def _application(
     lag = PublishLag(library, clock, fleet.others_hold, known.metrics.lag)
     fleet.on_complete(lag.completed)
     play = PlayApi(router, fleet.rules.regions, known.metrics)
-    steer = SteerApi(router, known.metrics)
+    steer = SteerApi(router, known.metrics, settings.steering, clock)
     orders = _orders(known, gatekeeper)
     page = await asyncio.to_thread(
         Page,

@@ -96,15 +96,14 @@ async def test_an_address_in_no_database_gets_the_operators_order(filled: Talk) 
         assert "the client's place is unknown" in edges[0]["reason"]
 
 
-async def test_a_player_is_told_to_which_edges_it_may_go_and_to_stay_until_its_own_fails(
+async def test_a_player_is_told_from_which_edge_to_play_and_where_to_go_on_when_that_fails(
     filled: Talk,
 ) -> None:
     _, body, fields = await filled.call(
         "GET", "/steer/a?_HLS_pathway=here", headers={"X-Forwarded-For": CLIENTS["ap"]}
     )
 
-    assert body["PATHWAY-PRIORITY"] == ["here", "ap-1", "eu-1", "us-1"]
-    assert body["RELOAD-URI"] == "/steer/a"
+    assert body["PATHWAY-PRIORITY"] == ["ap-1", "eu-1", "us-1", "here"]
     assert body["PATHWAY-CLONES"][0] == {
         "BASE-ID": "here",
         "ID": "ap-1",

@@ -1,0 +1,118 @@
+"""What the player of a session is told when it asks where to go on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from common.hls import HERE
+from control_plane.routing import EdgeFacts
+from control_plane.steering.moving import Estimates, Standpoint, Why, moved
+from control_plane.steering.rules import SteeringSettings
+from control_plane.steering.session import Session
+from control_plane.steering.spread import bounded, chance, spread
+from control_plane.steering.words import Words
+
+EARLIEST: Final = 0.75
+"""Of the time to wait, the part after which the first players come back."""
+NEAR: Final = 16
+"""Edges that are looked at beside the session's own: a fleet may have hundreds."""
+HURRIED: Final = frozenset({Why.GONE, Why.LESS, Why.BAD})
+"""Who was moved so is looked after sooner."""
+
+
+@dataclass(frozen=True, slots=True)
+class Steering:
+    """What a player is told."""
+
+    session: Session
+    """As the player is to carry it."""
+    edges: Sequence[EdgeFacts]
+    """Where it is to play from, best first."""
+    seconds: int
+    """When it is to ask again."""
+    why: Why
+
+    @property
+    def priority(self) -> list[str]:
+        """The pathways. Last comes the playlist's own: nobody knows which edge that is."""
+        return [*(edge.edge_id for edge in self.edges), HERE]
+
+
+def steer(
+    session: Session,
+    words: Words,
+    edges: Sequence[EdgeFacts],
+    now: float,
+    rules: SteeringSettings,
+    estimates: Estimates = lambda _: None,
+) -> Steering:
+    """Where ``session`` goes on.
+
+    Args:
+        session: as its player carried it.
+        words: what its player says.
+        edges: those that take viewers of its video, best first.
+        now: POSIX seconds.
+        rules: how easily it is moved.
+        estimates: what is known of its network.
+    """
+    # A pathway of the name that the playlist's own has would be none.
+    edges = [edge for edge in edges if edge.edge_id != HERE]
+    session = _followed(session, words, edges, now)
+    near, edge, why = bounded(edges, NEAR), _named(session.edge, edges), Why.NEW
+    # Where it was sent before its player asked: when that is the best still, nothing changes.
+    best = edges[0] if edges else None
+    if session.edge or session.left:
+        near = spread(session.name, near)
+        others = [
+            other for other in near if other is not edge and other.edge_id not in session.left
+        ]
+        nearest = edges[0].region if edges else ""
+        at = Standpoint(session, words, nearest, others, now, rules, estimates)
+        why, best = moved(at, edge)
+        # When it has left all that there are, one of them is better than none.
+        best = best or (near[0] if near else None)
+    if why is Why.BAD:
+        session = session.leaving(now)
+    if best is not None and why is not Why.STAYS:
+        session = session.sent(best.edge_id, best.share, now)
+    told = _in_turn(session, best, near, edge)
+    hurried = why in HURRIED or words.starving
+    return Steering(
+        session, bounded(told, rules.clones), _seconds(session.name, now, rules.ttl, hurried), why
+    )
+
+
+def _followed(session: Session, words: Words, edges: Sequence[EdgeFacts], now: float) -> Session:
+    """The session by where its player says that it plays from: when that is not where it was sent,
+    it could not play from there, or cannot be sent anywhere."""
+    if words.pathway in {"", session.edge}:
+        return session
+    left = session.leaving(now)
+    there = _named(words.pathway, edges)
+    return left.sent(there.edge_id, there.share, now) if there is not None else left
+
+
+def _named(edge_id: str, edges: Sequence[EdgeFacts]) -> EdgeFacts | None:
+    return next((edge for edge in edges if edge.edge_id == edge_id), None)
+
+
+def _in_turn(
+    session: Session,
+    best: EdgeFacts | None,
+    near: Sequence[EdgeFacts],
+    before: EdgeFacts | None,
+) -> list[EdgeFacts]:
+    """Where the session goes, and where when that fails: what it has left, or leaves now, last."""
+    if best is None:
+        return []
+    others = [edge for edge in near if edge is not best]
+    others.sort(key=lambda edge: edge.edge_id in session.left or edge is before)
+    return [best, *others]
+
+
+def _seconds(name: str, now: float, ttl: int, hurried: bool) -> int:
+    """When a session asks again: sooner when it is in trouble, and not all sessions at once."""
+    longest = ttl / 2 if hurried else ttl
+    part = EARLIEST + (1 - EARLIEST) * chance(name, str(int(now)))
+    return max(1, int(longest * part))
