@@ -5,7 +5,6 @@ import secrets
 from collections.abc import Callable
 from functools import partial
 from typing import Final
-from urllib.parse import urlsplit
 
 import msgspec
 from aiohttp import web
@@ -19,7 +18,7 @@ from control_plane.metrics import ControlMetrics
 from control_plane.router import Router
 from control_plane.routing import Estimate
 from control_plane.routing.clients import Address
-from control_plane.steering import Session, SteeringSettings, Words, steer
+from control_plane.steering import Session, SteeringSettings, Words, clonable, host, steer
 
 NAME_BYTES: Final = 9
 """Of chance in a session's name: twelve characters."""
@@ -61,7 +60,7 @@ class SteerApi:
         told = steer(
             Session.carried(query, secrets.token_urlsafe(NAME_BYTES), now),
             Words.heard(query, request.headers),
-            route.edges,
+            clonable(route.edges),
             now,
             self._rules,
             partial(_of, self._from_edge, address),
@@ -72,9 +71,7 @@ class SteerApi:
             # Relative, so that it holds behind a proxy that has moved the path.
             reload=f"{route.package.asset_id}?{told.session.query}",
             priority=told.priority,
-            clones=[
-                PathwayClone(edge.edge_id, HERE, urlsplit(edge.url).netloc) for edge in told.edges
-            ],
+            clones=[PathwayClone(edge.edge_id, HERE, host(edge)) for edge in told.edges],
         )
         return web.Response(
             body=msgspec.json.encode(manifest),

@@ -51,13 +51,11 @@ def steer(
     Args:
         session: as its player carried it.
         words: what its player says.
-        edges: those that take viewers of its video, best first.
+        edges: those that take viewers of its video and can be pathways, best first.
         now: POSIX seconds.
         rules: how easily it is moved.
         estimates: what is known of its network.
     """
-    # A pathway of the name that the playlist's own has would be none.
-    edges = [edge for edge in edges if edge.edge_id != HERE]
     session = _followed(session, words, edges, now)
     near, edge, why = bounded(edges, NEAR), _named(session.edge, edges), Why.NEW
     # Where it was sent before its player asked: when that is the best still, nothing changes.
