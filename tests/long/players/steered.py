@@ -12,7 +12,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -119,22 +119,21 @@ class Steered:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
 
-    def asked(self, name: str) -> list[dict[str, Any]]:
-        """The requests of viewers that an edge has answered."""
-        log = self.folder / name / "access.log"
-        return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+    def asked(self, name: str) -> list[str]:
+        """What browsers have asked an edge for."""
+        log = (self.folder / name / "access.log").read_text()
+        lines = [json.loads(line) for line in log.splitlines()]
+        # Others ask too: those who look whether it is well.
+        return [line["target"] for line in lines if "Chrome" in (line["user_agent"] or "")]
 
     async def order(self, edge: str, standing: str) -> None:
         """What an operator orders of an edge."""
-        url, body = f"{self.control}/v1/edges/{edge}/standing", {"standing": standing, "reason": "-"}
+        url, body = (
+            f"{self.control}/v1/edges/{edge}/standing",
+            {"standing": standing, "reason": "-"},
+        )
         async with self.session.put(url, json=body, headers=bearer("operator")) as answer:
             assert answer.status < 300, await answer.text()
-
-    async def ranked(self) -> list[str]:
-        """The edges for a viewer, best first."""
-        async with self.session.get(f"{self.play}.json") as answer:
-            told = await answer.json()
-            return [edge["edge_id"] for edge in told["edges"]] if answer.status == 200 else []
 
     async def until_held(self) -> None:
         """Waits until every edge holds the film."""
@@ -149,8 +148,7 @@ class Steered:
                     for edge in edges
                 ):
                     return
-                print([(e["edge_id"], e["packages_held"], e["state"], e["share"],e["reason"]) for e in edges])
-                await asyncio.sleep(1)
+                await asyncio.sleep(0.1)
 
 
 def certify(folder: Path) -> None:
@@ -200,7 +198,9 @@ def _start(made: Steered, origin: int, control: int) -> None:
         "127.0.0.1",
         origin,
     )
-    others = [{"name": name, "token": token(name), "roles": [name]} for name in ("operator", "ingest")]
+    others = [
+        {"name": name, "token": token(name), "roles": [name]} for name in ("operator", "ingest")
+    ]
     made.start(
         "control",
         "control",
