@@ -34,8 +34,11 @@ class Steering:
 
     @property
     def priority(self) -> list[str]:
-        """The pathways. Last comes the playlist's own: nobody knows which edge that is."""
-        return [*(edge.edge_id for edge in self.edges), HERE]
+        """The pathways, best first. That of the playlist itself is the last: nobody knows which
+        edge it came from. Only at first it is to be kept, as hls.js 1.7 hangs when it has to
+        change in the middle of its first segments."""
+        names = [edge.edge_id for edge in self.edges]
+        return [HERE, *names] if self.why is Why.NEW else [*names, HERE]
 
 
 def steer(
@@ -57,9 +60,9 @@ def steer(
         estimates: what is known of its network.
     """
     session = _followed(session, words, edges, now)
-    near, edge, why = bounded(edges, NEAR), _named(session.edge, edges), Why.NEW
-    # Where it was sent before its player asked: when that is the best still, nothing changes.
-    best = edges[0] if edges else None
+    near, edge = bounded(edges, NEAR), _named(session.edge, edges)
+    if not session.since:
+        return _greeted(session, near, now, rules)
     if session.edge or session.left:
         near = spread(session.name, near)
         others = [
@@ -70,6 +73,9 @@ def steer(
         why, best = moved(at, edge)
         # When it has left all that there are, one of them is better than none.
         best = best or (near[0] if near else None)
+    else:
+        # Where it was sent before its player asked: when that is the best still, nothing changes.
+        why, best = Why.KNOWN, edges[0] if edges else None
     if why is Why.BAD:
         session = session.leaving(now)
     if best is not None and why is not Why.STAYS:
@@ -79,6 +85,16 @@ def steer(
     return Steering(
         session, bounded(told, rules.clones), _seconds(session.name, now, rules.ttl, hurried), why
     )
+
+
+def _greeted(
+    session: Session, near: Sequence[EdgeFacts], now: float, rules: SteeringSettings
+) -> Steering:
+    """What a player is told that asks for the first time: where to go when its edge fails."""
+    # It has been sent to the first one just now, which is no help then.
+    told = bounded([*near[1:], *near[:1]], rules.clones) if near else []
+    seconds = _seconds(session.name, now, rules.ttl, hurried=False)
+    return Steering(session.greeted(now), told, seconds, Why.NEW)
 
 
 def _followed(session: Session, words: Words, edges: Sequence[EdgeFacts], now: float) -> Session:

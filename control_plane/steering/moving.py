@@ -31,6 +31,10 @@ class Why(StrEnum):
     """Why a session is where it is told to be."""
 
     NEW = "new"
+    """It has only begun, and stays where it is."""
+    KNOWN = "known"
+    """It is sent to the best edge, whether it is there already or not: from now on it is known
+    where it is."""
     STAYS = "stays"
     LOST = "lost"
     """Its player is not where it was sent, and does not tell where else."""

@@ -39,7 +39,7 @@ class Session:
     edge: str = ""
     """Where it was sent; empty when nobody knows where it is."""
     since: int = 0
-    """POSIX seconds when it was sent there."""
+    """POSIX seconds when it was sent there, or asked first; 0 before that."""
     share: int = 100
     """Per cent of its viewers that the edge got then."""
     left: Mapping[str, int] = field(default_factory=dict)
@@ -62,14 +62,15 @@ class Session:
             for part in query.get(LEFT, "").split(",", LEFT_MOST)[:LEFT_MOST]
             if (pair := _left(part, int(now))) is not None
         )
+        told = _seconds(query.get(SINCE, ""), int(now))
+        since = int(now) if told is None else max(told, int(now) - LONGEST_STAY)
         if not _EDGE.match(edge):
-            return cls(name, left=left)
-        since = _seconds(query.get(SINCE, ""), int(now))
+            return cls(name, since=since, left=left)
         share = query.get(SHARE, "")
         return cls(
             name=name,
             edge=edge,
-            since=int(now) if since is None else max(since, int(now) - LONGEST_STAY),
+            since=since,
             share=min(max(int(share), 1), 100) if _DIGITS.match(share) else 100,
             left=left,
         )
@@ -77,12 +78,16 @@ class Session:
     @property
     def query(self) -> str:
         """The parameters that carry it."""
-        told: dict[str, str | int] = {NAME: self.name}
+        told: dict[str, str | int] = {NAME: self.name, SINCE: self.since}
         if self.edge:
-            told |= {EDGE: self.edge, SINCE: self.since, SHARE: self.share}
+            told |= {EDGE: self.edge, SHARE: self.share}
         if self.left:
             told[LEFT] = ",".join(f"{edge}.{when}" for edge, when in self.left.items())
         return urlencode(told, safe=",")
+
+    def greeted(self, now: float) -> "Session":
+        """The session once its player was told for the first time."""
+        return replace(self, since=int(now))
 
     def sent(self, edge: str, share: float, now: float) -> "Session":
         """The session once it was sent to an edge that gets ``share`` of its viewers, 0 to 1."""
@@ -95,7 +100,7 @@ class Session:
             return self
         others = [(edge, when) for edge, when in self.left.items() if edge != self.edge]
         left = dict([*others, (self.edge, int(now))][-LEFT_MOST:])
-        return replace(self, edge="", since=0, share=100, left=left)
+        return replace(self, edge="", since=int(now), share=100, left=left)
 
 
 def _left(text: str, now: int) -> tuple[str, int] | None:

@@ -23,9 +23,10 @@ SMALL: dict[str, dict[str, Any]] = {
 }
 """Settings with which a player buffers 6 seconds and no more, and all else is as it comes."""
 PATIENT = {"maxTimeToFirstByteMs": 3000, "maxLoadTimeMs": 20000}
+ERRORS = {"maxNumRetry": 2, "retryDelayMs": 500, "maxRetryDelayMs": 2000}
 FIRM: dict[str, dict[str, Any]] = {
     "Hls": {
-        policy: {"default": {**PATIENT, "timeoutRetry": None, "errorRetry": None}}
+        policy: {"default": {**PATIENT, "timeoutRetry": None, "errorRetry": ERRORS}}
         for policy in ("fragLoadPolicy", "playlistLoadPolicy")
     },
     "Shaka": {
