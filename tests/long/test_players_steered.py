@@ -22,7 +22,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "Shaka": {"streaming": {"bufferingGoal": 6}},
 }
 """Settings with which a player buffers 6 seconds and no more, and all else is as it comes."""
-PATIENT = {"maxTimeToFirstByteMs": 3000, "maxLoadTimeMs": 20000}
+PATIENT = {"maxTimeToFirstByteMs": 4000, "maxLoadTimeMs": 20000}
 ERRORS = {"maxNumRetry": 2, "retryDelayMs": 500, "maxRetryDelayMs": 2000}
 FIRM: dict[str, dict[str, Any]] = {
     "Hls": {
@@ -79,7 +79,7 @@ async def page_of(folder: Path) -> AsyncIterator[Page]:
 
 def shaka_steering() -> str:
     """The module that pages with Shaka Player import, for a page that has no modules."""
-    module = REPOSITORY / "control_plane/dashboard/static/shaka-steering.js"
+    module = REPOSITORY / "control_plane/dashboard/static/pathways.js"
     return f"{module.read_text()}\nwindow.steer = steer;"
 
 

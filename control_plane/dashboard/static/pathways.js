@@ -5,7 +5,7 @@
 // steering manifest are written into the playlist as pathways of their own before the player reads
 // it, and RELOAD-URI is made absolute.
 //
-//   import { steer } from "…/shaka-steering.js";
+//   import { steer } from "…/pathways.js";
 //   steer(player, shaka.net.NetworkingEngine.RequestType);  // before player.load(…)
 
 const STEERING = /^#EXT-X-CONTENT-STEERING:.*?SERVER-URI="([^"]*)".*$/m;
