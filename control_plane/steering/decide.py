@@ -27,7 +27,7 @@ class Steering:
     session: Session
     """As the player is to carry it."""
     edges: Sequence[EdgeFacts]
-    """Where it is to play from, best first."""
+    """Where it is to play from, best first; none when it is to keep what it has."""
     seconds: int
     """When it is to ask again."""
     why: Why
@@ -59,26 +59,27 @@ def steer(
         rules: how easily it is moved.
         estimates: what is known of its network.
     """
+    if not edges:
+        seconds = _seconds(session.name, now, rules.ttl, words.starving)
+        return Steering(session, (), seconds, Why.STAYS)
     session = _followed(session, words, edges, now)
-    near, edge = bounded(edges, NEAR), _named(session.edge, edges)
+    near, edge = spread(session.name, bounded(edges, NEAR)), _named(session.edge, edges)
     if not session.since:
-        return _greeted(session, near, now, rules)
+        return _greeted(session, near, edges[0], now, rules)
     if session.edge or session.left:
-        near = spread(session.name, near)
         others = [
             other for other in near if other is not edge and other.edge_id not in session.left
         ]
-        nearest = edges[0].region if edges else ""
-        at = Standpoint(session, words, nearest, others, now, rules, estimates)
+        at = Standpoint(session, words, edges[0].region, others, now, rules, estimates)
         why, best = moved(at, edge)
         # When it has left all that there are, one of them is better than none.
-        best = best or (near[0] if near else None)
+        best = best or near[0]
     else:
         # Where it was sent before its player asked: when that is the best still, nothing changes.
-        why, best = Why.KNOWN, edges[0] if edges else None
+        why, best = Why.KNOWN, edges[0]
     if why is Why.BAD:
         session = session.leaving(now)
-    if best is not None and why is not Why.STAYS:
+    if why is not Why.STAYS:
         session = session.sent(best.edge_id, best.share, now)
     told = _in_turn(session, best, near, edge)
     hurried = why in HURRIED or words.starving
@@ -88,11 +89,15 @@ def steer(
 
 
 def _greeted(
-    session: Session, near: Sequence[EdgeFacts], now: float, rules: SteeringSettings
+    session: Session,
+    near: Sequence[EdgeFacts],
+    best: EdgeFacts,
+    now: float,
+    rules: SteeringSettings,
 ) -> Steering:
     """What a player is told that asks for the first time: where to go when its edge fails."""
-    # It has been sent to the first one just now, which is no help then.
-    told = bounded([*near[1:], *near[:1]], rules.clones) if near else []
+    # That is the best most likely, where it was sent just now.
+    told = bounded([*(edge for edge in near if edge is not best), best], rules.clones)
     seconds = _seconds(session.name, now, rules.ttl, hurried=False)
     return Steering(session.greeted(now), told, seconds, Why.NEW)
 
@@ -113,13 +118,11 @@ def _named(edge_id: str, edges: Sequence[EdgeFacts]) -> EdgeFacts | None:
 
 def _in_turn(
     session: Session,
-    best: EdgeFacts | None,
+    best: EdgeFacts,
     near: Sequence[EdgeFacts],
     before: EdgeFacts | None,
 ) -> list[EdgeFacts]:
     """Where the session goes, and where when that fails: what it has left, or leaves now, last."""
-    if best is None:
-        return []
     others = [edge for edge in near if edge is not best]
     others.sort(key=lambda edge: edge.edge_id in session.left or edge is before)
     return [best, *others]
