@@ -18,7 +18,7 @@ from control_plane.metrics import ControlMetrics
 from control_plane.router import Router
 from control_plane.routing import Estimate
 from control_plane.routing.clients import Address
-from control_plane.steering import Session, SteeringSettings, Words, clonable, host, steer
+from control_plane.steering import Session, SteeringSettings, Words, host, steer
 
 NAME_BYTES: Final = 9
 """Of chance in a session's name: twelve characters."""
@@ -60,7 +60,7 @@ class SteerApi:
         told = steer(
             Session.carried(query, secrets.token_urlsafe(NAME_BYTES), now),
             Words.heard(query, request.headers),
-            clonable(route.edges),
+            route.edges,
             now,
             self._rules,
             partial(_of, self._from_edge, address),

@@ -7,6 +7,7 @@ from typing import Final
 from common.hls import HERE
 from control_plane.routing import EdgeFacts
 from control_plane.steering.moving import Estimates, Standpoint, Why, moved
+from control_plane.steering.pathways import clonable
 from control_plane.steering.rules import SteeringSettings
 from control_plane.steering.session import Session
 from control_plane.steering.spread import bounded, chance, spread
@@ -54,29 +55,32 @@ def steer(
     Args:
         session: as its player carried it.
         words: what its player says.
-        edges: those that take viewers of its video and can be pathways, best first.
+        edges: those that take viewers of its video, best first.
         now: POSIX seconds.
         rules: how easily it is moved.
         estimates: what is known of its network.
     """
-    if not edges:
+    ranked = clonable(bounded(edges, NEAR))
+    if not ranked:
         seconds = _seconds(session.name, now, rules.ttl, words.starving)
         return Steering(session, (), seconds, Why.STAYS)
     session = _followed(session, words, edges, now)
-    near, edge = spread(session.name, bounded(edges, NEAR)), _named(session.edge, edges)
+    near, edge = spread(session.name, ranked), _named(session.edge, edges)
+    if edge is not None and edge not in clonable([ranked[0], edge]):
+        edge = None
     if not session.since:
-        return _greeted(session, near, edges[0], now, rules)
+        return _greeted(session, near, ranked[0], now, rules)
     if session.edge or session.left:
         others = [
             other for other in near if other is not edge and other.edge_id not in session.left
         ]
-        at = Standpoint(session, words, edges[0].region, others, now, rules, estimates)
+        at = Standpoint(session, words, ranked[0].region, others, now, rules, estimates)
         why, best = moved(at, edge)
         # When it has left all that there are, one of them is better than none.
         best = best or near[0]
     else:
         # Where it was sent before its player asked: when that is the best still, nothing changes.
-        why, best = Why.KNOWN, edges[0]
+        why, best = Why.KNOWN, ranked[0]
     if why is Why.BAD:
         session = session.leaving(now)
     if why is not Why.STAYS:

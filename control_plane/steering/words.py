@@ -21,6 +21,7 @@ LONGEST_BUFFER: Final = 3_600_000
 """Milliseconds; likewise."""
 
 _PATHWAY = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
+_TRUE = {"", "true"}
 _DIGITS = re.compile(r"[0-9]{1,15}\Z")
 
 
@@ -55,12 +56,14 @@ class Words:
         bits = _number(query.get(THROUGHPUT, ""), MOST_BITS)
         if bits is None and (kilobits := _number(told.get("mtp", ""), MOST_BITS / 1000)):
             bits = 1000 * kilobits
-        milliseconds = _number(told.get("bl", ""), LONGEST_BUFFER)
+        # A buffer that is only just being filled says nothing.
+        begins = told.get("su", "false") in _TRUE
+        milliseconds = None if begins else _number(told.get("bl", ""), LONGEST_BUFFER)
         return cls(
             pathway=pathway if _PATHWAY.match(pathway) else "",
             throughput=bits or None,
             buffer=None if milliseconds is None else milliseconds / 1000,
-            starved=told.get("bs", "false") in {"", "true"},
+            starved=told.get("bs", "false") in _TRUE,
         )
 
 

@@ -118,6 +118,12 @@ def test_where_no_edge_can_be_a_pathway_a_player_keeps_what_it_has() -> None:
     assert steering.session == on("eu-1")
 
 
+def test_a_session_leaves_an_edge_that_can_be_no_pathway() -> None:
+    fleet = [*FLEET[1:], replace(edge("eu-1"), url="https://eu-1.example.org:8443")]
+
+    assert told(on("eu-1"), fleet, Words("eu-1")).why is Why.GONE
+
+
 @given(st.permutations(FLEET), st.sampled_from(["eu-1", "eu-2", "eu-3"]))
 def test_a_session_stays_whatever_the_ranks_within_its_region(
     fleet: list[EdgeFacts], name: str

@@ -3,7 +3,7 @@
 import pytest
 
 from control_plane.routing import EdgeFacts
-from control_plane.steering import clonable, host
+from control_plane.steering.pathways import clonable, host
 
 
 def edge(name: str, url: str) -> EdgeFacts:

@@ -23,6 +23,7 @@ from control_plane.steering import Words
         ({"_HLS_pathway": "e" * 65}, Words()),
         ({"CMCD": "bl=-1,mtp=nan,bs=false"}, Words()),
         ({"CMCD": "bl=99999999999"}, Words()),
+        ({"CMCD": "bl=0,su"}, Words()),
         ({"CMCD": "," * 5000 + "bs"}, Words()),
     ],
 )
