@@ -41,6 +41,8 @@ class SteerApi:
         self._route = routing(router, metrics, "steered")
         self._sessions = metrics.sessions
         self._rules = rules
+        # A relative one holds behind proxies that move the path.
+        self._base = f"{rules.url.rstrip('/')}/" if rules.url is not None else ""
         self._clock = clock
         self._from_edge = from_edge
 
@@ -61,6 +63,7 @@ class SteerApi:
             Session.carried(query, secrets.token_urlsafe(NAME_BYTES), now),
             Words.heard(query, request.headers),
             route.edges,
+            route.package.version,
             now,
             self._rules,
             partial(_of, self._from_edge, address),
@@ -68,8 +71,7 @@ class SteerApi:
         self._sessions.labels(told.why.value).inc()
         manifest = steering_manifest(
             seconds=told.seconds,
-            # Relative, so that it holds behind a proxy that has moved the path.
-            reload=f"{route.package.asset_id}?{told.session.query}",
+            reload=f"{self._base}{route.package.asset_id}?{told.session.query}",
             priority=told.priority,
             clones=[PathwayClone(edge.edge_id, HERE, host(edge)) for edge in told.edges],
         )

@@ -46,6 +46,7 @@ def steer(
     session: Session,
     words: Words,
     edges: Sequence[EdgeFacts],
+    version: str,
     now: float,
     rules: SteeringSettings,
     estimates: Estimates = lambda _: None,
@@ -56,6 +57,7 @@ def steer(
         session: as its player carried it.
         words: what its player says.
         edges: those that take viewers of its video, best first.
+        version: the one of its video that they are ranked by.
         now: POSIX seconds.
         rules: how easily it is moved.
         estimates: what is known of its network.
@@ -69,12 +71,22 @@ def steer(
     if edge is not None and edge not in clonable([ranked[0], edge]):
         edge = None
     if not session.since:
+        session = session.greeted(version, now)
         return _greeted(session, near, ranked[0], now, rules)
     if session.edge or session.left:
         others = [
             other for other in near if other is not edge and other.edge_id not in session.left
         ]
-        at = Standpoint(session, words, ranked[0].region, others, now, rules, estimates)
+        at = Standpoint(
+            session,
+            words,
+            session.version == version,
+            ranked[0].region,
+            others,
+            now,
+            rules,
+            estimates,
+        )
         why, best = moved(at, edge)
         # When it has left all that there are, one of them is better than none.
         best = best or near[0]
@@ -103,7 +115,7 @@ def _greeted(
     # That is the best most likely, where it was sent just now.
     told = bounded([*(edge for edge in near if edge is not best), best], rules.clones)
     seconds = _seconds(session.name, now, rules.ttl, hurried=False)
-    return Steering(session.greeted(now), told, seconds, Why.NEW)
+    return Steering(session, told, seconds, Why.NEW)
 
 
 def _followed(session: Session, words: Words, edges: Sequence[EdgeFacts], now: float) -> Session:

@@ -60,6 +60,8 @@ class Standpoint:
 
     session: Session
     words: Words
+    current: bool
+    """Whether it plays the version that viewers get now, by whose copies the edges are ranked."""
     nearest: str
     """The region where it would be at best."""
     others: Sequence[EdgeFacts]
@@ -84,7 +86,7 @@ def moved(at: Standpoint, edge: EdgeFacts | None) -> tuple[Why, EdgeFacts | None
         return Why.STAYS, edge
     if _let_go(at.session, edge):
         return Why.LESS, first
-    if first.holds and not edge.holds:
+    if at.current and first.holds and not edge.holds:
         return Why.FETCHES, first
     return _wished(at, edge, first)
 
@@ -94,7 +96,8 @@ def _wished(at: Standpoint, edge: EdgeFacts, first: EdgeFacts) -> tuple[Why, Edg
     stayed = at.now - at.session.since
     if stayed >= at.rules.settle and (better := _better(at, edge)) is not None:
         return Why.BAD, better
-    if stayed >= at.rules.homesick and edge.region != first.region == at.nearest:
+    farther = edge.region != first.region == at.nearest
+    if at.current and farther and stayed >= at.rules.homesick:
         return Why.HOME, first
     return Why.STAYS, edge
 

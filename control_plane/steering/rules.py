@@ -8,6 +8,16 @@ import msgspec
 class SteeringSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Settings of steering."""
 
+    url: Annotated[
+        Annotated[str, msgspec.Meta(pattern=r"^https?://[!-~]{1,512}\Z")] | None,
+        msgspec.Meta(
+            description="Where players reach `/steer` of the control plane, as in ingest's "
+            "settings. Without it they are told a relative address where to ask again, which Shaka "
+            "Player takes for one of the edge.",
+            extra={"example": "https://play.example.org/steer"},
+        ),
+    ] = None
+
     ttl: Annotated[
         int,
         msgspec.Meta(

@@ -17,6 +17,7 @@ EDGE: Final = "edge"
 SINCE: Final = "since"
 SHARE: Final = "share"
 LEFT: Final = "left"
+VERSION: Final = "version"
 """Names of parameters."""
 LEFT_MOST: Final = 4
 """Edges that a session remembers to have left."""
@@ -26,7 +27,7 @@ LONGEST_STAY: Final = 86_400
 """Seconds; who has been somewhere for longer might as well have come then."""
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{8,32}\Z")
-_EDGE = re.compile(rf"{IDENTIFIER_PATTERN}\Z")
+_IDENTIFIER = re.compile(rf"{IDENTIFIER_PATTERN}\Z")
 _DIGITS = re.compile(r"[0-9]{1,10}\Z")
 
 
@@ -44,6 +45,8 @@ class Session:
     """Per cent of its viewers that the edge got then."""
     left: Mapping[str, int] = field(default_factory=dict)
     """The edges that served it badly, or not at all, and when it left each; POSIX seconds."""
+    version: str = ""
+    """What it plays; empty when nobody knows."""
 
     @classmethod
     def carried(cls, query: Mapping[str, str], fresh: str, now: float) -> "Session":
@@ -62,10 +65,12 @@ class Session:
             for part in query.get(LEFT, "").split(",", LEFT_MOST)[:LEFT_MOST]
             if (pair := _left(part, int(now))) is not None
         )
+        version = query.get(VERSION, "")
+        version = version if _IDENTIFIER.match(version) else ""
         told = _seconds(query.get(SINCE, ""), int(now))
         since = int(now) if told is None else max(told, int(now) - LONGEST_STAY)
-        if not _EDGE.match(edge):
-            return cls(name, since=since, left=left)
+        if not _IDENTIFIER.match(edge):
+            return cls(name, since=since, left=left, version=version)
         share = query.get(SHARE, "")
         return cls(
             name=name,
@@ -73,21 +78,25 @@ class Session:
             since=since,
             share=min(max(int(share), 1), 100) if _DIGITS.match(share) else 100,
             left=left,
+            version=version,
         )
 
     @property
     def query(self) -> str:
         """The parameters that carry it."""
         told: dict[str, str | int] = {NAME: self.name, SINCE: self.since}
+        if self.version:
+            told[VERSION] = self.version
         if self.edge:
             told |= {EDGE: self.edge, SHARE: self.share}
         if self.left:
             told[LEFT] = ",".join(f"{edge}.{when}" for edge, when in self.left.items())
         return urlencode(told, safe=",")
 
-    def greeted(self, now: float) -> "Session":
-        """The session once its player was told for the first time."""
-        return replace(self, since=int(now))
+    def greeted(self, version: str, now: float) -> "Session":
+        """The session once its player was told for the first time, which is soon after it got that
+        version."""
+        return replace(self, since=int(now), version=version)
 
     def sent(self, edge: str, share: float, now: float) -> "Session":
         """The session once it was sent to an edge that gets ``share`` of its viewers, 0 to 1."""
@@ -106,7 +115,7 @@ class Session:
 def _left(text: str, now: int) -> tuple[str, int] | None:
     edge, _, when = text.partition(".")
     seconds = _seconds(when, now)
-    if seconds is None or now - seconds >= LEFT_FOR or not _EDGE.match(edge):
+    if seconds is None or now - seconds >= LEFT_FOR or not _IDENTIFIER.match(edge):
         return None
     return edge, seconds
 

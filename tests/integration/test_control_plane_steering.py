@@ -8,6 +8,7 @@ from urllib.parse import urljoin
 
 import pytest
 
+from control_plane.steering import SteeringSettings
 from tests.integration.control_service import CLIENTS, Talk, control_plane, control_settings
 
 pytestmark = pytest.mark.usefixtures("geoip")
@@ -135,6 +136,17 @@ async def test_garbage_in_the_query_gives_a_valid_manifest(filled: Talk, query: 
     assert status == 200
     assert set(body["PATHWAY-PRIORITY"]) == {*EDGES, "here"}
     assert len(body["RELOAD-URI"]) < 600
+
+
+async def test_players_ask_again_where_the_settings_say(tmp_path: Path) -> None:
+    steering = SteeringSettings(ttl=2, url="https://play.example.org/steer/")
+    async with control_plane(control_settings(tmp_path, steering=steering)) as talk:
+        await talk.publish()
+        await talk.beat("eu-1")
+        _, manifest, _ = await talk.call("GET", "/steer/a")
+
+    assert manifest["RELOAD-URI"].startswith("https://play.example.org/steer/a?session=")
+    assert manifest["TTL"] == 1
 
 
 async def test_an_edge_at_another_port_is_no_clone(talk: Talk) -> None:

@@ -13,7 +13,8 @@ const STEERING = /^#EXT-X-CONTENT-STEERING:.*?SERVER-URI="([^"]*)".*$/m;
 export function steer(player, { MANIFEST, CONTENT_STEERING }) {
   player.getNetworkingEngine().registerResponseFilter(async (type, response) => {
     if (type === CONTENT_STEERING) {
-      response.data = encode(JSON.stringify(reloadable(JSON.parse(decode(response.data)), response.uri)));
+      const manifest = reloadable(JSON.parse(decode(response.data)), response.uri);
+      response.data = encode(JSON.stringify(manifest));
     } else if (type === MANIFEST) {
       const text = decode(response.data);
       if (STEERING.test(text)) response.data = encode(await extended(text, response.uri));
@@ -43,7 +44,7 @@ function withPathways(text, base, clones, reload) {
   const lines = text.trimEnd().split("\n");
   const added = clones.flatMap((clone) => pathway(lines, base, clone));
   const steered = lines.map((line) =>
-    line.startsWith("#EXT-X-CONTENT-STEERING:") ? line.replace(/SERVER-URI="[^"]*"/, () => `SERVER-URI="${reload}"`) : line,
+    line.startsWith("#EXT-X-CONTENT-STEERING:") ? changed(line, "SERVER-URI", () => reload) : line,
   );
   return [...steered, ...added, ""].join("\n");
 }
@@ -56,10 +57,16 @@ function pathway(lines, base, { "BASE-ID": from, ID: id, "URI-REPLACEMENT": { HO
     return url.href;
   };
   const mine = lines.flatMap((line, at) =>
-    line.startsWith("#EXT-X-STREAM-INF:") && attribute(line, "PATHWAY-ID") === from ? [[line, lines[at + 1]]] : [],
+    line.startsWith("#EXT-X-STREAM-INF:") && attribute(line, "PATHWAY-ID") === from
+      ? [[line, lines[at + 1]]]
+      : [],
   );
-  const groups = new Set(mine.flatMap(([line]) => ["AUDIO", "SUBTITLES"].map((name) => attribute(line, name))));
-  const media = lines.filter((line) => line.startsWith("#EXT-X-MEDIA:") && groups.has(attribute(line, "GROUP-ID")));
+  const groups = new Set(
+    mine.flatMap(([line]) => ["AUDIO", "SUBTITLES"].map((name) => attribute(line, name))),
+  );
+  const media = lines.filter(
+    (line) => line.startsWith("#EXT-X-MEDIA:") && groups.has(attribute(line, "GROUP-ID")),
+  );
   const own = (line, names) =>
     names.reduce((text, name) => changed(text, name, (group) => `${group}@${id}`), line);
   return [

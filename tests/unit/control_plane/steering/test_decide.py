@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -16,6 +17,7 @@ from control_plane.steering.moving import Why
 NOW = 1_800_000_000.0
 RULES = SteeringSettings()
 MANY = 3000
+VERSION = "2"
 
 
 def edge(name: str, share: float = 1.0, *, holds: bool = True) -> EdgeFacts:
@@ -30,20 +32,23 @@ def edges(*names: str) -> list[EdgeFacts]:
 FLEET = edges("eu-1", "eu-2", "eu-3", "us-1", "us-2")
 
 
-def on(name: str, session: str = "a-session", **besides: object) -> Session:
+def on(name: str, session: str = "a-session", **besides: Any) -> Session:
     """A session that has been on an edge for a day."""
-    return replace(Session(session), **{"edge": name, "since": int(NOW) - 86_400, **besides})  # type: ignore[arg-type]  # the fields have many types
+    return replace(
+        Session(session),
+        **{"edge": name, "since": int(NOW) - 86_400, "version": VERSION, **besides},
+    )
 
 
 def told(session: Session, fleet: Sequence[EdgeFacts], words: Words = Words()) -> Steering:  # noqa: B008 - it cannot be changed
-    return steer(session, words, fleet, NOW, RULES)
+    return steer(session, words, fleet, VERSION, NOW, RULES)
 
 
 def places(sessions: Sequence[Session], fleet: Sequence[EdgeFacts]) -> Counter[str]:
     return Counter(told(session, fleet).session.edge for session in sessions)
 
 
-def crowd(name: str, **besides: object) -> list[Session]:
+def crowd(name: str, **besides: Any) -> list[Session]:
     return [on(name, f"session-{number:05}", **besides) for number in range(MANY)]
 
 
@@ -79,7 +84,7 @@ SESSIONS = st.builds(
 def test_whatever_a_player_says_its_manifest_is_valid(
     session: Session, words: Words, fleet: list[EdgeFacts]
 ) -> None:
-    steering = steer(session, words, fleet, NOW, RULES)
+    steering = steer(session, words, fleet, VERSION, NOW, RULES)
 
     priority = steering.priority
     assert sorted(set(priority)) == sorted(priority)
@@ -143,7 +148,7 @@ def test_no_session_flaps(course: list[tuple[list[EdgeFacts], Words]], step: int
     session, now = Session("a-session"), NOW
     for fleet, words in course:
         heard = replace(words, pathway=session.edge or HERE)
-        steering = steer(session, heard, fleet, now, RULES)
+        steering = steer(session, heard, fleet, VERSION, now, RULES)
         if steering.session.edge != session.edge and steering.why in {Why.BAD, Why.HOME}:
             assert now - session.since >= RULES.settle
         if steering.why is Why.STAYS:
@@ -230,6 +235,14 @@ def test_an_edge_that_holds_the_video_takes_over_from_one_that_does_not() -> Non
     assert (steering.why, steering.session.edge) == (Why.FETCHES, "eu-1")
 
 
+def test_who_plays_an_earlier_version_does_not_follow_the_copies_of_the_new_one() -> None:
+    fleet = [edge("us-1"), edge("eu-1", holds=False), edge("eu-2", holds=False)]
+    steering = told(on("eu-1", version="1"), fleet, Words("eu-1"))
+
+    assert steering.why is Why.STAYS
+    assert told(on("eu-1"), fleet, Words("eu-1")).why is Why.FETCHES
+
+
 def test_a_player_that_has_gone_elsewhere_stays_there_and_does_not_come_back_soon() -> None:
     steering = told(on("eu-1"), FLEET, Words("eu-3"))
 
@@ -265,7 +278,7 @@ def test_a_player_that_starves_everywhere_is_left_in_peace() -> None:
     session, now, seen = on("eu-1"), NOW, []
     for _ in range(10):
         words = Words(session.edge, starved=True)
-        session = steer(session, words, FLEET, now, RULES).session
+        session = steer(session, words, FLEET, VERSION, now, RULES).session
         seen.append(session.edge)
         now += RULES.settle / 4
 
@@ -296,7 +309,7 @@ def test_what_others_in_its_network_tell_counts(
     def estimates(edge_id: str) -> Estimate | None:
         return Estimate(*known[edge_id], weight=10.0) if edge_id in known else None
 
-    steering = steer(on("eu-1"), words, FLEET, NOW, RULES, estimates)
+    steering = steer(on("eu-1"), words, FLEET, VERSION, NOW, RULES, estimates)
 
     assert (steering.why is Why.BAD) is expected
 

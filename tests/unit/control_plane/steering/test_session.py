@@ -24,6 +24,7 @@ def carried(query: str, now: float = NOW) -> Session:
         since=st.integers(NOW - 86_400, NOW),
         share=st.integers(1, 100),
         left=st.dictionaries(NAMES, st.integers(NOW - 299, NOW), max_size=4),
+        version=NAMES | st.just(""),
     )
 )
 def test_a_session_comes_back_as_it_went(session: Session) -> None:
