@@ -15,10 +15,11 @@ from control_plane.api.asking import ASSET, NOBODY_ELSES, routing
 from control_plane.api.describing import described
 from control_plane.library import AssetUnknown
 from control_plane.metrics import ControlMetrics
+from control_plane.present import Present
 from control_plane.router import Router
 from control_plane.routing import Estimate
 from control_plane.routing.clients import Address
-from control_plane.steering import Session, SteeringSettings, Words, host, steer
+from control_plane.steering import Ranks, Session, SteeringSettings, Words, host, steer
 
 NAME_BYTES: Final = 9
 """Of chance in a session's name: twelve characters."""
@@ -33,12 +34,14 @@ class SteerApi:
     def __init__(
         self,
         router: Router,
+        present: Present,
         metrics: ControlMetrics,
         rules: SteeringSettings,
         clock: Clock,
-        from_edge: FromEdge = lambda _edge, _address: None,
+        from_edge: FromEdge,
     ) -> None:
         self._route = routing(router, metrics, "steered")
+        self._present = present
         self._sessions = metrics.sessions
         self._rules = rules
         # A relative one holds behind proxies that move the path.
@@ -62,8 +65,7 @@ class SteerApi:
         told = steer(
             Session.carried(query, secrets.token_urlsafe(NAME_BYTES), now),
             Words.heard(query, request.headers),
-            route.edges,
-            route.package.version,
+            Ranks(route.edges, route.package.version, partial(self._present, route.package)),
             now,
             self._rules,
             partial(_of, self._from_edge, address),

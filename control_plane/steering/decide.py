@@ -1,6 +1,6 @@
 """What the player of a session is told when it asks where to go on."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,6 +19,25 @@ NEAR: Final = 16
 """Edges that are looked at beside the session's own: a fleet may have hundreds."""
 HURRIED: Final = frozenset({Why.GONE, Why.LESS, Why.BAD})
 """Who was moved so is looked after sooner."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ranks:
+    """Where a session may go."""
+
+    edges: Sequence[EdgeFacts]
+    """Those that take viewers of its video, best first; the best few will do."""
+    version: str
+    """The one of its video that they are ranked by."""
+    elsewhere: Callable[[str], EdgeFacts | None] = lambda _: None
+    """Finds one that takes viewers, and is not among these, by its name."""
+
+    def named(self, edge_id: str) -> EdgeFacts | None:
+        """An edge that takes viewers."""
+        for edge in self.edges:
+            if edge.edge_id == edge_id:
+                return edge
+        return self.elsewhere(edge_id) if edge_id else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +64,7 @@ class Steering:
 def steer(
     session: Session,
     words: Words,
-    edges: Sequence[EdgeFacts],
-    version: str,
+    ranks: Ranks,
     now: float,
     rules: SteeringSettings,
     estimates: Estimates = lambda _: None,
@@ -56,22 +74,21 @@ def steer(
     Args:
         session: as its player carried it.
         words: what its player says.
-        edges: those that take viewers of its video, best first.
-        version: the one of its video that they are ranked by.
+        ranks: where it may go.
         now: POSIX seconds.
         rules: how easily it is moved.
         estimates: what is known of its network.
     """
-    ranked = clonable(bounded(edges, NEAR))
+    ranked = clonable(bounded(ranks.edges, NEAR))
     if not ranked:
         seconds = _seconds(session.name, now, rules.ttl, words.starving)
         return Steering(session, (), seconds, Why.STAYS)
-    session = _followed(session, words, edges, now)
-    near, edge = spread(session.name, ranked), _named(session.edge, edges)
+    session = _followed(session, words, ranks, now)
+    near, edge = spread(session.name, ranked), ranks.named(session.edge)
     if edge is not None and edge not in clonable([ranked[0], edge]):
         edge = None
     if not session.since:
-        session = session.greeted(version, now)
+        session = session.greeted(ranks.version, now)
         return _greeted(session, near, ranked[0], now, rules)
     if session.edge or session.left:
         others = [
@@ -80,7 +97,7 @@ def steer(
         at = Standpoint(
             session,
             words,
-            session.version == version,
+            session.version == ranks.version,
             ranked[0].region,
             others,
             now,
@@ -118,18 +135,14 @@ def _greeted(
     return Steering(session, told, seconds, Why.NEW)
 
 
-def _followed(session: Session, words: Words, edges: Sequence[EdgeFacts], now: float) -> Session:
+def _followed(session: Session, words: Words, ranks: Ranks, now: float) -> Session:
     """The session by where its player says that it plays from: when that is not where it was sent,
     it could not play from there, or cannot be sent anywhere."""
     if words.pathway in {"", session.edge}:
         return session
     left = session.leaving(now)
-    there = _named(words.pathway, edges)
+    there = ranks.named(words.pathway)
     return left.sent(there.edge_id, there.share, now) if there is not None else left
-
-
-def _named(edge_id: str, edges: Sequence[EdgeFacts]) -> EdgeFacts | None:
-    return next((edge for edge in edges if edge.edge_id == edge_id), None)
 
 
 def _in_turn(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from common.hls import HERE
 from control_plane.routing import EdgeFacts, Estimate
-from control_plane.steering import Session, Steering, SteeringSettings, Words, steer
+from control_plane.steering import Ranks, Session, Steering, SteeringSettings, Words, steer
 from control_plane.steering.moving import Why
 
 NOW = 1_800_000_000.0
@@ -41,7 +41,7 @@ def on(name: str, session: str = "a-session", **besides: Any) -> Session:
 
 
 def told(session: Session, fleet: Sequence[EdgeFacts], words: Words = Words()) -> Steering:  # noqa: B008 - it cannot be changed
-    return steer(session, words, fleet, VERSION, NOW, RULES)
+    return steer(session, words, Ranks(fleet, VERSION), NOW, RULES)
 
 
 def places(sessions: Sequence[Session], fleet: Sequence[EdgeFacts]) -> Counter[str]:
@@ -84,7 +84,7 @@ SESSIONS = st.builds(
 def test_whatever_a_player_says_its_manifest_is_valid(
     session: Session, words: Words, fleet: list[EdgeFacts]
 ) -> None:
-    steering = steer(session, words, fleet, VERSION, NOW, RULES)
+    steering = steer(session, words, Ranks(fleet, VERSION), NOW, RULES)
 
     priority = steering.priority
     assert sorted(set(priority)) == sorted(priority)
@@ -123,6 +123,13 @@ def test_where_no_edge_can_be_a_pathway_a_player_keeps_what_it_has() -> None:
     assert steering.session == on("eu-1")
 
 
+def test_a_session_stays_on_an_edge_that_is_not_among_the_best_few() -> None:
+    ranks = Ranks(FLEET[:2], VERSION, {"eu-9": edge("eu-9")}.get)
+    steering = steer(on("eu-9"), Words("eu-9"), ranks, NOW, RULES)
+
+    assert (steering.why, steering.priority[0]) == (Why.STAYS, "eu-9")
+
+
 def test_a_session_leaves_an_edge_that_can_be_no_pathway() -> None:
     fleet = [*FLEET[1:], replace(edge("eu-1"), url="https://eu-1.example.org:8443")]
 
@@ -148,7 +155,7 @@ def test_no_session_flaps(course: list[tuple[list[EdgeFacts], Words]], step: int
     session, now = Session("a-session"), NOW
     for fleet, words in course:
         heard = replace(words, pathway=session.edge or HERE)
-        steering = steer(session, heard, fleet, VERSION, now, RULES)
+        steering = steer(session, heard, Ranks(fleet, VERSION), now, RULES)
         if steering.session.edge != session.edge and steering.why in {Why.BAD, Why.HOME}:
             assert now - session.since >= RULES.settle
         if steering.why is Why.STAYS:
@@ -278,7 +285,7 @@ def test_a_player_that_starves_everywhere_is_left_in_peace() -> None:
     session, now, seen = on("eu-1"), NOW, []
     for _ in range(10):
         words = Words(session.edge, starved=True)
-        session = steer(session, words, FLEET, VERSION, now, RULES).session
+        session = steer(session, words, Ranks(FLEET, VERSION), now, RULES).session
         seen.append(session.edge)
         now += RULES.settle / 4
 
@@ -309,7 +316,7 @@ def test_what_others_in_its_network_tell_counts(
     def estimates(edge_id: str) -> Estimate | None:
         return Estimate(*known[edge_id], weight=10.0) if edge_id in known else None
 
-    steering = steer(on("eu-1"), words, FLEET, VERSION, NOW, RULES, estimates)
+    steering = steer(on("eu-1"), words, Ranks(FLEET, VERSION), NOW, RULES, estimates)
 
     assert (steering.why is Why.BAD) is expected
 
