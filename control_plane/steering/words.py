@@ -6,22 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from common.http.cmcd import FIELDS, Cmcd, parse
+
 PATHWAY: Final = "_HLS_pathway"
 THROUGHPUT: Final = "_HLS_throughput"
-"""Names of parameters."""
 CMCD: Final = "CMCD"
-"""The parameter, and how the names of the fields begin."""
-LONGEST: Final = 2000
-"""Characters of CMCD that are looked at."""
+"""Names of parameters."""
 MOST_BITS: Final = 1e12
 """Bits per second; what is more is not believed."""
 SHORT: Final = 4.0
 """Seconds; a buffer with less may run dry before the next answer."""
-LONGEST_BUFFER: Final = 3_600_000
-"""Milliseconds; likewise."""
 
 _PATHWAY = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
-_TRUE = {"", "true"}
 _DIGITS = re.compile(r"[0-9]{1,15}\Z")
 
 
@@ -53,33 +49,25 @@ class Words:
         """
         told = _cmcd(query, fields)
         pathway = query.get(PATHWAY, "").strip('"')
-        bits = _number(query.get(THROUGHPUT, ""), MOST_BITS)
-        if bits is None and (kilobits := _number(told.get("mtp", ""), MOST_BITS / 1000)):
-            bits = 1000 * kilobits
+        bits = _bits(query.get(THROUGHPUT, "")) or 1000 * told.get("mtp", 0)
         # A buffer that is only just being filled says nothing.
-        begins = told.get("su", "false") in _TRUE
-        milliseconds = None if begins else _number(told.get("bl", ""), LONGEST_BUFFER)
+        milliseconds = None if told.get("su") else told.get("bl")
         return cls(
             pathway=pathway if _PATHWAY.match(pathway) else "",
-            throughput=bits or None,
+            throughput=float(bits) or None,
             buffer=None if milliseconds is None else milliseconds / 1000,
-            starved=told.get("bs", "false") in _TRUE,
+            starved=told.get("bs", False),
         )
 
 
-def _cmcd(query: Mapping[str, str], fields: Mapping[str, str]) -> dict[str, str]:
-    """Keys and values; a key alone has an empty one, which means that it is true."""
-    texts = [query.get(CMCD, "")]
-    texts += (fields.get(f"{CMCD}-{name}", "") for name in ("Object", "Request", "Status"))
-    found: dict[str, str] = {}
-    for part in ",".join(texts)[:LONGEST].split(","):
-        key, _, value = part.strip(" \t").partition("=")
-        found.setdefault(key, value)
-    return found
+def _cmcd(query: Mapping[str, str], fields: Mapping[str, str]) -> Cmcd:
+    """In the query or in fields (CTA-5004 §2)."""
+    if CMCD in query:
+        return parse(query[CMCD])
+    lines = [fields[name] for name in FIELDS if name in fields]
+    return parse(",".join(lines)) if lines else {}
 
 
-def _number(text: str, largest: float) -> float | None:
-    """What ``text`` says; None for what is no number from 0 to ``largest``."""
-    if not _DIGITS.match(text) or (number := int(text)) > largest:
-        return None
-    return float(number)
+def _bits(text: str) -> int:
+    """Bits per second; 0 for what is none."""
+    return int(text) if _DIGITS.match(text) and int(text) <= MOST_BITS else 0

@@ -25,6 +25,7 @@ from control_plane.steering import Words
         ({"CMCD": "bl=99999999999"}, Words()),
         ({"CMCD": "bl=0,su"}, Words()),
         ({"CMCD": "," * 5000 + "bs"}, Words()),
+        ({"CMCD": 'sid="a,bs"'}, Words()),
     ],
 )
 def test_what_makes_sense_of_a_request_is_heard(query: dict[str, str], expected: Words) -> None:
