@@ -1,6 +1,7 @@
 """Players are steered between edges while they play."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,17 @@ async def test_a_player_that_has_fled_is_left_where_it_is(filled: Talk) -> None:
     player.pathway = "us-1"
 
     assert (await player.ask())["PATHWAY-PRIORITY"][0] == "us-1"
+
+
+@pytest.mark.parametrize(("cmcd", "expected"), [("bl=20000", "eu-1"), ("bl=20000,bs", "eu-2")])
+async def test_a_player_that_ran_dry_is_sent_elsewhere(
+    filled: Talk, cmcd: str, expected: str
+) -> None:
+    session = f"session=abcdefghijkl&edge=eu-1&since={int(time.time()) - 100}"
+    path = f"/steer/a?{session}&_HLS_pathway=eu-1"
+    _, manifest, _ = await filled.call("GET", path, headers={**EUROPE, "CMCD-Request": cmcd})
+
+    assert manifest["PATHWAY-PRIORITY"][0] == expected
 
 
 async def test_without_an_edge_a_player_is_to_keep_what_it_has_and_ask_again(filled: Talk) -> None:
