@@ -4,7 +4,7 @@ rfc8216bis §7)."""
 import secrets
 from collections.abc import Callable
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from aiohttp import web
@@ -16,7 +16,7 @@ from control_plane.api.describing import described
 from control_plane.library import AssetUnknown
 from control_plane.metrics import ControlMetrics
 from control_plane.present import Present
-from control_plane.router import Router
+from control_plane.router import NoEdgeLeft, Router
 from control_plane.routing import Estimate
 from control_plane.routing.clients import Address
 from control_plane.steering import Ranks, Session, SteeringSettings, Words, host, steer
@@ -53,7 +53,11 @@ class SteerApi:
         """Where the handlers are. GET answers HEAD too."""
         return [web.get(f"/steer/{ASSET}", self.steer)]
 
-    @described(answer=dict[str, Any], refuses=[AssetUnknown, NoEdgeLeft])
+    @described(
+        answer=dict[str, Any],
+        query={"_HLS_pathway": str, "_HLS_throughput": str, "CMCD": str},
+        refuses=[AssetUnknown, NoEdgeLeft],
+    )
     async def steer(self, request: web.Request) -> web.Response:
         """From which edge a session plays, and where it goes on when that one fails.
 
