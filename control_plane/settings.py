@@ -16,6 +16,7 @@ from common.service import (
 from control_plane.dns.settings import DnsSettings
 from control_plane.minting import TokenSettings
 from control_plane.probing import ProbeSettings
+from control_plane.steering import SteeringSettings
 
 PUBLIC_ADDRESS = (
     r"^https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?(?:/[A-Za-z0-9._~/-]*)?\Z"
@@ -187,6 +188,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             extra={"unit": "seconds"},
         ),
     ] = 600.0
+    steering: Annotated[
+        SteeringSettings,
+        msgspec.Meta(description="How players are steered between edges while they play."),
+    ] = SteeringSettings()
     origin: Annotated[
         PeerSettings | None,
         msgspec.Meta(

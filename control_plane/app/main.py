@@ -15,11 +15,11 @@ from control_plane.api.orders import OrdersApi
 from control_plane.api.play import PlayApi
 from control_plane.api.purges import PurgesApi
 from control_plane.api.standing import StandingApi
-from control_plane.api.steer import SteerApi
 from control_plane.api.versions import VersionsApi
 from control_plane.app.known import Known, know
 from control_plane.app.naming import name
 from control_plane.app.running import kept, peer_of, planning, running
+from control_plane.app.steered import steer_api
 from control_plane.app.talking import talk
 from control_plane.app.viewers import open_router
 from control_plane.app.watching import Watching, watching
@@ -78,7 +78,7 @@ async def _application(
     lag = PublishLag(library, clock, fleet.others_hold, known.metrics.lag)
     fleet.on_complete(lag.completed)
     play = PlayApi(router, fleet.rules.regions, known.metrics)
-    steer = SteerApi(router, known.metrics)
+    steer = steer_api(settings, known, router)
     orders = _orders(known, gatekeeper)
     page = await asyncio.to_thread(
         Page,

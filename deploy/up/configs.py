@@ -129,6 +129,7 @@ def _control(shared: _Shared) -> dict[str, Any]:
         "origin": {"url": url(shared.ports.origin), "token": shared.secrets.control},
         "ingest": {"url": url(shared.ports.ingest), "token": shared.secrets.control},
         "uploads_url": url(shared.ports.ingest),
+        "steering": {"url": f"{url(shared.ports.control)}/steer"},
         "regions": [
             {
                 "name": place.region,
