@@ -85,38 +85,6 @@ class TokenLookups:
         self._again, self._first = _Lane(), _Lane()
         self._forgotten = 0
 
-    def middleware(
-        self, gatekeeper: Gatekeeper, *, act_as: ActAs = lambda _, found: found
-    ) -> Middleware:
-        """Has ``gatekeeper`` know who asks below ``/v1/`` and on the pages.
-
-        Players ask elsewhere, and wait for nobody.
-        """
-
-        @web.middleware
-        async def look_up(request: web.Request, handler: Handler) -> web.StreamResponse:
-            if hdrs.AUTHORIZATION in request.headers and not _is_open(request.path):
-                await self._mark(request, gatekeeper, act_as)
-            return await handler(request)
-
-        return look_up
-
-    async def _mark(self, request: web.Request, gatekeeper: Gatekeeper, act_as: ActAs) -> None:
-        try:
-            token = token_of(request)
-            if token is None or not TOKEN_PATTERN.match(token):
-                return
-            digest = digest_of_token(token)
-            if gatekeeper.knows(digest):
-                return
-            found = await self.whose(digest)
-            request[FOUND] = Found(act_as(request, found) if found is not None else None)
-        except CredentialUnknown:
-            return
-        except NearcastError as error:
-            # Told to those alone who need to know whose it is.
-            request[FOUND] = Found(None, error)
-
     async def whose(self, digest: bytes) -> Credential | None:
         """Whose token has the SHA-256 ``digest``; None when it is nobody's.
 
@@ -172,6 +140,51 @@ class TokenLookups:
         for flight in flights:
             flight.cancel()
         await asyncio.gather(*flights, return_exceptions=True)
+
+
+class Identifying:
+    """Has a gatekeeper know those, too, who present a token that the settings do not have."""
+
+    def __init__(
+        self,
+        gatekeeper: Gatekeeper,
+        lookups: TokenLookups,
+        *,
+        act_as: ActAs = lambda _, found: found,
+    ) -> None:
+        self._gatekeeper = gatekeeper
+        self._lookups = lookups
+        self._act_as = act_as
+
+    def middleware(self) -> Middleware:
+        """Looks up who asks, unless that is for players, who wait for nobody."""
+
+        @web.middleware
+        async def identify(request: web.Request, handler: Handler) -> web.StreamResponse:
+            await self.look_up(request)
+            return await handler(request)
+
+        return identify
+
+    async def look_up(self, request: web.Request) -> None:
+        """Finds out who presents a token, for ``Gatekeeper.identify`` to tell."""
+        if hdrs.AUTHORIZATION not in request.headers or _is_open(request.path):
+            return
+        try:
+            token = token_of(request)
+            if token is None or not TOKEN_PATTERN.match(token):
+                return
+            digest = digest_of_token(token)
+            if self._gatekeeper.knows(digest):
+                return
+            found = await self._lookups.whose(digest)
+            if found is not None:
+                request[FOUND] = Found(self._act_as(request, found))
+        except CredentialUnknown:
+            return
+        except NearcastError as error:
+            # Told to those alone who need to know whose it is.
+            request[FOUND] = Found(None, error)
 
 
 def _is_open(path: str) -> bool:

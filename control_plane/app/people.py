@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 from aiohttp import web
 
 from common.service import Gatekeeper
-from common.service.lookups import TokenLookups
+from common.service.lookups import Identifying, TokenLookups
 from control_plane.accounts import Accounts, open_accounts
 from control_plane.api.channels import ChannelsApi
 from control_plane.api.users import UsersApi
@@ -34,7 +34,7 @@ async def add_people(
     lookups = TokenLookups(accounts.find, known.clock)
     stack.push_async_callback(lookups.close)
     accounts.on_change = lookups.forget
-    application.middlewares.append(lookups.middleware(gatekeeper))
+    application.middlewares.append(Identifying(gatekeeper, lookups).middleware())
     for api in (
         UsersApi(accounts, gatekeeper, known.clock),
         ChannelsApi(accounts, gatekeeper),

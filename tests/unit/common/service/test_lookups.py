@@ -16,6 +16,7 @@ from common.service.lookups import (
     KNOWN_FOR,
     MOST_WAITING,
     UNKNOWN_FOR,
+    Identifying,
     LookupsBusy,
     TokenLookups,
 )
@@ -204,7 +205,7 @@ async def identified(
         return web.Response()
 
     fields = {hdrs.AUTHORIZATION: authorization} if authorization else {}
-    middleware = lookups.middleware(gatekeeper)
+    middleware = Identifying(gatekeeper, lookups).middleware()
     await middleware(make_mocked_request("GET", path, headers=fields), handler)
     return found[0]
 
@@ -254,5 +255,6 @@ async def test_only_who_needs_to_know_is_told_that_it_cannot_be_found_out(
         return web.Response(status=204)
 
     request = make_mocked_request("GET", "/v1/x", headers={"Authorization": f"Bearer {SECRET}"})
-    response = await lookups.middleware(Gatekeeper([], clock))(request, anybody)
+    middleware = Identifying(Gatekeeper([], clock), lookups).middleware()
+    response = await middleware(request, anybody)
     assert response.status == 204
