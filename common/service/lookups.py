@@ -111,11 +111,13 @@ class TokenLookups:
         changes = self._forgotten
         credential = await lane.run(self._find, digest)
         now = self._clock.monotonic()
+        if changes != self._forgotten:
+            return credential
         if credential is None:
             self._known.pop(digest, None)
             self._unknown[digest] = now + UNKNOWN_FOR
             _trim(self._unknown, MOST_UNKNOWN)
-        elif changes == self._forgotten:
+        else:
             self._known[digest] = (now + KNOWN_FOR, credential)
             self._known.move_to_end(digest)
             _trim(self._known, MOST_KNOWN)
@@ -130,6 +132,8 @@ class TokenLookups:
     def forget(self, user_id: str) -> None:
         """Has the tokens of a user looked up anew: something of them has changed."""
         self._forgotten += 1
+        # Whose those are, if anybody's, is not known.
+        self._unknown.clear()
         for digest, (_, credential) in list(self._known.items()):
             if credential.user_id == user_id:
                 self._known[digest] = (0.0, credential)
