@@ -169,34 +169,31 @@ async def test_an_operators_account_opens_everything_and_an_edges_its_own(place:
     assert (await place.ask(edge, "GET", "/v1/me"))[0] == 403
 
 
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
-        ("POST", "/v1/users"),
-        ("GET", "/v1/users"),
-        ("GET", "/v1/users/{}"),
-        ("PATCH", "/v1/users/{}"),
-        ("DELETE", "/v1/users/{}"),
-        ("POST", "/v1/users/{}/tokens"),
-        ("GET", "/v1/users/{}/tokens"),
-        ("DELETE", "/v1/users/{}/tokens/t"),
-        ("POST", "/v1/tokens/introspect"),
-    ],
-)
-async def test_nobody_but_operators_learns_who_there_is(
-    place: Town, method: str, path: str
-) -> None:
+FOR_OPERATORS = [
+    ("POST", "/v1/users"),
+    ("GET", "/v1/users"),
+    ("GET", "/v1/users/{}"),
+    ("PATCH", "/v1/users/{}"),
+    ("DELETE", "/v1/users/{}"),
+    ("POST", "/v1/users/{}/tokens"),
+    ("GET", "/v1/users/{}/tokens"),
+    ("DELETE", "/v1/users/{}/tokens/t"),
+    ("POST", "/v1/tokens/introspect"),
+]
+
+
+async def test_nobody_but_operators_learns_who_there_is(place: Town) -> None:
     ann, secret = await place.new_user("ann", "viewer", "publisher")
+    for method, path in FOR_OPERATORS:
+        answers = [
+            await place.ask(secret, method, path.format(user), {"name": "ann"})
+            for user in (ann, "nobody")
+        ]
+        nameless, _, _ = await place.talk.call(method, path.format(ann), json={})
 
-    answers = [
-        await place.ask(secret, method, path.format(user), {"name": "ann"})
-        for user in (ann, "nobody")
-    ]
-    nameless, _, _ = await place.talk.call(method, path.format(ann), json={})
-
-    assert answers[0] == answers[1]
-    assert answers[0][0] == 403
-    assert nameless == 401
+        assert answers[0] == answers[1], path
+        assert answers[0][0] == 403
+        assert nameless == 401
 
 
 async def test_a_credential_of_the_settings_has_no_account(place: Town) -> None:
@@ -290,15 +287,15 @@ HOSTILE = [
 ]
 
 
-@pytest.mark.parametrize("body", HOSTILE, ids=range(len(HOSTILE)))
-async def test_a_body_that_is_no_user_is_told_why(place: Town, body: bytes) -> None:
+async def test_a_body_that_is_no_user_is_told_why(place: Town) -> None:
     headers = {"Content-Type": "application/json"}
-    status, problem, _ = await place.talk.call(
-        "POST", "/v1/users", "operator", data=body, headers=headers
-    )
+    for body in HOSTILE:
+        status, problem, _ = await place.talk.call(
+            "POST", "/v1/users", "operator", data=body, headers=headers
+        )
+        assert status == 422, body[:99]
+        assert problem["detail"]
 
-    assert status == 422
-    assert problem["detail"]
     assert (await place.operator("GET", "/v1/users"))["users"] == []
 
 
