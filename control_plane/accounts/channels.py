@@ -167,16 +167,14 @@ class Channels:
 
     async def followed_by(self, user_id: str) -> tuple[str, ...]:
         """All channels that a user follows, in the order of their identifiers."""
-        asked = (
-            select(follows.c.channel_id)
-            .where(follows.c.user_id == user_id)
-            .order_by(follows.c.channel_id)
-        )
+        # In one value: drivers in Python spend more on a thousand rows than databases do.
+        asked = select(func.group_concat(follows.c.channel_id)).where(follows.c.user_id == user_id)
 
-        async def work(connection: AsyncConnection) -> tuple[str, ...]:
-            return tuple(await connection.scalars(asked))
+        async def work(connection: AsyncConnection) -> str | None:
+            return await connection.scalar(asked)
 
-        return await self._database.read(work)
+        joined = await self._database.read(work)
+        return tuple(sorted(joined.split(","))) if joined else ()
 
     async def begin_deletion(self, channel_id: str, at: float) -> None:
         """Has a channel be gone for everybody; its followers go with ``go_on_deleting``.

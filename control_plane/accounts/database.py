@@ -61,6 +61,7 @@ class Database:
         self._what = what
         self._prepared = False
         self._trouble: str | None = "it has not answered yet"
+        self._abandoned: set[asyncio.Task[Any]] = set()
 
     @classmethod
     async def open(cls, settings: AccountsSettings, authority: Path | None = None) -> "Database":
@@ -127,6 +128,8 @@ class Database:
 
     async def close(self) -> None:
         """Ends the connections."""
+        if self._abandoned:
+            await asyncio.wait(self._abandoned, timeout=GOODBYE_WITHIN)
         with contextlib.suppress(TimeoutError, SQLAlchemyError, OSError):
             async with asyncio.timeout(GOODBYE_WITHIN):
                 await self._engine.dispose()
@@ -138,32 +141,57 @@ class Database:
     async def _attempts(
         self, work: Work[T], options: dict[str, Any], within: float = ANSWER_WITHIN
     ) -> T:
+        held: list[Any] = []
+        task = asyncio.create_task(self._tried(work, options, held))
         try:
-            async with asyncio.timeout(within):
-                for left in reversed(range(ATTEMPTS)):
-                    try:
-                        result = await self._once(work, options)
-                    except DBAPIError as error:
-                        if not left or not _again(error, options):
-                            raise
-                    else:
-                        self._trouble = None
-                        return result
-                raise AssertionError("the last attempt returns or raises")
+            await asyncio.wait({task}, timeout=within)
+        finally:
+            if not task.done():
+                self._abandon(task, held)
+        if not task.done():
+            raise self._told(f"no answer within {within:g} s")
+        try:
+            result = await task
         except IntegrityError as error:
             raise Duplicate from error
-        except TimeoutError as error:
-            raise self._told(f"no answer within {within:g} s") from error
-        except (SQLAlchemyError, OSError) as error:
+        except (SQLAlchemyError, OSError, TimeoutError) as error:
             if _number(error) in _FULL:
                 raise StorageFull(where=self._what) from error
             raise self._told(_reason(error)) from error
+        self._trouble = None
+        return result
 
-    async def _once(self, work: Work[T], options: dict[str, Any]) -> T:
+    async def _tried(self, work: Work[T], options: dict[str, Any], held: list[Any]) -> T:
+        for left in reversed(range(ATTEMPTS)):
+            try:
+                return await self._once(work, options, held)
+            except DBAPIError as error:
+                if not left or not _again(error, options):
+                    raise
+        raise AssertionError("the last attempt returns or raises")
+
+    async def _once(self, work: Work[T], options: dict[str, Any], held: list[Any]) -> T:
         async with self._engine.connect() as connection:
+            held[:] = [(await connection.get_raw_connection()).driver_connection]
             await connection.execution_options(**options)
             async with connection.begin():
                 return await work(connection)
+
+    def _abandon(self, task: asyncio.Task[Any], held: list[Any]) -> None:
+        """Lets go of a transaction that takes too long, or that nobody waits for any more."""
+        task.cancel()
+        self._abandoned.add(task)
+        task.add_done_callback(self._forget)
+        if self._engine.dialect.name != "sqlite":
+            # However it ends, the last word of a transaction goes to the server, which may never
+            # answer that either.
+            for driver in held:
+                driver.close()
+
+    def _forget(self, task: asyncio.Task[Any]) -> None:
+        self._abandoned.discard(task)
+        if not task.cancelled():
+            task.exception()
 
     def _told(self, reason: str) -> Unavailable:
         if self._trouble is None:
@@ -248,7 +276,8 @@ def _mysql(given: str, connections: int, context: ssl.SSLContext | None) -> Asyn
         )
     arguments: dict[str, Any] = {
         "connect_timeout": ANSWER_WITHIN,
-        "init_command": "SET SESSION innodb_lock_wait_timeout = 1, "
+        # As long as all that a user may follow, in one value.
+        "init_command": "SET SESSION innodb_lock_wait_timeout = 1, group_concat_max_len = 1048576, "
         "sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
     }
     if context is not None:

@@ -485,9 +485,8 @@ from common.clock import SystemClock
 from common.messages import UserRequest
 from control_plane.accounts import AccountsSettings, open_accounts
 
-async def main(sqlite, mysql):
-    settings = AccountsSettings(sqlite=Path(sqlite) if sqlite else None, mysql=mysql or None)
-    accounts = await open_accounts(settings, SystemClock())
+async def main(sqlite):
+    accounts = await open_accounts(AccountsSettings(sqlite=Path(sqlite)), SystemClock())
     number = 0
     while True:
         print((await accounts.add_user(UserRequest(f"u{number}"))).user_id, flush=True)
@@ -498,10 +497,12 @@ asyncio.run(main(*sys.argv[1:]))
 
 
 async def test_a_control_plane_that_is_killed_loses_nobody_whom_it_answered(
-    accounts: Accounts, settings: AccountsSettings
+    tmp_path: Path,
 ) -> None:
+    settings = AccountsSettings(sqlite=tmp_path / "accounts.sqlite")
+    accounts = await open_accounts(settings, Clock())
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", WRITER, str(settings.sqlite or ""), settings.mysql or ""),
+        *(sys.executable, "-c", WRITER, str(settings.sqlite)),
         stdout=subprocess.PIPE,
     )
     assert process.stdout is not None
@@ -513,6 +514,7 @@ async def test_a_control_plane_that_is_killed_loses_nobody_whom_it_answered(
     for line in told:
         if line.endswith(b"\n"):
             await accounts.people.user(line.decode().strip())
+    await accounts.close()
 
 
 async def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
@@ -559,18 +561,35 @@ async def test_a_server_that_hangs_is_told_within_seconds_and_then_asked_again(
     server: Server,
 ) -> None:
     accounts = await open_accounts(AccountsSettings(mysql=server.url), Clock())
-    ann = await new_user(accounts)
-    os.kill(server.pid, signal.SIGSTOP)
     try:
-        told = await asyncio.gather(
-            *(accounts.people.user(ann) for _ in range(20)),
-            *(new_user(accounts, f"user-{n}") for n in range(20)),
-            return_exceptions=True,
-        )
+        eve = await new_user(accounts, "eve")
+        os.kill(server.pid, signal.SIGSTOP)
+        try:
+            told = await asyncio.gather(
+                *(accounts.people.user(eve) for _ in range(20)),
+                *(new_user(accounts, f"user-{n}") for n in range(20)),
+                return_exceptions=True,
+            )
+        finally:
+            os.kill(server.pid, signal.SIGCONT)
         assert {type(one) for one in told} == {Unavailable}
         assert accounts.away()
+        assert (await accounts.people.user(eve)).name == "eve"
+        assert not accounts.away()
     finally:
-        os.kill(server.pid, signal.SIGCONT)
-    assert (await accounts.people.user(ann)).name == "ann"
-    assert not accounts.away()
-    await accounts.close()
+        await accounts.close()
+
+
+async def test_who_goes_away_leaves_the_connection_to_others(settings: AccountsSettings) -> None:
+    one = msgspec.structs.replace(settings, connections=1)
+    accounts = await open_accounts(one, Clock())
+    try:
+        for number in range(20):
+            asking = asyncio.create_task(new_user(accounts, f"user-{number}"))
+            await asyncio.sleep(0)
+            await asyncio.wait({asking}, timeout=number / 4000)
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+        assert await new_user(accounts)
+    finally:
+        await accounts.close()

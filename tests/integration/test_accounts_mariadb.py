@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -48,11 +49,15 @@ async def test_control_planes_share_accounts_and_outlive_their_database(
             os.kill(server.pid, signal.SIGKILL)
             await until_away(here, away=True)
             await while_it_is_away(here, ann, secret)
-            with mariadb(tmp_path, port):
+            async with town(tmp_path / "c", settings) as late, AsyncExitStack() as stack:
+                await until_away(late, away=True)
+                await late.operator("GET", "/v1/users", expect=503)
+                stack.enter_context(mariadb(tmp_path, port))
+                await until_away(late, away=False)
                 await until_away(here, away=False)
                 await until_away(there, away=False)
                 assert (await there.ask(secret, "GET", "/v1/me/follows"))[1]["follows"]
-                await here.new_user("bob")
+                await late.new_user("bob")
 
 
 async def while_it_is_away(place: Town, ann: str, secret: str) -> None:
@@ -73,15 +78,3 @@ async def while_it_is_away(place: Town, ann: str, secret: str) -> None:
         assert (status, problem["type"]) == (503, "urn:nearcast:problem:unavailable")
         assert "secret" not in problem["detail"]
         assert int(fields["Retry-After"]) > 0
-
-
-async def test_a_control_plane_starts_without_its_accounts(tmp_path: Path) -> None:
-    with mariadb(tmp_path) as server:
-        os.kill(server.pid, signal.SIGKILL)
-    port = make_url(server.url).port
-    async with town(tmp_path / "a", AccountsSettings(mysql=server.url)) as place:
-        await until_away(place, away=True)
-        await place.operator("GET", "/v1/users", expect=503)
-        with mariadb(tmp_path, port):
-            await until_away(place, away=False)
-            await place.new_user("ann")
