@@ -12,7 +12,7 @@ import msgspec
 from aiohttp import web
 
 from common.errors import NearcastError, Unavailable
-from common.messages import TokenQuestion, TokenStanding, decode, encode
+from common.messages import MessageInvalid, TokenQuestion, TokenStanding, decode, encode
 from common.service import Credential, Role
 
 ANSWER_WITHIN: Final = 2.0
@@ -68,6 +68,8 @@ class Introspection:
                 if response.status != 200:
                     raise _away(f"it answers {response.status}")
                 standing = decode(await _within(response), TokenStanding)
+        except MessageInvalid as error:
+            raise _away("it answers with something else") from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _away(str(error) or "it does not answer") from error
         return _credential(standing) if standing.active else None

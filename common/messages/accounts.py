@@ -184,8 +184,7 @@ class TokenStanding(msgspec.Struct, frozen=True):
     sub: str = ""
     """The user's identifier."""
     username: str = ""
-    exp: float | None = None
-    """POSIX seconds."""
+    exp: Time | None = None
     roles: tuple[AccountRole, ...] = ()
     channels: tuple[str, ...] = ()
     """What it may publish to."""

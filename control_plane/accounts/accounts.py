@@ -250,5 +250,5 @@ def _credential(holder: Holder) -> Credential:
         roles=frozenset(Role(role) for role in roles),
         expires_at=datetime.fromtimestamp(expires, UTC) if expires is not None else None,
         user_id=holder.user.user_id,
-        channels=frozenset(holder.channels) if AccountRole.PUBLISHER in roles else frozenset(),
+        channels=frozenset(holder.channels),
     )

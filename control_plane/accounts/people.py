@@ -173,7 +173,9 @@ class People:
                 return None
             if user.disabled:
                 return None
-            return Holder(user, token, await owned_by(connection, user.user_id))
+            publishes = AccountRole.PUBLISHER in set(token.roles) & set(user.roles)
+            theirs = await owned_by(connection, user.user_id) if publishes else ()
+            return Holder(user, token, theirs)
 
         return await self._database.read(work)
 

@@ -41,7 +41,7 @@ class Token(msgspec.Struct, frozen=True):
 
 
 class Holder(msgspec.Struct, frozen=True):
-    """Whose a token is, and what they publish to."""
+    """Whose a token is, and what it publishes to."""
 
     user: User
     token: Token
