@@ -97,7 +97,7 @@ async def _application(
         open_to_all=settings.dashboard_open,
     )
     application = web.Application(middlewares=[problem_middleware])
-    await add_people(settings, known, gatekeeper, application, stack)
+    accounts = await add_people(settings, known, gatekeeper, application, stack)
     for api in (
         FleetApi(library, known.views, desk, known.purges, gatekeeper, known.metrics),
         orders,
@@ -112,6 +112,7 @@ async def _application(
         application.router.add_routes(api.routes())
     assets.add_to(application, router, gatekeeper)
     application.router.add_routes(OpenApi(application).routes())
+    assets.add_to(application, router, gatekeeper, accounts)
     application.on_response_prepare.append(allow_any_origin)
     application.on_shutdown.append(orders.end)
 

@@ -353,3 +353,27 @@ async def test_a_flood_of_invented_tokens_leaves_room_for_real_ones(place: Town)
 
     assert status == 200
     assert {status for status, _ in answers} <= {401, 503}
+
+
+async def test_the_feed_is_of_the_channels_that_an_account_follows_and_edits_of_its_own(
+    place: Town,
+) -> None:
+    _, studio = await place.new_user("ann", "publisher")
+    _, viewer = await place.new_user("bob", "viewer")
+    channel = await place.new_channel(studio)
+    await place.talk.beat("eu-1")
+    await place.talk.publish("theirs", creator=channel)
+    await place.talk.publish("others", creator="somebody")
+
+    async def feed(secret: str) -> tuple[int, list[str]]:
+        status, body = await place.ask(secret, "GET", "/v1/feed")
+        return status, [entry["asset_id"] for entry in body.get("entries", [])]
+
+    assert await feed(viewer) == (200, ["others", "theirs"])
+    await place.ask(viewer, "PUT", f"/v1/me/follows/{channel}")
+    assert (await feed(viewer))[1][0] == "theirs"
+    assert (await feed(INVENTED))[0] == 401
+    for asset, status in (("theirs", 200), ("others", 403)):
+        path = f"/v1/assets/{asset}"
+        assert (await place.ask(studio, "PATCH", path, {"title": "New"}))[0] == status
+        assert (await place.ask(viewer, "PATCH", path, {"title": "New"}))[0] == 403

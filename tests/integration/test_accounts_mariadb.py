@@ -68,6 +68,8 @@ async def while_it_is_away(place: Town, ann: str, secret: str) -> None:
     assert await place.talk.route(CLIENTS["eu"])
     assert (await place.ask(secret, "GET", "/v1/me"))[0] == 200
     unknown = {"Authorization": f"Bearer nca_{'x' * 43}"}
+    status, body, _ = await place.talk.call("GET", "/v1/feed", headers=unknown)
+    assert (status, len(body["entries"])) == (200, 1)
     answers = [
         await place.talk.call("GET", "/v1/me", headers=unknown),
         await place.talk.call("GET", f"/v1/users/{ann}", "operator"),
