@@ -28,6 +28,7 @@ from common.service import Credential, Role
 from common.service.lookups import ACCOUNT_MARK
 from control_plane.accounts.channels import Channels
 from control_plane.accounts.database import Database
+from control_plane.accounts.edges import AccountEdges
 from control_plane.accounts.followed import Followed
 from control_plane.accounts.people import People
 from control_plane.accounts.records import Channel, Holder, Token, User
@@ -48,7 +49,13 @@ NOTED_AT_ONCE: Final = 500
 class Accounts:
     """Users, their tokens and channels, and what they follow."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        settings_edges: Callable[[str], float | None] = lambda _: None,
+    ) -> None:
+        """``settings_edges`` tells until when the settings' credentials of edges are valid."""
         self.people = People(database)
         self.channels = Channels(database)
         self._database = database
@@ -58,6 +65,7 @@ class Accounts:
         """Tokens that were used today, as far as that is not written down."""
         self.on_change: Callable[[str], None] = lambda _: None
         """Called with the user whose tokens open something else than before."""
+        self.edges = AccountEdges(settings_edges, self.people.edges)
 
     def away(self) -> dict[str, str]:
         """What the control plane has to do without: nothing, or its accounts."""
@@ -207,11 +215,12 @@ class Accounts:
                 await self.tidy()
 
     async def tidy(self) -> None:
-        """Goes on with what is being deleted, and notes which tokens were used.
+        """Goes on with what is being deleted, notes which tokens were used, and asks about edges.
 
         Raises:
             Unavailable: the database does not answer.
         """
+        await self.edges.refresh()
         while (user_id := await self.people.deleted()) is not None:
             await self.people.go_on_deleting(user_id)
         while (channel_id := await self.channels.deleted()) is not None:
@@ -223,14 +232,19 @@ class Accounts:
 
 
 async def open_accounts(
-    settings: AccountsSettings, clock: Clock, authority: Path | None = None
+    settings: AccountsSettings,
+    clock: Clock,
+    authority: Path | None = None,
+    *,
+    settings_edges: Callable[[str], float | None] = lambda _: None,
 ) -> Accounts:
-    """The accounts in the database that ``settings`` name, which may be away.
+    """The accounts in the database that ``settings`` name, which may be away; ``settings_edges``
+    tells until when the settings' credentials of edges are valid.
 
     Raises:
         SettingsInvalid: they name none, or two.
     """
-    return Accounts(await Database.open(settings, authority), clock)
+    return Accounts(await Database.open(settings, authority), clock, settings_edges)
 
 
 def new_name() -> str:

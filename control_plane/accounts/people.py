@@ -4,6 +4,7 @@ Transactions that touch a user take the lock of that row first, and those of cha
 their order: so that none waits for one that waits for it.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -176,6 +177,25 @@ class People:
             publishes = AccountRole.PUBLISHER in set(token.roles) & set(user.roles)
             theirs = await owned_by(connection, user.user_id) if publishes else ()
             return Holder(user, token, theirs)
+
+        return await self._database.read(work)
+
+    async def edges(self, names: Sequence[str]) -> dict[str, float]:
+        """Until when tokens of these names open what an edge may, POSIX seconds; without those of
+        which none does."""
+        asked = (
+            select(tokens.c.name, tokens.c.roles, tokens.c.expires_at, users.c.roles.label("reach"))
+            .join(users, users.c.user_id == tokens.c.user_id)
+            .where(tokens.c.name.in_(names), users.c.deleted_at.is_(None), ~users.c.disabled)
+        )
+
+        async def work(connection: AsyncConnection) -> dict[str, float]:
+            until: dict[str, float] = {}
+            for row in await connection.execute(asked):
+                if AccountRole.EDGE in set(_roles(row.roles)) & set(_roles(row.reach)):
+                    end = math.inf if row.expires_at is None else row.expires_at
+                    until[row.name] = max(end, until.get(row.name, 0.0))
+            return until
 
         return await self._database.read(work)
 

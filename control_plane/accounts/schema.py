@@ -63,7 +63,7 @@ tokens = Table(
     Column("token_id", _ID, primary_key=True),
     Column("user_id", _ID, nullable=False, index=True),
     Column("sha256", _ID, nullable=False, unique=True),
-    Column("name", _ID, nullable=False),
+    Column("name", _ID, nullable=False, index=True),
     Column("roles", String(64), nullable=False),
     Column("created_at", Double, nullable=False),
     Column("expires_at", Double),

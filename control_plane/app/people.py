@@ -1,6 +1,5 @@
 """Accounts put together: opened, asked who presents a token, and answered for over HTTP."""
 
-import math
 from contextlib import AsyncExitStack
 
 from aiohttp import web
@@ -29,7 +28,9 @@ async def add_people(
     """
     if settings.accounts is None:
         return None
-    accounts = await open_accounts(settings.accounts, known.clock, settings.ca)
+    accounts = await open_accounts(
+        settings.accounts, known.clock, settings.ca, settings_edges=gatekeeper.valid_until
+    )
     stack.push_async_callback(accounts.close)
     lookups = TokenLookups(accounts.find, known.clock)
     stack.push_async_callback(lookups.close)
@@ -41,11 +42,6 @@ async def add_people(
     ):
         application.router.add_routes(api.routes())
     known.away_besides.append(accounts.away)
-    # An edge whose token is an account's is refused once that is worth nothing, and is silent.
-    known.watch.valid_until = lambda name: _or_for_ever(gatekeeper.valid_until(name))
+    known.watch.valid_until = accounts.edges.valid_until
     await stack.enter_async_context(running(accounts.run))
     return accounts
-
-
-def _or_for_ever(until: float | None) -> float:
-    return math.inf if until is None else until

@@ -1,6 +1,7 @@
 """What accounts promise on SQLite and on a real MariaDB."""
 
 import asyncio
+import math
 import os
 import signal
 import sqlite3
@@ -189,6 +190,26 @@ async def test_an_edges_token_has_the_name_of_the_edge(accounts: Accounts) -> No
     assert found is not None
     assert found.name == "eu-1"
     assert found.roles == {Role.EDGE}
+
+
+async def test_edges_tokens_are_valid_as_long_as_one_of_that_name_is(accounts: Accounts) -> None:
+    fleet = await new_user(accounts, "fleet", AccountRole.EDGE, VIEWER)
+    edge, until = (AccountRole.EDGE,), accounts.edges.valid_until
+    await accounts.add_token(fleet, TokenRequest("eu-1", edge, 2000.0))
+    await accounts.add_token(fleet, TokenRequest("eu-2", (VIEWER,)))
+    new = await accounts.add_token(fleet, TokenRequest("eu-3", edge))
+    await accounts.add_token(fleet, TokenRequest("eu-3", edge, 2000.0))
+
+    names = ("eu-1", "eu-2", "eu-3", "eu-4")
+    assert [until(name) for name in names] == [math.inf] * 4
+    await accounts.tidy()
+    assert [until(name) for name in names] == [2000.0, None, math.inf, None]
+    await accounts.revoke(fleet, new.token.token_id)
+    await accounts.tidy()
+    assert until("eu-3") == 2000.0
+    await accounts.change_user(fleet, UserChange(disabled=True))
+    await accounts.tidy()
+    assert [until(name) for name in names] == [None] * 4
 
 
 async def test_tokens_that_are_none_or_of_nobody_open_nothing(accounts: Accounts) -> None:
