@@ -26,7 +26,7 @@ class Tokens:
 
 async def test_what_the_settings_say_of_an_edge_is_not_asked_about() -> None:
     tokens = Tokens()
-    edges = AccountEdges({"eu-1": 5.0}.get, tokens.ask)
+    edges = AccountEdges(lambda name: 5.0 if name == "eu-1" else None, tokens.ask)
 
     assert edges.valid_until("eu-1") == 5.0
     await edges.refresh()
@@ -35,7 +35,7 @@ async def test_what_the_settings_say_of_an_edge_is_not_asked_about() -> None:
 
 async def test_an_edge_is_believed_until_the_database_has_told() -> None:
     tokens = Tokens()
-    edges = AccountEdges({}.get, tokens.ask)
+    edges = AccountEdges(lambda _: None, tokens.ask)
 
     tokens.away = True
     assert edges.valid_until("eu-1") == math.inf
