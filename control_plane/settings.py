@@ -16,6 +16,7 @@ from common.service import (
 from control_plane.dns.settings import DnsSettings
 from control_plane.minting import TokenSettings
 from control_plane.accounts.settings import AccountsSettings
+from control_plane.dns.settings import DnsSettings
 from control_plane.probing import ProbeSettings
 from control_plane.steering import SteeringSettings
 

@@ -1,6 +1,6 @@
 """What requests about accounts have in common: who asks, pages, and identifiers in paths."""
 
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from aiohttp import web
 
@@ -9,6 +9,7 @@ from common.messages.packages import IDENTIFIER_PATTERN
 from common.service import Credential, Gatekeeper, Role
 from control_plane.accounts import NoAccount
 from control_plane.api.bodies import KIBIBYTE, read_message
+from control_plane.api.describing import Number
 from control_plane.api.versions import NotJson
 
 T = TypeVar("T")
@@ -20,6 +21,8 @@ CHANNEL: Final = f"{{channel_id:{IDENTIFIER_PATTERN}}}"
 LARGEST_BODY: Final = 32 * KIBIBYTE
 LISTED: Final = 50
 MOST_LISTED: Final = 200
+PAGED: Final[dict[str, Any]] = {"after": str, "limit": Number}
+"""What queries of pages take."""
 
 
 def account_of(gatekeeper: Gatekeeper, request: web.Request) -> tuple[Credential, str]:

@@ -5,10 +5,20 @@ from aiohttp import hdrs, web
 from common.errors import CredentialForbidden
 from common.messages import ChannelChange, ChannelRequest, ChannelsPage, ChannelView, FollowsPage
 from common.service import Credential, Gatekeeper, Role
-from control_plane.accounts import Accounts, NoAccount
+from control_plane.accounts import (
+    Accounts,
+    ChannelTaken,
+    ChannelUnknown,
+    NoAccount,
+    TooManyChannels,
+    TooManyFollows,
+    UserUnknown,
+)
 from control_plane.accounts.records import Channel
-from control_plane.api.asked import CHANNEL, account_of, cut, message_of, page_of
+from control_plane.api.asked import CHANNEL, PAGED, account_of, cut, message_of, page_of
+from control_plane.api.describing import described
 from control_plane.api.fleet import json_answer
+from control_plane.api.versions import NotJson
 
 ONE = f"/v1/channels/{CHANNEL}"
 FOLLOWED = f"/v1/me/follows/{CHANNEL}"
@@ -34,6 +44,13 @@ class ChannelsApi:
             web.delete(FOLLOWED, self.unfollow),
         ]
 
+    @described(
+        Role.PUBLISHER,
+        body=ChannelRequest,
+        answer=ChannelView,
+        status=201,
+        refuses=[NotJson, NoAccount, ChannelTaken, TooManyChannels, UserUnknown],
+    )
     async def add(self, request: web.Request) -> web.Response:
         """A new channel of who asks, or as an operator says."""
         credential = self._gatekeeper.require(request, Role.PUBLISHER)
@@ -49,6 +66,7 @@ class ChannelsApi:
         answer.headers[hdrs.LOCATION] = f"/v1/channels/{channel.channel_id}"
         return answer
 
+    @described(Role.VIEWER, Role.PUBLISHER, answer=ChannelsPage, query=PAGED | {"owner": str})
     async def channels(self, request: web.Request) -> web.Response:
         """Channels by identifier; with ``owner``, those of that user, which is one's own business
         and operators'."""
@@ -61,12 +79,19 @@ class ChannelsApi:
         page, more = cut([_view(channel, credential) for channel in found], limit)
         return json_answer(ChannelsPage(page, page[-1].channel_id if more else None))
 
+    @described(Role.VIEWER, Role.PUBLISHER, answer=ChannelView, refuses=[ChannelUnknown])
     async def channel(self, request: web.Request) -> web.Response:
         """One channel."""
         credential = self._anybody(request)
         found = await self._accounts.channels.channel(request.match_info["channel_id"])
         return json_answer(_view(found, credential))
 
+    @described(
+        Role.PUBLISHER,
+        body=ChannelChange,
+        answer=ChannelView,
+        refuses=[NotJson, ChannelUnknown, TooManyChannels, UserUnknown],
+    )
     async def change(self, request: web.Request) -> web.Response:
         """Another title or description, or, by an operator, owner."""
         credential, channel = await self._own(request)
@@ -76,12 +101,14 @@ class ChannelsApi:
         changed = await self._accounts.change_channel(channel, asked)
         return json_answer(_view(changed, credential))
 
+    @described(Role.PUBLISHER, refuses=[ChannelUnknown])
     async def delete(self, request: web.Request) -> web.Response:
         """Deletes a channel; nobody follows it then, and its videos stay."""
         _, channel = await self._own(request)
         await self._accounts.delete_channel(channel)
         return web.Response(status=204)
 
+    @described(Role.VIEWER, Role.PUBLISHER, answer=FollowsPage, query=PAGED, refuses=[NoAccount])
     async def follows(self, request: web.Request) -> web.Response:
         """What who asks follows."""
         _, user_id = account_of(self._gatekeeper, request)
@@ -90,12 +117,18 @@ class ChannelsApi:
         page, more = cut(found, limit)
         return json_answer(FollowsPage(page, page[-1].channel_id if more else None))
 
+    @described(
+        Role.VIEWER,
+        Role.PUBLISHER,
+        refuses=[NoAccount, ChannelUnknown, TooManyFollows, UserUnknown],
+    )
     async def follow(self, request: web.Request) -> web.Response:
         """Who asks follows a channel, from now on or still."""
         _, user_id = account_of(self._gatekeeper, request)
         await self._accounts.follow(user_id, request.match_info["channel_id"])
         return web.Response(status=204)
 
+    @described(Role.VIEWER, Role.PUBLISHER, refuses=[NoAccount])
     async def unfollow(self, request: web.Request) -> web.Response:
         """Who asks does not follow a channel."""
         _, user_id = account_of(self._gatekeeper, request)

@@ -14,14 +14,25 @@ from common.messages import (
     TokenQuestion,
     TokenRequest,
     TokenStanding,
+    TokenView,
     UserChange,
     UserRequest,
     UsersPage,
+    UserView,
 )
 from common.service import Credential, Gatekeeper, Role
-from control_plane.accounts import Accounts
-from control_plane.api.asked import TOKEN, USER, account_of, cut, message_of, page_of
+from control_plane.accounts import (
+    Accounts,
+    NoAccount,
+    TokenUnknown,
+    TooManyTokens,
+    UserNameTaken,
+    UserUnknown,
+)
+from control_plane.api.asked import PAGED, TOKEN, USER, account_of, cut, message_of, page_of
+from control_plane.api.describing import described
 from control_plane.api.fleet import json_answer
+from control_plane.api.versions import NotJson
 
 OF_ONESELF: Final = frozenset({AccountRole.VIEWER, AccountRole.PUBLISHER})
 """Roles that users may give to tokens of theirs; an operator gives the others."""
@@ -66,6 +77,13 @@ class UsersApi:
             web.post("/v1/tokens/introspect", self.introspect),
         ]
 
+    @described(
+        Role.OPERATOR,
+        body=UserRequest,
+        answer=UserView,
+        status=201,
+        refuses=[NotJson, UserNameTaken],
+    )
     async def add(self, request: web.Request) -> web.Response:
         """A new user."""
         self._gatekeeper.require(request, Role.OPERATOR)
@@ -74,6 +92,7 @@ class UsersApi:
         answer.headers[hdrs.LOCATION] = f"/v1/users/{user.user_id}"
         return answer
 
+    @described(Role.OPERATOR, answer=UsersPage, query=PAGED | {"name": str})
     async def users(self, request: web.Request) -> web.Response:
         """Users by name; with ``name``, the one who is called so."""
         self._gatekeeper.require(request, Role.OPERATOR)
@@ -83,22 +102,37 @@ class UsersApi:
         page, more = cut([user.view for user in found], limit)
         return json_answer(UsersPage(page, page[-1].name if more else None))
 
+    @described(Role.OPERATOR, answer=UserView, refuses=[UserUnknown])
     async def user(self, request: web.Request) -> web.Response:
         """One user."""
         user_id = self._named(request)
         return json_answer((await self._accounts.people.user(user_id)).view)
 
+    @described(
+        Role.OPERATOR,
+        body=UserChange,
+        answer=UserView,
+        refuses=[NotJson, UserUnknown, UserNameTaken],
+    )
     async def change(self, request: web.Request) -> web.Response:
         """Names, disables or enables a user, or gives them other roles."""
         user_id = self._named(request)
         asked = await message_of(request, UserChange)
         return json_answer((await self._accounts.change_user(user_id, asked)).view)
 
+    @described(Role.OPERATOR, refuses=[UserUnknown])
     async def delete(self, request: web.Request) -> web.Response:
         """Deletes a user, their tokens and what they follow; their channels are nobody's then."""
         await self._accounts.delete_user(self._named(request))
         return web.Response(status=204)
 
+    @described(
+        Role.OPERATOR,
+        body=TokenRequest,
+        answer=NewToken,
+        status=201,
+        refuses=[NotJson, UserUnknown, RoleMissing, TooManyTokens],
+    )
     async def add_token(self, request: web.Request) -> web.Response:
         """A new token of a user, with its secret."""
         user_id = self._named(request)
@@ -108,16 +142,19 @@ class UsersApi:
             raise RoleMissing(name=user.name, role=role)
         return _made(await self._accounts.add_token(user_id, asked), f"/v1/users/{user_id}")
 
+    @described(Role.OPERATOR, answer=list[TokenView], refuses=[UserUnknown])
     async def tokens(self, request: web.Request) -> web.Response:
         """The tokens of a user."""
         found = await self._accounts.people.tokens(self._named(request))
         return json_answer([token.view for token in found])
 
+    @described(Role.OPERATOR, refuses=[TokenUnknown])
     async def revoke(self, request: web.Request) -> web.Response:
         """Has a token open nothing any more."""
         await self._accounts.revoke(self._named(request), request.match_info["token_id"])
         return web.Response(status=204)
 
+    @described(Role.VIEWER, Role.PUBLISHER, answer=MeView, refuses=[NoAccount])
     async def me(self, request: web.Request) -> web.Response:
         """Who asks."""
         credential, user_id = account_of(self._gatekeeper, request)
@@ -125,24 +162,37 @@ class UsersApi:
         channels = tuple(sorted(credential.channels))
         return json_answer(MeView(user_id, credential.name, roles, channels))
 
+    @described(
+        Role.VIEWER,
+        Role.PUBLISHER,
+        body=TokenRequest,
+        answer=NewToken,
+        status=201,
+        refuses=[NotJson, NoAccount, TokenReachesFurther, UserUnknown, TooManyTokens],
+    )
     async def add_my_token(self, request: web.Request) -> web.Response:
         """A new token of one's own, which reaches no further than the one that was presented."""
         credential, user_id = account_of(self._gatekeeper, request)
         asked = _within(await message_of(request, TokenRequest), credential)
         return _made(await self._accounts.add_token(user_id, asked), "/v1/me")
 
+    @described(
+        Role.VIEWER, Role.PUBLISHER, answer=list[TokenView], refuses=[NoAccount, UserUnknown]
+    )
     async def my_tokens(self, request: web.Request) -> web.Response:
         """One's own tokens."""
         _, user_id = account_of(self._gatekeeper, request)
         found = await self._accounts.people.tokens(user_id)
         return json_answer([token.view for token in found])
 
+    @described(Role.VIEWER, Role.PUBLISHER, refuses=[NoAccount, TokenUnknown])
     async def revoke_my_token(self, request: web.Request) -> web.Response:
         """Has a token of one's own open nothing any more."""
         _, user_id = account_of(self._gatekeeper, request)
         await self._accounts.revoke(user_id, request.match_info["token_id"])
         return web.Response(status=204)
 
+    @described(Role.INGEST, body=TokenQuestion, answer=TokenStanding, refuses=[NotJson])
     async def introspect(self, request: web.Request) -> web.Response:
         """Ingest asks whose a token is (RFC 7662)."""
         self._gatekeeper.require(request, Role.INGEST)

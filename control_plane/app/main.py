@@ -110,9 +110,8 @@ async def _application(
         page,
     ):
         application.router.add_routes(api.routes())
-    assets.add_to(application, router, gatekeeper)
-    application.router.add_routes(OpenApi(application).routes())
     assets.add_to(application, router, gatekeeper, accounts)
+    application.router.add_routes(OpenApi(application).routes())
     application.on_response_prepare.append(allow_any_origin)
     application.on_shutdown.append(orders.end)
 
