@@ -13,10 +13,9 @@ from common.service import (
     LogLevel,
     PeerSettings,
 )
-from control_plane.dns.settings import DnsSettings
-from control_plane.minting import TokenSettings
 from control_plane.accounts.settings import AccountsSettings
 from control_plane.dns.settings import DnsSettings
+from control_plane.minting import TokenSettings
 from control_plane.probing import ProbeSettings
 from control_plane.steering import SteeringSettings
 
