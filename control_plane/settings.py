@@ -13,6 +13,7 @@ from common.service import (
     LogLevel,
     PeerSettings,
 )
+from control_plane.accounts.settings import AccountsSettings
 from control_plane.dns.settings import DnsSettings
 from control_plane.minting import TokenSettings
 from control_plane.probing import ProbeSettings
@@ -69,6 +70,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     listen: Annotated[ListenSettings, msgspec.Meta(description="Where viewers and edges ask.")]
     database: Annotated[DatabaseSettings, msgspec.Meta(description="Where the catalog is kept.")]
+    accounts: Annotated[
+        AccountsSettings | None,
+        msgspec.Meta(
+            description="Where users, their tokens, channels and follows are kept; without it "
+            "there are none."
+        ),
+    ] = None
     redis: Annotated[
         Annotated[str, msgspec.Meta(pattern=r"^(rediss?|unix)://")] | None,
         msgspec.Meta(

@@ -11,6 +11,7 @@ import click
 
 from common.errors import NearcastError
 from deploy import operating, roles
+from deploy.account_commands import tokens, users
 from deploy.edge_commands import edges
 from deploy.options import ca_option, home_option
 from deploy.simulate import simulate
@@ -296,6 +297,10 @@ for _command in operating.COMMANDS:
 
 
 main.add_command(edges)
+
+
+for _group in (users, tokens):
+    main.add_command(_group)
 
 
 main.add_command(simulate)

@@ -110,8 +110,7 @@ async def know(settings: Settings, stack: AsyncExitStack) -> Known:
     keeper = Keeper({**kept, "plan": planner, "demand": demand}, clock)
     snapshots = None
     if settings.snapshot is not None:
-        path = settings.snapshot
-        snapshots = Snapshots(path, library, fleet, standings, placements, clock)
+        snapshots = Snapshots(settings.snapshot, library, fleet, standings, placements, clock)
     if snapshots is None or not await _restored(catalog, snapshots):
         await keeper.refresh()
         await purges.refresh()

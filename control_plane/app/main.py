@@ -18,6 +18,7 @@ from control_plane.api.standing import StandingApi
 from control_plane.api.versions import VersionsApi
 from control_plane.app.known import Known, know
 from control_plane.app.naming import name
+from control_plane.app.people import add_people
 from control_plane.app.running import kept, peer_of, planning, running
 from control_plane.app.steered import steer_api
 from control_plane.app.talking import talk
@@ -96,6 +97,7 @@ async def _application(
         open_to_all=settings.dashboard_open,
     )
     application = web.Application(middlewares=[problem_middleware])
+    accounts = await add_people(settings, known, gatekeeper, application, stack)
     for api in (
         FleetApi(library, known.views, desk, known.purges, gatekeeper, known.metrics),
         orders,
@@ -108,7 +110,7 @@ async def _application(
         page,
     ):
         application.router.add_routes(api.routes())
-    assets.add_to(application, router, gatekeeper)
+    assets.add_to(application, router, gatekeeper, accounts)
     application.router.add_routes(OpenApi(application).routes())
     application.on_response_prepare.append(allow_any_origin)
     application.on_shutdown.append(orders.end)

@@ -123,6 +123,7 @@ def _control(shared: _Shared) -> dict[str, Any]:
         "listen": shared.listen(shared.ports.control),
         "ca": str(shared.tls.ca),
         "database": {"sqlite": str(shared.home.data / "control.sqlite")},
+        "accounts": {"sqlite": str(shared.home.data / "accounts.sqlite")},
         "geoip": str(shared.home.geoip),
         "trusted_proxies": ["127.0.0.0/8", "::1/128"],
         "dashboard_open": True,
