@@ -11,6 +11,7 @@ import click
 
 from common.errors import NearcastError
 from deploy import operating, roles
+from deploy.admission_commands import policies, zones
 from deploy.edge_commands import edges
 from deploy.options import ca_option, home_option
 from deploy.simulate import simulate
@@ -295,7 +296,8 @@ for _command in operating.COMMANDS:
     main.add_command(_command)
 
 
-main.add_command(edges)
+for _group in (edges, zones, policies):
+    main.add_command(_group)
 
 
 main.add_command(simulate)

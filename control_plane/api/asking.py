@@ -4,10 +4,12 @@ from collections.abc import Callable
 from typing import Final
 
 from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler
 
 from common.messages.packages import IDENTIFIER_PATTERN
 from control_plane.library import AssetUnknown
 from control_plane.metrics import ControlMetrics
+from control_plane.policies import RouteBypassed, RouteDenied
 from control_plane.router import NoEdgeLeft, Router
 from control_plane.routing import Route
 
@@ -24,6 +26,7 @@ def routing(router: Router, metrics: ControlMetrics, result: str) -> Callable[[w
     raises as ``Router.route``."""
     done, unknown = metrics.routes.labels(result), metrics.routes.labels("unknown")
     no_edge = metrics.routes.labels("no edge")
+    denied, bypassed = metrics.routes.labels("denied"), metrics.routes.labels("bypassed")
 
     def route(request: web.Request) -> Route:
         try:
@@ -34,10 +37,31 @@ def routing(router: Router, metrics: ControlMetrics, result: str) -> Callable[[w
         except NoEdgeLeft:
             no_edge.inc()
             raise
+        except RouteDenied:
+            denied.inc()
+            raise
+        except RouteBypassed:
+            bypassed.inc()
+            raise
         done.inc()
         return found
 
     return route
+
+
+def elsewhere(handler: Handler) -> Handler:
+    """``handler``, which redirects viewers, and now also those whom a policy has for elsewhere."""
+
+    async def redirecting(request: web.Request) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except (RouteDenied, RouteBypassed) as error:
+            url = error.facts.get("url")
+            if url is None:
+                raise
+            return web.Response(status=302, headers={hdrs.LOCATION: url, **NOBODY_ELSES})
+
+    return redirecting
 
 
 async def allow_any_origin(request: web.Request, response: web.StreamResponse) -> None:

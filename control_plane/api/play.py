@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from aiohttp import hdrs, web
 
 from common.messages import RankedEdge, RouteView, encode
-from control_plane.api.asking import ASSET, NOBODY_ELSES, SESSION, routing
+from control_plane.api.asking import ASSET, NOBODY_ELSES, SESSION, elsewhere, routing
 from control_plane.api.describing import described
 from control_plane.library import AssetUnknown
 from control_plane.metrics import ControlMetrics
@@ -25,7 +25,7 @@ class PlayApi:
     def routes(self) -> list[web.RouteDef]:
         """Where the handlers are. GET answers HEAD too."""
         return [
-            web.get(f"/play/{ASSET}", self.redirect),
+            web.get(f"/play/{ASSET}", elsewhere(self.redirect)),
             web.get(f"/play/{ASSET}.json", self.explain),
         ]
 

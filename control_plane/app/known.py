@@ -11,6 +11,7 @@ from common.errors import Unavailable
 from common.messages import EdgeStanding
 from common.metrics import new_registry
 from control_plane.app.networks import heard_networks
+from control_plane.app.told import Told, told_by_operators
 from control_plane.catalog import Catalog, open_catalog
 from control_plane.findings import Findings
 from control_plane.fleet import Fleet, Rules
@@ -48,6 +49,7 @@ class Known:
     networks: Networks
     placements: Placements
     standings: Standings
+    told: Told
     planner: Planner
     demand: DemandCounts
     purges: PurgeDesk
@@ -91,6 +93,7 @@ async def know(settings: Settings, stack: AsyncExitStack) -> Known:
     stack.push_async_callback(log.close)
     orders = await open_standings(database, later=later)
     stack.push_async_callback(orders.close)
+    told = await told_by_operators(settings, clock, stack)
     library, fleet = Library(catalog, clock), Fleet(catalog, clock, _rules(settings))
     placements, standings = Placements(library.history), Standings(orders, clock)
     purges = PurgeDesk(log, lambda: _known_edges(fleet, watch), clock)
@@ -107,14 +110,17 @@ async def know(settings: Settings, stack: AsyncExitStack) -> Known:
     library.on_change(lambda _: news.tell())
     planner.on_new = purges.on_new = news.tell
     kept: dict[str, Kept] = {"catalog": library, "edges": fleet, "orders": standings}
-    keeper = Keeper({**kept, "plan": planner, "demand": demand}, clock)
+    keeper = Keeper({**kept, **told.kept, "plan": planner, "demand": demand}, clock)
     snapshots = None
     if settings.snapshot is not None:
         path = settings.snapshot
-        snapshots = Snapshots(path, library, fleet, standings, placements, clock)
+        folders = (told.coverage.folder, told.policies.folder)
+        snapshots = Snapshots(path, library, fleet, standings, placements, clock, folders)
     if snapshots is None or not await _restored(catalog, snapshots):
         await keeper.refresh()
         await purges.refresh()
+        # Without knowing who may watch, it lets nobody watch what they may not.
+        await told.policies.folder.refresh()
     registry = new_registry()
     return Known(
         clock=clock,
@@ -128,6 +134,7 @@ async def know(settings: Settings, stack: AsyncExitStack) -> Known:
         networks=heard_networks(fleet, clock),
         placements=placements,
         standings=standings,
+        told=told,
         planner=planner,
         demand=demand,
         purges=purges,

@@ -8,11 +8,13 @@ from aiohttp import web
 
 from common.service import Gatekeeper, Listener, add_health_routes, listening, problem_middleware
 from control_plane.api.asking import allow_any_origin
+from control_plane.api.coverage import CoverageApi
 from control_plane.api.fleet import FleetApi
 from control_plane.api.networks import NetworksApi
 from control_plane.api.openapi import OpenApi
 from control_plane.api.orders import OrdersApi
 from control_plane.api.play import PlayApi
+from control_plane.api.policies import PoliciesApi
 from control_plane.api.purges import PurgesApi
 from control_plane.api.standing import StandingApi
 from control_plane.api.versions import VersionsApi
@@ -37,7 +39,7 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
 
     Raises:
         SettingsInvalid: a setting cannot be carried out.
-        GeoDatabaseUnusable: the GeoIP database is missing or broken.
+        GeoDatabaseUnusable: a GeoIP database is missing or broken.
         Unavailable: the catalog's database does not answer, and there is no snapshot.
         PortTaken: the port is another program's.
     """
@@ -45,7 +47,7 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
         known = await know(settings, stack)
         origin = await peer_of(settings, settings.origin, stack)
         remover = Remover(known.catalog, known.library, known.fleet, known.clock, origin)
-        router = await open_router(settings, known)
+        router = await open_router(settings, known, stack)
         assets = await watching(settings, known, stack)
         application = await _application(settings, known, remover, router, assets, stack)
         await stack.enter_async_context(kept(known.keeper))
@@ -103,6 +105,8 @@ async def _application(
         VersionsApi(known.views, assets.metadata, desk, gatekeeper),
         PurgesApi(known.purges, gatekeeper),
         NetworksApi(known.networks, gatekeeper),
+        CoverageApi(known.told.coverage, gatekeeper),
+        PoliciesApi(known.told.policies, gatekeeper),
         play,
         steer,
         page,

@@ -123,7 +123,7 @@ def _control(shared: _Shared) -> dict[str, Any]:
         "listen": shared.listen(shared.ports.control),
         "ca": str(shared.tls.ca),
         "database": {"sqlite": str(shared.home.data / "control.sqlite")},
-        "geoip": str(shared.home.geoip),
+        "geoip": [str(shared.home.geoip)],
         "trusted_proxies": ["127.0.0.0/8", "::1/128"],
         "dashboard_open": True,
         "origin": {"url": url(shared.ports.origin), "token": shared.secrets.control},

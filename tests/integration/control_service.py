@@ -46,7 +46,7 @@ def control_settings(folder: Path, **changes: Any) -> Settings:
             CredentialSettings(name=name, token=token, roles=(ROLES.get(name, Role.EDGE),))
             for name, token in TOKENS.items()
         ),
-        "geoip": GEOIP,
+        "geoip": (GEOIP,),
         "trusted_proxies": ("127.0.0.0/8",),
         # Most edges of these tests beat once.
         "heartbeat_timeout": 600.0,

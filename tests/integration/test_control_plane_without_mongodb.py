@@ -31,7 +31,7 @@ async def alone(folder: Path, end: signal.Signals) -> AsyncIterator[Talk]:
         settings = control_settings(
             folder,
             database=DatabaseSettings(mongodb=server.url),
-            geoip=None,
+            geoip=(),
             heartbeat_timeout=600.0,
             dashboard_open=True,
         )
@@ -147,7 +147,7 @@ async def test_what_was_away_is_named_no_more_once_it_answers(
     monkeypatch.setattr("common.service.mongodb.ANSWER_WITHIN", 3000)
     with mongodb(tmp_path) as server:
         database = DatabaseSettings(mongodb=server.url)
-        settings = control_settings(tmp_path, database=database, geoip=None)
+        settings = control_settings(tmp_path, database=database, geoip=())
         async with control_plane(settings) as talk, asyncio.timeout(50):
             os.kill(server.pid, signal.SIGSTOP)
             try:
