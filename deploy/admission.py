@@ -1,5 +1,6 @@
 """What ``nearcast zones`` and ``nearcast policies`` do."""
 
+import io
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -36,7 +37,9 @@ def uploading_zones(file: Path) -> Work:
 
     async def work(api: Api) -> None:
         body = _read(file)
-        view = decode(await api.at_control("PUT", ZONES, data=body, headers=_JSON), CoverageView)
+        view = decode(
+            await api.at_control("PUT", ZONES, data=io.BytesIO(body), headers=_JSON), CoverageView
+        )
         networks = sum(len(zone.networks) for zone in view.zones)
         click.echo(f"{_count(len(view.zones), 'zone')} with {_count(networks, 'network')} hold.")
 

@@ -98,8 +98,7 @@ async def know(settings: Settings, stack: AsyncExitStack) -> Known:
     placements, standings = Placements(library.history), Standings(orders, clock)
     purges = PurgeDesk(log, lambda: _known_edges(fleet, watch), clock)
     stack.push_async_callback(purges.close)
-    health = HealthRules(silence=settings.heartbeat_timeout)
-    findings = Findings()
+    health, findings = HealthRules(silence=settings.heartbeat_timeout), Findings()
     watch = Watch(fleet, health, clock, standings, findings, lambda: purges.head)
     fleet.kept = lambda edge_id: standings.of(edge_id) is EdgeStanding.MAINTENANCE
     neighbourhoods = Neighbourhoods(fleet, watch, news.tell)
@@ -113,14 +112,11 @@ async def know(settings: Settings, stack: AsyncExitStack) -> Known:
     keeper = Keeper({**kept, **told.kept, "plan": planner, "demand": demand}, clock)
     snapshots = None
     if settings.snapshot is not None:
-        path = settings.snapshot
-        folders = (told.coverage.folder, told.policies.folder)
-        snapshots = Snapshots(path, library, fleet, standings, placements, clock, folders)
+        parts = (library, fleet, standings, placements, clock, told.folders)
+        snapshots = Snapshots(settings.snapshot, *parts)
     if snapshots is None or not await _restored(catalog, snapshots):
-        await keeper.refresh()
-        await purges.refresh()
-        # Without knowing who may watch, it lets nobody watch what they may not.
-        await told.policies.folder.refresh()
+        for part in (keeper, purges, told):
+            await part.refresh()
     registry = new_registry()
     return Known(
         clock=clock,

@@ -8,13 +8,11 @@ from aiohttp import web
 
 from common.service import Gatekeeper, Listener, add_health_routes, listening, problem_middleware
 from control_plane.api.asking import allow_any_origin
-from control_plane.api.coverage import CoverageApi
 from control_plane.api.fleet import FleetApi
 from control_plane.api.networks import NetworksApi
 from control_plane.api.openapi import OpenApi
 from control_plane.api.orders import OrdersApi
 from control_plane.api.play import PlayApi
-from control_plane.api.policies import PoliciesApi
 from control_plane.api.purges import PurgesApi
 from control_plane.api.standing import StandingApi
 from control_plane.api.versions import VersionsApi
@@ -105,8 +103,7 @@ async def _application(
         VersionsApi(known.views, assets.metadata, desk, gatekeeper),
         PurgesApi(known.purges, gatekeeper),
         NetworksApi(known.networks, gatekeeper),
-        CoverageApi(known.told.coverage, gatekeeper),
-        PoliciesApi(known.told.policies, gatekeeper),
+        *known.told.apis(gatekeeper),
         play,
         steer,
         page,
@@ -116,14 +113,17 @@ async def _application(
     application.router.add_routes(OpenApi(application).routes())
     application.on_response_prepare.append(allow_any_origin)
     application.on_shutdown.append(orders.end)
+    _add_health(application, known)
+    return application
 
+
+def _add_health(application: web.Application, known: Known) -> None:
     async def ready() -> dict[str, str]:
         # It listens once it knows enough, and routes on without what is away: where all control
         # planes miss one database, none of them may be taken out for it.
         return {}
 
     add_health_routes(application, known.registry, ready, away=known.away)
-    return application
 
 
 def _orders(known: Known, gatekeeper: Gatekeeper) -> OrdersApi:

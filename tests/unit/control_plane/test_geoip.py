@@ -1,7 +1,9 @@
 """Databases of both schemas, broken ones, those of something else, and addresses that nobody
 knows."""
 
+import contextlib
 import os
+import random
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -131,6 +133,24 @@ def test_a_cut_database_is_told(tmp_path: Path, kept: float) -> None:
     (tmp_path / "cut.mmdb").write_bytes(whole[: int(len(whole) * kept)])
 
     unusable(tmp_path / "cut.mmdb")
+
+
+def test_a_database_that_was_damaged_anywhere_is_told_or_used(tmp_path: Path) -> None:
+    records = {f"10.{number}.0.0/16": city("DE", 50.0, 8.0, f"{number}") for number in range(99)}
+    whole = write_database(tmp_path / "whole.mmdb", records).read_bytes()
+    chance, used = random.Random(1), 0
+    for _ in range(300):
+        damaged = bytearray(whole)
+        for _ in range(chance.choice((1, 3, 30))):
+            damaged[chance.randrange(len(damaged))] = chance.randrange(256)
+        (tmp_path / "damaged.mmdb").write_bytes(damaged)
+        with contextlib.suppress(GeoDatabaseUnusable):
+            database = GeoDatabase(tmp_path / "damaged.mmdb", place_of)
+            used += 1
+            for number in range(99):
+                database.find(ip_address(f"10.{number}.0.1"))
+
+    assert 0 < used < 300
 
 
 def test_a_database_of_something_else_is_told(tmp_path: Path) -> None:
