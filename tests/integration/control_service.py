@@ -20,7 +20,7 @@ from tests.unit.control_plane.records import announcement, heartbeat, holdings
 
 TOKENS = {
     name: f"{name}-token-for-tests"
-    for name in ("operator", "ingest", "publisher", "eu-1", "eu-2", "us-1", "ap-1")
+    for name in ("operator", "ingest", "publisher", "eu-1", "eu-2", "us-1", "ap-1", "sa-1")
 }
 
 

@@ -30,5 +30,14 @@ def test_countries_have_one(code: str) -> None:
     assert -180 <= centre.longitude <= 180
 
 
-def test_where_no_city_is_nobody_knows_the_centre() -> None:
-    assert not centres().keys() & {"AQ", "BV", "ZZ", ""}
+def test_of_a_capital_whose_people_nobody_has_counted_the_place_is_known() -> None:
+    assert distance(centres()["PW"], Location(7.5, 134.62, "Ngerulmud")) < 10
+
+
+@pytest.mark.parametrize(("code", "near"), [("TK", "AU"), ("UM", "AU"), ("IO", "IN")])
+def test_where_no_city_is_the_continent_counts(code: str, near: str) -> None:
+    assert distance(centres()[code], centres()[near]) < 3500
+
+
+def test_what_is_no_country_has_no_centre() -> None:
+    assert not centres().keys() & {"AP", "EU", "ZZ", ""}

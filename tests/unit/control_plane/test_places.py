@@ -39,7 +39,7 @@ async def test_each_fact_is_of_the_first_database_that_tells_it(tmp_path: Path) 
     rest = {
         "192.0.0.0/16": {"country_code": "FR"},
         "2001:db8::/32": {"country_code": "FR"},
-        "198.51.100.0/24": {"country_code": "AQ"},
+        "198.51.100.0/24": {"country_code": "AP"},
     }
     countries = write_database(tmp_path / "country.mmdb", rest)
     systems = write_database(tmp_path / "asn.mmdb", SYSTEMS)
@@ -54,7 +54,7 @@ async def test_each_fact_is_of_the_first_database_that_tells_it(tmp_path: Path) 
     middle = find("192.0.3.7").location
     assert middle is not None
     assert (middle.name, round(middle.latitude), round(middle.longitude)) == ("France", 47, 3)
-    assert find("198.51.100.1") == Place(country="AQ")
+    assert find("198.51.100.1") == Place(country="AP")
     assert find("8.8.8.8") == NOWHERE
 
 
