@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Final
 
 from aiohttp import hdrs, web
-from aiohttp.typedefs import Handler
 
 from common.messages.packages import IDENTIFIER_PATTERN
 from control_plane.library import AssetUnknown
@@ -49,19 +48,16 @@ def routing(router: Router, metrics: ControlMetrics, result: str) -> Callable[[w
     return route
 
 
-def elsewhere(handler: Handler) -> Handler:
-    """``handler``, which redirects viewers, and now also those whom a policy has for elsewhere."""
+def elsewhere(error: RouteDenied | RouteBypassed) -> web.Response:
+    """The redirection of a viewer whom a policy has elsewhere.
 
-    async def redirecting(request: web.Request) -> web.StreamResponse:
-        try:
-            return await handler(request)
-        except (RouteDenied, RouteBypassed) as error:
-            url = error.facts.get("url")
-            if url is None:
-                raise
-            return web.Response(status=302, headers={hdrs.LOCATION: url, **NOBODY_ELSES})
-
-    return redirecting
+    Raises:
+        RouteDenied: ``error``, when it tells of nowhere to go.
+    """
+    url = error.facts.get("url")
+    if url is None:
+        raise error
+    return web.Response(status=302, headers={hdrs.LOCATION: url, **NOBODY_ELSES})
 
 
 async def allow_any_origin(request: web.Request, response: web.StreamResponse) -> None:

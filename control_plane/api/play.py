@@ -11,6 +11,8 @@ from control_plane.library import AssetUnknown
 from control_plane.metrics import ControlMetrics
 from control_plane.minting import SessionMissing
 from control_plane.router import NoEdgeLeft, Router
+from control_plane.policies import RouteBypassed, RouteDenied
+from control_plane.router import Router
 from control_plane.routing import Region, reasons
 
 
@@ -25,14 +27,17 @@ class PlayApi:
     def routes(self) -> list[web.RouteDef]:
         """Where the handlers are. GET answers HEAD too."""
         return [
-            web.get(f"/play/{ASSET}", elsewhere(self.redirect)),
+            web.get(f"/play/{ASSET}", self.redirect),
             web.get(f"/play/{ASSET}.json", self.explain),
         ]
 
     @described(status=302, query=SESSION, refuses=[AssetUnknown, NoEdgeLeft, SessionMissing])
     async def redirect(self, request: web.Request) -> web.Response:
         """302 to the multivariant playlist on the best edge."""
-        route = self._redirected(request)
+        try:
+            route = self._redirected(request)
+        except (RouteDenied, RouteBypassed) as error:
+            return elsewhere(error)
         location = route.url(route.best, route.entry)
         return web.Response(status=302, headers={hdrs.LOCATION: location, **NOBODY_ELSES})
 

@@ -10,9 +10,15 @@ from common.service import Gatekeeper, Role
 from control_plane.api.bodies import KIBIBYTE, read_message
 from control_plane.api.fleet import json_answer
 from control_plane.api.versions import NotJson
-from control_plane.policies import Policies
+from control_plane.policies import DEFAULT, Policies
 
-POLICY: Final = f"/v1/policies/{{name:default|(?:creators|assets)/{IDENTIFIER_PATTERN}}}"
+POLICIES: Final = "/v1/policies"
+NAMED: Final = (
+    f"{POLICIES}/{DEFAULT}",
+    f"{POLICIES}/creators/{{creator:{IDENTIFIER_PATTERN}}}",
+    f"{POLICIES}/assets/{{asset_id:{IDENTIFIER_PATTERN}}}",
+)
+"""Where each policy is."""
 
 
 class PoliciesApi:
@@ -25,10 +31,10 @@ class PoliciesApi:
     def routes(self) -> list[web.RouteDef]:
         """Where the handlers are."""
         return [
-            web.get("/v1/policies", self.policies),
-            web.get(POLICY, self.policy),
-            web.put(POLICY, self.tell),
-            web.delete(POLICY, self.forget),
+            web.get(POLICIES, self.policies),
+            *(web.get(path, self.policy) for path in NAMED),
+            *(web.put(path, self.tell) for path in NAMED),
+            *(web.delete(path, self.forget) for path in NAMED),
         ]
 
     async def policies(self, request: web.Request) -> web.Response:
@@ -43,7 +49,7 @@ class PoliciesApi:
             PolicyUnknown: there is none.
         """
         self._gatekeeper.require(request, Role.OPERATOR)
-        return json_answer(self._policies.view(request.match_info["name"]))
+        return json_answer(self._policies.view(_name(request)))
 
     async def tell(self, request: web.Request) -> web.Response:
         """A policy holds from now on and after restarts, in place of the one of its name."""
@@ -52,8 +58,8 @@ class PoliciesApi:
             # A form on another site's page, which a browser sends with its password, cannot be.
             raise NotJson
         policy = await read_message(request, Policy, limit=32 * KIBIBYTE)
-        name = request.match_info["name"]
-        return json_answer(await self._policies.tell(name, policy, by=credential.name))
+        told = await self._policies.tell(_name(request), policy, by=credential.name)
+        return json_answer(told)
 
     async def forget(self, request: web.Request) -> web.Response:
         """A policy holds no more.
@@ -62,5 +68,10 @@ class PoliciesApi:
             PolicyUnknown: there is none.
         """
         credential = self._gatekeeper.require(request, Role.OPERATOR)
-        await self._policies.forget(request.match_info["name"], by=credential.name)
+        await self._policies.forget(_name(request), by=credential.name)
         return web.Response(status=204)
+
+
+def _name(request: web.Request) -> str:
+    """Of the policy that a request is about."""
+    return request.path.removeprefix(f"{POLICIES}/")
