@@ -54,14 +54,12 @@ async def system(tmp_path: Path) -> AsyncIterator[System]:
 
 async def test_zones_are_uploaded_shown_and_removed(system: System) -> None:
     uploaded = await system.run("zones", "upload", system.file(ZONES))
-    assert uploaded == (0, "1 zone with 2 networks hold.\n", "")
     status, shown, _ = await system.run("zones", "show")
-    assert (status, json.loads(shown)) == (0, ZONES)
-    assert await system.run("zones", "upload", system.file(json.loads(shown))) == uploaded
-    assert await system.run("zones", "remove") == (0, "There are no zones any more.\n", "")
+    removed = await system.run("zones", "remove")
 
-    _, shown, _ = await system.run("zones", "show")
-    assert json.loads(shown) == {"zones": []}
+    assert uploaded == (0, "1 zone with 2 networks hold.\n", "")
+    assert (status, json.loads(shown)) == (0, ZONES)
+    assert removed == (0, "There are no zones any more.\n", "")
 
 
 async def test_policies_are_set_listed_shown_and_removed(system: System) -> None:
@@ -75,24 +73,12 @@ async def test_policies_are_set_listed_shown_and_removed(system: System) -> None
     removed = await system.run("policies", "remove", name)
     assert removed == (0, "The policy creators/ada holds no more.\n", "")
 
-    assert (await system.run("policies", "list"))[:2] == (0, "")
 
-
-@pytest.mark.parametrize(
-    ("words", "content", "status", "complaint"),
-    [
-        (("zones", "upload"), {"zones": [{"name": "a"}]}, 1, "required field `networks`"),
-        (("policies", "set", "default"), {"deny_url": "x"}, 1, "not a valid Policy"),
-        (("policies", "set", "everybody"), POLICY, 2, "a policy is default, creators/ID or"),
-        (("policies", "remove", "assets/none"), None, 1, "There is no policy 'assets/none'."),
-    ],
-)
-async def test_what_is_refused_is_told_in_a_sentence(
-    system: System, words: tuple[str, ...], content: Any, status: int, complaint: str
-) -> None:
-    files = [system.file(content)] if content is not None else []
-
-    got, output, told = await system.run(*words, *files)
-
-    assert (got, output) == (status, "")
-    assert complaint in told
+async def test_what_is_refused_is_told_in_a_sentence(system: System) -> None:
+    nameless = system.file({"zones": [{"name": "a"}]})
+    status, output, told = await system.run("zones", "upload", nameless)
+    assert (status, output) == (1, "")
+    assert "Object missing required field `networks`" in told
+    status, output, told = await system.run("policies", "remove", "everybody")
+    assert (status, output) == (2, "")
+    assert "a policy is default, creators/ID or assets/ID." in told
