@@ -60,7 +60,8 @@ class Policies:
         rules = self.folder.meant
         if not rules:
             return "", FREE
-        for name in (f"assets/{package.asset_id}", f"creators/{package.creator}", DEFAULT):
+        creator = f"creators/{package.creator}" if package.creator is not None else DEFAULT
+        for name in (f"assets/{package.asset_id}", creator, DEFAULT):
             found = rules.get(name)
             if found is not None:
                 return name, found.judge(viewer.address, viewer.place)
