@@ -16,7 +16,7 @@ from tests.integration.control_service import (
     control_plane,
     control_settings,
 )
-from tests.servers.databases import mongodb
+from tests.servers.databases import Server, mongodb
 
 pytestmark = pytest.mark.usefixtures("geoip")
 
@@ -235,3 +235,21 @@ async def test_zones_and_policies_hold_after_a_restart_without_the_database(
             status, problem, _ = await talk.call("DELETE", "/v1/policies/default", "operator")
             assert (status, "MongoDB is not reachable" in problem["detail"]) == (503, True)
             assert (await play(talk, CLIENTS["us"]))[0] == 403
+
+
+async def test_other_control_planes_are_told_at_once(
+    tmp_path: Path, redis_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("control_plane.keeping.REFRESH_EVERY", 3600.0)
+    first, second = (control_settings(tmp_path, redis=redis_server.url) for _ in range(2))
+    async with control_plane(first) as one, control_plane(second) as other:
+        async with asyncio.timeout(20):
+            for talk in (one, other):
+                while "redis" in (await talk.call("GET", "/readyz"))[1].get("away", {}):  # noqa: ASYNC110 - it is told by itself
+                    await asyncio.sleep(0.02)
+            await tell(one, "default", GERMANY)
+            await one.call("PUT", "/v1/zones", "operator", json={"zones": []})
+            while not (await other.call("GET", "/v1/policies", "operator"))[1]:  # noqa: ASYNC110 - it is told by itself
+                await asyncio.sleep(0.02)
+            while not (await other.call("GET", "/v1/zones", "operator"))[1]["by"]:  # noqa: ASYNC110 - it is told by itself
+                await asyncio.sleep(0.02)
