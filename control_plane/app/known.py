@@ -1,8 +1,9 @@
 """What a control plane knows, put together."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
 
 from prometheus_client import CollectorRegistry
 
@@ -32,6 +33,13 @@ from control_plane.standing import Standings, open_standings
 from control_plane.views import Views
 from control_plane.waiting import News
 from control_plane.watch import LOOK_EVERY, Watch
+
+
+class _Closed(Protocol):
+    async def close(self) -> None: ...
+
+
+Store = TypeVar("Store", bound=_Closed)
 
 
 @dataclass(frozen=True)
@@ -83,16 +91,11 @@ async def know(settings: Settings, stack: AsyncExitStack) -> Known:
     Raises:
         Unavailable: the catalog's database does not answer, and there is no snapshot.
     """
-    clock, news, database = SystemClock(), News(), settings.database
-    later = settings.snapshot is not None
-    catalog = await open_catalog(database, later=later)
-    stack.push_async_callback(catalog.close)
-    store = await open_plan_store(database, later=later)
-    stack.push_async_callback(store.close)
-    log = await open_purge_log(database, later=later)
-    stack.push_async_callback(log.close)
-    orders = await open_standings(database, later=later)
-    stack.push_async_callback(orders.close)
+    clock, news = SystemClock(), News()
+    catalog = await _opened(open_catalog, settings, stack)
+    store = await _opened(open_plan_store, settings, stack)
+    log = await _opened(open_purge_log, settings, stack)
+    orders = await _opened(open_standings, settings, stack)
     told = await told_by_operators(settings, clock, stack)
     library, fleet = Library(catalog, clock), Fleet(catalog, clock, _rules(settings))
     placements, standings = Placements(library.history), Standings(orders, clock)
@@ -139,6 +142,16 @@ async def know(settings: Settings, stack: AsyncExitStack) -> Known:
         registry=registry,
         metrics=ControlMetrics(registry, library, fleet, watch),
     )
+
+
+async def _opened(
+    opening: Callable[..., Awaitable[Store]], settings: Settings, stack: AsyncExitStack
+) -> Store:
+    """What is kept in the database, closed with ``stack``; with a snapshot, the database may come
+    later."""
+    store = await opening(settings.database, later=settings.snapshot is not None)
+    stack.push_async_callback(store.close)
+    return store
 
 
 async def _restored(catalog: Catalog, snapshots: Snapshots) -> bool:
