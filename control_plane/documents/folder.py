@@ -37,7 +37,8 @@ class Folder(Generic[T]):
         self._meaning = meaning
         self._clock = clock
         self._state: int | None = None
-        """Of what was read last."""
+        """Of what was read last; None when it has to be read, whatever it is: what was told here and
+        taken back elsewhere adds up to what was there before."""
         self._changing = asyncio.Lock()
         self._listeners: list[Callable[[], None]] = []
         self.known: Known = {}
@@ -69,6 +70,7 @@ class Folder(Generic[T]):
         async with self._changing:
             known = {**self.known, name: told}
             meant = await asyncio.to_thread(self._meaning, known)
+            self._state = None
             await self._store.put(told)
             self._take(known, meant)
         self._wrote("an operator's document was taken", told.name, by)
@@ -79,6 +81,7 @@ class Folder(Generic[T]):
         async with self._changing:
             known = {key: told for key, told in self.known.items() if key != name}
             meant = await asyncio.to_thread(self._meaning, known)
+            self._state = None
             gone = await self._store.delete(self._family, name)
             self._take(known, meant)
         self._wrote("an operator's document was deleted", name, by)

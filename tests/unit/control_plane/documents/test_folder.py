@@ -64,6 +64,19 @@ async def test_what_is_deleted_is_gone_here_and_elsewhere(store: DocumentStore) 
     assert here.meant == there.meant == {"b": "two"}
 
 
+async def test_what_is_told_here_and_deleted_elsewhere_before_the_next_look_is_gone(
+    store: DocumentStore,
+) -> None:
+    here, there = folder(store), folder(store)
+    await here.refresh()
+    await here.put("a", b"one", by="ada")
+    await there.refresh()
+    await there.delete("a", by="bob")
+    await here.refresh()
+
+    assert here.meant == {}
+
+
 async def test_what_is_told_twice_is_another_document(store: DocumentStore) -> None:
     here = folder(store)
 
