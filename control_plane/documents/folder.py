@@ -36,13 +36,12 @@ class Folder(Generic[T]):
         self._family = family
         self._meaning = meaning
         self._clock = clock
-        self._state: int | None = None
-        """Of what was read last; None when it has to be read, whatever it is: what was told here and
-        taken back elsewhere adds up to what was there before."""
         self._changing = asyncio.Lock()
         self._listeners: list[Callable[[], None]] = []
         self.known: Known = {}
         """By name."""
+        self._state = 0
+        """What their revisions add up to."""
         self.meant = meaning({})
         """What the documents mean."""
         self.on_written: Callable[[], None] = lambda: None
@@ -70,7 +69,6 @@ class Folder(Generic[T]):
         async with self._changing:
             known = {**self.known, name: told}
             meant = await asyncio.to_thread(self._meaning, known)
-            self._state = None
             await self._store.put(told)
             self._take(known, meant)
         self._wrote("an operator's document was taken", told.name, by)
@@ -81,7 +79,6 @@ class Folder(Generic[T]):
         async with self._changing:
             known = {key: told for key, told in self.known.items() if key != name}
             meant = await asyncio.to_thread(self._meaning, known)
-            self._state = None
             gone = await self._store.delete(self._family, name)
             self._take(known, meant)
         self._wrote("an operator's document was deleted", name, by)
@@ -102,12 +99,10 @@ class Folder(Generic[T]):
             NearcastError: a document is none that this release can read; likewise.
         """
         async with self._changing:
-            state = await self._store.state(self._family)
-            if state == self._state:
-                return
-            await self._restore(await self._store.all(self._family))
-            # What came between the two is read with the next look.
-            self._state = state
+            # Of what is known here, not of what was read last: what was told here and taken back
+            # elsewhere adds up to what was there before.
+            if await self._store.state(self._family) != self._state:
+                await self._restore(await self._store.all(self._family))
 
     async def restore(self, documents: Iterable[Document]) -> None:
         """Goes on from what was known before a restart; of ``documents``, from those of the family.
@@ -125,5 +120,6 @@ class Folder(Generic[T]):
 
     def _take(self, known: Known, meant: T) -> None:
         self.known, self.meant = known, meant
+        self._state = sum(told.revision for told in known.values())
         for listener in self._listeners:
             listener()
