@@ -2,11 +2,14 @@
 
 from aiohttp import hdrs, web
 
+from common.messages.zones import CoverageView, CoverageZones
 from common.service import Gatekeeper, Role
 from control_plane.api.bodies import read_body
+from control_plane.api.describing import described
 from control_plane.api.versions import NotJson
 from control_plane.coverage import Coverage
 from control_plane.documents.port import DOCUMENT_AT_MOST
+from control_plane.routing.zones import ZonesInvalid
 
 ZONES = "/v1/zones"
 
@@ -26,11 +29,18 @@ class CoverageApi:
             web.delete(ZONES, self.forget),
         ]
 
+    @described(Role.OPERATOR, answer=CoverageView)
     async def zones(self, request: web.Request) -> web.Response:
         """All zones, and who told them."""
         self._gatekeeper.require(request, Role.OPERATOR)
         return await self._shown()
 
+    @described(
+        Role.OPERATOR,
+        body=CoverageZones,
+        answer=CoverageView,
+        refuses=[NotJson, ZonesInvalid],
+    )
     async def tell(self, request: web.Request) -> web.Response:
         """The zones of the body hold from now on, in place of all others, and after restarts."""
         credential = self._gatekeeper.require(request, Role.OPERATOR)
@@ -41,6 +51,7 @@ class CoverageApi:
         await self._coverage.tell(body, by=credential.name)
         return await self._shown()
 
+    @described(Role.OPERATOR)
     async def forget(self, request: web.Request) -> web.Response:
         """There are no zones from now on."""
         credential = self._gatekeeper.require(request, Role.OPERATOR)

@@ -5,12 +5,14 @@ from typing import Final
 from aiohttp import web
 
 from common.messages.packages import IDENTIFIER_PATTERN
-from common.messages.policies import Policy
+from common.messages.policies import Policy, PolicyView
 from common.service import Gatekeeper, Role
 from control_plane.api.bodies import KIBIBYTE, read_message
+from control_plane.api.describing import described
 from control_plane.api.fleet import json_answer
 from control_plane.api.versions import NotJson
-from control_plane.policies import DEFAULT, Policies
+from control_plane.policies import DEFAULT, Policies, PolicyUnknown, TooManyPolicies
+from control_plane.routing.policy import PolicyInvalid
 
 POLICIES: Final = "/v1/policies"
 NAMED: Final = (
@@ -37,11 +39,13 @@ class PoliciesApi:
             *(web.delete(path, self.forget) for path in NAMED),
         ]
 
+    @described(Role.OPERATOR, answer=list[PolicyView])
     async def policies(self, request: web.Request) -> web.Response:
         """All policies, by name."""
         self._gatekeeper.require(request, Role.OPERATOR)
         return json_answer(self._policies.views())
 
+    @described(Role.OPERATOR, answer=PolicyView, refuses=[PolicyUnknown])
     async def policy(self, request: web.Request) -> web.Response:
         """One policy.
 
@@ -51,6 +55,12 @@ class PoliciesApi:
         self._gatekeeper.require(request, Role.OPERATOR)
         return json_answer(self._policies.view(_name(request)))
 
+    @described(
+        Role.OPERATOR,
+        body=Policy,
+        answer=PolicyView,
+        refuses=[NotJson, PolicyInvalid, TooManyPolicies],
+    )
     async def tell(self, request: web.Request) -> web.Response:
         """A policy holds from now on and after restarts, in place of the one of its name."""
         credential = self._gatekeeper.require(request, Role.OPERATOR)
@@ -61,6 +71,7 @@ class PoliciesApi:
         told = await self._policies.tell(_name(request), policy, by=credential.name)
         return json_answer(told)
 
+    @described(Role.OPERATOR, refuses=[PolicyUnknown])
     async def forget(self, request: web.Request) -> web.Response:
         """A policy holds no more.
 
