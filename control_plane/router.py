@@ -12,14 +12,14 @@ from aiohttp import hdrs, web
 
 from common.errors import NearcastError
 from common.signing import SESSION, session_told
-from control_plane.geoip import GeoDatabase
 from control_plane.library import Library
 from control_plane.minting import Minter
+from control_plane.places import Places
+from control_plane.policies import Policies
 from control_plane.routing import (
     EdgeFacts,
     Estimate,
     Network,
-    Place,
     Region,
     Route,
     Viewer,
@@ -45,14 +45,16 @@ class Router:
         library: Library,
         watch: Watch,
         regions: Sequence[Region],
-        geography: GeoDatabase | None,
+        places: Places,
+        policies: Policies,
         trusted: Sequence[Network],
         minter: Minter | None = None,
     ) -> None:
         self._library = library
         self._watch = watch
         self._regions = regions
-        self._geography = geography
+        self._places = places
+        self._policies = policies
         self._trusted = trusted
         self._minter = minter
         self.estimated: Callable[[Address, int], Estimate | None] = lambda _address, _asn: None
@@ -71,8 +73,7 @@ class Router:
 
     def viewer_at(self, address: Address) -> Viewer:
         """Somebody of whom no more than the address is known."""
-        location = self._geography.locate(address) if self._geography else None
-        place = Place(location)
+        place = self._places.find(address)
         return Viewer(address, place, self.estimated(address, place.asn))
 
     def route(self, asset_id: str, viewer: Viewer) -> Route:
@@ -80,9 +81,12 @@ class Router:
 
         Raises:
             AssetUnknown: there is no such asset.
+            RouteDenied: the viewer may not watch it.
+            RouteBypassed: the viewer gets it from elsewhere.
             NoEdgeLeft: no edge takes viewers.
         """
         package = self._library.asset(asset_id).current.announcement
+        self._policies.check(package, viewer)
         edges = rank_edges(
             asset_id,
             self._watch.serving(package),

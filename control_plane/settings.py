@@ -114,13 +114,23 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = ()
     ca: Authority = None
     geoip: Annotated[
-        Path | None,
+        tuple[Path, ...],
         msgspec.Meta(
-            description="GeoIP database in MaxMind's file format (.mmdb). Without one, clients go "
-            "to the regions in their order.",
-            extra={"example": "GeoLite2-City.mmdb"},
+            description="GeoIP databases of cities or countries in MaxMind's file format (.mmdb); "
+            "the first that knows an address counts. A file that changes is taken anew. Without "
+            "one, clients go to the regions in their order.",
+            max_length=8,
+            extra={"example": ("GeoLite2-City.mmdb",)},
         ),
-    ] = None
+    ] = ()
+    geoip_asn: Annotated[
+        tuple[Path, ...],
+        msgspec.Meta(
+            description="Databases of autonomous systems, likewise.",
+            max_length=8,
+            extra={"example": ("GeoLite2-ASN.mmdb",)},
+        ),
+    ] = ()
     trusted_proxies: Annotated[
         tuple[str, ...],
         msgspec.Meta(

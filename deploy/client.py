@@ -242,12 +242,24 @@ class Api:
         """
         return await self._exchange(method, f"{self.ingest}{path}", **options)
 
+    async def at_control(self, method: str, path: str, **options: object) -> bytes:
+        """The body of what the control plane answers; ``options`` are those of aiohttp.
+
+        Raises:
+            Refused: it does not do it, and says why.
+            NotReached: it does not answer.
+        """
+        return await self._done(method, f"{self._control}{path}", **options)
+
     async def _call(self, method: str, url: str, kind: type[T], **options: object) -> T:
+        return decode(await self._done(method, url, **options), kind)
+
+    async def _done(self, method: str, url: str, **options: object) -> bytes:
         answer = await self._exchange(method, url, **options)
         if answer.status == 404 and _detail(answer.body, 404) == _NO_SUCH_PATH:
             raise NothingThere(url=url)
         answer.check()
-        return decode(answer.body, kind)
+        return answer.body
 
     async def _exchange(self, method: str, url: str, **options: object) -> Answer:
         try:

@@ -1,17 +1,22 @@
 """``/play/{asset_id}``: sends a viewer to the best edge, or tells which it would be and why."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from aiohttp import hdrs, web
 
 from common.messages import RankedEdge, RouteView, encode
-from control_plane.api.asking import ASSET, NOBODY_ELSES, SESSION, routing
+from control_plane.api.asking import ASSET, NOBODY_ELSES, SESSION, elsewhere, routing
 from control_plane.api.describing import described
 from control_plane.library import AssetUnknown
 from control_plane.metrics import ControlMetrics
 from control_plane.minting import SessionMissing
+from control_plane.policies import RouteBypassed, RouteDenied
 from control_plane.router import NoEdgeLeft, Router
 from control_plane.routing import Region, reasons
+
+REFUSES: Final = (AssetUnknown, NoEdgeLeft, RouteDenied, RouteBypassed, SessionMissing)
+"""What a route may end in."""
 
 
 class PlayApi:
@@ -29,14 +34,17 @@ class PlayApi:
             web.get(f"/play/{ASSET}.json", self.explain),
         ]
 
-    @described(status=302, query=SESSION, refuses=[AssetUnknown, NoEdgeLeft, SessionMissing])
+    @described(status=302, query=SESSION, refuses=REFUSES)
     async def redirect(self, request: web.Request) -> web.Response:
         """302 to the multivariant playlist on the best edge."""
-        route = self._redirected(request)
+        try:
+            route = self._redirected(request)
+        except (RouteDenied, RouteBypassed) as error:
+            return elsewhere(error)
         location = route.url(route.best, route.entry)
         return web.Response(status=302, headers={hdrs.LOCATION: location, **NOBODY_ELSES})
 
-    @described(answer=RouteView, query=SESSION, refuses=[AssetUnknown, NoEdgeLeft, SessionMissing])
+    @described(answer=RouteView, query=SESSION, refuses=REFUSES)
     async def explain(self, request: web.Request) -> web.Response:
         """The ranked edges, with the reason for each rank."""
         route = self._explained(request)

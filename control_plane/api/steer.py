@@ -15,6 +15,7 @@ from control_plane.api.asking import ASSET, NOBODY_ELSES, routing
 from control_plane.api.describing import described
 from control_plane.library import AssetUnknown
 from control_plane.metrics import ControlMetrics
+from control_plane.policies import RouteBypassed, RouteDenied
 from control_plane.present import Present
 from control_plane.router import NoEdgeLeft, Router
 from control_plane.routing import Estimate
@@ -56,7 +57,7 @@ class SteerApi:
     @described(
         answer=dict[str, Any],
         query={"_HLS_pathway": str, "_HLS_throughput": str, "CMCD": str},
-        refuses=[AssetUnknown, NoEdgeLeft],
+        refuses=[AssetUnknown, NoEdgeLeft, RouteDenied, RouteBypassed],
     )
     async def steer(self, request: web.Request) -> web.Response:
         """From which edge a session plays, and where it goes on when that one fails.

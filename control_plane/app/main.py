@@ -38,7 +38,7 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
 
     Raises:
         SettingsInvalid: a setting cannot be carried out.
-        GeoDatabaseUnusable: the GeoIP database is missing or broken.
+        GeoDatabaseUnusable: a GeoIP database is missing or broken.
         Unavailable: the catalog's database does not answer, and there is no snapshot.
         PortTaken: the port is another program's.
     """
@@ -46,7 +46,7 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
         known = await know(settings, stack)
         origin = await peer_of(settings, settings.origin, stack)
         remover = Remover(known.catalog, known.library, known.fleet, known.clock, origin)
-        router = await open_router(settings, known)
+        router = await open_router(settings, known, stack)
         assets = await watching(settings, known, stack)
         application = await _application(settings, known, remover, router, assets, stack)
         await stack.enter_async_context(kept(known.keeper))
@@ -105,6 +105,7 @@ async def _application(
         VersionsApi(known.views, assets.metadata, desk, gatekeeper),
         PurgesApi(known.purges, gatekeeper),
         NetworksApi(known.networks, gatekeeper),
+        *known.told.apis(gatekeeper),
         play,
         steer,
         page,
@@ -114,14 +115,17 @@ async def _application(
     application.router.add_routes(OpenApi(application).routes())
     application.on_response_prepare.append(allow_any_origin)
     application.on_shutdown.append(orders.end)
+    _add_health(application, known)
+    return application
 
+
+def _add_health(application: web.Application, known: Known) -> None:
     async def ready() -> dict[str, str]:
         # It listens once it knows enough, and routes on without what is away: where all control
         # planes miss one database, none of them may be taken out for it.
         return {}
 
     add_health_routes(application, known.registry, ready, away=known.away)
-    return application
 
 
 def _orders(known: Known, gatekeeper: Gatekeeper) -> OrdersApi:

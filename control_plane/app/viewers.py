@@ -1,30 +1,42 @@
 """What viewers ask, put together."""
 
 import asyncio
+from contextlib import AsyncExitStack
 
 from common.errors import SettingsInvalid
 from control_plane.app.known import Known
 from control_plane.app.networks import estimate
-from control_plane.geoip import GeoDatabase
+from control_plane.app.running import running
 from control_plane.minting import Minter
+from control_plane.places import Places
 from control_plane.router import Router
 from control_plane.routing import Network, parse_networks
 from control_plane.settings import Settings
 
 
-async def open_router(settings: Settings, known: Known) -> Router:
-    """What decides where viewers go.
+async def open_router(settings: Settings, known: Known, stack: AsyncExitStack) -> Router:
+    """What decides where viewers go, until ``stack`` ends.
 
     Raises:
         SettingsInvalid: a setting cannot be carried out.
-        GeoDatabaseUnusable: the GeoIP database is missing or broken.
+        GeoDatabaseUnusable: a GeoIP database is missing or broken.
     """
-    geography = (
-        await asyncio.to_thread(GeoDatabase, settings.geoip) if settings.geoip is not None else None
+    coverage = known.told.coverage
+    places = await asyncio.to_thread(
+        Places, settings.geoip, settings.geoip_asn, lambda: coverage.table
     )
     minter = Minter(settings.tokens, known.clock) if settings.tokens is not None else None
+    coverage.folder.on_change(places.forget)
+    known.away_besides.append(places.away)
+    await stack.enter_async_context(running(places.run))
     router = Router(
-        known.library, known.watch, known.fleet.rules.regions, geography, _trusted(settings), minter
+        known.library,
+        known.watch,
+        known.fleet.rules.regions,
+        places,
+        known.told.policies,
+        _trusted(settings),
+        minter,
     )
     estimate(router, known.networks, known.registry)
     return router

@@ -124,7 +124,7 @@ def _control(shared: _Shared) -> dict[str, Any]:
         "ca": str(shared.tls.ca),
         "database": {"sqlite": str(shared.home.data / "control.sqlite")},
         "accounts": {"sqlite": str(shared.home.data / "accounts.sqlite")},
-        "geoip": str(shared.home.geoip),
+        "geoip": [str(shared.home.geoip)],
         "trusted_proxies": ["127.0.0.0/8", "::1/128"],
         "dashboard_open": True,
         "origin": {"url": url(shared.ports.origin), "token": shared.secrets.control},

@@ -111,7 +111,7 @@ class Fleet:
                 {"name": name, "token": token(name), "roles": ["edge"], **changes.get(name, {})}
                 for name in self.names
             ],
-            "geoip": str(self.folder / "geoip.mmdb"),
+            "geoip": [str(self.folder / "geoip.mmdb")],
             "trusted_proxies": ["127.0.0.0/8"],
             **self.besides,
         }

@@ -344,7 +344,7 @@ async def test_metrics_count_routes_and_edges(filled: Talk) -> None:
 
 async def test_a_broken_geoip_database_keeps_it_from_starting(tmp_path: Path) -> None:
     (tmp_path / "broken.mmdb").write_bytes(b"no database")
-    settings = control_settings(tmp_path, geoip=tmp_path / "broken.mmdb")
+    settings = control_settings(tmp_path, geoip=(tmp_path / "broken.mmdb",))
 
     with pytest.raises(GeoDatabaseUnusable):
         await main(settings, asyncio.Event())
