@@ -7,7 +7,7 @@ DASHBOARD := control_plane/dashboard
 VENDOR := $(DASHBOARD)/static/vendor
 PAGES := $(VENDOR)/hls.min.js $(VENDOR)/tus.min.js
 
-.PHONY: up install test test-long test-parts fuzz fuzz-uploads storm bench-edge bench-ingest bench-upload bench-jobs bench-placement bench-purge bench-routes bench-desired bench-dns bench-feed bench-fleet lint lock clean
+.PHONY: up install test test-long test-parts fuzz fuzz-uploads storm bench-edge bench-ingest bench-upload bench-jobs bench-placement bench-purge bench-routes bench-routing-accuracy bench-desired bench-dns bench-feed bench-fleet bench-accounts lint lock clean
 .DELETE_ON_ERROR:
 
 ## Runs everything; VIDEO=path plays a file of your own, ARGS="…" adds flags of `nearcast up`.
@@ -110,6 +110,11 @@ bench-fleet: $(VENV)/.tested
 bench-feed: $(VENV)/.tested
 	@$(BIN)/python -m tests.bench.feed $(ARGS)
 
+## Measures how often viewers are sent to the nearest region, by real GeoIP databases; a minute.
+bench-routing-accuracy: $(VENV)/.tested
+	@$(BIN)/python -m tests.servers.install
+	@$(BIN)/python -m tests.bench.routing_accuracy $(ARGS)
+
 ## Measures what desired states of 20,000 packages cost an edge.
 bench-desired: $(VENV)/.tested
 	@$(BIN)/python -m tests.bench.desired_state $(ARGS)
@@ -117,6 +122,11 @@ bench-desired: $(VENV)/.tested
 ## Measures how many DNS queries a core answers.
 bench-dns: $(VENV)/.tested
 	@$(BIN)/python -m tests.bench.dns $(ARGS)
+
+## Measures accounts with a million users, on SQLite and MariaDB.
+bench-accounts: $(VENV)/.tested
+	@$(BIN)/python -m tests.servers.install
+	@$(BIN)/python -m tests.bench.accounts $(ARGS)
 
 ## The gates alone: style, types, and which package may import which.
 lint: $(VENV)/.tested

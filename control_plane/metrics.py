@@ -21,6 +21,12 @@ class ControlMetrics:
         self.routes = Counter(
             "nearcast_routes", "Answers of /play/ by result.", ["result"], registry=registry
         )
+        self.sessions = Counter(
+            "nearcast_steered_sessions",
+            "Steering manifests by why a session is where it was told to be.",
+            ["why"],
+            registry=registry,
+        )
         self.heartbeats = Counter(
             "nearcast_heartbeats", "Heartbeats that came in.", registry=registry
         )

@@ -16,15 +16,15 @@ from common.messages import PackageName
 from common.signing import SESSION, session_told
 from control_plane.devices import Devices
 from control_plane.fleet import Fleet
-from control_plane.geoip import GeoDatabase
 from control_plane.library import Library
 from control_plane.minting import Minter
+from control_plane.places import Places
+from control_plane.policies import Policies
 from control_plane.routing import (
     EdgeFacts,
     Estimate,
     Location,
     Network,
-    Place,
     Route,
     Serving,
     Step,
@@ -68,7 +68,8 @@ class Router:
         watch: Watch,
         clock: Clock,
         devices: Devices,
-        geography: GeoDatabase | None,
+        places: Places,
+        policies: Policies,
         trusted: Sequence[Network],
         minter: Minter | None = None,
     ) -> None:
@@ -77,7 +78,8 @@ class Router:
         self._watch = watch
         self._clock = clock
         self._devices = devices
-        self._geography = geography
+        self._places = places
+        self._policies = policies
         self._trusted = trusted
         self._minter = minter
         self.estimated: Callable[[Address, int], Estimate | None] = lambda _address, _asn: None
@@ -112,8 +114,7 @@ class Router:
 
     def viewer_at(self, address: Address) -> Viewer:
         """Somebody of whom no more than the address is known."""
-        location = self._geography.locate(address) if self._geography else None
-        place = Place(location)
+        place = self._places.find(address)
         return Viewer(address, place, self.estimated(address, place.asn))
 
     def route(self, asset_id: str, viewer: Viewer, most: int | None = FEW) -> Route:
@@ -122,9 +123,12 @@ class Router:
 
         Raises:
             AssetUnknown: there is no such asset.
+            RouteDenied: the viewer may not watch it.
+            RouteBypassed: the viewer gets it from elsewhere.
             NoEdgeLeft: no edge takes viewers.
         """
         package = self._library.asset(asset_id).current.announcement
+        self._policies.check(package, viewer)
         place = viewer.place
         edges = decide(
             asset_id,

@@ -13,10 +13,12 @@ from common.service import (
     LogLevel,
     PeerSettings,
 )
+from control_plane.accounts.settings import AccountsSettings
 from control_plane.api.floods import PlaySettings
 from control_plane.dns.settings import DnsSettings
 from control_plane.minting import TokenSettings
 from control_plane.probing import ProbeSettings
+from control_plane.steering import SteeringSettings
 
 PUBLIC_ADDRESS = (
     r"^https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?(?:/[A-Za-z0-9._~/-]*)?\Z"
@@ -69,6 +71,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     listen: Annotated[ListenSettings, msgspec.Meta(description="Where viewers and edges ask.")]
     database: Annotated[DatabaseSettings, msgspec.Meta(description="Where the catalog is kept.")]
+    accounts: Annotated[
+        AccountsSettings | None,
+        msgspec.Meta(
+            description="Where users, their tokens, channels and follows are kept; without it "
+            "there are none."
+        ),
+    ] = None
     redis: Annotated[
         Annotated[str, msgspec.Meta(pattern=r"^(rediss?|unix)://")] | None,
         msgspec.Meta(
@@ -106,13 +115,23 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = ()
     ca: Authority = None
     geoip: Annotated[
-        Path | None,
+        tuple[Path, ...],
         msgspec.Meta(
-            description="GeoIP database in MaxMind's file format (.mmdb). Without one, clients go "
-            "to the regions in their order.",
-            extra={"example": "GeoLite2-City.mmdb"},
+            description="GeoIP databases of cities or countries in MaxMind's file format (.mmdb); "
+            "the first that knows an address counts. A file that changes is taken anew. Without "
+            "one, clients go to the regions in their order.",
+            max_length=8,
+            extra={"example": ("GeoLite2-City.mmdb",)},
         ),
-    ] = None
+    ] = ()
+    geoip_asn: Annotated[
+        tuple[Path, ...],
+        msgspec.Meta(
+            description="Databases of autonomous systems, likewise.",
+            max_length=8,
+            extra={"example": ("GeoLite2-ASN.mmdb",)},
+        ),
+    ] = ()
     trusted_proxies: Annotated[
         tuple[str, ...],
         msgspec.Meta(
@@ -191,6 +210,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             extra={"unit": "seconds"},
         ),
     ] = 600.0
+    steering: Annotated[
+        SteeringSettings,
+        msgspec.Meta(description="How players are steered between edges while they play."),
+    ] = SteeringSettings()
     origin: Annotated[
         PeerSettings | None,
         msgspec.Meta(

@@ -22,6 +22,7 @@ from common.errors import NearcastError
 from common.messages import PackageAnnouncement
 from common.service.files import write_atomically
 from control_plane.catalog import EdgeRecord, Package, Pin, Tombstone
+from control_plane.documents import Document
 from control_plane.planning import PlanRow
 from control_plane.standing import Standing
 
@@ -57,6 +58,7 @@ class Snapshot:
     edges: tuple[EdgeRecord, ...] = ()
     standings: tuple[Standing, ...] = ()
     placements: tuple[PlanRow, ...] = ()
+    documents: tuple[Document, ...] = ()
 
     def save(self, path: Path) -> None:
         """Replaces the file ``path``; to be called in a thread.
@@ -185,5 +187,6 @@ _READERS: Final[tuple[Callable[[bytes], Iterable[Any]], ...]] = (
     msgspec.msgpack.Decoder(list[EdgeRecord]).decode,
     msgspec.msgpack.Decoder(list[Standing]).decode,
     msgspec.msgpack.Decoder(list[PlanRow]).decode,
+    msgspec.msgpack.Decoder(list[Document]).decode,
 )
 """In the order of the snapshot's fields."""

@@ -1,12 +1,14 @@
 """Keeps a snapshot of what a control plane knows, and goes on from it after a restart."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from common import logs
 from common.clock import Clock
 from common.errors import NearcastError
+from control_plane.documents import Folder
 from control_plane.fleet import Fleet
 from control_plane.keeping import Keeper
 from control_plane.library import Library
@@ -33,6 +35,7 @@ class Snapshots:
         standings: Standings,
         placements: Placements,
         clock: Clock,
+        folders: Sequence[Folder[Any]] = (),
     ) -> None:
         self._path = path
         self._library = library
@@ -40,6 +43,7 @@ class Snapshots:
         self._standings = standings
         self._placements = placements
         self._clock = clock
+        self._folders = folders
         self._saved: object = None
 
     async def restore(self) -> bool:
@@ -53,6 +57,8 @@ class Snapshots:
         self._fleet.restore(snapshot.edges)
         self._standings.restore(snapshot.standings)
         self._placements.take(snapshot.placements)
+        for folder in self._folders:
+            await folder.restore(snapshot.documents)
         self._saved = self._content()
         _log.warning(
             "going on from the snapshot",
@@ -92,6 +98,7 @@ class Snapshots:
             edges=tuple(self._fleet.edges()),
             standings=tuple(self._standings.known.values()),
             placements=tuple(self._placements.rows().values()),
+            documents=tuple(each for folder in self._folders for each in folder.known.values()),
         )
         await asyncio.to_thread(snapshot.save, self._path)
         self._saved = content
@@ -100,4 +107,9 @@ class Snapshots:
         """Differs when there is something else to save; that edges live is nothing new."""
         edges = [(each.edge_id, each.region, each.heartbeat.url) for each in self._fleet.edges()]
         standings = sorted(self._standings.known.items())
-        return self._library.history.counts, self._placements.head, edges, standings
+        documents = [
+            (each.family, name, each.revision)
+            for folder in self._folders
+            for name, each in sorted(folder.known.items())
+        ]
+        return self._library.history.counts, self._placements.head, edges, standings, documents

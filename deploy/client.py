@@ -19,10 +19,17 @@ from common.messages import (
     EdgeView,
     ExplanationView,
     JobView,
+    NewToken,
     PurgeRequest,
     PurgeView,
     RemovalView,
     StandingView,
+    TokenRequest,
+    TokenView,
+    UserChange,
+    UserRequest,
+    UsersPage,
+    UserView,
     VersionView,
     decode,
     encode,
@@ -167,14 +174,46 @@ class Api:
 
     async def purge(self, asked: PurgeRequest) -> PurgeView:
         """Purges on every edge; raises as ``asset``."""
-        fields = {"Content-Type": "application/json"}
-        url = f"{self._control}/v1/purges"
-        return await self._call("POST", url, PurgeView, data=encode(asked), headers=fields)
+        return await self._tell("POST", "/v1/purges", PurgeView, asked)
 
     async def purge_of(self, purge_id: str, *, wait: float) -> PurgeView:
         """How far a purge is, once it is done or after ``wait`` seconds; raises as ``asset``."""
         url = f"{self._control}/v1/purges/{purge_id}"
         return await self._call("GET", url, PurgeView, params={"wait": str(wait)})
+
+    async def users(self, *, after: str = "", name: str | None = None) -> UsersPage:
+        """A page of users by their names, or the one of a name; raises as ``edges``."""
+        query = {"after": after, "limit": "200", **({"name": name} if name is not None else {})}
+        return await self._call("GET", f"{self._control}/v1/users", UsersPage, params=query)
+
+    async def add_user(self, asked: UserRequest) -> UserView:
+        """Makes a user; raises as ``edges``."""
+        return await self._tell("POST", "/v1/users", UserView, asked)
+
+    async def change_user(self, user_id: str, asked: UserChange) -> UserView:
+        """Changes a user; raises as ``edges``."""
+        return await self._tell("PATCH", f"/v1/users/{quote(user_id, safe='')}", UserView, asked)
+
+    async def tokens(self, user_id: str) -> list[TokenView]:
+        """The tokens of a user; raises as ``edges``."""
+        url = f"{self._control}/v1/users/{quote(user_id, safe='')}/tokens"
+        return await self._call("GET", url, list[TokenView])
+
+    async def add_token(self, user_id: str, asked: TokenRequest) -> NewToken:
+        """Makes a token of a user; raises as ``edges``."""
+        path = f"/v1/users/{quote(user_id, safe='')}/tokens"
+        return await self._tell("POST", path, NewToken, asked)
+
+    async def revoke(self, user_id: str, token_id: str) -> None:
+        """Has a token open nothing any more; raises as ``edges``."""
+        path = f"/v1/users/{quote(user_id, safe='')}/tokens/{quote(token_id, safe='')}"
+        (await self._exchange("DELETE", f"{self._control}{path}")).check()
+
+    async def _tell(self, method: str, path: str, kind: type[T], asked: object) -> T:
+        fields = {"Content-Type": "application/json"}
+        return await self._call(
+            method, f"{self._control}{path}", kind, data=encode(asked), headers=fields
+        )
 
     def _asset(self, asset_id: str) -> str:
         return f"{self._control}/v1/assets/{quote(asset_id, safe='')}"
@@ -209,12 +248,24 @@ class Api:
         """
         return await self._exchange(method, f"{self.ingest}{path}", **options)
 
+    async def at_control(self, method: str, path: str, **options: object) -> bytes:
+        """The body of what the control plane answers; ``options`` are those of aiohttp.
+
+        Raises:
+            Refused: it does not do it, and says why.
+            NotReached: it does not answer.
+        """
+        return await self._done(method, f"{self._control}{path}", **options)
+
     async def _call(self, method: str, url: str, kind: type[T], **options: object) -> T:
+        return decode(await self._done(method, url, **options), kind)
+
+    async def _done(self, method: str, url: str, **options: object) -> bytes:
         answer = await self._exchange(method, url, **options)
         if answer.status == 404 and _detail(answer.body, 404) == _NO_SUCH_PATH:
             raise NothingThere(url=url)
         answer.check()
-        return decode(answer.body, kind)
+        return answer.body
 
     async def _exchange(self, method: str, url: str, **options: object) -> Answer:
         try:

@@ -11,6 +11,8 @@ import click
 
 from common.errors import NearcastError
 from deploy import operating, roles
+from deploy.account_commands import tokens, users
+from deploy.admission_commands import policies, zones
 from deploy.edge_commands import edges
 from deploy.options import ca_option, home_option
 from deploy.simulate import simulate
@@ -295,7 +297,8 @@ for _command in operating.COMMANDS:
     main.add_command(_command)
 
 
-main.add_command(edges)
+for _group in (edges, zones, policies, users, tokens):
+    main.add_command(_group)
 
 
 main.add_command(simulate)

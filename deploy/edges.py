@@ -96,7 +96,7 @@ def _row(edge: EdgeView) -> tuple[str, ...]:
         f"{_size(edge.used_bytes)} of {_size(edge.capacity_bytes)}",
         str(edge.packages_held),
         str(edge.fill_pending),
-        _printable(_why(edge)),
+        printable(_why(edge)),
     )
 
 
@@ -117,7 +117,7 @@ def _why(edge: EdgeView) -> str:
     return f"{order.standing}, ordered by {order.by}{f': {order.reason}' if order.reason else ''}"
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """``text`` without what a terminal would take for more than letters."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 

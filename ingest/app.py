@@ -28,6 +28,7 @@ from common.service import (
     new_client_session,
     problem_middleware,
 )
+from common.service.lookups import Identifying, TokenLookups
 from ingest.api.cors import CrossOrigin
 from ingest.api.jobs import JobsApi
 from ingest.api.multipart import MultipartApi
@@ -36,6 +37,7 @@ from ingest.api.uploads import UploadsApi
 from ingest.api.videos import VideosApi
 from ingest.api.watch import WatchApi
 from ingest.filter import check_chain
+from ingest.introspection import Introspection, act_as
 from ingest.jobs.conductor import Conductor
 from ingest.jobs.dispatch import TaskDispatch, embedded_broker, redis_broker
 from ingest.jobs.events import Events, MemoryEvents, RedisEvents
@@ -83,7 +85,7 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
         await stack.enter_async_context(_running(background))
         if settings.broker is None:
             await stack.enter_async_context(_working(settings, engine))
-        application = _ingest_application(settings, engine, uploads)
+        application = await _ingest_application(settings, engine, uploads, stack)
         await stack.enter_async_context(_answering(application, settings.listen))
         await stop.wait()
 
@@ -168,15 +170,31 @@ async def _engine(settings: WorkSettings, broker: BrokerSettings | None) -> Asyn
         )
 
 
-def _ingest_application(settings: Settings, engine: _Engine, uploads: Uploads) -> web.Application:
+async def _identifying(
+    settings: Settings, gatekeeper: Gatekeeper, clock: Clock, stack: AsyncExitStack
+) -> Identifying:
+    """What has ``gatekeeper`` know accounts, of which the control plane tells."""
+    session = await new_client_session(settings.ca, token=settings.control.token)
+    stack.push_async_callback(session.close)
+    lookups = TokenLookups(Introspection(session, settings.control.url).find, clock)
+    stack.push_async_callback(lookups.close)
+    return Identifying(gatekeeper, lookups, act_as=act_as)
+
+
+async def _ingest_application(
+    settings: Settings, engine: _Engine, uploads: Uploads, stack: AsyncExitStack
+) -> web.Application:
     gatekeeper = Gatekeeper(settings.credentials)
+    identifying = await _identifying(settings, gatekeeper, engine.clock, stack)
     limits: dict[str, Any] = {
         "limit_of": lambda profile: int(settings.limits_of(profile).max_bytes),
         "observe": engine.metrics.upload,
     }
-    application = web.Application(middlewares=[problem_middleware])
+    application = web.Application(middlewares=[problem_middleware, identifying.middleware()])
     CrossOrigin(settings.allowed_origins).add_to(application)
-    VideosApi(gatekeeper, uploads.receiver, uploads.admission, **limits).add_routes(application)
+    VideosApi(
+        gatekeeper, uploads.receiver, uploads.admission, look_up=identifying.look_up, **limits
+    ).add_routes(application)
     MultipartApi(gatekeeper, uploads.direct, uploads.admission, engine.jobs, **limits).add_routes(
         application
     )

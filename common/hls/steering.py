@@ -18,7 +18,8 @@ class PathwayClone(msgspec.Struct, frozen=True):
     base: str
     """The pathway whose URIs it has."""
     host: str
-    """The host in those URIs, with its port where that is not the scheme's own."""
+    """The host in those URIs, which keep scheme and port: hls.js and Shaka Player ignore a host
+    that has a port."""
 
 
 def steering_manifest(

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 from aiohttp import hdrs, web
@@ -18,6 +18,7 @@ from common.errors import (
     CredentialForbidden,
     CredentialMissing,
     CredentialUnknown,
+    NearcastError,
 )
 
 
@@ -28,6 +29,8 @@ class Role(StrEnum):
     """Everything."""
     PUBLISHER = "publisher"
     """Uploading, and reading one's jobs."""
+    VIEWER = "viewer"
+    """What an account may see and do for itself."""
     EDGE = "edge"
     """Reading objects from the origin and reporting to the control plane, as the edge it names."""
     INGEST = "ingest"
@@ -59,7 +62,7 @@ class CredentialSettings(msgspec.Struct, frozen=True, kw_only=True):
     roles: Annotated[
         tuple[Role, ...],
         msgspec.Meta(
-            description="What it opens: operator, publisher, edge, ingest, control.",
+            description="What it opens: operator, publisher, viewer, edge, ingest, control.",
             min_length=1,
             extra={"example": ("edge",)},
         ),
@@ -80,14 +83,31 @@ class Credential(msgspec.Struct, frozen=True):
     name: str
     roles: frozenset[Role]
     expires_at: datetime | None = None
+    user_id: str | None = None
+    """The account whose token it is; None of one in the settings."""
+    channels: frozenset[str] = frozenset()
+    """The channels that the account publishes to."""
 
     def may(self, *roles: Role) -> bool:
         """Whether it opens any of ``roles``; an operator's opens all."""
         return Role.OPERATOR in self.roles or not self.roles.isdisjoint(roles)
 
 
+class Found(msgspec.Struct, frozen=True):
+    """What was found out of a token that the settings do not have."""
+
+    credential: Credential | None
+    """None when there is no such token."""
+    failure: NearcastError | None = None
+    """Why nothing was found out, or what keeps the token from being used."""
+
+
+FOUND: Final = web.RequestKey("nearcast.found", Found)
+"""What was found out of the token that a request presents."""
+
+
 class Gatekeeper:
-    """Knows the credentials of one server."""
+    """Knows the credentials of one server: those of its settings, and what was found of others."""
 
     def __init__(
         self, credentials: Iterable[CredentialSettings], clock: Clock | None = None
@@ -115,24 +135,24 @@ class Gatekeeper:
         Raises:
             CredentialUnknown: it presents one that is not known.
             CredentialExpired: it presents one whose time is over.
+            NearcastError: whose it is could not be found out.
         """
-        scheme, _, value = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
-        if not scheme:
+        token = token_of(request)
+        if token is None:
             return None
-        token = value.strip()
-        if scheme.lower() == "basic":
-            token = _password(token)
-        elif scheme.lower() != "bearer":
-            raise CredentialUnknown
-        digest = hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
+        digest = digest_of_token(token)
         credential = self._known.get(digest)
         if credential is None:
-            raise CredentialUnknown
+            credential = _found(request)
         expires = credential.expires_at
         if expires is not None and expires.timestamp() <= self._clock.now():
             at = f"{expires.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
             raise CredentialExpired(name=credential.name, expired_at=at)
         return credential
+
+    def knows(self, digest: bytes) -> bool:
+        """Whether the token with that SHA-256 is one of the settings'."""
+        return digest in self._known
 
     def valid_until(self, name: str) -> float | None:
         """Until when a credential of that name opens something, POSIX seconds; infinity when one
@@ -147,6 +167,7 @@ class Gatekeeper:
             CredentialUnknown: it presents one that is not known.
             CredentialExpired: it presents one whose time is over.
             CredentialForbidden: it opens none of ``roles``.
+            NearcastError: whose it is could not be found out.
         """
         credential = self.identify(request)
         if credential is None:
@@ -156,6 +177,37 @@ class Gatekeeper:
                 name=credential.name, needed=", ".join(sorted({Role.OPERATOR, *roles}))
             )
         return credential
+
+
+def token_of(request: web.BaseRequest) -> str | None:
+    """The token that ``request`` presents; None when it presents none.
+
+    Raises:
+        CredentialUnknown: it presents something else.
+    """
+    scheme, _, value = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
+    if not scheme:
+        return None
+    token = value.strip()
+    if scheme.lower() == "basic":
+        return _password(token)
+    if scheme.lower() != "bearer":
+        raise CredentialUnknown
+    return token
+
+
+def digest_of_token(token: str) -> bytes:
+    """The SHA-256 by which a token is looked up."""
+    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
+
+
+def _found(request: web.BaseRequest) -> Credential:
+    found: Found | None = request.get(FOUND)
+    if found is not None and found.failure is not None:
+        raise found.failure
+    if found is None or found.credential is None:
+        raise CredentialUnknown
+    return found.credential
 
 
 def _password(encoded: str) -> str:

@@ -9,6 +9,7 @@ from common.messages.packages import IDENTIFIER_PATTERN
 from control_plane.api.floods import TooManyRequests
 from control_plane.library import AssetUnknown
 from control_plane.metrics import ControlMetrics
+from control_plane.policies import RouteBypassed, RouteDenied
 from control_plane.router import FEW, NoEdgeLeft, Router
 from control_plane.routing import Route
 from control_plane.routing.asked import HINTS, VARIES_BY
@@ -37,6 +38,7 @@ def routing(
     client's address."""
     done, unknown = metrics.routes.labels(result), metrics.routes.labels("unknown")
     no_edge, too_many = metrics.routes.labels("no edge"), metrics.routes.labels("too many")
+    denied, bypassed = metrics.routes.labels("denied"), metrics.routes.labels("bypassed")
 
     def route(request: web.Request) -> Route:
         try:
@@ -54,10 +56,28 @@ def routing(
         except NoEdgeLeft:
             no_edge.inc()
             raise
+        except RouteDenied:
+            denied.inc()
+            raise
+        except RouteBypassed:
+            bypassed.inc()
+            raise
         done.inc()
         return found
 
     return route
+
+
+def elsewhere(error: RouteDenied | RouteBypassed) -> web.Response:
+    """The redirection of a viewer whom a policy has elsewhere.
+
+    Raises:
+        RouteDenied: ``error``, when it tells of nowhere to go.
+    """
+    url = error.facts.get("url")
+    if url is None:
+        raise error
+    return web.Response(status=302, headers={hdrs.LOCATION: url, **NOBODY_ELSES})
 
 
 async def allow_any_origin(request: web.Request, response: web.StreamResponse) -> None:

@@ -37,10 +37,18 @@ async def read_message(request: web.Request, kind: type[T], *, limit: int) -> T:
     """The message of type ``kind`` in the body of ``request``.
 
     Raises:
+        MessageInvalid: it is no such message; and as ``read_body``.
+    """
+    return decode(await read_body(request, limit=limit), kind)
+
+
+async def read_body(request: web.Request, *, limit: int) -> bytes:
+    """The body of ``request``.
+
+    Raises:
         BodyTooLarge: it has more than ``limit`` bytes.
         BodyTooSlow: it takes longer than ``COMES_WITHIN``.
         BodyTruncated: the client went away in the middle.
-        MessageInvalid: it is no such message.
     """
     if (request.content_length or 0) > limit:
         raise BodyTooLarge(limit=limit)
@@ -55,4 +63,4 @@ async def read_message(request: web.Request, kind: type[T], *, limit: int) -> T:
         raise BodyTooSlow(limit=COMES_WITHIN) from error
     except (ConnectionError, web.RequestPayloadError) as error:
         raise BodyTruncated from error
-    return decode(bytes(body), kind)
+    return bytes(body)

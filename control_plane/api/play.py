@@ -7,12 +7,13 @@ from aiohttp import hdrs, web
 from multidict import CIMultiDict
 
 from common.messages import RankedEdge, RouteView, encode
-from control_plane.api.asking import ASSET, DEPENDS, NOBODY_ELSES, routing
+from control_plane.api.asking import ASSET, DEPENDS, NOBODY_ELSES, elsewhere, routing
 from control_plane.api.describing import described
 from control_plane.api.floods import Floods, TooManyRequests
 from control_plane.library import AssetUnknown
 from control_plane.metrics import ControlMetrics
 from control_plane.minting import SessionMissing
+from control_plane.policies import RouteBypassed, RouteDenied
 from control_plane.router import NoEdgeLeft, Router
 from control_plane.routing import Region, Route, reasons
 from control_plane.routing.asked import PARAMETERS
@@ -20,6 +21,10 @@ from control_plane.routing.asked import PARAMETERS
 FIELDS: Final = CIMultiDict({**NOBODY_ELSES, **DEPENDS})
 ASKED: Final[Mapping[str, type]] = dict.fromkeys(PARAMETERS, str)
 """The parameters of a query."""
+REFUSES: Final = (
+    *(AssetUnknown, NoEdgeLeft, RouteDenied, RouteBypassed, SessionMissing, TooManyRequests),
+)
+"""What a route may end in."""
 
 
 class PlayApi:
@@ -43,7 +48,7 @@ class PlayApi:
     @described(
         status=302,
         query=ASKED,
-        refuses=[AssetUnknown, NoEdgeLeft, SessionMissing, TooManyRequests],
+        refuses=REFUSES,
     )
     async def redirect(self, request: web.Request) -> web.Response:
         """302 to the multivariant playlist on the best edge.
@@ -51,7 +56,10 @@ class PlayApi:
         Raises:
             TooManyRequests: the client asks too often.
         """
-        route = self._redirected(request)
+        try:
+            route = self._redirected(request)
+        except (RouteDenied, RouteBypassed) as error:
+            return elsewhere(error)
         if request.method == hdrs.METH_GET:
             self._router.sent(route)
         response = web.Response(status=302, headers=FIELDS)
@@ -61,7 +69,7 @@ class PlayApi:
     @described(
         answer=RouteView,
         query=ASKED,
-        refuses=[AssetUnknown, NoEdgeLeft, SessionMissing, TooManyRequests],
+        refuses=REFUSES,
     )
     async def explain(self, request: web.Request) -> web.Response:
         """The ranked edges, with the reason for each rank; raises as ``redirect``."""

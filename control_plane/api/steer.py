@@ -1,47 +1,93 @@
-"""``/steer/{asset_id}`` tells players where to go on when the edge that they play from fails (HLS
-Content Steering, rfc8216bis §7)."""
+"""``/steer/{asset_id}`` tells players where to play from, while they play (HLS Content Steering,
+rfc8216bis §7)."""
 
+import secrets
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import msgspec
 from aiohttp import web
 
+from common.clock import Clock
 from common.hls import HERE, PathwayClone, steering_manifest
 from control_plane.api.asking import ASSET, NOBODY_ELSES, routing
 from control_plane.api.describing import described
 from control_plane.library import AssetUnknown
 from control_plane.metrics import ControlMetrics
+from control_plane.policies import RouteBypassed, RouteDenied
+from control_plane.present import Present
 from control_plane.router import NoEdgeLeft, Router
+from control_plane.routing import Estimate
+from control_plane.routing.clients import Address
+from control_plane.steering import Ranks, Session, SteeringSettings, Words, host, steer
 
-STEERED_FOR: Final = 30
-"""Seconds after which a player asks again."""
+NAME_BYTES: Final = 9
+"""Of chance in a session's name: twelve characters."""
+
+FromEdge = Callable[[str, Address], Estimate | None]
+"""What is known of the network of an address from an edge on."""
 
 
 class SteerApi:
     """Handlers of ``/steer/``; they touch no disk and wait for nobody."""
 
-    def __init__(self, router: Router, metrics: ControlMetrics) -> None:
+    def __init__(
+        self,
+        router: Router,
+        present: Present,
+        metrics: ControlMetrics,
+        rules: SteeringSettings,
+        clock: Clock,
+        from_edge: FromEdge,
+    ) -> None:
         self._route = routing(router, metrics, "steered")
+        self._present = present
+        self._sessions = metrics.sessions
+        self._rules = rules
+        # A relative one holds behind proxies that move the path.
+        self._base = f"{rules.url.rstrip('/')}/" if rules.url is not None else ""
+        self._clock = clock
+        self._from_edge = from_edge
 
     def routes(self) -> list[web.RouteDef]:
         """Where the handlers are. GET answers HEAD too."""
         return [web.get(f"/steer/{ASSET}", self.steer)]
 
-    @described(answer=dict[str, Any], refuses=[AssetUnknown, NoEdgeLeft])
+    @described(
+        answer=dict[str, Any],
+        query={"_HLS_pathway": str, "_HLS_throughput": str, "CMCD": str},
+        refuses=[AssetUnknown, NoEdgeLeft, RouteDenied, RouteBypassed],
+    )
     async def steer(self, request: web.Request) -> web.Response:
-        """To which other edges a player goes when the one that it plays from fails, best first."""
-        route = self._route(request)
+        """From which edge a session plays, and where it goes on when that one fails.
+
+        Without an edge that takes viewers it is a 503: a player then keeps what it has, and asks
+        again (rfc8216bis §7.2). Never 410, which would end steering for the whole session.
+        """
+        route, now, query = self._route(request), self._clock.now(), request.query
+        address = route.viewer.address
+        told = steer(
+            Session.carried(query, secrets.token_urlsafe(NAME_BYTES), now),
+            Words.heard(query, request.headers),
+            Ranks(route.edges, route.package.version, partial(self._present, route.package)),
+            now,
+            self._rules,
+            partial(_of, self._from_edge, address),
+        )
+        self._sessions.labels(told.why.value).inc()
         manifest = steering_manifest(
-            seconds=STEERED_FOR,
-            reload=request.path,
-            priority=[HERE, *(edge.edge_id for edge in route.edges)],
-            clones=[
-                PathwayClone(edge.edge_id, HERE, urlsplit(edge.url).netloc) for edge in route.edges
-            ],
+            seconds=told.seconds,
+            reload=f"{self._base}{route.package.asset_id}?{told.session.query}",
+            priority=told.priority,
+            clones=[PathwayClone(edge.edge_id, HERE, host(edge)) for edge in told.edges],
         )
         return web.Response(
             body=msgspec.json.encode(manifest),
             content_type="application/json",
             headers=NOBODY_ELSES,
         )
+
+
+def _of(from_edge: FromEdge, address: Address, edge_id: str) -> Estimate | None:
+    return from_edge(edge_id, address)

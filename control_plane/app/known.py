@@ -1,8 +1,9 @@
 """What a control plane knows, put together."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
 
 from prometheus_client import CollectorRegistry
 
@@ -11,6 +12,7 @@ from common.errors import Unavailable
 from common.messages import EdgeStanding
 from common.metrics import new_registry
 from control_plane.app.networks import heard_networks
+from control_plane.app.told import Told, told_by_operators
 from control_plane.catalog import Catalog, open_catalog
 from control_plane.findings import Findings
 from control_plane.fleet import Fleet, Rules
@@ -33,6 +35,13 @@ from control_plane.waiting import News
 from control_plane.watch import LOOK_EVERY, Watch
 
 
+class _Closed(Protocol):
+    async def close(self) -> None: ...
+
+
+Store = TypeVar("Store", bound=_Closed)
+
+
 @dataclass(frozen=True)
 class Known:
     """What a control plane knows, and what keeps it so."""
@@ -48,6 +57,7 @@ class Known:
     networks: Networks
     placements: Placements
     standings: Standings
+    told: Told
     planner: Planner
     demand: DemandCounts
     purges: PurgeDesk
@@ -81,16 +91,12 @@ async def know(settings: Settings, stack: AsyncExitStack) -> Known:
     Raises:
         Unavailable: the catalog's database does not answer, and there is no snapshot.
     """
-    clock, news, database = SystemClock(), News(), settings.database
-    later = settings.snapshot is not None
-    catalog = await open_catalog(database, later=later)
-    stack.push_async_callback(catalog.close)
-    store = await open_plan_store(database, later=later)
-    stack.push_async_callback(store.close)
-    log = await open_purge_log(database, later=later)
-    stack.push_async_callback(log.close)
-    orders = await open_standings(database, later=later)
-    stack.push_async_callback(orders.close)
+    clock, news = SystemClock(), News()
+    catalog = await _opened(open_catalog, settings, stack)
+    store = await _opened(open_plan_store, settings, stack)
+    log = await _opened(open_purge_log, settings, stack)
+    orders = await _opened(open_standings, settings, stack)
+    told = await told_by_operators(settings, clock, stack)
     library, fleet = Library(catalog, clock), Fleet(catalog, clock, _rules(settings))
     placements, standings = Placements(library.history), Standings(orders, clock)
     purges = PurgeDesk(log, lambda: _known_edges(fleet, watch), clock)
@@ -106,14 +112,14 @@ async def know(settings: Settings, stack: AsyncExitStack) -> Known:
     library.on_change(lambda _: news.tell())
     planner.on_new = purges.on_new = news.tell
     kept: dict[str, Kept] = {"catalog": library, "edges": fleet, "orders": standings}
-    keeper = Keeper({**kept, "plan": planner, "demand": demand}, clock)
+    keeper = Keeper({**kept, **told.kept, "plan": planner, "demand": demand}, clock)
     snapshots = None
     if settings.snapshot is not None:
-        path = settings.snapshot
-        snapshots = Snapshots(path, library, fleet, standings, placements, clock)
+        parts = (library, fleet, standings, placements, clock, told.folders)
+        snapshots = Snapshots(settings.snapshot, *parts)
     if snapshots is None or not await _restored(catalog, snapshots):
-        await keeper.refresh()
-        await purges.refresh()
+        for part in (keeper, purges, told):
+            await part.refresh()
     registry = new_registry()
     return Known(
         clock=clock,
@@ -127,6 +133,7 @@ async def know(settings: Settings, stack: AsyncExitStack) -> Known:
         networks=heard_networks(fleet, clock),
         placements=placements,
         standings=standings,
+        told=told,
         planner=planner,
         demand=demand,
         purges=purges,
@@ -135,6 +142,16 @@ async def know(settings: Settings, stack: AsyncExitStack) -> Known:
         registry=registry,
         metrics=ControlMetrics(registry, library, fleet, watch),
     )
+
+
+async def _opened(
+    opening: Callable[..., Awaitable[Store]], settings: Settings, stack: AsyncExitStack
+) -> Store:
+    """What is kept in the database, closed with ``stack``; with a snapshot, the database may come
+    later."""
+    store = await opening(settings.database, later=settings.snapshot is not None)
+    stack.push_async_callback(store.close)
+    return store
 
 
 async def _restored(catalog: Catalog, snapshots: Snapshots) -> bool:

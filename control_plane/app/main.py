@@ -17,7 +17,9 @@ from control_plane.api.standing import StandingApi
 from control_plane.api.versions import VersionsApi
 from control_plane.app.known import Known, know
 from control_plane.app.naming import name
+from control_plane.app.people import add_people
 from control_plane.app.running import kept, peer_of, planning, running
+from control_plane.app.steered import steer_api
 from control_plane.app.talking import talk
 from control_plane.app.viewers import open_router, viewer_apis
 from control_plane.app.watching import Watching, watching
@@ -35,7 +37,7 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
 
     Raises:
         SettingsInvalid: a setting cannot be carried out.
-        GeoDatabaseUnusable: the GeoIP database is missing or broken.
+        GeoDatabaseUnusable: a GeoIP database is missing or broken.
         Unavailable: the catalog's database does not answer, and there is no snapshot.
         PortTaken: the port is another program's.
     """
@@ -43,7 +45,7 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
         known = await know(settings, stack)
         origin = await peer_of(settings, settings.origin, stack)
         remover = Remover(known.catalog, known.library, known.fleet, known.clock, origin)
-        router = await open_router(settings, known)
+        router = await open_router(settings, known, stack)
         assets = await watching(settings, known, stack)
         application = await _application(settings, known, remover, router, assets, stack)
         await stack.enter_async_context(kept(known.keeper))
@@ -75,6 +77,7 @@ async def _application(
     known.watch.valid_until = gatekeeper.valid_until
     lag = PublishLag(library, clock, fleet.others_hold, known.metrics.lag)
     fleet.on_complete(lag.completed)
+    steer = steer_api(settings, known, router)
     orders = _orders(known, gatekeeper)
     page = await asyncio.to_thread(
         Page,
@@ -92,6 +95,7 @@ async def _application(
         open_to_all=settings.dashboard_open,
     )
     application = web.Application(middlewares=[problem_middleware])
+    accounts = await add_people(settings, known, gatekeeper, application, stack)
     for api in (
         FleetApi(library, known.views, desk, known.purges, gatekeeper, known.metrics),
         orders,
@@ -99,22 +103,27 @@ async def _application(
         VersionsApi(known.views, assets.metadata, desk, gatekeeper),
         PurgesApi(known.purges, gatekeeper),
         NetworksApi(known.networks, gatekeeper),
+        *known.told.apis(gatekeeper),
         *viewer_apis(settings, known, router, gatekeeper),
+        steer,
         page,
     ):
         application.router.add_routes(api.routes())
-    assets.add_to(application, router, gatekeeper)
+    assets.add_to(application, router, gatekeeper, accounts)
     application.router.add_routes(OpenApi(application).routes())
     application.on_response_prepare.append(allow_any_origin)
     application.on_shutdown.append(orders.end)
+    _add_health(application, known)
+    return application
 
+
+def _add_health(application: web.Application, known: Known) -> None:
     async def ready() -> dict[str, str]:
         # It listens once it knows enough, and routes on without what is away: where all control
         # planes miss one database, none of them may be taken out for it.
         return {}
 
     add_health_routes(application, known.registry, ready, away=known.away)
-    return application
 
 
 def _orders(known: Known, gatekeeper: Gatekeeper) -> OrdersApi:

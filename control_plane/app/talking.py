@@ -30,11 +30,15 @@ async def talk(settings: Settings, known: Known, stack: AsyncExitStack) -> None:
         HintKind.PACKAGES: partial(known.keeper.hint, "catalog"),
         HintKind.PLACEMENTS: partial(known.keeper.hint, "plan"),
         HintKind.STANDING: partial(known.keeper.hint, "orders"),
+        HintKind.ZONES: partial(known.keeper.hint, "zones"),
+        HintKind.POLICIES: partial(known.keeper.hint, "policies"),
     }
     bus.subscribe(lambda hint: told.get(hint.kind, lambda: None)())
     known.library.on_write(lambda: bus.publish(Hint(HintKind.PACKAGES)))
     known.planner.on_written = lambda: bus.publish(Hint(HintKind.PLACEMENTS))
     known.purges.on_written = lambda: bus.publish(Hint(HintKind.PURGES))
+    known.told.coverage.folder.on_written = lambda: bus.publish(Hint(HintKind.ZONES))
+    known.told.policies.folder.on_written = lambda: bus.publish(Hint(HintKind.POLICIES))
     known.standings.on_written = lambda: bus.publish(Hint(HintKind.STANDING))
     heard, found, look = fleet.overhear, known.findings.take, partial(known.keeper.hint, "edges")
     sharing = Sharing(bus, known.clock, monitor, heard=heard, found=found, look=look)

@@ -9,11 +9,13 @@ from functools import partial
 from aiohttp import web
 
 from common.errors import NearcastError
-from common.service import Gatekeeper
+from common.service import Credential, Gatekeeper
+from control_plane.accounts import Accounts
 from control_plane.api.assets import AssetsApi
 from control_plane.api.feed import FeedApi
 from control_plane.app.known import Known
 from control_plane.app.running import LAST_WRITES_WITHIN, running
+from control_plane.catalog import Asset
 from control_plane.feed.feed import Feed
 from control_plane.feed.popular import Popular
 from control_plane.feed.standing import follow_library
@@ -42,12 +44,19 @@ class Watching:
     timelines: Timelines
     popular: Popular
 
-    def add_to(self, application: web.Application, router: Router, gatekeeper: Gatekeeper) -> None:
+    def add_to(
+        self,
+        application: web.Application,
+        router: Router,
+        gatekeeper: Gatekeeper,
+        accounts: Accounts | None,
+    ) -> None:
         """Has the application answer for assets and the feed, and count plays."""
         known = self.known
+        follows = accounts.channels_followed_by if accounts is not None else _no_follows
 
         feed = FeedApi(
-            Feed(self.timelines, self.popular, self.metadata, router, _no_follows),
+            Feed(self.timelines, self.popular, self.metadata, router, follows),
             router,
             partial(_user, gatekeeper),
         )
@@ -61,7 +70,7 @@ class Watching:
             Editor(self.store, self.cache, known.clock),
             self.indexer,
             gatekeeper,
-            _any_publisher,
+            _is_theirs,
         )
         application.router.add_routes([*assets.routes(), *feed.routes()])
         application.on_response_prepare.append(feed.allow_any_origin)
@@ -107,13 +116,23 @@ async def watching(settings: Settings, known: Known, stack: AsyncExitStack) -> W
 
 
 def _user(gatekeeper: Gatekeeper, request: web.Request) -> str | None:
-    gatekeeper.identify(request)
-    return None
+    """Whose feed it is: everybody's, where no account asks, or none can be asked about."""
+    try:
+        credential = gatekeeper.identify(request)
+    except NearcastError as error:
+        if error.status != 503:
+            raise
+        return None
+    return credential.user_id if credential is not None else None
 
 
 async def _no_follows(_: str) -> tuple[str, ...]:
     return ()
 
 
-def _any_publisher(*_: object) -> bool:
-    return True
+def _is_theirs(credential: Credential, asset: Asset) -> bool:
+    """Whether an asset is a publisher's: of an account, what its channels have published; a
+    credential of the settings publishes for all."""
+    if credential.user_id is None:
+        return True
+    return asset.current.announcement.creator in credential.channels

@@ -22,6 +22,8 @@ class HintKind(StrEnum):
     PURGES = "purges"
     PLACEMENTS = "placements"
     STANDING = "standing"
+    ZONES = "zones"
+    POLICIES = "policies"
     PRESENCE = "presence"
     """What the body tells, see ``control_plane.presence``."""
     NETWORKS = "networks"

@@ -22,6 +22,7 @@ OWN = (
     "format.js",
     "ingest.js",
     "page.js",
+    "pathways.js",
     "player.js",
     "posters.js",
     "seek.js",

@@ -123,12 +123,14 @@ def _control(shared: _Shared) -> dict[str, Any]:
         "listen": shared.listen(shared.ports.control),
         "ca": str(shared.tls.ca),
         "database": {"sqlite": str(shared.home.data / "control.sqlite")},
-        "geoip": str(shared.home.geoip),
+        "accounts": {"sqlite": str(shared.home.data / "accounts.sqlite")},
+        "geoip": [str(shared.home.geoip)],
         "trusted_proxies": ["127.0.0.0/8", "::1/128"],
         "dashboard_open": True,
         "origin": {"url": url(shared.ports.origin), "token": shared.secrets.control},
         "ingest": {"url": url(shared.ports.ingest), "token": shared.secrets.control},
         "uploads_url": url(shared.ports.ingest),
+        "steering": {"url": f"{url(shared.ports.control)}/steer"},
         "regions": [
             {
                 "name": place.region,

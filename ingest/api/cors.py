@@ -15,7 +15,7 @@ ANY: Final = "*"
 
 _METHODS: Final = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 _ASKED: Final = (
-    "Authorization, Content-Type, Last-Event-ID, Tus-Resumable, Upload-Length, "
+    "Authorization, Content-Type, Last-Event-ID, Nearcast-Channel, Tus-Resumable, Upload-Length, "
     "Upload-Defer-Length, Upload-Offset, Upload-Metadata, Upload-Checksum, Upload-Concat, "
     "X-HTTP-Method-Override, X-Request-ID, X-Requested-With"
 )

@@ -1,6 +1,6 @@
 """``PUT /v1/videos``: one streaming upload."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from aiohttp import hdrs, web
 
@@ -24,13 +24,16 @@ class VideosApi:
         receiver: Receiver,
         admission: Admission,
         *,
+        look_up: Callable[[web.Request], Awaitable[None]],
         limit_of: Callable[[str | None], int],
         observe: Callable[[int], None],
     ) -> None:
         """``limit_of`` tells the bytes that a file of a profile may have.
 
-        ``observe`` is called with the status of each answer.
+        ``look_up`` finds out who asks, where no middleware has done so; ``observe`` is called with
+        the status of each answer.
         """
+        self._look_up = look_up
         self._gatekeeper = gatekeeper
         self._receiver = receiver
         self._admission = admission
@@ -45,6 +48,8 @@ class VideosApi:
         """Says "go on" (RFC 9110 §10.1.1) only to an upload that would be taken."""
         if request.headers.get(hdrs.EXPECT, "").lower() != "100-continue":
             raise web.HTTPExpectationFailed
+        # This comes before any middleware.
+        await self._look_up(request)
         try:
             self._check(request)
         except NearcastError as error:

@@ -42,7 +42,7 @@ def settings(folder: Path, port: int, names: int) -> dict[str, Any]:
     return {
         "listen": {"host": HOST, "port": port},
         "database": {"sqlite": str(folder / "control.sqlite")},
-        "geoip": str(folder / "geoip.mmdb"),
+        "geoip": [str(folder / "geoip.mmdb")],
         "log_level": "warning",
         "heartbeat_timeout": 3600.0,
         "regions": [

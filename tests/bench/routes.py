@@ -42,11 +42,13 @@ from control_plane.api.play import FIELDS as PLAY_FIELDS
 from control_plane.catalog.records import Package
 from control_plane.catalog.sqlite import SqliteCatalog
 from control_plane.devices import Devices
+from control_plane.documents import open_documents
 from control_plane.findings import Findings
 from control_plane.fleet import Fleet, Rules
-from control_plane.geoip import GeoDatabase
 from control_plane.health import HealthRules
 from control_plane.library import Library
+from control_plane.places import Places
+from control_plane.policies import Policies
 from control_plane.router import FEW, Router
 from control_plane.routing import Region, Viewer
 from control_plane.routing.asked import FIELDS, PARAMETERS, bounded
@@ -175,8 +177,9 @@ async def decisions(path: Path, assets: int) -> list[str]:
     rules = HealthRules(silence=3600)
     watch = Watch(fleet, rules, clock, Standings(store, clock), Findings(), lambda: 0)
     watch.look()
-    geography = GeoDatabase(installed(GEOIP_CITIES[0]))
-    router = Router(library, fleet, watch, clock, Devices(), geography, ())
+    documents = await open_documents(DatabaseSettings(sqlite=path))
+    places, policies = Places([installed(GEOIP_CITIES[0])]), Policies(documents, clock)
+    router = Router(library, fleet, watch, clock, Devices(), places, policies, ())
     viewers = []
     for asset, fields, query in asked(assets):
         known = router.viewer_at(ip_address(fields["x-forwarded-for"]))
@@ -193,6 +196,7 @@ async def decisions(path: Path, assets: int) -> list[str]:
     ]
     await catalog.close()
     await store.close()
+    await documents.close()
     return rows
 
 
@@ -291,7 +295,7 @@ def settings_of(port: int, database: Path, edges: int) -> dict[str, Any]:
             for region in REGIONS
             for name in (f"{region.name}-{number}" for number in range(edges))
         ],
-        "geoip": str(installed(GEOIP_CITIES[0])),
+        "geoip": [str(installed(GEOIP_CITIES[0]))],
         "trusted_proxies": ["127.0.0.0/8"],
         "heartbeat_timeout": 3600.0,
         "placement_patience": 7200.0,

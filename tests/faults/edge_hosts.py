@@ -127,7 +127,7 @@ def _control(folder: Path) -> dict[str, Any]:
             {"name": name, "token": token(name), "roles": [role]} for name, role in roles.items()
         ],
         "regions": regions(),
-        "geoip": str(folder / "geoip.mmdb"),
+        "geoip": [str(folder / "geoip.mmdb")],
         "trusted_proxies": ["10.0.0.0/8"],
     }
 

@@ -111,7 +111,7 @@ class Fleet:
                 {"name": name, "token": token(name), "roles": ["edge"], **changes.get(name, {})}
                 for name in self.names
             ],
-            "geoip": str(self.folder / "geoip.mmdb"),
+            "geoip": [str(self.folder / "geoip.mmdb")],
             "trusted_proxies": ["127.0.0.0/8"],
             **self.besides,
         }
@@ -187,7 +187,7 @@ class Fleet:
         """Ends everything as a crash would."""
         await asyncio.gather(*(role.kill() for role in self.roles))
         for cache in sorted(self.folder.glob("*/cache")):
-            await asyncio.to_thread(_tidy, cache)
+            await asyncio.to_thread(tidy, cache)
 
     # What ingest, viewers and operators say.
 
@@ -269,7 +269,7 @@ async def until(check: Callable[[], Awaitable[T | None]], within: float = WITHIN
     return told
 
 
-def _tidy(cache: Path) -> None:
+def tidy(cache: Path) -> None:
     """Takes away what the next start of an edge would: there is none."""
     claim = Claim(cache)
     claim.runtime()

@@ -20,7 +20,7 @@ from tests.unit.control_plane.records import announcement, heartbeat, holdings
 
 TOKENS = {
     name: f"{name}-token-for-tests"
-    for name in ("operator", "ingest", "publisher", "eu-1", "eu-2", "us-1", "ap-1")
+    for name in ("operator", "ingest", "publisher", "eu-1", "eu-2", "us-1", "ap-1", "sa-1")
 }
 
 
@@ -46,7 +46,7 @@ def control_settings(folder: Path, **changes: Any) -> Settings:
             CredentialSettings(name=name, token=token, roles=(ROLES.get(name, Role.EDGE),))
             for name, token in TOKENS.items()
         ),
-        "geoip": GEOIP,
+        "geoip": (GEOIP,),
         "trusted_proxies": ("127.0.0.0/8",),
         # Most edges of these tests beat once.
         "heartbeat_timeout": 600.0,

@@ -16,6 +16,7 @@ from schemathesis.config import SchemathesisConfig
 from schemathesis.core.result import Ok
 
 from common.service import PeerSettings
+from control_plane.accounts import AccountsSettings
 from control_plane.settings import Settings
 from tests.integration.control_service import TOKENS, Talk, control_plane, control_settings
 from tests.servers.processes import free_ports
@@ -63,7 +64,8 @@ def everything(folder: Path) -> Settings:
     """Settings with all that has routes of its own; the origin is away."""
     (nobody,) = free_ports(1)
     origin = PeerSettings(url=f"http://127.0.0.1:{nobody}", token="token-of-the-tests")
-    return control_settings(folder, origin=origin)
+    accounts = AccountsSettings(sqlite=folder / "accounts.sqlite")
+    return control_settings(folder, origin=origin, accounts=accounts)
 
 
 @contextlib.asynccontextmanager

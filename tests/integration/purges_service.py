@@ -142,7 +142,7 @@ class Fleet:
 @contextlib.asynccontextmanager
 async def fleet_in(folder: Path, origin: Origin, **changes: Any) -> AsyncIterator[Fleet]:
     """A fleet whose control plane runs and whose edge does not yet."""
-    control = control_settings(folder, geoip=None, **changes)
+    control = control_settings(folder, geoip=(), **changes)
     settings = edge_settings(folder / "edge", origin.url, **reaching(control))
     async with control_plane(control) as talk:
         yield Fleet(Operator(talk), control, settings, origin)

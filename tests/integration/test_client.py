@@ -50,7 +50,7 @@ async def test_where_nothing_listens_the_system_says_why() -> None:
 
 
 async def test_another_service_is_told_from_one_that_refuses(tmp_path: Path) -> None:
-    settings = control_settings(tmp_path, geoip=None)
+    settings = control_settings(tmp_path, geoip=())
     async with control_plane(settings):
         url = f"http://127.0.0.1:{settings.listen.port}/elsewhere"
         told = await complaint("--control", url, "--token", TOKENS["operator"])

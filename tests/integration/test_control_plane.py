@@ -96,24 +96,6 @@ async def test_an_address_in_no_database_gets_the_operators_order(filled: Talk) 
         assert "the client's place is unknown" in edges[0]["reason"]
 
 
-async def test_a_player_is_told_to_which_edges_it_may_go_and_to_stay_until_its_own_fails(
-    filled: Talk,
-) -> None:
-    _, body, fields = await filled.call(
-        "GET", "/steer/a?_HLS_pathway=here", headers={"X-Forwarded-For": CLIENTS["ap"]}
-    )
-
-    assert body["PATHWAY-PRIORITY"] == ["here", "ap-1", "eu-1", "us-1"]
-    assert body["RELOAD-URI"] == "/steer/a"
-    assert body["PATHWAY-CLONES"][0] == {
-        "BASE-ID": "here",
-        "ID": "ap-1",
-        "URI-REPLACEMENT": {"HOST": "ap-1.example.org"},
-    }
-    assert fields["Cache-Control"] == "private, no-store"
-    assert fields["Access-Control-Allow-Origin"] == "*"
-
-
 async def test_a_forged_address_from_an_untrusted_peer_is_ignored(tmp_path: Path) -> None:
     async with control_plane(control_settings(tmp_path, trusted_proxies=())) as talk:
         await talk.publish()
@@ -362,7 +344,7 @@ async def test_metrics_count_routes_and_edges(filled: Talk) -> None:
 
 async def test_a_broken_geoip_database_keeps_it_from_starting(tmp_path: Path) -> None:
     (tmp_path / "broken.mmdb").write_bytes(b"no database")
-    settings = control_settings(tmp_path, geoip=tmp_path / "broken.mmdb")
+    settings = control_settings(tmp_path, geoip=(tmp_path / "broken.mmdb",))
 
     with pytest.raises(GeoDatabaseUnusable):
         await main(settings, asyncio.Event())

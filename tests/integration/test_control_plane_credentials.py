@@ -31,7 +31,7 @@ def ended(credential: CredentialSettings) -> CredentialSettings:
 @pytest.fixture
 async def talk(tmp_path: Path) -> AsyncIterator[Talk]:
     """A control plane at which the credential of eu-2 has expired."""
-    settings = control_settings(tmp_path, geoip=None)
+    settings = control_settings(tmp_path, geoip=())
     credentials = tuple(
         ended(each) if each.name == "eu-2" else each for each in settings.credentials
     )
@@ -86,7 +86,7 @@ async def test_a_second_edge_with_a_name_is_told_so(talk: Talk) -> None:
 async def test_an_expired_credential_in_a_password_dialog_has_the_browser_ask_again(
     tmp_path: Path,
 ) -> None:
-    settings = control_settings(tmp_path, geoip=None)
+    settings = control_settings(tmp_path, geoip=())
     credentials = tuple(map(ended, settings.credentials))
     async with control_plane(msgspec.structs.replace(settings, credentials=credentials)) as talk:
         headers = {"Authorization": f"Bearer {TOKENS['operator']}"}
@@ -104,7 +104,7 @@ async def answers(_: web.Request) -> web.Response:
 async def test_an_edge_whose_credential_expires_takes_no_new_viewers_and_the_reason_is_shown(
     tmp_path: Path, probes: ProbeSettings | None
 ) -> None:
-    settings = control_settings(tmp_path, geoip=None, probes=probes, heartbeat_timeout=3.0)
+    settings = control_settings(tmp_path, geoip=(), probes=probes, heartbeat_timeout=3.0)
     end = datetime.now(UTC) + timedelta(seconds=3)
     credentials = tuple(
         msgspec.structs.replace(each, expires_at=end) if each.name == "eu-2" else each

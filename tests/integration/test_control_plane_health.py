@@ -175,7 +175,7 @@ async def test_an_edge_in_maintenance_may_be_silent(edges: Beating) -> None:
 
 async def test_an_edge_in_maintenance_keeps_what_is_placed_on_it(tmp_path: Path) -> None:
     settings = control_settings(
-        tmp_path, geoip=None, heartbeat_timeout=1.0, placement_patience=1.0, copies_per_region=1
+        tmp_path, geoip=(), heartbeat_timeout=1.0, placement_patience=1.0, copies_per_region=1
     )
     async with control_plane(settings) as talk:
         edges = Beating(talk)

@@ -95,7 +95,7 @@ async def test_everybody_may_see_the_upload_page_and_it_may_call_ingest_alone(
 
 async def test_every_module_of_the_pages_is_served(tmp_path: Path) -> None:
     async with control_plane(control_settings(tmp_path)) as talk:
-        seen, waiting = set[str](), ["page.js", "upload.js"]
+        seen, waiting = set[str](), ["page.js", "upload.js", "pathways.js"]
         while waiting:
             name = waiting.pop()
             status, text, fields = await talk.call("GET", f"/static/{name}")

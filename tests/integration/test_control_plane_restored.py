@@ -93,7 +93,7 @@ class Edge:
 async def two(folder: Path, database: DatabaseSettings) -> AsyncIterator[list[Talk]]:
     """Two control planes over one database, one of which plans."""
     settings = [
-        control_settings(folder, geoip=None, heartbeat_timeout=600.0, database=database)
+        control_settings(folder, geoip=(), heartbeat_timeout=600.0, database=database)
         for _ in range(2)
     ]
     async with control_plane(settings[0]) as one, control_plane(settings[1]) as other:

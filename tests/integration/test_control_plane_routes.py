@@ -155,7 +155,7 @@ async def test_who_floods_is_told_to_wait_and_others_are_served(tmp_path: Path) 
 
 
 async def test_without_any_database_viewers_get_the_operators_order(tmp_path: Path) -> None:
-    async with control_plane(control_settings(tmp_path, geoip=None)) as talk:
+    async with control_plane(control_settings(tmp_path, geoip=())) as talk:
         await film(talk)
         edges = await talk.route(CLIENTS["us"], "film")
         status, body = await explained(talk, asset="film", ip=CLIENTS["us"])

@@ -14,7 +14,7 @@ DRAIN = {"standing": "draining", "reason": "new disks"}
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return control_settings(tmp_path, geoip=None)
+    return control_settings(tmp_path, geoip=())
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ async def test_an_order_outlives_the_control_plane(settings: Settings) -> None:
 
 
 async def test_an_order_is_known_to_other_control_planes(tmp_path: Path) -> None:
-    first, second = (control_settings(tmp_path, geoip=None) for _ in range(2))
+    first, second = (control_settings(tmp_path, geoip=()) for _ in range(2))
     async with control_plane(first) as one, control_plane(second) as other:
         await one.beat("eu-1")
         await one.call("PUT", "/v1/edges/eu-1/standing", "operator", json=DRAIN)

@@ -16,7 +16,7 @@ from tests.integration.control_service import CLIENTS, Talk, control_plane, cont
 from tests.servers.databases import mongodb
 from tests.unit.control_plane.records import announcement
 
-KEPT = {"catalog", "edges", "orders", "plan", "purges"}
+KEPT = {"catalog", "edges", "orders", "plan", "purges", "zones", "policies"}
 """What is in the database."""
 ENDS = pytest.mark.parametrize("end", [signal.SIGSTOP, signal.SIGKILL], ids=["hangs", "killed"])
 
@@ -31,7 +31,7 @@ async def alone(folder: Path, end: signal.Signals) -> AsyncIterator[Talk]:
         settings = control_settings(
             folder,
             database=DatabaseSettings(mongodb=server.url),
-            geoip=None,
+            geoip=(),
             heartbeat_timeout=600.0,
             dashboard_open=True,
         )
@@ -124,6 +124,8 @@ async def test_what_needs_the_database_is_told_to_come_again(
             talk.call("DELETE", "/v1/packages/b/1", "ingest"),
             talk.call("POST", "/v1/assets/a/rollback", "operator", json={"version": "1"}),
             talk.call("PUT", "/v1/edges/eu-1/standing", "operator", json=standing),
+            talk.call("PUT", "/v1/zones", "operator", json={"zones": []}),
+            talk.call("PUT", "/v1/policies/default", "operator", json={}),
             talk.call("PUT", "/v1/edges/eu-1/removals", "eu-1", json=removed),
             talk.call("GET", "/v1/removals", "operator"),
             talk.call("GET", "/v1/removals/r", "operator"),
@@ -147,7 +149,7 @@ async def test_what_was_away_is_named_no_more_once_it_answers(
     monkeypatch.setattr("common.service.mongodb.ANSWER_WITHIN", 3000)
     with mongodb(tmp_path) as server:
         database = DatabaseSettings(mongodb=server.url)
-        settings = control_settings(tmp_path, database=database, geoip=None)
+        settings = control_settings(tmp_path, database=database, geoip=())
         async with control_plane(settings) as talk, asyncio.timeout(50):
             os.kill(server.pid, signal.SIGSTOP)
             try:

@@ -37,7 +37,7 @@ class System:
 
 @pytest.fixture
 async def system(tmp_path: Path) -> AsyncIterator[System]:
-    settings = control_settings(tmp_path, geoip=None)
+    settings = control_settings(tmp_path, geoip=())
     async with control_plane(settings) as talk:
         await talk.beat("us-1", ready=False)
         await talk.beat("eu-1", load=0.42, used_bytes=1_500_000_000, fill_pending=7)

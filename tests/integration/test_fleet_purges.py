@@ -131,7 +131,7 @@ async def test_where_the_log_was_trimmed_an_edge_that_was_away_validates_everyth
 
 
 async def test_a_control_plane_that_ends_in_the_middle_goes_on_after_it(tmp_path: Path) -> None:
-    settings = control_settings(tmp_path, geoip=None)
+    settings = control_settings(tmp_path, geoip=())
     async with control_plane(settings) as talk:
         operator = Operator(talk)
         await talk.beat("eu-1")
@@ -157,7 +157,7 @@ async def test_a_control_plane_that_ends_in_the_middle_goes_on_after_it(tmp_path
 async def test_an_edge_that_waits_is_told_at_once_and_others_in_the_same_order(
     tmp_path: Path,
 ) -> None:
-    settings = control_settings(tmp_path, geoip=None)
+    settings = control_settings(tmp_path, geoip=())
     async with control_plane(settings) as talk:
         operator = Operator(talk)
         for edge in ("eu-1", "us-1"):
@@ -210,7 +210,7 @@ async def test_two_control_planes_on_one_database_have_one_order(
     tmp_path: Path, mongodb_server: Any
 ) -> None:
     database = DatabaseSettings(mongodb=mongodb_server.url, name=f"purges_{tmp_path.name[-20:]}")
-    changes: dict[str, Any] = {"geoip": None, "database": database}
+    changes: dict[str, Any] = {"geoip": (), "database": database}
     first, second = (control_settings(tmp_path, **changes) for _ in range(2))
     async with control_plane(first) as one, control_plane(second) as two:
         operators = (Operator(one), Operator(two))

@@ -39,7 +39,7 @@ async def asked(talk: Talk, query: str, name: str | None = "operator") -> tuple[
 
 
 async def test_what_players_tell_an_edge_is_known_to_its_control_plane(tmp_path: Path) -> None:
-    plane = control_settings(tmp_path, geoip=None)
+    plane = control_settings(tmp_path, geoip=())
     async with scripted(Origin) as origin, control_plane(plane) as talk:
         publish(origin, "1", PACKAGE)
         url = f"http://127.0.0.1:{plane.listen.port}"
@@ -85,7 +85,7 @@ async def test_viewers_are_known_with_what_their_networks_carry(
 
     monkeypatch.setattr(Router, "__init__", noted)
     address = client_address("203.0.113.7", (), ())
-    async with control_plane(control_settings(tmp_path, geoip=None)) as talk:
+    async with control_plane(control_settings(tmp_path, geoip=())) as talk:
         (router,) = routers
         assert router.viewer_at(address).estimate is None
         await talk.beat("eu-1", networks=(NetworkSeen(network_number(address), 9, 9, 8e6, 0),))
@@ -98,7 +98,7 @@ async def test_viewers_are_known_with_what_their_networks_carry(
 
 
 async def test_operators_alone_ask_and_for_one_address(tmp_path: Path) -> None:
-    async with control_plane(control_settings(tmp_path, geoip=None)) as talk:
+    async with control_plane(control_settings(tmp_path, geoip=())) as talk:
         for query in ("", "?ip=", "?ip=x", "?ip=1.2.3", "?ip=1.2.3.4&ip=1.2.3.5", "?ip=1.2.3.0/24"):
             status, body = await asked(talk, query)
             assert (status, body["type"]) == (400, "urn:nearcast:problem:address-invalid"), query

@@ -61,7 +61,7 @@ async def test_it_ends_when_every_edge_has_done_it(fleet: Fleet) -> None:
 async def test_each_way_of_naming_is_taken(
     tmp_path: Path, words: tuple[str, ...], told: str
 ) -> None:
-    settings = control_settings(tmp_path, geoip=None)
+    settings = control_settings(tmp_path, geoip=())
     async with control_plane(settings):
         status, lines, complaint = await run(settings.listen.port, *words)
 
@@ -71,7 +71,7 @@ async def test_each_way_of_naming_is_taken(
 
 
 async def test_edges_that_are_away_are_named(tmp_path: Path) -> None:
-    settings = control_settings(tmp_path, geoip=None, heartbeat_timeout=3.0)
+    settings = control_settings(tmp_path, geoip=(), heartbeat_timeout=3.0)
     async with control_plane(settings) as talk:
         await talk.beat("eu-1")
         await talk.beat("eu-2")
@@ -97,7 +97,7 @@ async def test_edges_that_are_away_are_named(tmp_path: Path) -> None:
 
 
 async def test_edges_that_take_long_are_named(tmp_path: Path) -> None:
-    settings = control_settings(tmp_path, geoip=None, heartbeat_timeout=600.0)
+    settings = control_settings(tmp_path, geoip=(), heartbeat_timeout=600.0)
     async with control_plane(settings) as talk:
         for edge in ("eu-1", "eu-2"):
             await talk.beat(edge)
@@ -119,7 +119,7 @@ async def test_edges_that_take_long_are_named(tmp_path: Path) -> None:
 
 
 async def test_without_waiting_it_ends_at_once(tmp_path: Path) -> None:
-    settings = control_settings(tmp_path, geoip=None)
+    settings = control_settings(tmp_path, geoip=())
     async with control_plane(settings) as talk:
         await talk.beat("eu-1")
         status, lines, complaint = await run(settings.listen.port, "--everything", "--no-wait")
@@ -141,7 +141,7 @@ async def test_without_waiting_it_ends_at_once(tmp_path: Path) -> None:
 async def test_what_is_refused_is_told_in_a_sentence(
     tmp_path: Path, words: tuple[str, ...], token: str, sentence: str
 ) -> None:
-    settings = control_settings(tmp_path, geoip=None)
+    settings = control_settings(tmp_path, geoip=())
     async with control_plane(settings):
         status, lines, complaint = await run(settings.listen.port, *words, token=token)
 

@@ -118,7 +118,7 @@ async def service(
 ) -> AsyncIterator[Service]:
     settings = control_settings(
         folder,
-        geoip=None,
+        geoip=(),
         trusted_proxies=(),
         tokens=TokenSettings(keys=keys, **tokens),
         heartbeat_timeout=2.0,

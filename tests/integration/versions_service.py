@@ -107,7 +107,7 @@ async def origin_of(folder: Path) -> AsyncIterator[Origin]:
 
 def with_origin(folder: Path, origin: Origin, **changes: Any) -> Settings:
     """The settings of a control plane that can have ``origin`` delete."""
-    return control_settings(folder, **{"origin": origin.peer, "geoip": None, **changes})
+    return control_settings(folder, **{"origin": origin.peer, "geoip": (), **changes})
 
 
 @dataclass

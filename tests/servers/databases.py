@@ -75,20 +75,22 @@ def redis(folder: Path) -> Iterator[Server]:
 
 
 @contextlib.contextmanager
-def mariadb(folder: Path) -> Iterator[Server]:
-    """A MariaDB server on a free port, with an empty database ``nearcast`` and its user."""
-    (port,) = free_ports(1)
+def mariadb(folder: Path, port: int | None = None) -> Iterator[Server]:
+    """A MariaDB server on a free port, with an empty database ``nearcast`` and its user; on
+    ``port``, with what one that was killed has left in the folder."""
+    (port,) = (port,) if port is not None else free_ports(1)
     data, socket, setup = folder / "mariadb", folder / "mariadb.socket", folder / "mariadb.sql"
-    data.mkdir()
-    setup.write_text(
-        "CREATE DATABASE nearcast CHARACTER SET utf8mb4;\n"
-        "CREATE USER nearcast@'127.0.0.1' IDENTIFIED BY 'secret';\n"
-        "GRANT ALL ON nearcast.* TO nearcast@'127.0.0.1';\n"
-    )
     me = getpass.getuser()
     common = ("--no-defaults", f"--datadir={data}", f"--user={me}")
-    install = [program("mariadb-install-db"), *common, "--skip-test-db"]
-    subprocess.run(install, check=True, capture_output=True)
+    if not data.exists():
+        data.mkdir()
+        setup.write_text(
+            "CREATE DATABASE IF NOT EXISTS nearcast CHARACTER SET utf8mb4;\n"
+            "CREATE USER IF NOT EXISTS nearcast@'127.0.0.1' IDENTIFIED BY 'secret';\n"
+            "GRANT ALL ON nearcast.* TO nearcast@'127.0.0.1';\n"
+        )
+        install = [program("mariadb-install-db"), *common, "--skip-test-db"]
+        subprocess.run(install, check=True, capture_output=True)
     command = [
         program("mariadbd"),
         *common,

@@ -4,6 +4,16 @@ import { address, ingest } from "./ingest.js";
 import * as seek from "./seek.js";
 import * as token from "./token.js";
 
+// An edge that hangs is given up soon enough for another one to fill the buffer, and not asked again.
+const firm = {
+  default: {
+    maxTimeToFirstByteMs: 4000,
+    maxLoadTimeMs: 20000,
+    timeoutRetry: null,
+    errorRetry: { maxNumRetry: 2, retryDelayMs: 500, maxRetryDelayMs: 2000 },
+  },
+};
+
 const dialog = document.getElementById("player");
 const video = dialog.querySelector("video");
 const facts = document.getElementById("player-facts");
@@ -50,7 +60,11 @@ async function published(asset) {
     storyboard: told.storyboard,
     where: `${best.edge_id}: ${best.reason}`,
     failed: (details) => `${best.edge_id} does not play: ${details}. Is its certificate trusted?`,
-    options: { cmcd: { sessionId: session, contentId: asset } },
+    options: {
+      cmcd: { sessionId: session, contentId: asset },
+      fragLoadPolicy: firm,
+      playlistLoadPolicy: firm,
+    },
   };
 }
 

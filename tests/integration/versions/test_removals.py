@@ -22,7 +22,7 @@ from tests.unit.control_plane.records import announcement
 
 
 async def test_without_an_origin_in_the_settings_nothing_is_removed(tmp_path: Path) -> None:
-    async with control_plane(control_settings(tmp_path, geoip=None)) as talk:
+    async with control_plane(control_settings(tmp_path, geoip=())) as talk:
         await talk.beat("eu-1")
         await talk.publish()
         status, problem = await Operator(talk).remove()
@@ -282,7 +282,7 @@ async def test_what_ingest_withdraws_is_refused_after_a_restart_and_by_other_con
 
 
 async def test_ingest_can_withdraw_where_nothing_can_be_removed(tmp_path: Path) -> None:
-    async with control_plane(control_settings(tmp_path, geoip=None)) as talk:
+    async with control_plane(control_settings(tmp_path, geoip=())) as talk:
         await talk.beat("eu-1")
         await talk.publish()
         assert await Operator(talk).withdraw("1") == 202
@@ -341,7 +341,7 @@ async def test_a_version_at_which_the_origin_fails_does_not_hold_up_others(tmp_p
 
     (port,) = free_ports(1)
     peer = PeerSettings(url=f"http://127.0.0.1:{port}", token=CONTROL_TOKEN)
-    settings = control_settings(tmp_path, geoip=None, origin=peer)
+    settings = control_settings(tmp_path, geoip=(), origin=peer)
     async with serving(answer, port), control_plane(settings) as talk:
         operator, names = Operator(talk), []
         for asset in ("a", "b", "c"):
@@ -370,7 +370,7 @@ async def test_an_origin_that_answers_nonsense_has_proven_nothing(
 
     (port,) = free_ports(1)
     peer = PeerSettings(url=f"http://127.0.0.1:{port}", token=CONTROL_TOKEN)
-    settings = control_settings(tmp_path, geoip=None, origin=peer)
+    settings = control_settings(tmp_path, geoip=(), origin=peer)
     async with serving(answer, port), control_plane(settings) as talk:
         operator = Operator(talk)
         await operator.announce(announcement())

@@ -108,7 +108,7 @@ def _publish_first(plan: EncodingPlan, version: Path, folder: Path) -> None:
     with the sound in AAC."""
     names = [one.name for one in plan.video if one.codec is VideoCodec.H264][1:]
     names += [one.name for track in plan.audio for one in track.renditions if "aac" in one.name]
-    parts = {name: _parts(version / name) for name in names}
+    parts = {name: parts_of(version / name) for name in names}
     early = msgspec.structs.replace(plan, transport_stream=False, subtitles=())
     first = package(early, parts, title="Film", only=names, base=f"../{version.name}/")
     for playlist in first.playlists:
@@ -117,7 +117,7 @@ def _publish_first(plan: EncodingPlan, version: Path, folder: Path) -> None:
         path.write_text(playlist.text)
 
 
-def _parts(rendition: Path) -> list[Part]:
+def parts_of(rendition: Path) -> list[Part]:
     """What lies in the folder ``rendition``, measured again."""
     first, *rest = sorted(path.name for path in rendition.glob("c*"))
     for part in rest:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from common.messages import EdgeStanding
 from common.messages.packages import Profile
 from control_plane.catalog import EdgeRecord, Package, Pin, Tombstone
+from control_plane.documents import Document
 from control_plane.planning import PlanRow
 from control_plane.snapshot import FORM, PART_AT_MOST, Snapshot, SnapshotUnusable
 from control_plane.standing import Standing
@@ -40,6 +41,7 @@ WHOLE = Snapshot(
     edges=(EdgeRecord(heartbeat("eu-1"), 8.5), EdgeRecord(heartbeat("us-1"), 9.0)),
     standings=(Standing("eu-1", EdgeStanding.MAINTENANCE, "operator", 3.5, "new disks"),),
     placements=(PlanRow("a0", ("eu-1", "us-1"), 4, urgent=True, priority=0.5, lost=("eu-2",)),),
+    documents=(Document("zones", "all", b'{"zones":[]}', "operator", 4.5, 2**40 - 1),),
 )
 
 

@@ -1,4 +1,5 @@
 import asyncio
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -8,11 +9,14 @@ from common.messages import EdgeStanding
 from common.service import DatabaseSettings
 from control_plane import snapshots as module
 from control_plane.catalog import Pin, Removal, open_catalog
+from control_plane.coverage import Coverage
+from control_plane.documents import open_documents
 from control_plane.fleet import Fleet, Rules
 from control_plane.keeping import Keeper
 from control_plane.library import Library
 from control_plane.planning import Placements, PlanRow
 from control_plane.routing import Region
+from control_plane.routing.zones import Zone
 from control_plane.snapshots import Snapshots
 from control_plane.standing import Standings, open_standings
 from tests.unit.control_plane.records import announcement, heartbeat
@@ -33,15 +37,19 @@ class Control:
         self.library, self.fleet = Library(self.catalog, clock), Fleet(self.catalog, clock, rules)
         self.standings = Standings(self.orders, clock)
         self.placements = Placements(self.library.history)
+        self.documents = await open_documents(self.settings)
+        self.coverage = Coverage(self.documents, ("eu",), clock)
         self.keeper = Keeper({"catalog": self.library}, clock)
         self.snapshots = Snapshots(
-            snapshot, self.library, self.fleet, self.standings, self.placements, clock
+            *(snapshot, self.library, self.fleet, self.standings, self.placements, clock),
+            (self.coverage.folder,),
         )
         return self
 
     async def close(self) -> None:
         await self.catalog.close()
         await self.orders.close()
+        await self.documents.close()
 
 
 async def a_control_plane(folder: Path, snapshot: Path) -> Control:
@@ -59,6 +67,8 @@ async def test_what_was_known_is_known_after_a_restart_without_the_database(
     one.fleet.hear(heartbeat("eu-1"))
     await one.standings.order("eu-1", EdgeStanding.MAINTENANCE, by="operator")
     one.placements.take([PlanRow("a", ("eu-1",), 3, urgent=True, priority=0.5)])
+    zones = b'{"zones":[{"name":"z","networks":["192.0.2.0/24"],"regions":["eu"]}]}'
+    await one.coverage.tell(zones, by="operator")
     await one.snapshots.save()
     await one.close()
 
@@ -72,6 +82,8 @@ async def test_what_was_known_is_known_after_a_restart_without_the_database(
     assert other.fleet.edges() == one.fleet.edges()
     assert other.standings.of("eu-1") is EdgeStanding.MAINTENANCE
     assert other.placements.rows() == one.placements.rows()
+    assert other.coverage.folder.known == one.coverage.folder.known
+    assert other.coverage.table.find(ip_address("192.0.2.1")) == Zone("z", ("eu",))
     await other.close()
 
 

@@ -6,7 +6,7 @@ from common.hls import HERE, PathwayClone, steering_manifest
 
 
 def test_a_manifest_tells_when_and_where_to_ask_again_and_the_clones_of_a_pathway() -> None:
-    clones = [PathwayClone("eu-2", HERE, "eu-2.example.org:8443")]
+    clones = [PathwayClone("eu-2", HERE, "eu-2.example.org")]
     manifest = steering_manifest(
         seconds=30, reload="/steer/a", priority=[HERE, "eu-2"], clones=clones
     )
@@ -19,7 +19,7 @@ def test_a_manifest_tells_when_and_where_to_ask_again_and_the_clones_of_a_pathwa
             {
                 "BASE-ID": "here",
                 "ID": "eu-2",
-                "URI-REPLACEMENT": {"HOST": "eu-2.example.org:8443"},
+                "URI-REPLACEMENT": {"HOST": "eu-2.example.org"},
             }
         ],
     }

@@ -46,7 +46,8 @@ def anything(hint: Any, bounds: tuple[msgspec.Meta, ...] = ()) -> st.SearchStrat
     if origin in {types.UnionType, Union}:
         return st.one_of([anything(part) for part in parts])
     if origin is tuple:
-        return st.lists(anything(parts[0]), max_size=3).map(tuple)
+        least = max((each.min_length or 0 for each in bounds), default=0)
+        return st.lists(anything(parts[0]), min_size=least, max_size=3).map(tuple)
     if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
         hints = get_type_hints(hint, include_extras=True)
         return st.builds(hint, **{name: anything(part) for name, part in hints.items()})
