@@ -7,7 +7,7 @@ DASHBOARD := control_plane/dashboard
 VENDOR := $(DASHBOARD)/static/vendor
 PAGES := $(VENDOR)/hls.min.js $(VENDOR)/tus.min.js
 
-.PHONY: up install test test-long test-parts fuzz fuzz-uploads storm bench-edge bench-ingest bench-upload bench-jobs bench-placement bench-purge bench-routing-accuracy bench-desired bench-dns bench-feed bench-fleet bench-accounts lint lock clean
+.PHONY: up install test test-long test-parts fuzz fuzz-uploads storm bench-edge bench-ingest bench-upload bench-jobs bench-placement bench-purge bench-routes bench-routing-accuracy bench-desired bench-dns bench-feed bench-fleet bench-accounts lint lock clean
 .DELETE_ON_ERROR:
 
 ## Runs everything; VIDEO=path plays a file of your own, ARGS="…" adds flags of `nearcast up`.
@@ -76,6 +76,11 @@ bench-jobs: $(VENV)/.tested
 	@$(BIN)/python -m tests.servers.install
 	@$(BIN)/python -m tests.bench.claims $(ARGS)
 	@$(BIN)/python -m tests.bench.dispatch
+
+## Measures what a decision about a viewer takes, and how many a core answers over HTTP.
+bench-routes: $(VENV)/.tested
+	@$(BIN)/python -m tests.servers.install bench
+	@$(BIN)/python -m tests.bench.routes $(ARGS)
 
 ## Measures how soon a purge is carried out by 100 edges; ARGS="--mongodb" adds MongoDB.
 bench-purge: $(VENV)/.tested

@@ -26,6 +26,7 @@ from common.messages import (
 )
 from control_plane import health
 from control_plane.catalog import Catalog, EdgeRecord
+from control_plane.holders import Holders
 from control_plane.routing import Region
 
 MANY_HELD: Final = 1000
@@ -105,6 +106,7 @@ class Fleet:
         self.rules = rules
         self._edges: dict[str, EdgeRecord] = {}
         self._held: dict[str, _Held] = {}
+        self._holders = Holders()
         self._unsaved_heartbeats: dict[str, EdgeRecord] = {}
         self._unsaved_holdings: dict[str, _Held] = {}
         self.kept: Callable[[str], bool] = lambda _: False
@@ -284,12 +286,16 @@ class Fleet:
             raise HoldingsNotKnown(edge_id=change.edge_id)
         completed = _completed(held, change.packages)
         held.change(change)
+        touched = {*change.dropped, *map(_name, change.packages)}
+        self._holders.change(change.edge_id, touched, held.packages)
         self._unsaved_holdings[change.edge_id] = held
         self._tell(record, completed)
 
     def _hold(self, holdings: Holdings) -> None:
         known = self._held.get(holdings.edge_id)
         held = self._held[holdings.edge_id] = _Held(holdings)
+        touched = {*held.packages, *(known.packages if known else ())}
+        self._holders.change(holdings.edge_id, touched, held.packages)
         held.saved_at = known.saved_at if known else None
 
     def _tell(self, record: EdgeRecord, completed: Iterable[PackageName]) -> None:
@@ -329,14 +335,17 @@ class Fleet:
         package = self.held(edge_id, name)
         return package is not None and package.complete
 
+    def holders(self, name: PackageName) -> tuple[str, ...]:
+        """The edges that hold the whole version."""
+        held = self._holders.of(name)
+        return tuple(filter(self._believed, held)) if self._disbelieved else held
+
     def others_hold(self, record: EdgeRecord, name: PackageName) -> bool:
         """Whether another edge of an edge's region holds the whole version."""
         return any(
-            self.holds(edge_id, name)
-            for edge_id in self._held
-            if edge_id != record.edge_id
-            and (other := self._edges.get(edge_id)) is not None
-            and other.region == record.region
+            other.region == record.region
+            for edge_id in self.holders(name)
+            if edge_id != record.edge_id and (other := self._edges.get(edge_id)) is not None
         )
 
     def listed(self, edge_id: str) -> tuple[HeldPackage, ...]:
@@ -347,7 +356,8 @@ class Fleet:
     def disbelieve(self, edge_id: str) -> None:
         """Goes on for a while as if an edge held nothing, and has it tell anew what it holds."""
         self._disbelieved[edge_id] = self._clock.monotonic() + DISBELIEVED_FOR
-        self._held.pop(edge_id, None)
+        if known := self._held.pop(edge_id, None):
+            self._holders.change(edge_id, known.packages, {})
         self._unsaved_holdings.pop(edge_id, None)
 
     def packages_held(self, edge_id: str) -> int:

@@ -3,15 +3,19 @@
 Touches no disk and waits for nobody.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from functools import partial
-from typing import ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache, partial
+from typing import ClassVar, Final
 
 from aiohttp import hdrs, web
+from multidict import istr
 
+from common.clock import Clock
 from common.errors import NearcastError
+from common.messages import PackageName
 from common.signing import SESSION, session_told
+from control_plane.devices import Devices
+from control_plane.fleet import Fleet
 from control_plane.library import Library
 from control_plane.minting import Minter
 from control_plane.places import Places
@@ -19,15 +23,32 @@ from control_plane.policies import Policies
 from control_plane.routing import (
     EdgeFacts,
     Estimate,
+    Location,
     Network,
-    Region,
     Route,
+    Serving,
+    Step,
+    Told,
     Viewer,
+    bandwidth,
+    choose,
     client_address,
-    rank_edges,
+    decide,
+    explain,
+    region_order,
 )
+from control_plane.routing.asked import FIELDS, parameters
 from control_plane.routing.clients import Address
+from control_plane.routing.load import told_load
+from control_plane.routing.profile import expected_rate, playlist_key
 from control_plane.watch import Watch
+
+FEW: Final = 8
+"""Edges that a route has as a rule: a player that has tried as many has another trouble."""
+ORDERS: Final = 16384
+"""Places whose order of regions is remembered."""
+_FIELDS: Final = tuple((istr(name), name, longest) for name, longest in FIELDS.items())
+_NONE: Final[Mapping[str, str]] = {}
 
 
 class NoEdgeLeft(NearcastError):
@@ -43,41 +64,62 @@ class Router:
     def __init__(
         self,
         library: Library,
+        fleet: Fleet,
         watch: Watch,
-        regions: Sequence[Region],
+        clock: Clock,
+        devices: Devices,
         places: Places,
         policies: Policies,
         trusted: Sequence[Network],
         minter: Minter | None = None,
     ) -> None:
         self._library = library
+        self._fleet = fleet
         self._watch = watch
-        self._regions = regions
+        self._clock = clock
+        self._devices = devices
         self._places = places
         self._policies = policies
         self._trusted = trusted
         self._minter = minter
         self.estimated: Callable[[Address, int], Estimate | None] = lambda _address, _asn: None
         """What the network of an address carries, given its autonomous system."""
+        self._regions = fleet.rules.regions
+        self._serving = Serving()
+        self._shares: Mapping[str, float] = {}
+        """Those of which ``serving`` was made."""
+        self._order = lru_cache(ORDERS)(self._ordered)
 
-    def viewer(self, request: web.Request) -> Viewer:
-        """Who asks."""
-        viewer = self.viewer_at(
-            client_address(
-                request.remote or "0.0.0.0",  # noqa: S104 - an address in no database, not a bind
-                request.headers.getall(hdrs.X_FORWARDED_FOR, ()),
-                self._trusted,
-            )
+    def address(self, request: web.Request) -> Address:
+        """The address of who asks."""
+        return client_address(
+            request.remote or "0.0.0.0",  # noqa: S104 - an address in no database, not a bind
+            request.headers.getall(hdrs.X_FORWARDED_FOR, ()),
+            self._trusted,
         )
-        return replace(viewer, session=asked_session(request))
+
+    def viewer(self, request: web.Request, address: Address | None = None) -> Viewer:
+        """Who asks, at ``address`` where that is known already."""
+        headers = request.headers
+        fields = {
+            name: value[:longest]
+            for field, name, longest in _FIELDS
+            if (value := headers.get(field)) is not None
+        }
+        raw = request.rel_url.raw_query_string
+        query = parameters(raw) if raw else _NONE
+        known = self.viewer_at(address or self.address(request))
+        session = _session(request, query)
+        return Viewer(known.address, known.place, known.estimate, fields, query, session)
 
     def viewer_at(self, address: Address) -> Viewer:
         """Somebody of whom no more than the address is known."""
         place = self._places.find(address)
         return Viewer(address, place, self.estimated(address, place.asn))
 
-    def route(self, asset_id: str, viewer: Viewer) -> Route:
-        """Where ``viewer`` gets the current version of an asset.
+    def route(self, asset_id: str, viewer: Viewer, most: int | None = FEW) -> Route:
+        """Where ``viewer`` gets the current version of an asset, with ``most`` edges at most; with
+        all of them for None.
 
         Raises:
             AssetUnknown: there is no such asset.
@@ -87,33 +129,87 @@ class Router:
         """
         package = self._library.asset(asset_id).current.announcement
         self._policies.check(package, viewer)
-        edges = rank_edges(
+        place = viewer.place
+        edges = decide(
             asset_id,
-            self._watch.serving(package),
-            self._regions,
-            viewer.place.location,
-            str(viewer.address),
+            self._fleet.holders(PackageName(asset_id, package.version)),
+            viewer.address.packed,
+            self._now().in_order(self._order(place.location, place.regions)),
+            most,
         )
         if not edges:
             raise NoEdgeLeft(asset_id=asset_id)
-        if self._minter is None:
-            return Route(package, viewer, edges, package.entry)
-        opener = partial(self._minter.opening, package, viewer)
-        query = self._minter.query(viewer)
-        return Route(package, viewer, edges, package.entry, opener=opener, query=query)
+        device = self._devices.of(viewer.fields, viewer.query)
+        network = bandwidth(viewer.fields, viewer.query, viewer.estimate)
+        chosen = choose(package.profiles, device, network, viewer.query.get("profile", ""))
+        minter = self._minter
+        return Route(
+            package=package,
+            viewer=viewer,
+            edges=edges,
+            entry=playlist_key(package, chosen.profile),
+            opener=partial(minter.opening, package, viewer) if minter is not None else str,
+            query=minter.query(viewer) if minter is not None else "",
+            chosen=chosen,
+            device=device,
+            network=network,
+        )
 
     def anywhere(self, viewer: Viewer) -> Sequence[EdgeFacts]:
         """The edges that take viewers, the best for ``viewer`` first, whatever they hold."""
-        location, address = viewer.place.location, str(viewer.address)
-        return rank_edges("", self._watch.taking(), self._regions, location, address)
+        place = viewer.place
+        regions = self._now().in_order(self._order(place.location, place.regions))
+        return decide("", (), viewer.address.packed, regions)
+
+    def sent(self, route: Route) -> None:
+        """A viewer was sent where ``route`` says: what this takes of the edge counts from now
+        on."""
+        rate = expected_rate(route.chosen.profile, route.network)
+        self._serving.send(route.best.edge_id, rate, self._clock.monotonic())
+
+    def explain(self, route: Route) -> list[Step]:
+        """How ``route`` was found."""
+        return explain(route, self._regions, self._now().regions)
+
+    def _ordered(self, location: Location | None, preferred: tuple[str, ...]) -> tuple[str, ...]:
+        return region_order(self._regions, location, preferred)
+
+    def _now(self) -> Serving:
+        """The edges that take viewers, as they were at the last look."""
+        shares = self._watch.shares()
+        if shares is not self._shares:
+            self._shares = shares
+            known = {region.name for region in self._regions}
+            told = (self._told(edge_id, share) for edge_id, share in shares.items())
+            self._serving.update(
+                [each for each in told if each is not None and each.region in known],
+                self._clock.monotonic(),
+            )
+        return self._serving
+
+    def _told(self, edge_id: str, share: float) -> Told | None:
+        record = self._fleet.edge(edge_id)
+        if record is None:
+            return None
+        beat = record.heartbeat
+        return Told(
+            edge_id=edge_id,
+            region=record.region,
+            url=beat.url,
+            share=share,
+            load=told_load(sending=beat.sending, bandwidth=beat.bandwidth, processors=beat.load),
+            bandwidth=beat.bandwidth,
+            weight=beat.weight,
+        )
 
 
-def asked_session(request: web.Request) -> str:
+def _session(request: web.Request, query: Mapping[str, str]) -> str:
     """The playback that a request is about: its parameter ``session``, or what CMCD tells; empty
     for none, or one that cannot be."""
-    named = request.query.get("session", "")
+    named = query.get("session", "")
     if SESSION.fullmatch(named):
         return named
-    return session_told(
-        request.rel_url.raw_query_string, ", ".join(request.headers.getall("CMCD-Session", ()))
-    )
+    told = request.headers.getall("CMCD-Session", ())
+    if not told and "CMCD" not in query:
+        return ""
+    return session_told(request.rel_url.raw_query_string, ", ".join(told))

@@ -14,6 +14,7 @@ from common.service import (
     PeerSettings,
 )
 from control_plane.accounts.settings import AccountsSettings
+from control_plane.api.floods import PlaySettings
 from control_plane.dns.settings import DnsSettings
 from control_plane.minting import TokenSettings
 from control_plane.probing import ProbeSettings
@@ -138,6 +139,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             extra={"example": ("10.0.0.0/8",)},
         ),
     ] = ()
+    play: Annotated[
+        PlaySettings, msgspec.Meta(description="How much each client may ask of /play.")
+    ] = PlaySettings()
     dns: Annotated[
         DnsSettings | None,
         msgspec.Meta(

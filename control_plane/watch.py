@@ -10,12 +10,11 @@ import msgspec
 
 from common import logs
 from common.clock import Clock
-from common.messages import EdgeState, PackageAnnouncement, PackageName
+from common.messages import EdgeState
 from control_plane.catalog import EdgeRecord
 from control_plane.findings import Findings
 from control_plane.fleet import Fleet
 from control_plane.health import Credential, EdgeHealth, HealthRules, Outlook, Signs, admitted, look
-from control_plane.routing.rank import EdgeFacts
 from control_plane.standing import Standings
 
 LOOK_EVERY: Final = 0.2
@@ -160,27 +159,7 @@ class Watch:
         self._judged()
         return self._shares.get(edge_id, 0.0)
 
-    def serving(self, package: PackageAnnouncement) -> list[EdgeFacts]:
-        """The edges that take viewers of ``package``."""
+    def shares(self) -> Mapping[str, float]:
+        """The edges that take viewers, with the share of each; another object after each look."""
         self._judged()
-        name = PackageName(package.asset_id, package.version)
-        return [
-            EdgeFacts(
-                edge_id=record.edge_id,
-                region=record.region,
-                url=record.heartbeat.url,
-                holds=self._fleet.holds(record.edge_id, name),
-                share=share,
-            )
-            for edge_id, share in self._shares.items()
-            if (record := self._fleet.edge(edge_id)) is not None
-        ]
-
-    def taking(self) -> list[EdgeFacts]:
-        """The edges that take viewers of anything."""
-        self._judged()
-        return [
-            EdgeFacts(edge_id, record.region, record.heartbeat.url, holds=True, share=share)
-            for edge_id, share in self._shares.items()
-            if (record := self._fleet.edge(edge_id)) is not None
-        ]
+        return self._shares

@@ -17,6 +17,7 @@ from common.messages import (
     AssetView,
     EdgeStanding,
     EdgeView,
+    ExplanationView,
     JobView,
     NewToken,
     PurgeRequest,
@@ -165,6 +166,11 @@ class Api:
         path = f"{self._control}/v1/edges/{quote(edge_id, safe='')}/standing"
         body = {"standing": standing.value, "reason": reason}
         return await self._call("PUT", path, StandingView, json=body)
+
+    async def explain(self, asked: Mapping[str, str]) -> ExplanationView:
+        """How the route of a client is found; raises as ``asset``."""
+        url = f"{self._control}/v1/explain"
+        return await self._call("GET", url, ExplanationView, params=asked)
 
     async def purge(self, asked: PurgeRequest) -> PurgeView:
         """Purges on every edge; raises as ``asset``."""

@@ -1,4 +1,5 @@
-"""The commands that ask the control plane as an operator: versions, rollback, remove, purge."""
+"""The commands that ask the control plane as an operator: versions, rollback, remove, purge,
+explain."""
 
 import asyncio
 import sys
@@ -115,4 +116,37 @@ def purge(
     sys.exit(asyncio.run(versions.with_api(purging(asked, wait=not no_wait), **where)))
 
 
-COMMANDS: Final = (show_versions, rollback, remove, purge)
+def _pairs(_: click.Context, option: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
+    """Names and values of ``NAME=VALUE``."""
+    told = dict(each.split("=", 1) for each in given if "=" in each)
+    if len(told) != len(given):
+        raise click.BadParameter("each is one NAME=VALUE.", param=option)
+    return told
+
+
+@click.command()
+@click.argument("asset")
+@click.option("--ip", required=True, metavar="ADDRESS", help="The client's address.")
+@click.option("--ua", metavar="TEXT", help="Its User-Agent.")
+@click.option(
+    "--with",
+    "told",
+    multiple=True,
+    callback=_pairs,
+    metavar="NAME=VALUE",
+    help="A field or parameter that it sends, such as save-data=on, downlink=1.5 or cmcd=mtp=900.",
+)
+@at_control
+def explain(*, asset: str, ip: str, ua: str | None, told: dict[str, str], **where: Any) -> None:
+    """Tells where a client that plays ASSET would be sent, and step by step why.
+
+    Without --control, it asks the system that `nearcast up` runs on the same --home.
+    """
+    from deploy import versions  # noqa: PLC0415 - roles start faster without it
+    from deploy.explain import explaining  # noqa: PLC0415 - roles start faster without it
+
+    asked = {**told, "ip": ip} if ua is None else {**told, "ip": ip, "ua": ua}
+    sys.exit(asyncio.run(versions.with_api(explaining(asset, asked), **where)))
+
+
+COMMANDS: Final = (show_versions, rollback, remove, purge, explain)

@@ -135,3 +135,29 @@ class RouteView(msgspec.Struct, frozen=True):
     """Its moving picture there, or None."""
     storyboard: str | None = None
     """WebVTT there that names a small picture for each stretch of it, or None."""
+    profile: str = "main"
+    """Which of the version's multivariant playlists this client gets."""
+    decided_by: str = ""
+    """Why it is that one."""
+
+
+class ExplainedStep(msgspec.Struct, frozen=True):
+    """One step of a decision."""
+
+    step: str
+    told: str
+    """What was found, in a sentence or two."""
+
+
+class ExplanationView(msgspec.Struct, frozen=True):
+    """The answer of ``/v1/explain``: where a client would be sent, and step by step why."""
+
+    asset_id: str
+    version: str
+    client: str
+    """The client's address."""
+    profile: str
+    """Which of the version's multivariant playlists it gets."""
+    steps: tuple[ExplainedStep, ...]
+    edges: tuple[RankedEdge, ...]
+    """Best first."""

@@ -12,7 +12,6 @@ from control_plane.api.fleet import FleetApi
 from control_plane.api.networks import NetworksApi
 from control_plane.api.openapi import OpenApi
 from control_plane.api.orders import OrdersApi
-from control_plane.api.play import PlayApi
 from control_plane.api.purges import PurgesApi
 from control_plane.api.standing import StandingApi
 from control_plane.api.versions import VersionsApi
@@ -22,7 +21,7 @@ from control_plane.app.people import add_people
 from control_plane.app.running import kept, peer_of, planning, running
 from control_plane.app.steered import steer_api
 from control_plane.app.talking import talk
-from control_plane.app.viewers import open_router
+from control_plane.app.viewers import open_router, viewer_apis
 from control_plane.app.watching import Watching, watching
 from control_plane.dashboard.jobs import IngestJobs
 from control_plane.dashboard.page import Page
@@ -78,7 +77,6 @@ async def _application(
     known.watch.valid_until = gatekeeper.valid_until
     lag = PublishLag(library, clock, fleet.others_hold, known.metrics.lag)
     fleet.on_complete(lag.completed)
-    play = PlayApi(router, fleet.rules.regions, known.metrics)
     steer = steer_api(settings, known, router)
     orders = _orders(known, gatekeeper)
     page = await asyncio.to_thread(
@@ -106,7 +104,7 @@ async def _application(
         PurgesApi(known.purges, gatekeeper),
         NetworksApi(known.networks, gatekeeper),
         *known.told.apis(gatekeeper),
-        play,
+        *viewer_apis(settings, known, router, gatekeeper),
         steer,
         page,
     ):

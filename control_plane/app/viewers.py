@@ -4,9 +4,14 @@ import asyncio
 from contextlib import AsyncExitStack
 
 from common.errors import SettingsInvalid
+from common.service import Gatekeeper
+from control_plane.api.explain import ExplainApi
+from control_plane.api.floods import Floods
+from control_plane.api.play import PlayApi
 from control_plane.app.known import Known
 from control_plane.app.networks import estimate
 from control_plane.app.running import running
+from control_plane.devices import Devices
 from control_plane.minting import Minter
 from control_plane.places import Places
 from control_plane.router import Router
@@ -25,14 +30,17 @@ async def open_router(settings: Settings, known: Known, stack: AsyncExitStack) -
     places = await asyncio.to_thread(
         Places, settings.geoip, settings.geoip_asn, lambda: coverage.table
     )
+    devices = await asyncio.to_thread(Devices)
     minter = Minter(settings.tokens, known.clock) if settings.tokens is not None else None
     coverage.folder.on_change(places.forget)
     known.away_besides.append(places.away)
     await stack.enter_async_context(running(places.run))
     router = Router(
         known.library,
+        known.fleet,
         known.watch,
-        known.fleet.rules.regions,
+        known.clock,
+        devices,
         places,
         known.told.policies,
         _trusted(settings),
@@ -40,6 +48,17 @@ async def open_router(settings: Settings, known: Known, stack: AsyncExitStack) -
     )
     estimate(router, known.networks, known.registry)
     return router
+
+
+def viewer_apis(
+    settings: Settings, known: Known, router: Router, gatekeeper: Gatekeeper
+) -> tuple[PlayApi | ExplainApi, ...]:
+    """What answers viewers, and operators who ask about them."""
+    regions = known.fleet.rules.regions
+    return (
+        PlayApi(router, regions, Floods(settings.play, known.clock), known.metrics),
+        ExplainApi(router, regions, gatekeeper),
+    )
 
 
 def _trusted(settings: Settings) -> tuple[Network, ...]:

@@ -1,11 +1,9 @@
-"""The ranked list of edges for one client, and the reason for each rank."""
+"""Where regions are, what is known of an edge, and in which order a client's regions come."""
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-from control_plane.placement.rendezvous import score
+from enum import StrEnum
 
 EARTH_RADIUS = 6371.0
 """Kilometres, on average."""
@@ -31,9 +29,20 @@ class Region:
     longitude: float
 
 
-@dataclass(frozen=True)
+class Turn(StrEnum):
+    """Why an edge comes where it does among those of its region."""
+
+    TAKES = "takes"
+    """By rendezvous hash."""
+    LEAVES = "leaves"
+    """It takes a part of its viewers, and leaves this one to others."""
+    FULL = "full"
+    """Its whole region does so."""
+
+
+@dataclass(frozen=True, slots=True)
 class EdgeFacts:
-    """What routing needs to know of an edge that takes viewers."""
+    """What routing tells of an edge that takes viewers."""
 
     edge_id: str
     region: str
@@ -41,72 +50,34 @@ class EdgeFacts:
     holds: bool
     """Whether it holds the whole version that is asked for."""
     share: float = 1.0
-    """Of the viewers that it would get at its best, above 0 to 1: how many it gets."""
+    """Of the viewers that it would get at its best, above 0 to 1: how many its health lets it
+    have."""
+    load: float = 0.0
+    """The part of what it can do that it does, with what it has been sent meanwhile; 0 for nothing,
+    and above 1 for more than it can."""
+    turn: Turn = Turn.TAKES
 
 
-def rank_edges(
-    asset_id: str,
-    edges: Sequence[EdgeFacts],
-    regions: Sequence[Region],
-    client: Location | None,
-    address: str = "",
-) -> list[EdgeFacts]:
-    """The edges, best first: those that hold the version before those that would have to fetch it,
-    then by distance, then by rendezvous hash, so that an asset's viewers in a region meet on one
-    edge. Of those clients for whom an edge would be the best, one that gets only a share leaves the
-    others to its region's next.
+def region_order(
+    regions: Sequence[Region], location: Location | None, preferred: Sequence[str] = ()
+) -> tuple[str, ...]:
+    """The names of ``regions``, the best for a client first: those that its coverage zone names, in
+    that order; then by distance; then in the order given.
 
     Args:
-        asset_id: what is asked for.
-        edges: the edges that take viewers.
-        regions: every region, in the operator's order, which counts where distance cannot.
-        client: where the client is; None when nobody knows.
-        address: the client's, by which clients are shared out.
+        regions: every region, in the operator's order.
+        location: where the client is; None when nobody knows.
+        preferred: the regions of its zone; those that there are not are passed over.
     """
-    distances = _distances(regions, client)
-    order = {region.name: number for number, region in enumerate(regions)}
-    return sorted(
-        (edge for edge in edges if edge.region in order),
-        key=lambda edge: (
-            not edge.holds,
-            distances[edge.region],
-            order[edge.region],
-            not _takes(edge, address),
-            -score(asset_id, edge.edge_id),
+    told = {name: number for number, name in reversed(list(enumerate(preferred)))}
+    ordered = sorted(
+        regions,
+        key=lambda region: (
+            told.get(region.name, len(told)),
+            distance(location, region) if location is not None else 0.0,
         ),
     )
-
-
-def _takes(edge: EdgeFacts, address: str) -> bool:
-    """Whether a client is in the share of an edge: the same ones always, more as it grows."""
-    return edge.share >= 1 or score(address, edge.edge_id) < edge.share * 2**64
-
-
-def reasons(
-    ranked: Sequence[EdgeFacts], regions: Sequence[Region], client: Location | None
-) -> list[str]:
-    """For each of the ``ranked`` edges, why it has its rank."""
-    distances = _distances(regions, client)
-    numbered = {region.name: (number, region) for number, region in enumerate(regions, start=1)}
-    turns: Counter[tuple[str, bool]] = Counter()
-    told: list[str] = []
-    for edge in ranked:
-        turns[edge.region, edge.holds] += 1
-        number, region = numbered[edge.region]
-        holding = "holds the version" if edge.holds else "healthy, but has to fetch the version"
-        where = (
-            f"{region.title} is {distances[edge.region]:.0f} km from {client.name}"
-            if client
-            else f"the client's place is unknown, {region.title} is number {number} in the "
-            "operator's order"
-        )
-        turn = f"number {turns[edge.region, edge.holds]} in its region by rendezvous hash"
-        told.append(f"{holding}; {where}; {turn}")
-    return told
-
-
-def _distances(regions: Sequence[Region], client: Location | None) -> dict[str, float]:
-    return {region.name: distance(client, region) if client else 0.0 for region in regions}
+    return tuple(region.name for region in ordered)
 
 
 def distance(one: Location | Region, other: Location | Region) -> float:

@@ -6,9 +6,12 @@ from functools import cached_property
 from typing import overload
 
 from common.messages import PackageAnnouncement
+from control_plane.routing.bandwidth import UNKNOWN_BANDWIDTH, Bandwidth
 from control_plane.routing.clients import Address
+from control_plane.routing.device import UNKNOWN_DEVICE, Device
 from control_plane.routing.estimates import Estimate
 from control_plane.routing.place import NOWHERE, Place
+from control_plane.routing.profile import WHATEVER, Chosen
 from control_plane.routing.rank import EdgeFacts
 
 
@@ -42,6 +45,10 @@ class Route:
     """Makes ``opening``, once somebody wants it."""
     query: str = ""
     """What stands behind the URLs that it is sent to: a query with its ``?``, or nothing."""
+    chosen: Chosen = WHATEVER
+    """Which playlist ``entry`` is, and why."""
+    device: Device = UNKNOWN_DEVICE
+    network: Bandwidth = UNKNOWN_BANDWIDTH
 
     @cached_property
     def opening(self) -> str:

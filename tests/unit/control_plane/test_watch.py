@@ -16,7 +16,7 @@ from control_plane.routing import Region
 from control_plane.standing import Standings, open_standings
 from control_plane.watch import FEW, NOTICED_WITHIN, SOON, Watch
 from tests.unit.control_plane.clock import Clock
-from tests.unit.control_plane.records import announcement, heartbeat, holdings
+from tests.unit.control_plane.records import heartbeat
 
 RULES = Rules(
     regions=(Region("eu", "Europe", 50, 8), Region("us", "America", 39, -77)),
@@ -53,12 +53,8 @@ async def test_only_edges_that_are_up_serve(fleet: Fleet, watch: Watch) -> None:
     fleet.hear(heartbeat("eu-1"))
     fleet.hear(heartbeat("eu-2", ready=False))
     fleet.hear(heartbeat("us-1"))
-    fleet.take_holdings(holdings("us-1", ("a", "1")))
 
-    assert {edge.edge_id: edge.holds for edge in watch.serving(announcement())} == {
-        "eu-1": False,
-        "us-1": True,
-    }
+    assert watch.shares() == {"eu-1": 1.0, "us-1": 1.0}
 
 
 async def test_an_edge_that_another_control_plane_wrote_down_serves_as_soon_as_it_is_read(
@@ -70,7 +66,7 @@ async def test_an_edge_that_another_control_plane_wrote_down_serves_as_soon_as_i
     await other.close()
     await fleet.refresh()
 
-    assert [edge.edge_id for edge in watch.serving(announcement())] == ["eu-1"]
+    assert [*watch.shares()] == ["eu-1"]
 
 
 async def test_an_edge_that_is_silent_is_out_before_its_time_is_over(
@@ -87,7 +83,7 @@ async def test_an_edge_that_is_silent_is_out_before_its_time_is_over(
 
     assert watch.share("eu-1") == 0.0
     assert watch.health("eu-1").state is EdgeState.DOWN
-    assert [edge.edge_id for edge in watch.serving(announcement())] == ["us-1"]
+    assert [*watch.shares()] == ["us-1"]
 
 
 async def test_an_edge_is_away_once_every_control_plane_has_noticed_that_it_is_down(

@@ -49,7 +49,7 @@ class OneEdge(Router):
         self.asked.append(address)
         return Viewer(address)
 
-    def route(self, asset_id: str, viewer: Viewer) -> Route:
+    def route(self, asset_id: str, viewer: Viewer, most: int | None = None) -> Route:
         if self.failure is not None:
             raise self.failure
         return Route(announcement(asset_id), viewer, [self.edge], "")
