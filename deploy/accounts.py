@@ -23,6 +23,8 @@ async def listing(api: Api) -> None:
     after: str | None = ""
     while after is not None:
         page = await api.users(after=after)
+        if not page.users and not after:
+            click.echo("There are no users yet.", err=True)
         for user in page.users:
             click.echo(_user_line(user))
         after = page.next
@@ -54,7 +56,10 @@ def listing_tokens(name: str) -> Work:
     """Prints the tokens of a user, the oldest first."""
 
     async def work(api: Api) -> None:
-        for token in await api.tokens((await _named(api, name)).user_id):
+        tokens = await api.tokens((await _named(api, name)).user_id)
+        if not tokens:
+            click.echo(f"{name} has no tokens.", err=True)
+        for token in tokens:
             click.echo(_token_line(token))
 
     return work

@@ -54,7 +54,10 @@ async def removing_zones(api: Api) -> None:
 
 async def listing_policies(api: Api) -> None:
     """Prints the names of all policies."""
-    for view in decode(await api.at_control("GET", POLICIES), list[PolicyView]):
+    views = decode(await api.at_control("GET", POLICIES), list[PolicyView])
+    if not views:
+        click.echo("There are no policies: everybody may watch everything.", err=True)
+    for view in views:
         moment = datetime.fromtimestamp(view.at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         click.echo(printable(f"{view.name}  told by {view.by} on {moment}"))
 

@@ -63,7 +63,11 @@ async def test_a_script_gets_the_secret_alone(place: Town) -> None:
 async def test_users_are_listed_and_disabled_and_their_tokens_taken_back(
     place: Town, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    await do(place, accounts.listing)
     await do(place, accounts.adding("ann", (VIEWER, PUBLISHER)))
+    await do(place, accounts.listing_tokens("ann"))
+    told = capsys.readouterr().err.splitlines()
+    assert told == ["There are no users yet.", "ann has no tokens."]
     await do(place, accounts.creating("ann", "phone", (), None))
     secret = capsys.readouterr().out.splitlines()[-1]
     assert (await place.ask(secret, "GET", "/v1/me"))[1]["roles"] == ["publisher", "viewer"]
