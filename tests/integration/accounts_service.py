@@ -54,6 +54,6 @@ async def town(
     """A control plane with accounts, in SQLite where nothing else is said."""
     folder.mkdir(exist_ok=True)
     where = accounts or AccountsSettings(sqlite=folder / "accounts.sqlite")
-    settings = control_settings(folder, geoip=None, accounts=where, **changes)
+    settings = control_settings(folder, geoip=(), accounts=where, **changes)
     async with control_plane(settings) as talk:
         yield Town(talk, f"http://127.0.0.1:{settings.listen.port}")

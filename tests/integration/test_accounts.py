@@ -331,7 +331,7 @@ async def test_without_accounts_there_are_none(tmp_path: Path) -> None:
         _, secret = await place.new_user("ann", "operator")
     from tests.integration.control_service import control_plane, control_settings
 
-    async with control_plane(control_settings(tmp_path, geoip=None)) as talk:
+    async with control_plane(control_settings(tmp_path, geoip=())) as talk:
         headers = {"Authorization": f"Bearer {secret}"}
         assert (await talk.call("GET", "/v1/assets", headers=headers))[0] == 401
         assert (await talk.call("GET", "/v1/users", "operator"))[0] == 404
