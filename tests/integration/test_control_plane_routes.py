@@ -180,7 +180,8 @@ async def test_an_operator_is_told_step_by_step_why(talk: Talk) -> None:
     assert status == 200
     assert (body["client"], body["profile"]) == (CLIENTS["us"], "ts")
     assert list(told) == [
-        *("address", "zone", "place", "regions", "device", "bandwidth", "profile", "edge"),
+        *("address", "zone", "place", "policy", "regions"),
+        *("device", "bandwidth", "profile", "edge"),
     ]
     assert told["device"].startswith("It is a phone (iPhone, iOS 9")
     assert told["bandwidth"] == (
