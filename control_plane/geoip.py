@@ -21,9 +21,9 @@ from typing import Any, Final
 
 import geoip2.models
 import maxminddb
-from maxminddb.decoder import Decoder
 
 from common.errors import NearcastError
+from control_plane.data_section import DataSection
 from control_plane.routing.clients import Address
 from control_plane.routing.rank import Location
 from control_plane.search_tree import SEPARATOR, SearchTree
@@ -39,6 +39,11 @@ _SAMPLE: Final = 500
 _STEP: Final = 0x9E3779B97F4A7C15F39CC0605CEDC835
 """Of 128 bits as much as the golden ratio is of 1: steps that spread evenly."""
 _COUNTRY: Final = re.compile(r"[A-Z]{2}")
+_WANTED: Final = (
+    *("location", "latitude", "longitude", "city", "names", "en"),
+    *("country", "iso_code", "country_code", "autonomous_system_number", "asn"),
+)
+"""What is read of records, in either schema."""
 _NO_COUNTRY: Final = {"XX", "ZZ"}
 """What some databases say for none (ISO 3166-1 keeps both for users)."""
 _SYSTEM: Final = re.compile(r"(?:AS)?([0-9]{1,10})")
@@ -93,9 +98,9 @@ class GeoDatabase:
             raise GeoDatabaseUnusable(file=path, reason=error.strerror or str(error)) from error
         except _BROKEN as error:
             raise GeoDatabaseUnusable(file=path, reason=_sentence(error)) from error
-        decoder = Decoder(content[metadata.search_tree_size + SEPARATOR :])
+        section = DataSection(content[metadata.search_tree_size + SEPARATOR :], _WANTED)
         # Of a function that does not know this object, or both would wait for a garbage collection.
-        self._told = functools.lru_cache(REMEMBERED)(functools.partial(_told, decoder, reading))
+        self._told = functools.lru_cache(REMEMBERED)(functools.partial(_told, section, reading))
 
     def find(self, address: Address) -> Facts | None:
         """What is known of ``address``; None when nothing is."""
@@ -106,10 +111,10 @@ class GeoDatabase:
         return self._told(begin) if begin is not None else None
 
 
-def _told(decoder: Decoder, reading: Reading, begin: int) -> Facts | None:
+def _told(section: DataSection, reading: Reading, begin: int) -> Facts | None:
     """What the record tells that begins at a byte."""
     try:
-        record, _ = decoder.decode(begin)
+        record = section.read(begin)
     except _BROKEN:
         return None
     return reading(record) if isinstance(record, dict) else None
