@@ -7,7 +7,6 @@ have them.
 
 import functools
 import io
-import math
 import os
 import re
 import stat
@@ -44,6 +43,8 @@ _WANTED: Final = (
     *("country", "iso_code", "country_code", "autonomous_system_number", "asn"),
 )
 """What is read of records, in either schema."""
+_CODES: Final = 1024
+"""Countries whose codes are remembered; there are 250."""
 _NO_COUNTRY: Final = {"XX", "ZZ"}
 """What some databases say for none (ISO 3166-1 keeps both for users)."""
 _SYSTEM: Final = re.compile(r"(?:AS)?([0-9]{1,10})")
@@ -209,11 +210,15 @@ def _flat(record: dict[str, Any]) -> Facts | None:
 
 
 def _facts(latitude: Any, longitude: Any, city: Any, country: Any) -> Facts | None:
-    code = country.upper() if isinstance(country, str) else ""
-    if not _COUNTRY.fullmatch(code) or code in _NO_COUNTRY:
-        code = ""
+    code = _code(country) if isinstance(country, str) and len(country) == 2 else ""
     location = _location(latitude, longitude, city, code)
     return Facts(location, code) if location is not None or code else None
+
+
+@functools.lru_cache(_CODES)
+def _code(country: str) -> str:
+    code = country.upper()
+    return code if _COUNTRY.fullmatch(code) and code not in _NO_COUNTRY else ""
 
 
 def _location(latitude: Any, longitude: Any, city: Any, country: str) -> Location | None:
@@ -222,7 +227,8 @@ def _location(latitude: Any, longitude: Any, city: Any, country: str) -> Locatio
     except (TypeError, ValueError):
         return None
     # Comparing rules out what is no number, too; nobody lives where both are 0.
-    if not (abs(north) <= 90 and abs(east) <= 180) or math.hypot(north, east) == 0:
+    if not (abs(north) <= 90 and abs(east) <= 180) or north == east == 0:
         return None
-    words = [word for word in (city, country) if isinstance(word, str) and word]
-    return Location(north, east, ", ".join(words)[:100] or "an unnamed place")
+    named = isinstance(city, str) and city
+    name = f"{city}, {country}" if named and country else city if named else country
+    return Location(north, east, name[:100] or "an unnamed place")
