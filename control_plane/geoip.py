@@ -31,7 +31,7 @@ FILE_AT_MOST: Final = 2 * 1024 * 1024 * 1024
 """Bytes; the largest that is sold has less than half."""
 
 REMEMBERED: Final = 65536
-"""Records of which it is kept what they tell: many networks share one."""
+"""Records of which it is kept what they tell, about 25 MB; many networks share one."""
 
 _SAMPLE: Final = 500
 """Records that are looked at before a database is believed; and as many addresses of each kind."""

@@ -19,8 +19,8 @@ SEPARATOR: Final = 16
 """Bytes between the tree and the records."""
 _TABLE: Final = 16
 """Bits of an address whose way stands in the table: 256 KiB for each version of IP."""
-_SLAB: Final = 1 << 20
-"""Nodes that are read at a time; these take about 40 MB while they are."""
+_SLAB: Final = 1 << 17
+"""Nodes that are read at a time; these take about 5 MB while they are."""
 _ZEROS: Final = bytes(12)
 """What stands before an IPv4 address in a tree of IPv6 addresses."""
 _BITS: Final = tuple(tuple(byte >> shift & 1 for shift in range(7, -1, -1)) for byte in range(256))
