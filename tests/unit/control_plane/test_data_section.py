@@ -37,7 +37,7 @@ def wanted(value: Any) -> Any:
     return None if isinstance(value, list | bool | bytes) else value
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.dictionaries(KEYS, VALUES, max_size=5), min_size=1, max_size=4))
 def test_what_is_wanted_is_read_as_the_library_reads_it(
     tmp_path: Path, records: list[dict[str, Any]]
