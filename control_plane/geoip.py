@@ -5,7 +5,8 @@ Two schemas are read: MaxMind's own (through geoip2), and flat records with ``la
 have them.
 """
 
-import math
+import functools
+import io
 import os
 import re
 import stat
@@ -21,17 +22,29 @@ import geoip2.models
 import maxminddb
 
 from common.errors import NearcastError
+from control_plane.data_section import DataSection
 from control_plane.routing.clients import Address
 from control_plane.routing.rank import Location
+from control_plane.search_tree import SEPARATOR, SearchTree
 
 FILE_AT_MOST: Final = 2 * 1024 * 1024 * 1024
 """Bytes; the largest that is sold has less than half."""
+
+REMEMBERED: Final = 65536
+"""Records of which it is kept what they tell, about 25 MB; many networks share one."""
 
 _SAMPLE: Final = 500
 """Records that are looked at before a database is believed; and as many addresses of each kind."""
 _STEP: Final = 0x9E3779B97F4A7C15F39CC0605CEDC835
 """Of 128 bits as much as the golden ratio is of 1: steps that spread evenly."""
 _COUNTRY: Final = re.compile(r"[A-Z]{2}")
+_WANTED: Final = (
+    *("location", "latitude", "longitude", "city", "names", "en"),
+    *("country", "iso_code", "country_code", "autonomous_system_number", "asn"),
+)
+"""What is read of records, in either schema."""
+_CODES: Final = 1024
+"""Countries whose codes are remembered; there are 250."""
 _NO_COUNTRY: Final = {"XX", "ZZ"}
 """What some databases say for none (ISO 3166-1 keeps both for users)."""
 _SYSTEM: Final = re.compile(r"(?:AS)?([0-9]{1,10})")
@@ -75,53 +88,66 @@ class GeoDatabase:
         Raises:
             GeoDatabaseUnusable: it is missing, cannot be read, is broken, or of another kind.
         """
-        self._reading = reading
         try:
-            self._reader = _opened(path)
-            self._check()
+            content = _content(path)
+            # The library's faster reader, in C, ends the process at some files that were damaged.
+            reader = maxminddb.open_database(io.BytesIO(content), maxminddb.MODE_FD)
+            _check(reader, reading)
+            metadata = reader.metadata()
+            self._tree = SearchTree(content, metadata)
         except OSError as error:
             raise GeoDatabaseUnusable(file=path, reason=error.strerror or str(error)) from error
         except _BROKEN as error:
             raise GeoDatabaseUnusable(file=path, reason=_sentence(error)) from error
+        section = DataSection(content[metadata.search_tree_size + SEPARATOR :], _WANTED)
+        # Of a function that does not know this object, or both would wait for a garbage collection.
+        self._told = functools.lru_cache(REMEMBERED)(functools.partial(_told, section, reading))
 
     def find(self, address: Address) -> Facts | None:
         """What is known of ``address``; None when nothing is."""
         try:
-            record: Any = self._reader.get(address)
-        except _BROKEN:
+            begin = self._tree.find(address)
+        except ValueError:
             return None
-        return self._reading(record) if isinstance(record, dict) else None
-
-    def _check(self) -> None:
-        """Looks at both ends of the tree, at records, and at addresses everywhere: a cut file opens
-        well and fails at an address.
-
-        Raises:
-            ValueError, InvalidDatabaseError: it is not to be believed.
-        """
-        for address in _everywhere(self._reader.metadata().ip_version):
-            self._reader.get(address)
-        records = [record for _, record in islice(iter(self._reader), _SAMPLE)]
-        if not records:
-            raise ValueError("it knows no address")
-        telling = sum(
-            isinstance(each, dict) and self._reading(each) is not None for each in records
-        )
-        if telling * 2 < len(records):
-            what = "a place" if self._reading is place_of else "an autonomous system"
-            raise ValueError(f"only {telling} of {len(records)} records tell {what}")
+        return self._told(begin) if begin is not None else None
 
 
-def _opened(path: Path) -> maxminddb.Reader:
-    """A reader of a copy in memory. The library's faster one, in C, ends the process at some files
-    that were damaged, and at those that are cut while they are mapped."""
+def _told(section: DataSection, reading: Reading, begin: int) -> Facts | None:
+    """What the record tells that begins at a byte."""
+    try:
+        record = section.read(begin)
+    except _BROKEN:
+        return None
+    return reading(record) if isinstance(record, dict) else None
+
+
+def _check(reader: maxminddb.Reader, reading: Reading) -> None:
+    """Looks at both ends of the tree, at records, and at addresses everywhere: a cut file opens
+    well and fails at an address.
+
+    Raises:
+        ValueError, InvalidDatabaseError: it is not to be believed.
+    """
+    for address in _everywhere(reader.metadata().ip_version):
+        reader.get(address)
+    records = [record for _, record in islice(iter(reader), _SAMPLE)]
+    if not records:
+        raise ValueError("it knows no address")
+    telling = sum(isinstance(each, dict) and reading(each) is not None for each in records)
+    if telling * 2 < len(records):
+        what = "a place" if reading is place_of else "an autonomous system"
+        raise ValueError(f"only {telling} of {len(records)} records tell {what}")
+
+
+def _content(path: Path) -> bytes:
+    """The file, in memory: a mapped one could be cut meanwhile."""
     with open(path, "rb", opener=_without_waiting) as file:
         told = os.fstat(file.fileno())
         if not stat.S_ISREG(told.st_mode):
             raise ValueError("it is no file")
         if told.st_size > FILE_AT_MOST:
             raise ValueError(f"it has more than {FILE_AT_MOST} bytes")
-        return maxminddb.open_database(file, maxminddb.MODE_FD)
+        return file.read()
 
 
 def _without_waiting(path: str, flags: int) -> int:
@@ -150,8 +176,10 @@ def _sentence(error: Exception) -> str:
 
 def place_of(record: dict[str, Any]) -> Facts | None:
     """The place in a record of a city or country database."""
-    nested = any(isinstance(record.get(name), dict) for name in ("location", "country", "city"))
-    return _nested(record) if nested else _flat(record)
+    for name in ("location", "country", "city"):
+        if isinstance(record.get(name), dict):
+            return _nested(record)
+    return _flat(record)
 
 
 def network_of(record: dict[str, Any]) -> Facts | None:
@@ -182,11 +210,15 @@ def _flat(record: dict[str, Any]) -> Facts | None:
 
 
 def _facts(latitude: Any, longitude: Any, city: Any, country: Any) -> Facts | None:
-    code = country.upper() if isinstance(country, str) else ""
-    if not _COUNTRY.fullmatch(code) or code in _NO_COUNTRY:
-        code = ""
+    code = _code(country) if isinstance(country, str) and len(country) == 2 else ""
     location = _location(latitude, longitude, city, code)
     return Facts(location, code) if location is not None or code else None
+
+
+@functools.lru_cache(_CODES)
+def _code(country: str) -> str:
+    code = country.upper()
+    return code if _COUNTRY.fullmatch(code) and code not in _NO_COUNTRY else ""
 
 
 def _location(latitude: Any, longitude: Any, city: Any, country: str) -> Location | None:
@@ -195,7 +227,8 @@ def _location(latitude: Any, longitude: Any, city: Any, country: str) -> Locatio
     except (TypeError, ValueError):
         return None
     # Comparing rules out what is no number, too; nobody lives where both are 0.
-    if not (abs(north) <= 90 and abs(east) <= 180) or math.hypot(north, east) == 0:
+    if not (abs(north) <= 90 and abs(east) <= 180) or north == east == 0:
         return None
-    words = [word for word in (city, country) if isinstance(word, str) and word]
-    return Location(north, east, ", ".join(words)[:100] or "an unnamed place")
+    named = isinstance(city, str) and city
+    name = f"{city}, {country}" if named and country else city if named else country
+    return Location(north, east, name[:100] or "an unnamed place")

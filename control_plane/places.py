@@ -174,6 +174,6 @@ def _place(databases: Sequence[GeoDatabase], address: Address) -> tuple[Location
         if facts is not None:
             location, country = location or facts.location, country or facts.country
         if location is not None and country:
-            # A look-up costs up to 20 µs.
+            # The others would be looked up for nothing.
             break
     return location, country

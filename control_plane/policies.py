@@ -4,7 +4,7 @@ Of an asset's own policy, that of the account which made it, and the default, th
 is decides alone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import ClassVar, Final
 
 from common.clock import Clock
@@ -13,11 +13,14 @@ from common.messages import PackageAnnouncement, decode, encode
 from common.messages.policies import Policy, PolicyView
 from control_plane.documents import Document, DocumentStore, Folder
 from control_plane.documents.folder import Known
-from control_plane.routing import Viewer
-from control_plane.routing.policy import FREE, Judged, PolicyRules, Verdict, placed
+from control_plane.routing import Bypass, Viewer
+from control_plane.routing.policy import FREE, Judged, PolicyRules, Verdict
 
 FAMILY: Final = "policies"
 DEFAULT: Final = "default"
+
+Entry = Callable[[PackageAnnouncement, Viewer], str]
+"""Tells the key of the multivariant playlist for a viewer of a package."""
 MOST_POLICIES: Final = 10_000
 
 
@@ -47,6 +50,10 @@ class RouteBypassed(NearcastError):
     status = 410
     headers: ClassVar[dict[str, str]] = {"Cache-Control": "private, no-store"}
 
+    def __init__(self, bypass: Bypass) -> None:
+        super().__init__(asset_id=bypass.package.asset_id, url=bypass.play)
+        self.bypass = bypass
+
 
 class Policies:
     """Knows who may watch what."""
@@ -67,8 +74,13 @@ class Policies:
                 return name, found.judge(viewer.address, viewer.place)
         return "", FREE
 
-    def check(self, package: PackageAnnouncement, viewer: Viewer) -> None:
+    def check(self, package: PackageAnnouncement, viewer: Viewer, entry: Entry) -> None:
         """Does nothing when ``viewer`` is to be routed to one of the edges.
+
+        Args:
+            package: the version that it asks for.
+            viewer: who asks.
+            entry: tells what it plays, where it gets that from elsewhere.
 
         Raises:
             RouteDenied: it may not watch; where players are to be sent instead, ``facts`` has that
@@ -78,13 +90,12 @@ class Policies:
         _, verdict = self.judge(package, viewer)
         if verdict.judged is Judged.ALLOWED:
             return
-        asset_id, url = package.asset_id, verdict.url
+        url = verdict.url
         if verdict.judged is Judged.DENIED:
             elsewhere = {"url": url} if url is not None else {}
-            raise RouteDenied(asset_id=asset_id, reason=verdict.reason, **elsewhere)
+            raise RouteDenied(asset_id=package.asset_id, reason=verdict.reason, **elsewhere)
         assert url is not None, "there is no bypass without one"
-        url = placed(url, path=package.entry, asset_id=asset_id, version=package.version)
-        raise RouteBypassed(asset_id=asset_id, url=url)
+        raise RouteBypassed(Bypass(package, entry(package, viewer), url))
 
     async def tell(self, name: str, policy: Policy, *, by: str) -> PolicyView:
         """Takes a policy in place of the one of its name; durable when this returns.

@@ -12,7 +12,7 @@ from multidict import istr
 
 from common.clock import Clock
 from common.errors import NearcastError
-from common.messages import PackageName
+from common.messages import PackageAnnouncement, PackageName
 from common.signing import SESSION, session_told
 from control_plane.devices import Devices
 from control_plane.fleet import Fleet
@@ -21,6 +21,9 @@ from control_plane.minting import Minter
 from control_plane.places import Places
 from control_plane.policies import Policies
 from control_plane.routing import (
+    Bandwidth,
+    Chosen,
+    Device,
     EdgeFacts,
     Estimate,
     Location,
@@ -128,8 +131,11 @@ class Router:
             NoEdgeLeft: no edge takes viewers.
         """
         package = self._library.asset(asset_id).current.announcement
-        self._policies.check(package, viewer)
-        place = viewer.place
+        self._policies.check(package, viewer, self._entry)
+        return self._found(package, viewer, most)
+
+    def _found(self, package: PackageAnnouncement, viewer: Viewer, most: int | None) -> Route:
+        asset_id, place = package.asset_id, viewer.place
         edges = decide(
             asset_id,
             self._fleet.holders(PackageName(asset_id, package.version)),
@@ -139,9 +145,7 @@ class Router:
         )
         if not edges:
             raise NoEdgeLeft(asset_id=asset_id)
-        device = self._devices.of(viewer.fields, viewer.query)
-        network = bandwidth(viewer.fields, viewer.query, viewer.estimate)
-        chosen = choose(package.profiles, device, network, viewer.query.get("profile", ""))
+        device, network, chosen = self._chosen(package, viewer)
         minter = self._minter
         return Route(
             package=package,
@@ -155,6 +159,18 @@ class Router:
             network=network,
         )
 
+    def _chosen(
+        self, package: PackageAnnouncement, viewer: Viewer
+    ) -> tuple[Device, Bandwidth, Chosen]:
+        device = self._devices.of(viewer.fields, viewer.query)
+        network = bandwidth(viewer.fields, viewer.query, viewer.estimate)
+        asked = viewer.query.get("profile", "")
+        return device, network, choose(package.profiles, device, network, asked)
+
+    def _entry(self, package: PackageAnnouncement, viewer: Viewer) -> str:
+        _, _, chosen = self._chosen(package, viewer)
+        return playlist_key(package, chosen.profile)
+
     def anywhere(self, viewer: Viewer) -> Sequence[EdgeFacts]:
         """The edges that take viewers, the best for ``viewer`` first, whatever they hold."""
         place = viewer.place
@@ -167,9 +183,17 @@ class Router:
         rate = expected_rate(route.chosen.profile, route.network)
         self._serving.send(route.best.edge_id, rate, self._clock.monotonic())
 
-    def explain(self, route: Route) -> list[Step]:
-        """How ``route`` was found."""
-        return explain(route, self._regions, self._now().regions)
+    def explained(self, asset_id: str, viewer: Viewer) -> tuple[Route, list[Step]]:
+        """The route of ``viewer`` with all its edges, whatever policies say; and how it was found.
+
+        Raises:
+            AssetUnknown: there is no such asset.
+            NoEdgeLeft: no edge takes viewers.
+        """
+        package = self._library.asset(asset_id).current.announcement
+        route = self._found(package, viewer, None)
+        judged = self._policies.judge(package, viewer)
+        return route, explain(route, self._regions, self._now().regions, *judged)
 
     def _ordered(self, location: Location | None, preferred: tuple[str, ...]) -> tuple[str, ...]:
         return region_order(self._regions, location, preferred)

@@ -4,7 +4,8 @@ import msgspec
 
 
 class FeedEntry(msgspec.Struct, frozen=True):
-    """An asset in somebody's feed. Its URLs are on the edge that is best for who asks, now."""
+    """An asset in somebody's feed. Its URLs are on the edge that is best for who asks, now, or
+    where a policy has them get it from."""
 
     asset_id: str
     title: str

@@ -62,7 +62,8 @@ class ExplainApi:
         refuses=[NoAddress, NoAsset, AssetUnknown, NoEdgeLeft],
     )
     async def explain(self, request: web.Request) -> web.Response:
-        """Where a client would be sent.
+        """Where a client would be sent; of whom a policy keeps from the asset, or has get it from
+        elsewhere, that, and where it would be sent otherwise.
 
         ``ip`` is its address, ``asset`` what it asks for, ``ua`` its User-Agent. Every other field
         that counts may be given by its name, such as ``save-data`` or ``save_data``, and every
@@ -77,15 +78,13 @@ class ExplainApi:
         if not asset_id:
             raise NoAsset
         viewer = self._viewer(request)
-        route = self._router.route(asset_id, viewer, None)
+        route, steps = self._router.explained(asset_id, viewer)
         view = ExplanationView(
             asset_id=route.package.asset_id,
             version=route.package.version,
             client=str(viewer.address),
             profile=route.chosen.profile.value,
-            steps=tuple(
-                ExplainedStep(step.name, step.told) for step in self._router.explain(route)
-            ),
+            steps=tuple(ExplainedStep(step.name, step.told) for step in steps),
             edges=ranked_edges(route, self._regions),
         )
         return json_answer(view)

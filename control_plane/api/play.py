@@ -63,7 +63,7 @@ class PlayApi:
         if request.method == hdrs.METH_GET:
             self._router.sent(route)
         response = web.Response(status=302, headers=FIELDS)
-        response.headers[hdrs.LOCATION] = route.url(route.best, route.entry)
+        response.headers[hdrs.LOCATION] = route.play
         return response
 
     @described(

@@ -13,8 +13,9 @@ from control_plane.feed.popular import Popular
 from control_plane.feed.timelines import Entry, Timelines
 from control_plane.metadata.reading import MetadataReader
 from control_plane.metadata.records import Metadata
+from control_plane.policies import RouteBypassed
 from control_plane.router import Router
-from control_plane.routing import Route, Viewer
+from control_plane.routing import Bypass, Route, Viewer
 
 Follows = Callable[[str], Awaitable[tuple[str, ...]]]
 """Tells which channels a user follows."""
@@ -70,7 +71,7 @@ class Feed:
 
     def _routed(
         self, follows: tuple[str, ...], viewer: Viewer, start: Position, limit: int
-    ) -> tuple[list[tuple[Entry, Route]], Position | None]:
+    ) -> tuple[list[tuple[Entry, Route | Bypass]], Position | None]:
         """What this viewer can watch, and where the next page begins; None when there is none."""
         before = start.before
         known = self._timelines
@@ -78,21 +79,23 @@ class Feed:
         timeline = known.of(theirs, before) if theirs else known.newest(before)
         entries = (known.entry(name) for name in self._popular.names)
         popular = [entry for entry in entries if entry is not None]
-        routes: list[tuple[Entry, Route]] = []
+        routes: list[tuple[Entry, Route | Bypass]] = []
         left_out, after = 0, start
         for entry, position in mixed(timeline, popular, theirs or None, start):
             if len(routes) == limit or left_out == LEFT_OUT_AT_MOST:
                 return routes, after
             try:
                 routes.append((entry, self._router.route(entry.asset_id, viewer)))
+            except RouteBypassed as error:
+                routes.append((entry, error.bypass))
             except NearcastError:
                 left_out += 1
             after = position
         return routes, None
 
 
-def _entry(entry: Entry, route: Route, said: Metadata) -> FeedEntry:
-    package, best = route.package, route.best
+def _entry(entry: Entry, route: Route | Bypass, said: Metadata) -> FeedEntry:
+    package = route.package
     return FeedEntry(
         asset_id=entry.asset_id,
         title=said.title if said.title is not None else package.title,
@@ -102,10 +105,14 @@ def _entry(entry: Entry, route: Route, said: Metadata) -> FeedEntry:
         published_at=entry.first_at,
         tags=said.tags,
         plays=said.plays,
-        poster=route.url(best, package.poster),
-        preview=route.url(best, package.preview),
-        play=route.url(best, route.entry),
+        poster=_url(route, package.poster),
+        preview=_url(route, package.preview),
+        play=route.play,
     )
+
+
+def _url(route: Route | Bypass, key: str | None) -> str | None:
+    return route.url(key) if isinstance(route, Bypass) else route.url(route.best, key)
 
 
 def shortened(text: str) -> str:

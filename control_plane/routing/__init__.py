@@ -10,7 +10,7 @@ from control_plane.routing.explain import Step, explain, reasons
 from control_plane.routing.place import NOWHERE, Place
 from control_plane.routing.profile import Chosen, choose
 from control_plane.routing.rank import EdgeFacts, Location, Region, Turn, region_order
-from control_plane.routing.route import Route, Viewer
+from control_plane.routing.route import Bypass, Route, Viewer
 from control_plane.routing.serving import Serving, ServingRegion, Told
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Agent",
     "Bandwidth",
     "Buckets",
+    "Bypass",
     "Chosen",
     "Device",
     "DeviceKind",

@@ -8,8 +8,9 @@ from control_plane.routing.bandwidth import Bandwidth
 from control_plane.routing.device import Device
 from control_plane.routing.load import BEGINS, REGION_BEGINS
 from control_plane.routing.place import Place
+from control_plane.routing.policy import FREE, Judged, Verdict
 from control_plane.routing.rank import EdgeFacts, Location, Region, Turn, distance
-from control_plane.routing.route import Route
+from control_plane.routing.route import Bypass, Route
 from control_plane.routing.serving import ServingRegion
 
 
@@ -22,7 +23,11 @@ class Step(NamedTuple):
 
 
 def explain(
-    route: Route, regions: Sequence[Region], serving: Mapping[str, ServingRegion]
+    route: Route,
+    regions: Sequence[Region],
+    serving: Mapping[str, ServingRegion],
+    policy: str = "",
+    verdict: Verdict = FREE,
 ) -> list[Step]:
     """The steps by which ``route`` was found.
 
@@ -30,17 +35,20 @@ def explain(
         route: the decision.
         regions: every region, in the operator's order.
         serving: the regions that have edges which take viewers.
+        policy: the name of the policy that decides whether the viewer may watch; empty for none.
+        verdict: what it says; whatever that is, the steps after it are those of a viewer that may.
     """
     place = route.viewer.place
     return [
         Step("address", f"The client's address is {route.viewer.address}."),
         Step("zone", _zone(place)),
         Step("place", _place(place)),
+        Step("policy", _policy(route, policy, verdict)),
         Step("regions", _regions(place, regions, serving)),
         Step("device", _device(route.device)),
         Step("bandwidth", _bandwidth(route.network)),
         Step("profile", f"The playlist is {route.chosen.profile.value}: {route.chosen.reason}."),
-        Step("edge", _edge(route, regions)),
+        Step("edge", _edge(route, regions, verdict)),
     ]
 
 
@@ -108,6 +116,22 @@ def _degrees(location: Location) -> str:
     return f"{location.latitude:.2f}, {location.longitude:.2f}"
 
 
+def _policy(route: Route, policy: str, verdict: Verdict) -> str:
+    if not policy:
+        return "No policy says anything of it."
+    told = f"It is {verdict.judged.value} by the policy {policy}: {verdict.reason}."
+    if verdict.judged is Judged.ALLOWED:
+        return told
+    words = [told]
+    if verdict.url is not None:
+        url = verdict.url
+        if verdict.judged is Judged.BYPASSED:
+            url = Bypass(route.package, route.entry, url).play
+        words.append(f"It is sent to {url} instead.")
+    words.append("What follows is how it would be routed if it were allowed.")
+    return " ".join(words)
+
+
 def _regions(place: Place, regions: Sequence[Region], serving: Mapping[str, ServingRegion]) -> str:
     by = "distance" if place.location is not None else "the operator's order"
     if place.regions:
@@ -153,8 +177,9 @@ def _bandwidth(network: Bandwidth) -> str:
     return " ".join(words)
 
 
-def _edge(route: Route, regions: Sequence[Region]) -> str:
+def _edge(route: Route, regions: Sequence[Region], verdict: Verdict) -> str:
     best = route.best
     (reason,) = reasons([best], regions, route.viewer.place)
     spills = ", and leaves more and more of its viewers to others" if best.load > BEGINS else ""
-    return f"It is sent to {best.edge_id}: {reason}{spills}."
+    sent = "is" if verdict.judged is Judged.ALLOWED else "would be"
+    return f"It {sent} sent to {best.edge_id}: {reason}{spills}."

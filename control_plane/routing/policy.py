@@ -105,11 +105,11 @@ class PolicyRules:
     def judge(self, address: Address, place: Place) -> Verdict:
         """What becomes of a viewer at ``address``, which is in ``place``."""
         told, country = self._told, place.country
-        why = self._against(address, country)
-        if why:
+        allowed, why = self._allows(address, country)
+        if not allowed:
             return Verdict(Judged.DENIED, why, told.deny_url)
         if told.bypass_url is None:
-            return Verdict(Judged.ALLOWED, "the policy lets it")
+            return Verdict(Judged.ALLOWED, why)
         if not self._bypass_some:
             return Verdict(Judged.BYPASSED, "everybody gets it from elsewhere", told.bypass_url)
         if self._bypassed.find(address) is not None:
@@ -117,23 +117,31 @@ class PolicyRules:
         elif country and country in told.bypass_countries:
             why = f"the country {country} gets it from elsewhere"
         else:
-            return Verdict(Judged.ALLOWED, "the policy lets it")
+            return Verdict(Judged.ALLOWED, why)
         return Verdict(Judged.BYPASSED, why, told.bypass_url)
 
-    def _against(self, address: Address, country: str) -> str:
-        """Why a viewer may not watch; empty when it may."""
+    def _allows(self, address: Address, country: str) -> tuple[bool, str]:
+        """Whether a viewer may watch, and why."""
         match self._networks.find(address):
             case Judged.ALLOWED:
-                return ""
+                return True, "the network of this address is allowed"
             case Judged.DENIED:
-                return "the network of this address is blocked"
+                return False, "the network of this address is blocked"
+        if self._only_networks:
+            return False, "only some networks are allowed"
+        return self._allows_from(country)
+
+    def _allows_from(self, country: str) -> tuple[bool, str]:
         if country in self._blocked:
-            return f"the country of this address, {country}, is blocked"
-        if self._allowed and country not in self._allowed:
-            if country:
-                return f"the country of this address, {country}, is not among those allowed"
-            return "only some countries are allowed, and nobody knows the one of this address"
-        return "only some networks are allowed" if self._only_networks else ""
+            return False, f"the country of this address, {country}, is blocked"
+        if country in self._allowed:
+            return True, f"the country of this address, {country}, is allowed"
+        if self._allowed and country:
+            return False, f"the country of this address, {country}, is not among those allowed"
+        if self._allowed:
+            why = "only some countries are allowed, and nobody knows the one of this address"
+            return False, why
+        return True, "nothing in it is against this address"
 
 
 def placed(url: str, *, path: str, asset_id: str, version: str) -> str:

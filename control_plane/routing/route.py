@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from string import Formatter
 from typing import overload
 
 from common.messages import PackageAnnouncement
@@ -11,6 +12,7 @@ from control_plane.routing.clients import Address
 from control_plane.routing.device import UNKNOWN_DEVICE, Device
 from control_plane.routing.estimates import Estimate
 from control_plane.routing.place import NOWHERE, Place
+from control_plane.routing.policy import placed
 from control_plane.routing.profile import WHATEVER, Chosen
 from control_plane.routing.rank import EdgeFacts
 
@@ -61,6 +63,11 @@ class Route:
         """The edge that the viewer is sent to."""
         return self.edges[0]
 
+    @property
+    def play(self) -> str:
+        """The URL that the viewer is sent to."""
+        return self.url(self.best, self.entry)
+
     @overload
     def url(self, edge: EdgeFacts, key: str) -> str: ...
     @overload
@@ -70,3 +77,29 @@ class Route:
         if key is None:
             return None
         return f"{edge.url.rstrip('/')}{self.opening}/{key}{self.query}"
+
+
+@dataclass(frozen=True)
+class Bypass:
+    """Where one viewer of one asset gets it when the edges do not serve it."""
+
+    package: PackageAnnouncement
+    entry: str
+    """Key of the multivariant playlist for this viewer."""
+    template: str
+    """The policy's ``bypass_url``."""
+
+    @property
+    def play(self) -> str:
+        """The URL that the viewer is sent to."""
+        return self._placed(self.entry)
+
+    def url(self, key: str | None) -> str | None:
+        """The URL of another object; None for no object, and where the policy does not say where
+        objects are."""
+        names = {name for _, name, _, _ in Formatter().parse(self.template)}
+        return self._placed(key) if key is not None and "path" in names else None
+
+    def _placed(self, key: str) -> str:
+        package = self.package
+        return placed(self.template, path=key, asset_id=package.asset_id, version=package.version)

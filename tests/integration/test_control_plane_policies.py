@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from common.messages import Profile
 from common.service import DatabaseSettings
 from control_plane.snapshot import Snapshot, SnapshotUnusable
 from tests.integration.control_service import (
@@ -112,6 +113,73 @@ async def test_who_gets_it_from_elsewhere_is_sent_there(filled: Talk) -> None:
         status, problem, _ = await play(filled, CLIENTS["us"], path)
         assert (status, problem["url"]) == (410, url)
     assert (await play(filled, CLIENTS["eu"], "/play/a.json"))[0] == 200
+
+
+async def test_from_elsewhere_a_viewer_gets_the_playlist_that_suits_it(talk: Talk) -> None:
+    await talk.publish(profiles=tuple(Profile))
+    await tell(talk, "default", ELSEWHERE)
+
+    # No edge is needed for it.
+    for fields, name in (({}, "main"), ({"Save-Data": "on"}, "data-saver")):
+        _, _, answer = await talk.call("GET", "/play/a", headers=fields)
+        assert answer["Location"] == f"https://other.example.org/v/a/1/{name}.m3u8"
+
+
+async def test_the_feed_offers_what_is_got_from_elsewhere_there(filled: Talk) -> None:
+    await filled.publish("b", poster="v/b/1/p.jpg")
+    await filled.publish("c", poster="v/c/1/p.jpg")
+    await tell(filled, "assets/a", {"blocked_countries": ["US"]})
+    await tell(filled, "assets/b", {**ELSEWHERE, "bypass_countries": ["US"]})
+    await tell(filled, "assets/c", {"bypass_url": "https://other.example.org/?video={asset_id}"})
+
+    async def offered(client: str) -> list[tuple[str, str, str | None]]:
+        status, body, _ = await play(filled, client, "/v1/feed")
+        assert status == 200
+        return [(each["title"], each["play"], each["poster"]) for each in body["entries"]]
+
+    elsewhere = "https://other.example.org"
+    edge = "https://eu-1.example.org"
+    assert await offered(CLIENTS["us"]) == [
+        ("Video c", f"{elsewhere}/?video=c", None),
+        ("Video b", f"{elsewhere}/v/b/1/main.m3u8", f"{elsewhere}/v/b/1/p.jpg"),
+    ]
+    assert await offered(CLIENTS["eu"]) == [
+        ("Video c", f"{elsewhere}/?video=c", None),
+        ("Video b", f"{edge}/v/b/1/main.m3u8", f"{edge}/v/b/1/p.jpg"),
+        ("Video a", f"{edge}/v/a/1/main.m3u8", None),
+    ]
+
+
+async def test_an_operator_is_told_which_policy_says_what_and_how_it_would_be_without(
+    filled: Talk,
+) -> None:
+    async def explained(client: str) -> tuple[str, str, list[str]]:
+        query = {"asset": "a", "ip": client}
+        status, body, _ = await filled.call("GET", "/v1/explain", "operator", params=query)
+        assert status == 200, body
+        told = {step["step"]: step["told"] for step in body["steps"]}
+        edges = [edge["edge_id"] for edge in body["edges"]]
+        return told["policy"], told["edge"].partition(":")[0], edges
+
+    await tell(filled, "default", GERMANY)
+    told, edge, _ = await explained(CLIENTS["eu"])
+    assert told == (
+        "It is allowed by the policy default: the country of this address, DE, is allowed."
+    )
+    assert edge == "It is sent to eu-1"
+    told, edge, edges = await explained(CLIENTS["us"])
+    assert told == (
+        "It is denied by the policy default: the country of this address, US, is not among those "
+        "allowed. What follows is how it would be routed if it were allowed."
+    )
+    assert (edge, edges[0], len(edges)) == ("It would be sent to us-1", "us-1", 3)
+    await tell(filled, "assets/a", {**ELSEWHERE, "bypass_countries": ["US"]})
+    told, edge, _ = await explained(CLIENTS["us"])
+    assert told.startswith(
+        "It is bypassed by the policy assets/a: the country US gets it from elsewhere. "
+        "It is sent to https://other.example.org/v/a/1/main.m3u8 instead. "
+    )
+    assert edge == "It would be sent to us-1"
 
 
 async def test_the_most_special_policy_decides_alone(filled: Talk) -> None:

@@ -180,7 +180,8 @@ async def test_an_operator_is_told_step_by_step_why(talk: Talk) -> None:
     assert status == 200
     assert (body["client"], body["profile"]) == (CLIENTS["us"], "ts")
     assert list(told) == [
-        *("address", "zone", "place", "regions", "device", "bandwidth", "profile", "edge"),
+        *("address", "zone", "place", "policy", "regions"),
+        *("device", "bandwidth", "profile", "edge"),
     ]
     assert told["device"].startswith("It is a phone (iPhone, iOS 9")
     assert told["bandwidth"] == (
@@ -230,5 +231,6 @@ async def test_the_command_prints_the_steps(tmp_path: Path) -> None:
 
     assert (process.returncode, errors) == (0, b"")
     assert lines[0] == f"address    The client's address is {CLIENTS['us']}."
+    assert "policy     No policy says anything of it." in lines
     assert "profile    The playlist is data-saver: the client asks to save data." in lines
     assert lines[-2].startswith("  1. us-1: holds the version")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from common.messages import PackageAnnouncement
 from common.messages.policies import Policy
 from common.service import DatabaseSettings
 from control_plane import policies as module
@@ -27,6 +28,10 @@ NO_GERMANS = Policy(blocked_countries=("DE",))
 ELSEWHERE = Policy(bypass_url="https://other.example.org/{asset_id}/{version}?from={path}")
 
 
+def entry(package: PackageAnnouncement, _: Viewer) -> str:
+    return f"v/{package.asset_id}/1/ts.m3u8"
+
+
 @pytest.fixture
 async def policies(tmp_path: Path) -> AsyncIterator[Policies]:
     store = await open_documents(DatabaseSettings(sqlite=tmp_path / "control.sqlite"))
@@ -35,7 +40,7 @@ async def policies(tmp_path: Path) -> AsyncIterator[Policies]:
 
 
 async def test_without_policies_everybody_may_watch(policies: Policies) -> None:
-    policies.check(announcement(), VIEWER)
+    policies.check(announcement(), VIEWER, entry)
 
     assert policies.judge(announcement(), VIEWER) == ("", FREE)
 
@@ -68,11 +73,17 @@ async def test_who_is_denied_or_sent_elsewhere_is_told_where(policies: Policies)
     await policies.tell("assets/b", ELSEWHERE, by="ada")
 
     with pytest.raises(RouteDenied) as denied:
-        policies.check(announcement("a"), VIEWER)
+        policies.check(announcement("a"), VIEWER, entry)
     assert "url" not in denied.value.facts
     with pytest.raises(RouteBypassed) as bypassed:
-        policies.check(announcement("b"), VIEWER)
-    assert bypassed.value.facts["url"] == ("https://other.example.org/b/1?from=v/b/1/main.m3u8")
+        policies.check(announcement("b", poster="v/b/1/p.jpg"), VIEWER, entry)
+    assert bypassed.value.facts == {
+        "asset_id": "b",
+        "url": "https://other.example.org/b/1?from=v/b/1/ts.m3u8",
+    }
+    bypass = bypassed.value.bypass
+    assert bypass.url(bypass.package.poster) == "https://other.example.org/b/1?from=v/b/1/p.jpg"
+    assert bypass.url(bypass.package.preview) is None
 
 
 async def test_policies_are_bounded_and_those_that_there_are_may_change(

@@ -2,6 +2,8 @@
 
 from ipaddress import ip_address
 
+import pytest
+
 from common.messages import Profile
 from control_plane.routing import (
     Bandwidth,
@@ -20,12 +22,15 @@ from control_plane.routing import (
     explain,
     reasons,
 )
+from control_plane.routing.policy import Judged, Verdict
 from tests.unit.control_plane.records import announcement
 
 REGIONS = (
     Region("eu", "Europe", 50.11, 8.68),
     Region("us", "North America", 39.04, -77.49),
 )
+SENT = "It is sent to"
+OTHERWISE = "What follows is how it would be routed if it were allowed."
 BERLIN = Place(Location(52.52, 13.4, "Berlin, DE"), country="DE", asn=64500)
 
 
@@ -91,6 +96,7 @@ def test_every_step_is_told() -> None:
         "address": "The client's address is 192.0.2.1.",
         "zone": "It is in no coverage zone.",
         "place": "It is in Berlin, DE (52.52, 13.40). Its country is DE. Its network is AS64500.",
+        "policy": "No policy says anything of it.",
         "regions": "Regions come by distance. eu, 423 km away: 1 edge, load 50%. "
         "us, 6727 km away: no edge takes viewers.",
         "device": "It is a phone (Pixel 8, Android 14) that plays avc1 and shows up to 720 lines.",
@@ -99,6 +105,42 @@ def test_every_step_is_told() -> None:
         "edge": "It is sent to eu-1: holds the version; Europe is 423 km from Berlin, DE; "
         "number 1 in its region by rendezvous hash; its load is 50%.",
     }
+
+
+@pytest.mark.parametrize(
+    ("verdict", "told"),
+    [
+        (
+            Verdict(Judged.ALLOWED, "nothing in it is against this address"),
+            "It is allowed by the policy assets/a: nothing in it is against this address.",
+        ),
+        (
+            Verdict(Judged.DENIED, "it is so"),
+            f"It is denied by the policy assets/a: it is so. {OTHERWISE}",
+        ),
+        (
+            Verdict(Judged.DENIED, "it is so", "https://x.example/no"),
+            (
+                "It is denied by the policy assets/a: it is so. "
+                f"{SENT} https://x.example/no instead. {OTHERWISE}"
+            ),
+        ),
+        (
+            Verdict(Judged.BYPASSED, "it is so", "https://x.example/{version}/{path}"),
+            (
+                "It is bypassed by the policy assets/a: it is so. "
+                f"{SENT} https://x.example/1/v/a/1/ts.m3u8 instead. {OTHERWISE}"
+            ),
+        ),
+    ],
+)
+def test_the_policy_is_told_and_how_it_would_be_without(verdict: Verdict, told: str) -> None:
+    route = Route(announcement(), Viewer(ip_address("::1")), [edge("eu-1")], "v/a/1/ts.m3u8")
+    steps = {step.name: step.told for step in explain(route, REGIONS, {}, "assets/a", verdict)}
+
+    assert steps["policy"] == told
+    sent = "is" if verdict.judged is Judged.ALLOWED else "would be"
+    assert steps["edge"].startswith(f"It {sent} sent to eu-1: ")
 
 
 def test_what_is_not_known_is_told_so() -> None:
