@@ -9,7 +9,7 @@ from control_plane.routing.device import Device
 from control_plane.routing.load import BEGINS, REGION_BEGINS
 from control_plane.routing.place import Place
 from control_plane.routing.policy import FREE, Judged, Verdict
-from control_plane.routing.rank import EdgeFacts, Location, Region, Turn, distance
+from control_plane.routing.rank import EdgeFacts, Location, Region, Turn, distance, region_order
 from control_plane.routing.route import Bypass, Route
 from control_plane.routing.serving import ServingRegion
 
@@ -136,7 +136,9 @@ def _regions(place: Place, regions: Sequence[Region], serving: Mapping[str, Serv
     by = "distance" if place.location is not None else "the operator's order"
     if place.regions:
         by = f"the zone, then by {by}"
-    words = [_region(region, place, serving.get(region.name)) for region in regions]
+    named = {region.name: region for region in regions}
+    order = region_order(regions, place.location, place.regions)
+    words = [_region(named[name], place, serving.get(name)) for name in order]
     return f"Regions come by {by}. {' '.join(words)}"
 
 

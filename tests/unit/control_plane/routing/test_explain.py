@@ -151,3 +151,14 @@ def test_what_is_not_known_is_told_so() -> None:
     assert told["device"] == "It is unknown."
     assert told["bandwidth"] == "Nobody knows what its network carries."
     assert told["regions"].startswith("Regions come by the operator's order.")
+
+
+def test_regions_are_told_in_the_order_in_which_they_come() -> None:
+    far_first = tuple(reversed(REGIONS))
+    viewer = Viewer(ip_address("192.0.2.1"), Place(Location(52.52, 13.4, "Berlin, DE"), "DE"))
+    route = Route(announcement(), viewer, [edge("eu-1")], "v/a/1/main.m3u8")
+    told = {step.name: step.told for step in explain(route, far_first, {})}
+
+    assert [word.strip(".") for word in told["regions"].split() if word in {"eu,", "us,"}] == [
+        *("eu,", "us,")
+    ]
