@@ -85,9 +85,7 @@ def steer(
         seconds = _seconds(session.name, now, rules.ttl, words.starving)
         return Steering(session, (), seconds, Why.STAYS)
     session = _followed(session, words, ranks, now)
-    edge = ranks.named(session.edge)
-    if edge is not None and edge not in clonable([ranked[0], edge]):
-        edge = None
+    edge = _reached(ranks.named(session.edge), ranked[0])
     rooms = Rooms(ranked if edge is None else [*ranked, edge])
     near = spread(session.name, ranked, rooms)
     if not session.since:
@@ -123,6 +121,11 @@ def steer(
     return Steering(
         session, bounded(told, rules.clones), _seconds(session.name, now, rules.ttl, hurried), why
     )
+
+
+def _reached(edge: EdgeFacts | None, best: EdgeFacts) -> EdgeFacts | None:
+    """The edge that a session is on, where it can be a pathway beside the best one."""
+    return edge if edge is not None and edge in clonable([best, edge]) else None
 
 
 def _greeted(
