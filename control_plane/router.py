@@ -177,6 +177,36 @@ class Router:
         regions = self._now().in_order(self._order(place.location, place.regions))
         return decide("", (), viewer.address.packed, regions)
 
+    def around(self, route: Route) -> Sequence[EdgeFacts]:
+        """The edges of ``route``, and the best one of the other regions where all are of one."""
+        regions = {edge.region for edge in route.edges}
+        if len(regions) > 1:
+            return route.edges
+        place, package = route.viewer.place, route.package
+        farther = decide(
+            package.asset_id,
+            self._fleet.holders(PackageName(package.asset_id, package.version)),
+            route.viewer.address.packed,
+            [
+                region
+                for region in self._now().in_order(self._order(place.location, place.regions))
+                if region.name not in regions
+            ],
+            most=1,
+        )
+        return [*route.edges, *farther]
+
+    def edge_named(self, route: Route, edge_id: str) -> EdgeFacts | None:
+        """An edge that takes viewers, be it among those of ``route`` or not, as it is for that
+        viewer; None for one that does not, or was never heard of."""
+        serving, package = self._now(), route.package
+        edge = serving.edge(edge_id)
+        if edge is None:
+            return None
+        holds = self._fleet.holds(edge_id, PackageName(package.asset_id, package.version))
+        turn = serving.regions[edge.region].turn(edge, route.viewer.address.packed)
+        return edge.facts(holds=holds, turn=turn)
+
     def sent(self, route: Route) -> None:
         """A viewer was sent where ``route`` says: what this takes of the edge counts from now
         on."""

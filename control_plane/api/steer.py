@@ -16,11 +16,10 @@ from control_plane.api.describing import described
 from control_plane.library import AssetUnknown
 from control_plane.metrics import ControlMetrics
 from control_plane.policies import RouteBypassed, RouteDenied
-from control_plane.present import Present
 from control_plane.router import NoEdgeLeft, Router
 from control_plane.routing import Estimate
 from control_plane.routing.clients import Address
-from control_plane.steering import Ranks, Session, SteeringSettings, Words, host, steer
+from control_plane.steering import NEAR, Ranks, Session, SteeringSettings, Words, host, steer
 
 NAME_BYTES: Final = 9
 """Of chance in a session's name: twelve characters."""
@@ -35,14 +34,13 @@ class SteerApi:
     def __init__(
         self,
         router: Router,
-        present: Present,
         metrics: ControlMetrics,
         rules: SteeringSettings,
         clock: Clock,
         from_edge: FromEdge,
     ) -> None:
-        self._route = routing(router, metrics, "steered")
-        self._present = present
+        self._router = router
+        self._route = routing(router, metrics, "steered", most=NEAR)
         self._sessions = metrics.sessions
         self._rules = rules
         # A relative one holds behind proxies that move the path.
@@ -70,7 +68,11 @@ class SteerApi:
         told = steer(
             Session.carried(query, secrets.token_urlsafe(NAME_BYTES), now),
             Words.heard(query, request.headers),
-            Ranks(route.edges, route.package.version, partial(self._present, route.package)),
+            Ranks(
+                self._router.around(route),
+                route.package.version,
+                partial(self._router.edge_named, route),
+            ),
             now,
             self._rules,
             partial(_of, self._from_edge, address),

@@ -12,6 +12,7 @@ from control_plane.api.fleet import FleetApi
 from control_plane.api.networks import NetworksApi
 from control_plane.api.openapi import OpenApi
 from control_plane.api.orders import OrdersApi
+from control_plane.api.preflight import preflight_routes
 from control_plane.api.purges import PurgesApi
 from control_plane.api.standing import StandingApi
 from control_plane.api.versions import VersionsApi
@@ -110,6 +111,7 @@ async def _application(
     ):
         application.router.add_routes(api.routes())
     assets.add_to(application, router, gatekeeper, accounts)
+    application.router.add_routes(preflight_routes())
     application.router.add_routes(OpenApi(application).routes())
     application.on_response_prepare.append(allow_any_origin)
     application.on_shutdown.append(orders.end)

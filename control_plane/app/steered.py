@@ -2,7 +2,6 @@
 
 from control_plane.api.steer import SteerApi
 from control_plane.app.known import Known
-from control_plane.present import present_in
 from control_plane.router import Router
 from control_plane.settings import Settings
 
@@ -11,7 +10,6 @@ def steer_api(settings: Settings, known: Known, router: Router) -> SteerApi:
     """What answers players that ask where to play from."""
     return SteerApi(
         router,
-        present_in(known.fleet, known.watch),
         known.metrics,
         settings.steering,
         known.clock,

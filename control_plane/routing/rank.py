@@ -56,6 +56,8 @@ class EdgeFacts:
     """The part of what it can do that it does, with what it has been sent meanwhile; 0 for nothing,
     and above 1 for more than it can."""
     turn: Turn = Turn.TAKES
+    capacity: float = 1.0
+    """What it can do beside the others of its region; 1 for all is as good as 1e9."""
 
 
 def region_order(

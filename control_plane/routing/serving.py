@@ -55,7 +55,16 @@ class Candidate:
 
     def facts(self, *, holds: bool, turn: Turn = Turn.TAKES) -> EdgeFacts:
         """What is told of it."""
-        return EdgeFacts(self.edge_id, self.region, self.url, holds, self.share, self.load, turn)
+        return EdgeFacts(
+            self.edge_id,
+            self.region,
+            self.url,
+            holds,
+            self.share,
+            self.load,
+            turn,
+            self.capacity,
+        )
 
 
 @dataclass(slots=True)
@@ -134,6 +143,12 @@ class ServingRegion:
         if edge.load <= BEGINS and edge.share >= 1:
             return True
         return draw(viewer, edge.seed) < edge.share * accepted(edge.load, self.others(edge))
+
+    def turn(self, edge: Candidate, viewer: bytes) -> Turn:
+        """Whether ``edge`` takes a viewer, or why not."""
+        if not self.keeps(viewer):
+            return Turn.FULL
+        return Turn.TAKES if self.takes(edge, viewer) else Turn.LEAVES
 
     def holding(self, asset: str, holders: tuple[str, ...]) -> tuple[Candidate, ...]:
         """Its edges among ``holders``, those that hold an asset, in their order for it."""

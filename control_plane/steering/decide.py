@@ -8,6 +8,7 @@ from common.hls import HERE
 from control_plane.routing import EdgeFacts
 from control_plane.steering.moving import Estimates, Standpoint, Why, moved
 from control_plane.steering.pathways import clonable
+from control_plane.steering.rooms import Rooms
 from control_plane.steering.rules import SteeringSettings
 from control_plane.steering.session import Session
 from control_plane.steering.spread import bounded, chance, spread
@@ -84,9 +85,9 @@ def steer(
         seconds = _seconds(session.name, now, rules.ttl, words.starving)
         return Steering(session, (), seconds, Why.STAYS)
     session = _followed(session, words, ranks, now)
-    near, edge = spread(session.name, ranked), ranks.named(session.edge)
-    if edge is not None and edge not in clonable([ranked[0], edge]):
-        edge = None
+    edge = _reached(ranks.named(session.edge), ranked[0])
+    rooms = Rooms(ranked if edge is None else [*ranked, edge])
+    near = spread(session.name, ranked, rooms)
     if not session.since:
         session = session.greeted(ranks.version, now)
         return _greeted(session, near, ranked[0], now, rules)
@@ -100,6 +101,7 @@ def steer(
             session.version == ranks.version,
             ranked[0].region,
             others,
+            rooms,
             now,
             rules,
             estimates,
@@ -119,6 +121,11 @@ def steer(
     return Steering(
         session, bounded(told, rules.clones), _seconds(session.name, now, rules.ttl, hurried), why
     )
+
+
+def _reached(edge: EdgeFacts | None, best: EdgeFacts) -> EdgeFacts | None:
+    """The edge that a session is on, where it can be a pathway beside the best one."""
+    return edge if edge is not None and edge in clonable([best, edge]) else None
 
 
 def _greeted(

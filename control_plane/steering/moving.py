@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from control_plane.routing import EdgeFacts, Estimate
+from control_plane.routing import EdgeFacts, Estimate, Turn
+from control_plane.steering.rooms import Rooms, at_ease
 from control_plane.steering.rules import SteeringSettings
 from control_plane.steering.session import Session
 from control_plane.steering.spread import chance
@@ -44,6 +45,8 @@ class Why(StrEnum):
     """Its edge gets fewer viewers than when the session came to it."""
     FETCHES = "fetches"
     """Its edge does not hold the video, and another does."""
+    BUSY = "busy"
+    """Its edge has more to do than it may, and another has room."""
     BAD = "bad"
     """Its player, or others in its network, say that the edge serves them badly."""
     HOME = "home"
@@ -66,6 +69,7 @@ class Standpoint:
     """The region where it would be at best."""
     others: Sequence[EdgeFacts]
     """Where it can go that it has not left; best first."""
+    rooms: Rooms
     now: float
     """POSIX seconds."""
     rules: SteeringSettings
@@ -86,20 +90,35 @@ def moved(at: Standpoint, edge: EdgeFacts | None) -> tuple[Why, EdgeFacts | None
         return Why.STAYS, edge
     if _let_go(at.session, edge):
         return Why.LESS, first
-    if at.current and first.holds and not edge.holds:
-        return Why.FETCHES, first
+    if at.now - at.session.since < at.rules.settle:
+        return Why.STAYS, edge
     return _wished(at, edge, first)
 
 
 def _wished(at: Standpoint, edge: EdgeFacts, first: EdgeFacts) -> tuple[Why, EdgeFacts]:
-    """The same for a session that could stay."""
-    stayed = at.now - at.session.since
-    if stayed >= at.rules.settle and (better := _better(at, edge)) is not None:
+    """The same for a session that could stay, and has been there for a while."""
+    if (better := _better(at, edge)) is not None:
         return Why.BAD, better
-    farther = edge.region != first.region == at.nearest
-    if at.current and farther and stayed >= at.rules.homesick:
+    if _shed(at, edge, first):
+        return Why.BUSY, first
+    if not at.current or not at_ease(first):
+        return Why.STAYS, edge
+    if first.holds and not edge.holds:
+        return Why.FETCHES, first
+    # Where its own region is full for it, it is no better off in the one that is nearest then.
+    farther = edge.region != first.region == at.nearest and edge.turn is not Turn.FULL
+    if farther and at.now - at.session.since >= at.rules.homesick:
         return Why.HOME, first
     return Why.STAYS, edge
+
+
+def _shed(at: Standpoint, edge: EdgeFacts, first: EdgeFacts) -> bool:
+    """Whether a session is among those that an edge gives up as it has too much to do: each time a
+    few, others every time."""
+    if first.load >= edge.load or at.rooms.takes(first) <= 0:
+        return False
+    part = at.rooms.sheds(edge)
+    return chance(at.session.name, f"{edge.edge_id}/{int(at.now)}") < part
 
 
 def _let_go(session: Session, edge: EdgeFacts) -> bool:

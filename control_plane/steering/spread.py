@@ -2,12 +2,12 @@
 spread over the others by what each can take, and not all sent to one."""
 
 import math
-from collections.abc import Iterator, Sequence
-from itertools import groupby
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from control_plane.placement.rendezvous import score
 from control_plane.routing import EdgeFacts
+from control_plane.steering.rooms import Rooms
 
 WHOLE: Final = 2.0**64
 """Scores are below this."""
@@ -18,36 +18,59 @@ def chance(session: str, of: str) -> float:
     return (score(session, of) + 0.5) / WHOLE
 
 
-def spread(session: str, edges: Sequence[EdgeFacts]) -> list[EdgeFacts]:
+def spread(session: str, edges: Sequence[EdgeFacts], rooms: Rooms) -> list[EdgeFacts]:
     """The edges, those that are alike in an order of the session's own.
 
-    Edges of one rank, of a region and both with or without the version, are alike. The first of
-    them gets sessions by its share (weighted rendezvous hashing: Schindelhauer and Schomaker,
-    "Weighted distributed hash tables", SPAA 2005). A region whose edges together get less than the
-    viewers of one leaves the rest to the next.
+    Edges of a region that hold the version are alike. The first of them gets sessions by what it
+    can do and by the part of them that it takes (weighted rendezvous hashing: Schindelhauer and
+    Schomaker, "Weighted distributed hash tables", SPAA 2005). Those that together take less than
+    the sessions of one leave the rest to the next. What takes nobody comes last.
 
     Args:
         session: its name.
         edges: best first.
+        rooms: what they have room for.
     """
     ordered: list[EdgeFacts] = []
     later: list[EdgeFacts] = []
-    for alike in _alike(edges):
-        own = sorted(alike, key=lambda edge: math.log(chance(session, edge.edge_id)) / edge.share)
-        own.reverse()
-        taken = chance(session, f"/{alike[0].region}") < sum(edge.share for edge in alike)
+    takes = {edge.edge_id: rooms.takes(edge) for edge in edges}
+    room, full = _parted(edges, lambda edge: takes[edge.edge_id] > 0)
+    for alike in _alike(room):
+        own = _drawn(session, alike, lambda edge: edge.capacity * takes[edge.edge_id])
+        taken = chance(session, f"/{alike[0].region}") < sum(takes[one.edge_id] for one in alike)
         (ordered if taken else later).extend(own)
-    return ordered + later
+    # Somebody has to take the sessions of an edge that is gone, and not only the least loaded.
+    return ordered + later + _drawn(session, full, lambda edge: edge.capacity / (1 + edge.load))
+
+
+def _drawn(
+    session: str, edges: Iterable[EdgeFacts], weight: Callable[[EdgeFacts], float]
+) -> list[EdgeFacts]:
+    """Edges in an order that a session draws, each the first as often as its weight says."""
+    return sorted(edges, key=lambda edge: -math.log(chance(session, edge.edge_id)) / weight(edge))
 
 
 def _alike(edges: Sequence[EdgeFacts]) -> Iterator[list[EdgeFacts]]:
-    for (_, holds), group in groupby(edges, key=lambda edge: (edge.region, edge.holds)):
-        if holds:
-            yield list(group)
-        else:
-            # One that has the version already is as good as another. Of those that would have to
-            # fetch it, one is to do so: they stay in the order of the asset.
-            yield from ([edge] for edge in group)
+    for region in dict.fromkeys(edge.region for edge in edges):
+        holding, fetching = _parted(
+            [edge for edge in edges if edge.region == region], lambda edge: edge.holds
+        )
+        if holding:
+            yield holding
+        # One that has the version already is as good as another. Of those that would have to
+        # fetch it, one is to do so: they stay in the order of the asset.
+        yield from ([edge] for edge in fetching)
+
+
+def _parted(
+    edges: Iterable[EdgeFacts], by: Callable[[EdgeFacts], bool]
+) -> tuple[list[EdgeFacts], list[EdgeFacts]]:
+    """Those for which ``by`` is true, and the others."""
+    true: list[EdgeFacts] = []
+    false: list[EdgeFacts] = []
+    for edge in edges:
+        (true if by(edge) else false).append(edge)
+    return true, false
 
 
 def bounded(edges: Sequence[EdgeFacts], most: int) -> list[EdgeFacts]:

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import trustme
+from cryptography import x509
 
 from common.service import write_atomically
+from deploy.up.geography import edge_hosts
 from deploy.up.home import HomeDamaged
 
-NAMES = ("localhost", "127.0.0.1", "::1")
+NAMES = ("localhost", "127.0.0.1", "::1", *edge_hosts().values())
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ def certificates(folder: Path) -> Certificates:
     files = Certificates(folder / "ca.pem", folder / "server.pem", folder / "server.key")
     authority_key = folder / "ca.key"
     if files.ca.exists() and authority_key.exists():
-        if files.chain.exists() and files.key.exists():
+        if files.key.exists() and _names(files.chain) >= set(NAMES):
             return files
         try:
             authority = trustme.CA.from_pem(files.ca.read_bytes(), authority_key.read_bytes())
@@ -48,3 +50,17 @@ def certificates(folder: Path) -> Certificates:
     write_atomically(files.key, issued.private_key_pem.bytes())
     write_atomically(files.chain, b"".join(part.bytes() for part in issued.cert_chain_pems))
     return files
+
+
+def _names(chain: Path) -> set[str]:
+    """What the first certificate of a file is for; nothing when there is none: one that was made
+    when there were fewer edges is made anew."""
+    try:
+        leaf = x509.load_pem_x509_certificates(chain.read_bytes())[0]
+        told = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (FileNotFoundError, ValueError, x509.ExtensionNotFound):
+        return set()
+    return {
+        *told.get_values_for_type(x509.DNSName),
+        *map(str, told.get_values_for_type(x509.IPAddress)),
+    }

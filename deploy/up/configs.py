@@ -8,7 +8,7 @@ import tomli_w
 
 from common.service import write_atomically
 from deploy.up.authority import Certificates
-from deploy.up.geography import PLACES, edge_regions
+from deploy.up.geography import PLACES, edge_hosts, edge_regions
 from deploy.up.home import Home, Secrets
 
 HOST = "127.0.0.1"
@@ -21,35 +21,31 @@ class Ports:
     control: int
     ingest: int
     origin: int
-    edges: dict[str, int]
+    edge: int
+    """Of every edge, each at an address of its own."""
     admin: dict[str, int]
 
     @classmethod
     def from_base(cls, base: int) -> "Ports":
         """The ports that follow from the first one."""
-        names = list(edge_regions())
         return cls(
             control=base,
             ingest=base + 1,
             origin=base + 2,
-            edges={name: base + 10 + number for number, name in enumerate(names)},
-            admin={name: base + 20 + number for number, name in enumerate(names)},
+            edge=base + 10,
+            admin={name: base + 20 + number for number, name in enumerate(edge_regions())},
         )
 
-    def all(self) -> list[int]:
-        """Every port."""
-        return [
-            self.control,
-            self.ingest,
-            self.origin,
-            *self.edges.values(),
-            *self.admin.values(),
-        ]
+    def all(self) -> list[tuple[str, int]]:
+        """Every address and port."""
+        ports = (self.control, self.ingest, self.origin, *self.admin.values())
+        edges = [(host, self.edge) for host in edge_hosts().values()]
+        return [(HOST, port) for port in ports] + edges
 
 
-def url(port: int) -> str:
-    """The address of the role that answers on ``port``."""
-    return f"https://{HOST}:{port}"
+def url(port: int, host: str = HOST) -> str:
+    """The URL of the role that answers there."""
+    return f"https://{host}:{port}"
 
 
 def write_configs(
@@ -82,9 +78,9 @@ class _Shared:
     secrets: Secrets
     tls: Certificates
 
-    def listen(self, port: int) -> dict[str, Any]:
+    def listen(self, port: int, host: str = HOST) -> dict[str, Any]:
         return {
-            "host": HOST,
+            "host": host,
             "port": port,
             "certificate": str(self.tls.chain),
             "key": str(self.tls.key),
@@ -165,11 +161,12 @@ def _ingest(shared: _Shared) -> dict[str, Any]:
 
 
 def _edge(shared: _Shared, name: str) -> dict[str, Any]:
+    host, port = edge_hosts()[name], shared.ports.edge
     return {
         "edge_id": name,
         "region": edge_regions()[name],
-        "url": url(shared.ports.edges[name]),
-        "listen": shared.listen(shared.ports.edges[name]),
+        "url": url(port, host),
+        "listen": shared.listen(port, host),
         "admin": shared.listen(shared.ports.admin[name]),
         "ca": str(shared.tls.ca),
         "cache_folder": str(shared.home.data / "edges" / name),

@@ -85,6 +85,12 @@ def edge_regions() -> dict[str, str]:
     return {edge: place.region for place in PLACES for edge in place.edges}
 
 
+def edge_hosts() -> dict[str, str]:
+    """The address of every edge: all have one port, or players could not go from one to another
+    (rfc8216bis §7.2: a clone of a pathway has another host and no other port)."""
+    return {name: f"127.0.0.{number}" for number, name in enumerate(edge_regions(), 2)}
+
+
 def ensure_database(path: Path) -> None:
     """Makes the GeoIP database at ``path`` unless a whole one is there already."""
     if path.exists() and _whole(path):

@@ -22,8 +22,8 @@ from deploy.client import Api, Refused
 from deploy.progress import ProgressDisplay
 from deploy.up import geography
 from deploy.up.authority import Certificates, certificates
-from deploy.up.configs import HOST, Ports, url, write_configs
-from deploy.up.geography import edge_regions
+from deploy.up.configs import Ports, url, write_configs
+from deploy.up.geography import edge_hosts, edge_regions
 from deploy.up.home import Client, Home, Secrets, Uploaded
 from deploy.up.sample import make_sample
 from deploy.up.supervisor import Process, RoleFailed, Supervisor
@@ -195,7 +195,7 @@ class _System:
             edges={
                 name: EdgeAddress(
                     region=region,
-                    url=url(self.ports.edges[name]),
+                    url=url(self.ports.edge, edge_hosts()[name]),
                     admin=url(self.ports.admin[name]),
                     pid=supervisor.processes[name].pid,
                 )
@@ -229,14 +229,14 @@ def _tell_restart(process: Process) -> None:
     print(f"{process.name} ended and is started again (log: {process.log})", file=sys.stderr)
 
 
-def _refuse_taken_ports(ports: Iterable[int]) -> None:
-    for port in ports:
+def _refuse_taken_ports(addresses: Iterable[tuple[str, int]]) -> None:
+    for host, port in addresses:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind((HOST, port))
+                probe.bind((host, port))
             except OSError as error:
-                raise PortTaken(port=port, host=HOST) from error
+                raise PortTaken(port=port, host=host) from error
 
 
 async def _is_ready(session: aiohttp.ClientSession, port: int) -> bool:

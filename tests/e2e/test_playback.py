@@ -92,6 +92,18 @@ async def test_the_page_plays_when_its_button_is_pressed(system: System, page: P
     assert "eu-" in await page.inner_text("#player-facts")
 
 
+async def test_a_player_is_told_of_every_edge_to_go_on_with(system: System) -> None:
+    steering = system.ready["play"].replace("/play/", "/steer/")
+    async with system.client() as session, session.get(steering) as response:
+        manifest = await response.json(content_type=None)
+
+    clones = {each["ID"]: each["URI-REPLACEMENT"]["HOST"] for each in manifest["PATHWAY-CLONES"]}
+    assert clones == {
+        name: urlsplit(edge["url"]).hostname for name, edge in system.ready["edges"].items()
+    }
+    assert len(set(clones.values())) == len(clones)
+
+
 async def media_playlists(system: System) -> dict[str, str]:
     """The URL of every rendition's playlist on an edge, by its path."""
     entry = await system.location(REGION_CLIENTS["ap"])

@@ -9,8 +9,14 @@ from urllib.parse import urljoin
 
 import pytest
 
-from control_plane.steering import SteeringSettings
-from tests.integration.control_service import CLIENTS, Talk, control_plane, control_settings
+from control_plane.steering import NEAR, SteeringSettings
+from tests.integration.control_service import (
+    CLIENTS,
+    TOKENS,
+    Talk,
+    control_plane,
+    control_settings,
+)
 
 pytestmark = pytest.mark.usefixtures("geoip")
 
@@ -168,3 +174,38 @@ async def test_an_edge_at_another_port_is_no_clone(talk: Talk) -> None:
     await talk.beat("us-1", url="https://us-1.example.org:8443")
 
     assert set((await Player(talk).ask())["PATHWAY-PRIORITY"]) == {"here", "eu-1", "eu-2"}
+
+
+async def test_in_a_large_region_players_keep_their_edge_and_are_told_of_another_region(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"eu-{number}" for number in range(1, NEAR + 9)]
+    for name in names:
+        monkeypatch.setitem(TOKENS, name, f"{name}-token-for-tests")
+    async with control_plane(control_settings(tmp_path)) as talk:
+        await talk.publish()
+        for name in (*names, "us-1"):
+            await talk.beat(name)
+        ranked = [edge["edge_id"] for edge in await talk.route(CLIENTS["eu"])]
+        last = next(name for name in reversed(ranked) if name in names)
+        player = Player(talk)
+        await player.ask()
+        player.pathway = last
+        manifests = [await player.ask() for _ in range(2)]
+
+    assert ranked.index(last) >= NEAR
+    for manifest in manifests:
+        assert manifest["PATHWAY-PRIORITY"][0] == last
+        assert "us-1" in manifest["PATHWAY-PRIORITY"]
+        assert len(manifest["PATHWAY-CLONES"]) == SteeringSettings().clones
+
+
+async def test_the_sessions_of_an_edge_that_is_gone_go_where_there_is_room(filled: Talk) -> None:
+    await filled.beat("eu-2", bandwidth=10**9, sending=9 * 10**8)
+    session = "edge=gone&since=1&session=session-"
+    asked = [
+        await filled.call("GET", f"/steer/a?{session}{number:04}", headers=EUROPE)
+        for number in range(20)
+    ]
+
+    assert {manifest["PATHWAY-PRIORITY"][0] for _, manifest, _ in asked} == {"eu-1"}

@@ -6,6 +6,7 @@ import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.async_api import Page, async_playwright
@@ -42,6 +43,8 @@ FIRM: dict[str, dict[str, Any]] = {
     },
 }
 """What the README advises, for edges that hang."""
+SESSION = "0f9e4f4e-7c3e-4b44-9a51-2f4b5f0d6a11"
+"""What a player calls its playback."""
 LONGEST_STALL = 1000
 """Milliseconds."""
 ON_ITS_WAY = 1.0
@@ -132,6 +135,36 @@ async def test_a_player_goes_on_when_its_edge_is_killed_at_the_start_and_the_nex
 
     assert_fluent("kill -9", player, told)
     assert len({first, second, host(system, told)}) == 3
+
+
+@pytest.mark.parametrize(
+    ("player", "settings", "bind"),
+    [
+        ("Hls", SMALL["Hls"] | {"cmcd": {"sessionId": SESSION}}, "session"),
+        ("Hls", SMALL["Hls"], "none"),
+        ("Shaka", SMALL["Shaka"], "none"),
+    ],
+)
+async def test_a_player_keeps_its_token_when_its_edge_is_killed(
+    tmp_path: Path, film: Made, player: str, settings: dict[str, Any], bind: str
+) -> None:
+    async with steered(tmp_path, film, bind) as system, page_of(tmp_path) as page:
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        await begin(page, player, system, settings)
+        await reached(page, 3)
+        [told] = await report(page)
+        first = host(system, told)
+        system.signal(first, signal.SIGKILL)
+        await reached(page, 20)
+        [told] = await report(page)
+
+    assert_fluent(f"kill -9 with tokens bound to {bind}", player, told)
+    assert host(system, told) != first
+    edges = set(EDGES.values())
+    paths = [urlsplit(url).path for url in asked if urlsplit(url).hostname in edges]
+    assert {path.split("/")[1] for path in paths} == {"t"}
+    assert len({path.split("/")[2] for path in paths}) == 1
 
 
 async def test_players_go_on_when_their_edge_hangs(tmp_path: Path, film: Made) -> None:

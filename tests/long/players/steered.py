@@ -37,6 +37,7 @@ from tests.unit.ingest.clips import FOLDER, ffmpeg
 
 EDGES = {"eu-1": "127.0.0.11", "eu-2": "127.0.0.12", "us-1": "127.0.0.13"}
 """Each at an address of its own and all at one port, as clones have another host and no port."""
+KEY = {"key_id": "2026-11", "secret": "a secret of characters enough for a key"}
 START_WITHIN = 60.0
 SECONDS = 60
 TTL = 4
@@ -80,6 +81,8 @@ class Steered:
     """Of every edge."""
     control: str
     session: aiohttp.ClientSession
+    tokens: str | None = None
+    """What the tokens are bound to that edges ask for; None for no tokens."""
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @property
@@ -161,8 +164,8 @@ def certify(folder: Path) -> None:
 
 
 @contextlib.asynccontextmanager
-async def steered(folder: Path, done: Made) -> AsyncIterator[Steered]:
-    """The system with the long film on every edge."""
+async def steered(folder: Path, done: Made, tokens: str | None = None) -> AsyncIterator[Steered]:
+    """The system with the long film on every edge; ``tokens`` as ``Steered`` has it."""
     certify(folder)
     origin, control, port = free_ports(3)
     steering = f"https://127.0.0.1:{control}/steer/film"
@@ -172,7 +175,7 @@ async def steered(folder: Path, done: Made) -> AsyncIterator[Steered]:
     store = StoreSettings(folder=folder / "objects")
     async with aiohttp.ClientSession(connector=connector) as session, open_store(store) as opened:
         told = await _published(opened, film)
-        made = Steered(folder, port, f"https://127.0.0.1:{control}", session)
+        made = Steered(folder, port, f"https://127.0.0.1:{control}", session, tokens)
         try:
             await asyncio.to_thread(_start, made, origin, control)
             url = f"{made.control}/v1/packages"
@@ -210,6 +213,7 @@ def _start(made: Steered, origin: int, control: int) -> None:
             "regions": regions(),
             "credentials": [*others, *edges],
             "steering": {"ttl": TTL},
+            **({"tokens": {"keys": [KEY], "bind": made.tokens}} if made.tokens else {}),
         },
         "127.0.0.1",
         control,
@@ -229,6 +233,7 @@ def _start(made: Steered, origin: int, control: int) -> None:
             "disk": "1GiB",
             "drain_seconds": 1.0,
             "access_log": {"file": str(made.folder / name / "access.log")},
+            **({"token_keys": [KEY]} if made.tokens else {}),
         }
         made.start(name, "edge", settings, host, made.port)
 
