@@ -95,11 +95,14 @@ class Router:
 
     def address(self, request: web.Request) -> Address:
         """The address of who asks."""
-        return client_address(
+        return self.address_behind(
             request.remote or "0.0.0.0",  # noqa: S104 - an address in no database, not a bind
             request.headers.getall(hdrs.X_FORWARDED_FOR, ()),
-            self._trusted,
         )
+
+    def address_behind(self, peer: str, forwarded_for: Sequence[str]) -> Address:
+        """The address of who asks over a connection from ``peer``, given X-Forwarded-For."""
+        return client_address(peer, forwarded_for, self._trusted)
 
     def viewer(self, request: web.Request, address: Address | None = None) -> Viewer:
         """Who asks, at ``address`` where that is known already."""
@@ -109,10 +112,27 @@ class Router:
             for field, name, longest in _FIELDS
             if (value := headers.get(field)) is not None
         }
-        raw = request.rel_url.raw_query_string
-        query = parameters(raw) if raw else _NONE
-        known = self.viewer_at(address or self.address(request))
-        session = _session(request, query)
+        return self.viewer_telling(
+            address or self.address(request),
+            fields,
+            request.rel_url.raw_query_string,
+            ", ".join(headers.getall("CMCD-Session", ())),
+        )
+
+    def viewer_telling(
+        self, address: Address, fields: Mapping[str, str], raw_query: str, told: str
+    ) -> Viewer:
+        """Who asks.
+
+        Args:
+            address: where.
+            fields: what counts of the request's, with names in lower case.
+            raw_query: its query, as it came.
+            told: CMCD-Session, whole; empty for none.
+        """
+        query = parameters(raw_query) if raw_query else _NONE
+        known = self.viewer_at(address)
+        session = _session(raw_query, query, told)
         return Viewer(known.address, known.place, known.estimate, fields, query, session)
 
     def viewer_at(self, address: Address) -> Viewer:
@@ -227,13 +247,10 @@ class Router:
         )
 
 
-def _session(request: web.Request, query: Mapping[str, str]) -> str:
+def _session(raw_query: str, query: Mapping[str, str], told: str) -> str:
     """The playback that a request is about: its parameter ``session``, or what CMCD tells; empty
     for none, or one that cannot be."""
-    named = query.get("session", "")
-    if SESSION.fullmatch(named):
+    named = query.get("session", "") if query else ""
+    if named and SESSION.fullmatch(named):
         return named
-    told = request.headers.getall("CMCD-Session", ())
-    if not told and "CMCD" not in query:
-        return ""
-    return session_told(request.rel_url.raw_query_string, ", ".join(told))
+    return session_told(raw_query, told) if told or "CMCD" in query else ""
