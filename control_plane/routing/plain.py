@@ -36,7 +36,7 @@ _FIELD: Final = re.compile(
     rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*((?:[!-~]+(?:[ \t]+[!-~]+)*)?)[ \t]*"
 )
 _FORWARDED: Final = re.compile(
-    rb"\r\n[Xx]-[Ff]orwarded-[Ff]or: ([0-9A-Fa-f][0-9A-Fa-f.:, ]*)(?=\r\n)"
+    rb"\r\n[Xx]-[Ff]orwarded-[Ff]or: ([0-9A-Fa-f:][0-9A-Fa-f.:, ]*)(?=\r\n)"
 )
 _FRAMING: Final = frozenset(
     {
