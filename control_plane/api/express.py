@@ -75,13 +75,12 @@ class ExpressLane:
         asset_id, query = asked
         try:
             router = self._router
-            address = router.address_behind(peer, forwarded)
-            viewer = router.viewer_telling(address, head.fields, query, head.session)
+            viewer = router.viewer_behind(peer, forwarded, head.fields, query, head.session)
             route = router.route(asset_id, viewer, 1)
             location = route.url(route.best, route.entry)
             if not (location.isascii() and location.isprintable()):
                 return None
-            self._floods.admit(address)
+            self._floods.admit(viewer.address)
         except Exception:
             # aiohttp meets the same, and tells of it.
             return None

@@ -35,9 +35,8 @@ _LINE: Final = re.compile(
 _FIELD: Final = re.compile(
     rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*((?:[!-~]+(?:[ \t]+[!-~]+)*)?)[ \t]*"
 )
-_FORWARDED: Final = re.compile(
-    rb"\r\n[Xx]-[Ff]orwarded-[Ff]or: ([0-9A-Fa-f:][0-9A-Fa-f.:, ]*)(?=\r\n)"
-)
+_FORWARDED: Final = (b"\r\nX-Forwarded-For: ", b"\r\nx-forwarded-for: ")
+_CHAIN: Final = re.compile(rb"[0-9A-Fa-f:][0-9A-Fa-f.:, ]*")
 _FRAMING: Final = frozenset(
     {
         *("connection", "content-length", "expect", "http2-settings", "keep-alive"),
@@ -66,13 +65,18 @@ def read_line(data: bytes, end: int) -> tuple[str, str] | None:
     return match[1].decode(), query.decode() if query else ""
 
 
-def without_forwarded(block: bytes) -> tuple[bytes, tuple[str, ...]]:
-    """The field lines in ``block`` less the first of X-Forwarded-For, which differs with each
-    viewer, and its value; another one is left for ``read_head`` to find."""
-    found = _FORWARDED.search(block)
-    if found is None:
-        return block, ()
-    return block[: found.start()] + block[found.end() :], (found[1].decode(),)
+def without_forwarded(block: bytes) -> tuple[bytes, str | None]:
+    """The field lines in ``block`` less one of X-Forwarded-For, which differs with each viewer, and
+    its value; another one, or one that is no list of addresses, is left for ``read_head``."""
+    for name in _FORWARDED:
+        start = block.find(name)
+        if start >= 0:
+            value = start + len(name)
+            end = block.find(b"\r\n", value)
+            if _CHAIN.fullmatch(block, value, max(end, 0)) is None:
+                break
+            return block[:start] + block[end:], block[value:end].decode()
+    return block, None
 
 
 def read_head(block: bytes) -> Head | None:

@@ -2,13 +2,14 @@
 
     python -m tests.bench.routes [--edges N] [--assets N] [--seconds N] [--rounds N] [--out FILE]
 
-Four regions of 100 edges, 10,000 assets of which each region holds two copies, and the real GeoIP
-database of cities that the tests have. Viewers are a mix of addresses, User-Agents, hints and CMCD;
-a tenth of the assets has three quarters of them. The decision is timed alone, in this process, by
-the CPU time of its thread. Then `nearcast control` runs as a process on one core, wrk asks it for
-`/play/{asset}` from the other, and what counts is the CPU time that the process used for each
-answer, beside that of watching over the edges, which send no heartbeats here. A server that only
-redirects is measured in turn: the machine has other users, and slows both down.
+Four regions of 100 edges, 10,000 assets of which each region holds two copies, the real GeoIP
+database of cities that the tests have, coverage zones of 4,000 networks, a policy for all assets,
+and tokens in the paths that viewers are sent to. Viewers are a mix of addresses, User-Agents, hints
+and CMCD; a tenth of the assets has three quarters of them. The decision is timed alone, in this
+process, by the CPU time of its thread. Then `nearcast control` runs as a process on one core, wrk
+asks it for `/play/{asset}` from the other, and what counts is the CPU time that the process used
+for each answer, beside that of watching over the edges, which send no heartbeats here. A server
+that only redirects is measured in turn: the machine has other users, and slows both down.
 """
 
 import argparse
@@ -23,30 +24,36 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import msgspec
 import uvloop
 from aiohttp import web
 
 from common import logs
 from common.clock import SystemClock
-from common.messages import HeldPackage, Holdings, Profile, encode_text
+from common.messages import HeldPackage, Holdings, Profile, encode, encode_text
+from common.messages.policies import Policy
+from common.messages.zones import CoverageZone, CoverageZones
 from common.service import DatabaseSettings, Listener, ListenSettings, listening
+from common.service.token_keys import TokenKeySettings
 from control_plane.api.asking import ASSET
 from control_plane.api.play import FIELDS as PLAY_FIELDS
 from control_plane.catalog.records import Package
 from control_plane.catalog.sqlite import SqliteCatalog
+from control_plane.coverage import Coverage
 from control_plane.devices import Devices
 from control_plane.documents import open_documents
 from control_plane.findings import Findings
 from control_plane.fleet import Fleet, Rules
 from control_plane.health import HealthRules
 from control_plane.library import Library
+from control_plane.minting import Minter, TokenSettings
 from control_plane.places import Places
 from control_plane.policies import Policies
 from control_plane.router import FEW, Router
@@ -67,6 +74,9 @@ REGIONS = (
     Region("ap", "Asia-Pacific", 1.35, 103.82),
     Region("sa", "South America", -23.55, -46.63),
 )
+POLICY = Policy(blocked_countries=("AQ",), blocked_networks=("198.51.100.0/24",))
+ZONE_NETWORKS = 1000
+TOKENS = TokenSettings(keys=(TokenKeySettings(key_id="bench", secret="s" * 32),))
 COPIES = 2
 """Of each asset, in each region."""
 VIEWERS = 5000
@@ -133,8 +143,25 @@ def stock(path: Path, edges: int, assets: int) -> None:
 
 
 async def _made(path: Path) -> None:
+    """Makes the database, with what operators tell."""
     catalog = await SqliteCatalog.open(path)
     await catalog.close()
+    documents = await open_documents(DatabaseSettings(sqlite=path))
+    clock, chance = SystemClock(), random.Random(10)
+    await Policies(documents, clock).tell("default", POLICY, by="bench")
+    zones = tuple(
+        CoverageZone(f"zone-{region.name}", tuple(_networks(chance, number)), (region.name,))
+        for number, region in enumerate(REGIONS)
+    )
+    names = [region.name for region in REGIONS]
+    await Coverage(documents, names, clock).tell(encode(CoverageZones(zones)), by="bench")
+    await documents.close()
+
+
+def _networks(chance: random.Random, zone: int) -> Iterator[str]:
+    """Of a zone, here and there."""
+    for number in chance.sample(range(0x0100, 0xDF00), ZONE_NETWORKS):
+        yield f"{number >> 8}.{number & 255}.{zone}.0/24"
 
 
 def asked(assets: int) -> list[tuple[str, dict[str, str], dict[str, str]]]:
@@ -178,8 +205,13 @@ async def decisions(path: Path, assets: int) -> list[str]:
     watch = Watch(fleet, rules, clock, Standings(store, clock), Findings(), lambda: 0)
     watch.look()
     documents = await open_documents(DatabaseSettings(sqlite=path))
-    places, policies = Places([installed(GEOIP_CITIES[0])]), Policies(documents, clock)
-    router = Router(library, fleet, watch, clock, Devices(), places, policies, ())
+    coverage = Coverage(documents, [region.name for region in REGIONS], clock)
+    policies = Policies(documents, clock)
+    await coverage.folder.refresh()
+    await policies.folder.refresh()
+    places = Places([installed(GEOIP_CITIES[0])], zones=lambda: coverage.table)
+    minter = Minter(TOKENS, clock)
+    router = Router(library, fleet, watch, clock, Devices(), places, policies, (), minter)
     viewers = []
     for asset, fields, query in asked(assets):
         known = router.viewer_at(ip_address(fields["x-forwarded-for"]))
@@ -295,6 +327,7 @@ def settings_of(port: int, database: Path, edges: int) -> dict[str, Any]:
             for region in REGIONS
             for name in (f"{region.name}-{number}" for number in range(edges))
         ],
+        "tokens": msgspec.to_builtins(TOKENS),
         "geoip": [str(installed(GEOIP_CITIES[0]))],
         "trusted_proxies": ["127.0.0.0/8"],
         "heartbeat_timeout": 3600.0,
