@@ -82,6 +82,14 @@ COPIES = 2
 VIEWERS = 5000
 """Requests that wrk sends in turn."""
 SERVER_CORE, LOAD_CORE = 0, 1
+SLOWLY = "a route, to those who send a field that the express lane does not know"
+CASES = (
+    ("a route, to addresses that asked before", 0, False),
+    ("a route, to addresses that never asked", 0, True),
+    (SLOWLY, 0, False),
+    ("a redirect by aiohttp without a decision", 1, False),
+)
+"""Their names, whether another server is asked, and whether each viewer is a new one."""
 SCRIPT = """
 local requests, turn = {{}}, 0
 for line in io.lines("{asked}") do requests[#requests + 1] = line:gsub("\\t", "\\r\\n") end
@@ -232,13 +240,14 @@ async def decisions(path: Path, assets: int) -> list[str]:
     return rows
 
 
-def requests(assets: int) -> str:
-    """What wrk asks: a request to a line, with tabs for ends of lines."""
+def requests(assets: int, besides: dict[str, str]) -> str:
+    """What wrk asks, with fields ``besides``: a request to a line, tabs for ends of lines."""
     lines = []
     for asset, fields, query in asked(assets):
         target = f"/play/{asset}?{urlencode(query)}" if query else f"/play/{asset}"
         head = (
-            f"{name}: {value}" for name, value in {"host": "routes.example.org", **fields}.items()
+            f"{name}: {value}"
+            for name, value in {"host": "routes.example.org", **fields, **besides}.items()
         )
         lines.append("\t".join((f"GET {target} HTTP/1.1", *head, "", "")))
     return "\n".join(lines)
@@ -287,12 +296,8 @@ async def over_http(
             for thread in Path(f"/proc/{pid}/task").iterdir():
                 os.sched_setaffinity(int(thread.name), {SERVER_CORE})
         cases = [
-            Case(name, pids[server], ports[server], script(folder, given.assets, new=new))
-            for name, server, new in (
-                ("a route, to addresses that asked before", 0, False),
-                ("a route, to addresses that never asked", 0, True),
-                ("a redirect without a decision", 1, False),
-            )
+            Case(name, pids[server], ports[server], script(folder, given.assets, number, new=new))
+            for number, (name, server, new) in enumerate(CASES)
         ]
         await _settled(pids[0])
         await _cost(cases[0], given.seconds)
@@ -305,10 +310,10 @@ async def over_http(
         await role.kill()
 
 
-def script(folder: Path, assets: int, *, new: bool) -> Path:
-    """Writes what wrk runs: viewers at their addresses, or each time at another one."""
-    asks, path = folder / "asked.txt", folder / f"asked-{new}.lua"
-    asks.write_text(requests(assets))
+def script(folder: Path, assets: int, number: int, *, new: bool) -> Path:
+    """Writes what wrk runs for a case: viewers at their addresses, or each time at another one."""
+    asks, path = folder / f"asked-{number}.txt", folder / f"asked-{number}.lua"
+    asks.write_text(requests(assets, {"x-odd": "1"} if CASES[number][0] == SLOWLY else {}))
     path.write_text(SCRIPT.format(asked=asks, new=str(new).lower()))
     return path
 
