@@ -43,6 +43,7 @@ from control_plane.routing import (
 from control_plane.routing.asked import FIELDS, parameters
 from control_plane.routing.clients import Address
 from control_plane.routing.load import told_load
+from control_plane.routing.place import Place
 from control_plane.routing.profile import expected_rate, playlist_key
 from control_plane.watch import Watch
 
@@ -50,6 +51,10 @@ FEW: Final = 8
 """Edges that a route has as a rule: a player that has tried as many has another trouble."""
 ORDERS: Final = 16384
 """Places whose order of regions is remembered."""
+CLIENTS: Final = 16384
+"""Clients whose addresses and places are remembered by what connections tell; about 5 MB."""
+LONGEST_CHAIN: Final = 80
+"""Characters of X-Forwarded-For that are remembered."""
 _FIELDS: Final = tuple((istr(name), name, longest) for name, longest in FIELDS.items())
 _NONE: Final[Mapping[str, str]] = {}
 
@@ -87,6 +92,9 @@ class Router:
         self._minter = minter
         self.estimated: Callable[[Address, int], Estimate | None] = lambda _address, _asn: None
         """What the network of an address carries, given its autonomous system."""
+        self._find = places.find
+        """What ``clients`` were found with."""
+        self._clients = lru_cache(CLIENTS)(self._client)
         self._regions = fleet.rules.regions
         self._serving = Serving()
         self._shares: Mapping[str, float] = {}
@@ -109,11 +117,42 @@ class Router:
             for field, name, longest in _FIELDS
             if (value := headers.get(field)) is not None
         }
-        raw = request.rel_url.raw_query_string
-        query = parameters(raw) if raw else _NONE
-        known = self.viewer_at(address or self.address(request))
-        session = _session(request, query)
-        return Viewer(known.address, known.place, known.estimate, fields, query, session)
+        address = address or self.address(request)
+        place = self._places.find(address)
+        told = ", ".join(headers.getall("CMCD-Session", ()))
+        return self._viewer(address, place, fields, request.rel_url.raw_query_string, told)
+
+    def viewer_behind(
+        self, peer: str, forwarded_for: str | None, fields: Mapping[str, str], query: str, told: str
+    ) -> Viewer:
+        """Who asks.
+
+        Args:
+            peer: the address at the other end of the connection.
+            forwarded_for: X-Forwarded-For; None for none.
+            fields: what counts of the request's, with names in lower case.
+            query: its query, as it came.
+            told: CMCD-Session, whole; empty for none.
+        """
+        if self._find is not self._places.find:
+            # Places are others now.
+            self._find = self._places.find
+            self._clients = lru_cache(CLIENTS)(self._client)
+        short = forwarded_for is None or len(forwarded_for) <= LONGEST_CHAIN
+        client = (self._clients if short else self._client)(peer, forwarded_for)
+        return self._viewer(*client, fields, query, told)
+
+    def _client(self, peer: str, forwarded_for: str | None) -> tuple[Address, Place]:
+        chain = () if forwarded_for is None else (forwarded_for,)
+        address = client_address(peer, chain, self._trusted)
+        return address, self._places.find(address)
+
+    def _viewer(
+        self, address: Address, place: Place, fields: Mapping[str, str], raw_query: str, told: str
+    ) -> Viewer:
+        query = parameters(raw_query) if raw_query else _NONE
+        session = _session(raw_query, query, told)
+        return Viewer(address, place, self.estimated(address, place.asn), fields, query, session)
 
     def viewer_at(self, address: Address) -> Viewer:
         """Somebody of whom no more than the address is known."""
@@ -257,13 +296,10 @@ class Router:
         )
 
 
-def _session(request: web.Request, query: Mapping[str, str]) -> str:
+def _session(raw_query: str, query: Mapping[str, str], told: str) -> str:
     """The playback that a request is about: its parameter ``session``, or what CMCD tells; empty
     for none, or one that cannot be."""
-    named = query.get("session", "")
-    if SESSION.fullmatch(named):
+    named = query.get("session", "") if query else ""
+    if named and SESSION.fullmatch(named):
         return named
-    told = request.headers.getall("CMCD-Session", ())
-    if not told and "CMCD" not in query:
-        return ""
-    return session_told(request.rel_url.raw_query_string, ", ".join(told))
+    return session_told(raw_query, told) if told or "CMCD" in query else ""

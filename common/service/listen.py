@@ -6,8 +6,9 @@ import errno
 import os
 import socket
 import ssl
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +17,7 @@ from aiohttp import web
 
 from common.errors import NearcastError, PortTaken, SettingsInvalid
 from common.service.tls import CertificateSettings, ServerCertificates, reloading
-from common.service.tls_connections import TlsProtocols
+from common.service.tls_connections import ProtocolFactory, TlsProtocols
 
 BACKLOG = 1024
 """Connections that may wait to be accepted."""
@@ -79,6 +80,9 @@ class Listener:
     """What is ``bound`` to the address already, by the process that hands it down."""
     ticket_secret: bytes = b""
     """What processes share that resume each other's TLS sessions, as ``ServerCertificates`` say."""
+    connection: Callable[..., asyncio.Protocol] | None = None
+    """Makes a TCP connection's protocol, out of what aiohttp's ``RequestHandler`` takes; None for
+    that one."""
 
 
 def bound(settings: ListenSettings, *, shared: bool = False) -> tuple[socket.socket, ...]:
@@ -162,7 +166,8 @@ async def listening(
                     await _start_unix(runner, listener.settings)
                 else:
                     context = None if own is None else own.context
-                    await _start(runner, listener.settings, listener.sockets, context)
+                    protocols = _protocols(runner, listener, context)
+                    await _start(runner, listener.settings, listener.sockets, protocols)
             yield
         finally:
             await asyncio.gather(*(runner.cleanup() for runner in runners))
@@ -181,46 +186,54 @@ async def _name_server(_: web.Request, response: web.StreamResponse) -> None:
     response.headers["Server"] = "nearcast"
 
 
+def _protocols(
+    runner: web.BaseRunner, listener: Listener, context: ssl.SSLContext | None
+) -> ProtocolFactory:
+    assert runner.server is not None
+    protocols: ProtocolFactory = runner.server
+    if listener.connection is not None:
+        loop = asyncio.get_running_loop()
+        protocols = partial(listener.connection, runner.server, loop=loop, access_log=None)
+    return protocols if context is None else TlsProtocols(context, protocols)
+
+
 async def _start(
     runner: web.BaseRunner,
     settings: ListenSettings,
     sockets: tuple[socket.socket, ...],
-    context: ssl.SSLContext | None,
+    protocols: ProtocolFactory,
 ) -> None:
-    assert runner.server is not None
-    tls = None if context is None else TlsProtocols(context, runner.server)
     try:
         for one in sockets or await asyncio.to_thread(bound, settings):
             for each in (one, *(one.dup() for _ in range(ACCEPTED_AT_ONCE - 1))):
-                if tls is None:
-                    await web.SockSite(runner, each, backlog=BACKLOG).start()
-                else:
-                    await _TlsSite(runner, each, tls).start()
+                await _Site(runner, each, protocols).start()
     except OSError as error:
         raise _refused(settings, error) from error
 
 
-class _TlsSite(web.BaseSite):
-    """Where a runner answers over TLS."""
+class _Site(web.BaseSite):
+    """Where a runner answers, with protocols that need not be aiohttp's own."""
 
-    __slots__ = ("_socket", "_tls")
+    __slots__ = ("_protocols", "_socket")
 
-    def __init__(self, runner: web.BaseRunner, bound: socket.socket, tls: TlsProtocols) -> None:
+    def __init__(
+        self, runner: web.BaseRunner, bound: socket.socket, protocols: ProtocolFactory
+    ) -> None:
         super().__init__(runner, backlog=BACKLOG)
         self._socket = bound
-        self._tls = tls
+        self._protocols = protocols
 
     @property
     def name(self) -> str:
         """Where it is."""
         host, port = self._socket.getsockname()[:2]
-        return f"https://{host}:{port}"
+        return f"{'https' if isinstance(self._protocols, TlsProtocols) else 'http'}://{host}:{port}"
 
     async def start(self) -> None:
         """Listens."""
         await super().start()
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._tls, sock=self._socket, backlog=BACKLOG)
+        self._server = await loop.create_server(self._protocols, sock=self._socket, backlog=BACKLOG)
 
 
 async def _start_unix(runner: web.BaseRunner, path: Path) -> None:

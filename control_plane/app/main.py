@@ -9,6 +9,7 @@ from aiohttp import web
 from common.service import Gatekeeper, Listener, add_health_routes, listening, problem_middleware
 from control_plane.api.asking import allow_any_origin
 from control_plane.api.fleet import FleetApi
+from control_plane.api.floods import Floods
 from control_plane.api.networks import NetworksApi
 from control_plane.api.openapi import OpenApi
 from control_plane.api.orders import OrdersApi
@@ -19,10 +20,10 @@ from control_plane.api.versions import VersionsApi
 from control_plane.app.known import Known, know
 from control_plane.app.naming import name
 from control_plane.app.people import add_people
-from control_plane.app.running import kept, peer_of, planning, running
+from control_plane.app.running import kept, peer_of, planning, running, stay
 from control_plane.app.steered import steer_api
 from control_plane.app.talking import talk
-from control_plane.app.viewers import open_router, viewer_apis
+from control_plane.app.viewers import express, open_router, viewer_apis
 from control_plane.app.watching import Watching, watching
 from control_plane.dashboard.jobs import IngestJobs
 from control_plane.dashboard.page import Page
@@ -48,7 +49,8 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
         remover = Remover(known.catalog, known.library, known.fleet, known.clock, origin)
         router = await open_router(settings, known, stack)
         assets = await watching(settings, known, stack)
-        application = await _application(settings, known, remover, router, assets, stack)
+        floods = Floods(settings.play, known.clock)
+        application = await _application(settings, known, remover, router, floods, assets, stack)
         await stack.enter_async_context(kept(known.keeper))
         await stack.enter_async_context(assets.running())
         for work in (remover.run, known.purges.run, known.watch.run):
@@ -58,7 +60,9 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
             await stack.enter_async_context(running(partial(known.snapshots.run, known.keeper)))
         await stack.enter_async_context(planning(known.planner))
         await name(settings, known, router, stack)
-        async with listening([Listener(application, settings.listen)]):
+        connection = express(known, router, floods, assets.plays)
+        stay(stop)
+        async with listening([Listener(application, settings.listen, connection=connection)]):
             await stop.wait()
 
 
@@ -67,6 +71,7 @@ async def _application(
     known: Known,
     remover: Remover,
     router: Router,
+    floods: Floods,
     assets: Watching,
     stack: AsyncExitStack,
 ) -> web.Application:
@@ -105,7 +110,7 @@ async def _application(
         PurgesApi(known.purges, gatekeeper),
         NetworksApi(known.networks, gatekeeper),
         *known.told.apis(gatekeeper),
-        *viewer_apis(settings, known, router, gatekeeper),
+        *viewer_apis(known, router, floods, gatekeeper),
         steer,
         page,
     ):

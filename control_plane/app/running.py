@@ -1,6 +1,7 @@
 """Work that goes on while a control plane answers."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
@@ -8,12 +9,28 @@ import aiohttp
 
 from common.errors import NearcastError
 from common.service import PeerSettings, new_client_session
+from common.service.run import ProcessStop
 from control_plane.keeping import Keeper
 from control_plane.planning import Planner
 from control_plane.settings import Settings
 
 LAST_WRITES_WITHIN = 1.0
 """Seconds that the last writes may take when the role ends."""
+GARBAGE_AT = 20_000
+"""Objects that may be made until the youngest are looked through for garbage."""
+
+
+def stay(stop: asyncio.Event) -> None:
+    """Has no garbage looked for among what there is now, where the process, which ``stop`` ends, is
+    this role's alone.
+
+    Catalog and fleet are the most of it, and stay: looking through a million assets keeps viewers
+    waiting for a second, each time.
+    """
+    if isinstance(stop, ProcessStop):
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(GARBAGE_AT)
 
 
 async def peer_of(

@@ -1,17 +1,21 @@
 """What viewers ask, put together."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import AsyncExitStack
+from functools import partial
 
 from common.errors import SettingsInvalid
 from common.service import Gatekeeper
 from control_plane.api.explain import ExplainApi
+from control_plane.api.express import ExpressConnection, ExpressLane
 from control_plane.api.floods import Floods
 from control_plane.api.play import PlayApi
 from control_plane.app.known import Known
 from control_plane.app.networks import estimate
 from control_plane.app.running import running
 from control_plane.devices import Devices
+from control_plane.metadata.plays import PlayCounts
 from control_plane.minting import Minter
 from control_plane.places import Places
 from control_plane.router import Router
@@ -51,13 +55,22 @@ async def open_router(settings: Settings, known: Known, stack: AsyncExitStack) -
 
 
 def viewer_apis(
-    settings: Settings, known: Known, router: Router, gatekeeper: Gatekeeper
+    known: Known, router: Router, floods: Floods, gatekeeper: Gatekeeper
 ) -> tuple[PlayApi | ExplainApi, ...]:
     """What answers viewers, and operators who ask about them."""
     regions = known.fleet.rules.regions
     return (
-        PlayApi(router, regions, Floods(settings.play, known.clock), known.metrics),
+        PlayApi(router, regions, floods, known.metrics),
         ExplainApi(router, regions, gatekeeper),
+    )
+
+
+def express(
+    known: Known, router: Router, floods: Floods, plays: PlayCounts
+) -> Callable[..., asyncio.Protocol]:
+    """What makes connections that have an express lane to ``PlayApi``'s redirections."""
+    return partial(
+        ExpressConnection, ExpressLane(router, floods, known.clock, known.metrics, plays.played)
     )
 
 

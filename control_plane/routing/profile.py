@@ -119,7 +119,9 @@ nicer."""
 def expected_rate(profile: Profile, network: Bandwidth) -> float:
     """Bits per second that a viewer will take of its edge, as far as can be expected."""
     rate = EXPECTED.get(profile, EXPECTED_OF_OTHERS)
-    return min([rate, *(bound for bound in (network.rate, network.asked) if bound is not None)])
+    if network.rate is not None and network.rate < rate:
+        rate = network.rate
+    return rate if network.asked is None else min(rate, network.asked)
 
 
 def playlist_key(package: PackageAnnouncement, profile: Profile) -> str:

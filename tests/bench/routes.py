@@ -2,13 +2,14 @@
 
     python -m tests.bench.routes [--edges N] [--assets N] [--seconds N] [--rounds N] [--out FILE]
 
-Four regions of 100 edges, 10,000 assets of which each region holds two copies, and the real GeoIP
-database of cities that the tests have. Viewers are a mix of addresses, User-Agents, hints and CMCD;
-a tenth of the assets has three quarters of them. The decision is timed alone, in this process, by
-the CPU time of its thread. Then `nearcast control` runs as a process on one core, wrk asks it for
-`/play/{asset}` from the other, and what counts is the CPU time that the process used for each
-answer, beside that of watching over the edges, which send no heartbeats here. A server that only
-redirects is measured in turn: the machine has other users, and slows both down.
+Four regions of 100 edges, 10,000 assets of which each region holds two copies, the real GeoIP
+database of cities that the tests have, coverage zones of 4,000 networks, a policy for all assets,
+and tokens in the paths that viewers are sent to. Viewers are a mix of addresses, User-Agents, hints
+and CMCD; a tenth of the assets has three quarters of them. The decision is timed alone, in this
+process, by the CPU time of its thread. Then `nearcast control` runs as a process on one core, wrk
+asks it for `/play/{asset}` from the other, and what counts is the CPU time that the process used
+for each answer, beside that of watching over the edges, which send no heartbeats here. A server
+that only redirects is measured in turn: the machine has other users, and slows both down.
 """
 
 import argparse
@@ -23,30 +24,36 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import msgspec
 import uvloop
 from aiohttp import web
 
 from common import logs
 from common.clock import SystemClock
-from common.messages import HeldPackage, Holdings, Profile, encode_text
+from common.messages import HeldPackage, Holdings, Profile, encode, encode_text
+from common.messages.policies import Policy
+from common.messages.zones import CoverageZone, CoverageZones
 from common.service import DatabaseSettings, Listener, ListenSettings, listening
+from common.service.token_keys import TokenKeySettings
 from control_plane.api.asking import ASSET
 from control_plane.api.play import FIELDS as PLAY_FIELDS
 from control_plane.catalog.records import Package
 from control_plane.catalog.sqlite import SqliteCatalog
+from control_plane.coverage import Coverage
 from control_plane.devices import Devices
 from control_plane.documents import open_documents
 from control_plane.findings import Findings
 from control_plane.fleet import Fleet, Rules
 from control_plane.health import HealthRules
 from control_plane.library import Library
+from control_plane.minting import Minter, TokenSettings
 from control_plane.places import Places
 from control_plane.policies import Policies
 from control_plane.router import FEW, Router
@@ -67,11 +74,22 @@ REGIONS = (
     Region("ap", "Asia-Pacific", 1.35, 103.82),
     Region("sa", "South America", -23.55, -46.63),
 )
+POLICY = Policy(blocked_countries=("AQ",), blocked_networks=("198.51.100.0/24",))
+ZONE_NETWORKS = 1000
+TOKENS = TokenSettings(keys=(TokenKeySettings(key_id="bench", secret="s" * 32),))
 COPIES = 2
 """Of each asset, in each region."""
 VIEWERS = 5000
 """Requests that wrk sends in turn."""
 SERVER_CORE, LOAD_CORE = 0, 1
+SLOWLY = "a route, to those who send a field that the express lane does not know"
+CASES = (
+    ("a route, to addresses that asked before", 0, False),
+    ("a route, to addresses that never asked", 0, True),
+    (SLOWLY, 0, False),
+    ("a redirect by aiohttp without a decision", 1, False),
+)
+"""Their names, whether another server is asked, and whether each viewer is a new one."""
 SCRIPT = """
 local requests, turn = {{}}, 0
 for line in io.lines("{asked}") do requests[#requests + 1] = line:gsub("\\t", "\\r\\n") end
@@ -133,8 +151,25 @@ def stock(path: Path, edges: int, assets: int) -> None:
 
 
 async def _made(path: Path) -> None:
+    """Makes the database, with what operators tell."""
     catalog = await SqliteCatalog.open(path)
     await catalog.close()
+    documents = await open_documents(DatabaseSettings(sqlite=path))
+    clock, chance = SystemClock(), random.Random(10)
+    await Policies(documents, clock).tell("default", POLICY, by="bench")
+    zones = tuple(
+        CoverageZone(f"zone-{region.name}", tuple(_networks(chance, number)), (region.name,))
+        for number, region in enumerate(REGIONS)
+    )
+    names = [region.name for region in REGIONS]
+    await Coverage(documents, names, clock).tell(encode(CoverageZones(zones)), by="bench")
+    await documents.close()
+
+
+def _networks(chance: random.Random, zone: int) -> Iterator[str]:
+    """Of a zone, here and there."""
+    for number in chance.sample(range(0x0100, 0xDF00), ZONE_NETWORKS):
+        yield f"{number >> 8}.{number & 255}.{zone}.0/24"
 
 
 def asked(assets: int) -> list[tuple[str, dict[str, str], dict[str, str]]]:
@@ -178,8 +213,13 @@ async def decisions(path: Path, assets: int) -> list[str]:
     watch = Watch(fleet, rules, clock, Standings(store, clock), Findings(), lambda: 0)
     watch.look()
     documents = await open_documents(DatabaseSettings(sqlite=path))
-    places, policies = Places([installed(GEOIP_CITIES[0])]), Policies(documents, clock)
-    router = Router(library, fleet, watch, clock, Devices(), places, policies, ())
+    coverage = Coverage(documents, [region.name for region in REGIONS], clock)
+    policies = Policies(documents, clock)
+    await coverage.folder.refresh()
+    await policies.folder.refresh()
+    places = Places([installed(GEOIP_CITIES[0])], zones=lambda: coverage.table)
+    minter = Minter(TOKENS, clock)
+    router = Router(library, fleet, watch, clock, Devices(), places, policies, (), minter)
     viewers = []
     for asset, fields, query in asked(assets):
         known = router.viewer_at(ip_address(fields["x-forwarded-for"]))
@@ -200,13 +240,14 @@ async def decisions(path: Path, assets: int) -> list[str]:
     return rows
 
 
-def requests(assets: int) -> str:
-    """What wrk asks: a request to a line, with tabs for ends of lines."""
+def requests(assets: int, besides: dict[str, str]) -> str:
+    """What wrk asks, with fields ``besides``: a request to a line, tabs for ends of lines."""
     lines = []
     for asset, fields, query in asked(assets):
         target = f"/play/{asset}?{urlencode(query)}" if query else f"/play/{asset}"
         head = (
-            f"{name}: {value}" for name, value in {"host": "routes.example.org", **fields}.items()
+            f"{name}: {value}"
+            for name, value in {"host": "routes.example.org", **fields, **besides}.items()
         )
         lines.append("\t".join((f"GET {target} HTTP/1.1", *head, "", "")))
     return "\n".join(lines)
@@ -255,12 +296,8 @@ async def over_http(
             for thread in Path(f"/proc/{pid}/task").iterdir():
                 os.sched_setaffinity(int(thread.name), {SERVER_CORE})
         cases = [
-            Case(name, pids[server], ports[server], script(folder, given.assets, new=new))
-            for name, server, new in (
-                ("a route, to addresses that asked before", 0, False),
-                ("a route, to addresses that never asked", 0, True),
-                ("a redirect without a decision", 1, False),
-            )
+            Case(name, pids[server], ports[server], script(folder, given.assets, number, new=new))
+            for number, (name, server, new) in enumerate(CASES)
         ]
         await _settled(pids[0])
         await _cost(cases[0], given.seconds)
@@ -273,10 +310,10 @@ async def over_http(
         await role.kill()
 
 
-def script(folder: Path, assets: int, *, new: bool) -> Path:
-    """Writes what wrk runs: viewers at their addresses, or each time at another one."""
-    asks, path = folder / "asked.txt", folder / f"asked-{new}.lua"
-    asks.write_text(requests(assets))
+def script(folder: Path, assets: int, number: int, *, new: bool) -> Path:
+    """Writes what wrk runs for a case: viewers at their addresses, or each time at another one."""
+    asks, path = folder / f"asked-{number}.txt", folder / f"asked-{number}.lua"
+    asks.write_text(requests(assets, {"x-odd": "1"} if CASES[number][0] == SLOWLY else {}))
     path.write_text(SCRIPT.format(asked=asks, new=str(new).lower()))
     return path
 
@@ -295,6 +332,7 @@ def settings_of(port: int, database: Path, edges: int) -> dict[str, Any]:
             for region in REGIONS
             for name in (f"{region.name}-{number}" for number in range(edges))
         ],
+        "tokens": msgspec.to_builtins(TOKENS),
         "geoip": [str(installed(GEOIP_CITIES[0]))],
         "trusted_proxies": ["127.0.0.0/8"],
         "heartbeat_timeout": 3600.0,
