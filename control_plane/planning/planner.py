@@ -220,7 +220,12 @@ class Planner:
         plan = Plan(self._rules)
         # A minute for a million assets: viewers are routed meanwhile.
         changed, told = await asyncio.to_thread(self._load, plan)
-        _log.info("planning", edges=len(self._edges), changes=len(changed))
+        _log.info(
+            "planning",
+            assets=len(self._library.history.assets),
+            edges=len(self._edges),
+            changes=len(changed),
+        )
         await self._take(changed)
         self._dirty |= told
         return plan
