@@ -291,13 +291,19 @@ class Planner:
         """Has the plan follow what viewers watch."""
         began = self._clock.monotonic()
         before, self._traffic = self._traffic, await self._demand.traffic()
-        assets = self._library.history.assets
-        named = before.keys() | self._traffic.keys()
-        now = {name: self._expected(assets[name]) for name in named if name in assets}
         # Seconds for millions of assets: viewers are routed meanwhile.
-        await self._take(await asyncio.to_thread(plan.drift, now))
+        await self._take(await asyncio.to_thread(self._drift, plan, before))
         took = self._clock.monotonic() - began
         self._drift_at = self._clock.monotonic() + max(DRIFT_EVERY, DRIFT_SHARE * took)
+
+    def _drift(self, plan: Plan, before: dict[str, dict[str, float]]) -> Told:
+        """Has the plan follow what is watched now, and was ``before``. For a thread."""
+        assets = self._library.history.assets
+        named = before.keys() | self._traffic.keys()
+        found = ((name, assets.get(name)) for name in named)
+        return plan.drift(
+            {name: self._expected(asset) for name, asset in found if asset is not None}
+        )
 
     async def _follow_edges(self, plan: Plan) -> None:
         """Has the plan follow the edges that came, went or changed."""
