@@ -40,6 +40,7 @@ from common.service import (
     ListenSettings,
     Role,
 )
+from common.service.run import ProcessStop
 from control_plane.app import main as control_plane
 from control_plane.app import watching
 from control_plane.catalog import Package, open_catalog
@@ -177,7 +178,7 @@ def serve(path: Path, port: int, follows: int, creators: int) -> None:
         settings = served(DatabaseSettings(sqlite=path), port, path.parent)
         async with asyncio.TaskGroup() as group:
             group.create_task(Lateness().watch())
-            group.create_task(control_plane(settings, asyncio.Event()))
+            group.create_task(control_plane(settings, ProcessStop()))
 
     uvloop.run(served_and_watched())
 
