@@ -112,11 +112,11 @@ class SqliteMetadata:
     ) -> None:
         self._file = file
         self._durable = durable
-        self._files = (file, durable, *searched)
+        self._searched = tuple(searched)
         # The one that was used last knows most of the file.
-        self._searched: asyncio.LifoQueue[SqliteFile] = asyncio.LifoQueue()
+        self._idle: asyncio.LifoQueue[SqliteFile] = asyncio.LifoQueue()
         for each in searched:
-            self._searched.put_nowait(each)
+            self._idle.put_nowait(each)
 
     @classmethod
     async def open(cls, path: Path) -> "SqliteMetadata":
@@ -206,17 +206,17 @@ class SqliteMetadata:
     async def _found(self, match: str, below: int, limit: int) -> list[tuple[int, str]]:
         try:
             async with asyncio.timeout(_SEARCHED_WITHIN):
-                file = await self._searched.get()
+                file = await self._idle.get()
         except TimeoutError:
             raise Unavailable(what="search", reason="too many look for something") from None
         try:
             return await file.read(_SEARCH, (match, below, limit), within=_SEARCHED_WITHIN)
         finally:
-            self._searched.put_nowait(file)
+            self._idle.put_nowait(file)
 
     async def close(self) -> None:
         """See the port."""
-        for file in self._files:
+        for file in (self._file, self._durable, *self._searched):
             await file.close()
 
 
