@@ -6,6 +6,7 @@ counts at once, and is written down a moment later, so that a database that is a
 edge waiting.
 """
 
+import asyncio
 import math
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -26,6 +27,7 @@ from common.messages import (
 )
 from control_plane import health
 from control_plane.catalog import Catalog, EdgeRecord
+from control_plane.held import Held, completed, in_portions, made_anew, name_of
 from control_plane.holders import Holders
 from control_plane.routing import Region
 
@@ -70,33 +72,6 @@ class Rules:
     """Seconds that a silent edge keeps its packages before they are placed elsewhere."""
 
 
-class _Held:
-    """What an edge holds."""
-
-    def __init__(self, told: Holdings) -> None:
-        self.revision = told.revision
-        self.packages = {_name(each): each for each in told.packages}
-        self.saved_at: float | None = None
-        self._listed: tuple[HeldPackage, ...] | None = None
-
-    @property
-    def listed(self) -> tuple[HeldPackage, ...]:
-        if self._listed is None:
-            self._listed = tuple(self.packages.values())
-        return self._listed
-
-    def change(self, change: HoldingsChange) -> None:
-        for name in change.dropped:
-            self.packages.pop(name, None)
-        for package in change.packages:
-            self.packages[_name(package)] = package
-        self.revision = change.revision
-        self._listed = None
-
-    def told(self, edge_id: str) -> Holdings:
-        return Holdings(edge_id, self.revision, self.listed)
-
-
 class Fleet:
     """Knows every edge that was ever heard of."""
 
@@ -105,10 +80,10 @@ class Fleet:
         self._clock = clock
         self.rules = rules
         self._edges: dict[str, EdgeRecord] = {}
-        self._held: dict[str, _Held] = {}
+        self._held: dict[str, Held] = {}
         self._holders = Holders()
         self._unsaved_heartbeats: dict[str, EdgeRecord] = {}
-        self._unsaved_holdings: dict[str, _Held] = {}
+        self._unsaved_holdings: dict[str, Held] = {}
         self.kept: Callable[[str], bool] = lambda _: False
         """Whether an edge keeps what is placed on it, however long it is silent."""
         self.fresh = False
@@ -143,8 +118,9 @@ class Fleet:
             Unavailable: the database does not answer.
         """
         for record in list(self._unsaved_heartbeats.values()):
-            # What networks carry is not kept: it is out of date when somebody reads it.
-            heartbeat = msgspec.structs.replace(record.heartbeat, networks=())
+            # What was watched and what networks carry is counted where it is heard, once: it is not
+            # kept, and no other control plane reads it.
+            heartbeat = msgspec.structs.replace(record.heartbeat, watched=(), networks=())
             await self._catalog.record_heartbeat(heartbeat, record.heard_at)
             if self._unsaved_heartbeats.get(record.edge_id) is record:
                 del self._unsaved_heartbeats[record.edge_id]
@@ -171,17 +147,33 @@ class Fleet:
         self.fresh = False
         read = await self._catalog.edges()
         told = await self._catalog.holdings(
-            [
-                record.edge_id
+            {
+                record.edge_id: known
                 for record in read
-                if self._revision(record.edge_id) != record.heartbeat.holdings_revision
-            ]
+                if (known := self._revision(record.edge_id)) != record.heartbeat.holdings_revision
+            }
         )
         self.restore(read)
         for holdings in told:
-            if holdings.edge_id not in self._unsaved_holdings:
-                self._hold(holdings)
+            await self._learn(holdings)
         self.fresh = True
+
+    async def _learn(self, holdings: Holdings) -> None:
+        """Takes what an edge told another control plane that it holds. It may be hundreds of
+        thousands of packages, and viewers are routed meanwhile."""
+        edge_id = holdings.edge_id
+        known = self._held.get(edge_id)
+        held, touched = await asyncio.to_thread(made_anew, holdings, known)
+        if edge_id in self._unsaved_holdings or self._held.get(edge_id) is not known:
+            # It tells this one by now.
+            return
+        held.saved_at = known.saved_at if known else None
+        self._held[edge_id] = held
+        for names in in_portions(touched):
+            # Whatever it told meanwhile counts.
+            now = self._held.get(edge_id)
+            self._holders.change(edge_id, names, now.packages if now is not None else {})
+            await asyncio.sleep(0)
 
     def restore(self, records: Iterable[EdgeRecord]) -> None:
         """Learns of edges what was told elsewhere or before a restart, where it is newer."""
@@ -268,10 +260,10 @@ class Fleet:
             EdgeUnknown: it never sent a heartbeat.
         """
         record = self._known(holdings.edge_id)
-        completed = _completed(self._held.get(holdings.edge_id), holdings.packages)
+        now_whole = completed(self._held.get(holdings.edge_id), holdings.packages)
         self._hold(holdings)
         self._unsaved_holdings[holdings.edge_id] = self._held[holdings.edge_id]
-        self._tell(record, completed)
+        self._tell(record, now_whole)
 
     def change_holdings(self, change: HoldingsChange) -> None:
         """Takes what changed of what an edge holds.
@@ -284,16 +276,16 @@ class Fleet:
         held = self._held.get(change.edge_id)
         if held is None or held.revision not in {change.since, change.revision}:
             raise HoldingsNotKnown(edge_id=change.edge_id)
-        completed = _completed(held, change.packages)
+        now_whole = completed(held, change.packages)
         held.change(change)
-        touched = {*change.dropped, *map(_name, change.packages)}
+        touched = {*change.dropped, *map(name_of, change.packages)}
         self._holders.change(change.edge_id, touched, held.packages)
         self._unsaved_holdings[change.edge_id] = held
-        self._tell(record, completed)
+        self._tell(record, now_whole)
 
     def _hold(self, holdings: Holdings) -> None:
         known = self._held.get(holdings.edge_id)
-        held = self._held[holdings.edge_id] = _Held(holdings)
+        held = self._held[holdings.edge_id] = Held(holdings)
         touched = {*held.packages, *(known.packages if known else ())}
         self._holders.change(holdings.edge_id, touched, held.packages)
         held.saved_at = known.saved_at if known else None
@@ -322,7 +314,7 @@ class Fleet:
         held = self._believed(edge_id)
         return held.packages.get(name) if held else None
 
-    def _believed(self, edge_id: str) -> _Held | None:
+    def _believed(self, edge_id: str) -> Held | None:
         until = self._disbelieved.get(edge_id)
         if until is not None:
             if self._clock.monotonic() < until:
@@ -382,18 +374,3 @@ def _newer(record: EdgeRecord, mine: EdgeRecord) -> bool:
     if record.heartbeat.started_at == mine.heartbeat.started_at:
         return record.heartbeat.sequence > mine.heartbeat.sequence
     return record.heard_at > mine.heard_at
-
-
-def _completed(known: _Held | None, told: Iterable[HeldPackage]) -> list[PackageName]:
-    """What of ``told`` is whole, and was not before."""
-    before = known.packages if known else {}
-    return [
-        name
-        for package in told
-        if package.complete
-        and ((held := before.get(name := _name(package))) is None or not held.complete)
-    ]
-
-
-def _name(package: HeldPackage) -> PackageName:
-    return PackageName(package.asset_id, package.version)

@@ -79,7 +79,7 @@ class Snapshot:
             SnapshotUnusable: there is none, or none that this release wrote whole.
         """
         try:
-            with path.open("rb") as file, _collecting_nothing():
+            with path.open("rb") as file, collecting_nothing():
                 return cls(*_read(file))
         except (OSError, zlib.error, msgspec.MsgspecError, UnicodeDecodeError, _Broken) as error:
             raise SnapshotUnusable(file=path, reason=str(error)) from error
@@ -106,7 +106,7 @@ def _unchecked(kind: type[msgspec.Struct], **others: Any) -> Any:
 
 
 @contextmanager
-def _collecting_nothing() -> Iterator[None]:
+def collecting_nothing() -> Iterator[None]:
     """Looks for no garbage while millions of records are made, none of which is."""
     was_on = gc.isenabled()
     gc.disable()

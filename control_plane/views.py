@@ -3,6 +3,8 @@
 from collections import defaultdict
 from dataclasses import dataclass
 
+import msgspec
+
 from common.messages import AssetState, AssetView, EdgeView, PackageName, RegionCopies
 from control_plane.catalog import Asset, EdgeRecord
 from control_plane.fleet import Fleet
@@ -55,6 +57,11 @@ class Views:
             plays=said.plays,
             edited_at=said.edited_at,
         )
+
+    def published(self, asset: Asset, said: Metadata | None = None) -> AssetView:
+        """An asset as viewers see it: where its copies are is not for them."""
+        whole = self.asset(asset, said)
+        return msgspec.structs.replace(whole, state=AssetState.PUBLISHED, copies=())
 
     def _copies(self, asset: Asset, region: str, edges: list[str]) -> RegionCopies:
         package = asset.current.announcement

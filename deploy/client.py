@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -62,6 +63,10 @@ class NoToken(NearcastError):
     """{option} needs --token: one that the service there knows."""
 
 
+class NoChannelName(NearcastError):
+    """{channel!r} is the identifier of no channel: one has letters, digits, dots, _ and -."""
+
+
 class NotReached(NearcastError):
     """{url} does not answer ({reason}): is Nearcast running there?"""
 
@@ -105,6 +110,16 @@ class Api:
         """An API client; whoever opens it closes it."""
         session = await new_client_session(ca, token=token)
         return cls(session, ingest=ingest, control=control)
+
+    def act_for(self, channel: str) -> None:
+        """Asks from now on for ``channel``, one of several that the token's account has.
+
+        Raises:
+            NoChannelName: it cannot be one's identifier.
+        """
+        if not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", channel):
+            raise NoChannelName(channel=channel[:64])
+        self._session.headers["Nearcast-Channel"] = channel
 
     async def close(self) -> None:
         """Closes its connections."""

@@ -159,6 +159,9 @@ def up(*, home: Path, port_base: int, no_sample: bool, video: Path | None) -> No
     metavar="LANGUAGE=FILE",
     help="SRT or WebVTT file of subtitles, such as en=film.srt; for several languages repeatedly.",
 )
+@click.option(
+    "--channel", help="Identifier of the channel that publishes it, where an account has several."
+)
 @click.option("--wait", is_flag=True, help="Waits until the video is published, with progress.")
 @home_option
 @click.option("--ingest", "url", envvar="NEARCAST_INGEST", help="URL of ingest.")
@@ -169,6 +172,7 @@ def upload(
     file: Path,
     title: str | None,
     subtitles: tuple[str, ...],
+    channel: str | None,
     wait: bool,
     home: Path,
     url: str | None,
@@ -192,6 +196,7 @@ def upload(
                 token=token,
                 ca=ca,
                 subtitles=subtitles,
+                channel=channel,
             )
         )
     )

@@ -34,15 +34,19 @@ async def upload_command(
     token: str | None,
     ca: Path | None,
     subtitles: Sequence[str] = (),
+    channel: str | None = None,
 ) -> int:
     """Uploads ``file`` and prints job and asset; the exit status tells whether it went well.
 
-    ``subtitles`` follow it, each told as ``LANGUAGE=FILE``.
+    ``subtitles`` follow it, each told as ``LANGUAGE=FILE``. ``channel`` publishes it, where the
+    token is of an account that has several.
     """
     try:
         read = await read_subtitles(subtitles)
         api = await open_api(home, url=url, token=token, ca=ca, option="--ingest")
         try:
+            if channel is not None:
+                api.act_for(channel)
             with ProgressDisplay() as display:
                 job = await send(api, file, title or file.stem, display)
                 # At once: a job takes no more of them when it is packaged.

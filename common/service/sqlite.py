@@ -8,6 +8,7 @@ share the next sync (group commit).
 import asyncio
 import contextlib
 import sqlite3
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +25,9 @@ Values = tuple[Any, ...] | dict[str, Any]
 
 LOCK_WITHIN = 5.0
 """Seconds to wait for another process that writes to the same file."""
+
+LOOKED_EVERY = 10_000
+"""Instructions of SQLite's machine, a millisecond or less, between looks whether it is too late."""
 
 
 @dataclass
@@ -100,8 +104,11 @@ class SqliteFile:
             case changed:
                 return changed
 
-    async def read(self, statement: str, values: Values = ()) -> list[Any]:
-        """The rows that a statement answers with.
+    async def read(
+        self, statement: str, values: Values = (), *, within: float | None = None
+    ) -> list[Any]:
+        """The rows that a statement answers with; it is ended when it runs for more than ``within``
+        seconds.
 
         All of them are fetched before anything else runs on the connection: a statement that is
         still being read would keep the next ones from seeing, and making, changes.
@@ -110,9 +117,22 @@ class SqliteFile:
             Unavailable: the database does not answer.
         """
         try:
-            return await self._run(lambda: self._connection.execute(statement, values).fetchall())
+            return await self._run(lambda: self._fetched(statement, values, within))
         except sqlite3.Error as error:
+            if within is not None and error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
+                reason = f"it was asked for what takes it more than {within:g} s"
+                raise Unavailable(what=_named(self._path), reason=reason) from error
             raise _translated(self._path, error) from error
+
+    def _fetched(self, statement: str, values: Values, within: float | None) -> list[Any]:
+        if within is None:
+            return self._connection.execute(statement, values).fetchall()
+        until = time.monotonic() + within
+        self._connection.set_progress_handler(lambda: time.monotonic() > until, LOOKED_EVERY)
+        try:
+            return self._connection.execute(statement, values).fetchall()
+        finally:
+            self._connection.set_progress_handler(None, 0)
 
     async def close(self) -> None:
         """Closes it; does nothing when it is closed."""

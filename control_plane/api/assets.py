@@ -80,18 +80,20 @@ class AssetsApi:
         ]
 
     @described(
+        Role.VIEWER,
         Role.PUBLISHER,
         answer=list[AssetView],
         query={"q": str, "tag": str, "creator": str, "sort": str, "cursor": str, "limit": Number},
         refuses=[CursorInvalid],
     )
     async def assets(self, request: web.Request) -> web.Response:
-        """The newest assets, those that are popular, or those that a search finds.
+        """The newest assets, those that are popular, or those that a search finds; viewers are not
+        told where copies are.
 
         Raises:
             BadRequest: a parameter is none that this takes.
         """
-        self._gatekeeper.require(request, Role.PUBLISHER)
+        shown = self._shown(request)
         limit = limit_of(request, MOST_ASSETS, MOST_ASSETS)
         query = _query(request)
         if query is not None and (query.words or query.prefix or query.tag):
@@ -101,9 +103,7 @@ class AssetsApi:
         known = self._library.history.assets
         assets = [known[name] for name in names if name in known]
         said = await self._metadata.shown([asset.asset_id for asset in assets])
-        answer = json_answer(
-            [self._views.asset(asset, said.get(asset.asset_id)) for asset in assets]
-        )
+        answer = json_answer([shown(asset, said.get(asset.asset_id)) for asset in assets])
         if after is not None:
             answer.headers[hdrs.LINK] = next_link(request, after)
         return answer
@@ -135,13 +135,18 @@ class AssetsApi:
         last = cursor(Place(page[-1].first_at, page[-1].asset_id)) if more else None
         return [entry.asset_id for entry in page], last
 
-    @described(Role.PUBLISHER, answer=AssetView, refuses=[AssetUnknown])
+    @described(Role.VIEWER, Role.PUBLISHER, answer=AssetView, refuses=[AssetUnknown])
     async def asset(self, request: web.Request) -> web.Response:
         """One asset. Its entity tag is of what can be edited: the rest changes all the time."""
-        self._gatekeeper.require(request, Role.PUBLISHER)
+        shown = self._shown(request)
         asset = self._library.asset(request.match_info["asset_id"])
-        said = await self._metadata.shown([asset.asset_id])
-        return self._answer(asset, said.get(asset.asset_id))
+        said = (await self._metadata.shown([asset.asset_id])).get(asset.asset_id)
+        return _answer(shown(asset, said), said)
+
+    def _shown(self, request: web.Request) -> Callable[[Asset, Metadata | None], AssetView]:
+        """What whoever asks is shown of an asset."""
+        credential = self._gatekeeper.require(request, Role.VIEWER, Role.PUBLISHER)
+        return self._views.asset if credential.may(Role.PUBLISHER) else self._views.published
 
     @described(
         Role.PUBLISHER,
@@ -174,13 +179,14 @@ class AssetsApi:
 
         told = self._indexer.told(asset)
         after = await self._editor.edit(told, edit, by=credential.name, holds=holds)
-        return self._answer(asset, after)
+        return _answer(self._views.asset(asset, after), after)
 
-    def _answer(self, asset: Asset, said: Metadata | None) -> web.Response:
-        answer = json_answer(self._views.asset(asset, said))
-        if said is not None:
-            answer.headers[hdrs.ETAG] = str(_tag(said))
-        return answer
+
+def _answer(shown: AssetView, said: Metadata | None) -> web.Response:
+    answer = json_answer(shown)
+    if said is not None:
+        answer.headers[hdrs.ETAG] = str(_tag(said))
+    return answer
 
 
 def _tag(said: Metadata) -> EntityTag:

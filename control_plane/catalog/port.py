@@ -1,6 +1,6 @@
 """The port behind which the catalog lives."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
 from common.errors import NearcastError
@@ -107,8 +107,9 @@ class Catalog(Protocol):
         """Every edge that was ever heard of, in no order."""
         ...
 
-    async def holdings(self, edge_ids: Collection[str]) -> tuple[Holdings, ...]:
-        """What those of ``edge_ids`` hold that have told it, in no order."""
+    async def holdings(self, known: Mapping[str, str | None]) -> tuple[Holdings, ...]:
+        """What the edges in ``known`` hold that have told it, in no order; of those of which the
+        revision in it is the one that is kept, nothing. It is decoded beside the event loop."""
         ...
 
     async def close(self) -> None:

@@ -56,6 +56,9 @@ class MetadataStore(Protocol):
         then the others; of each, those that became known last come first.
 
         What becomes known while one pages comes before the first page, and so is in none.
+
+        Raises:
+            Unavailable: also when it takes more than 2 s, as one for what very many assets have.
         """
         ...
 

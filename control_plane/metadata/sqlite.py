@@ -6,12 +6,14 @@ found by change together. The rows' numbers rise, so that the newest are read of
 and nothing is sorted, however many match.
 """
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from common.errors import Unavailable
 from common.messages import decode, encode_text
 from common.service.sqlite import SqliteFile
 from control_plane.metadata.records import After, Found, Metadata, Query, Told
@@ -83,6 +85,11 @@ WHERE metadata_words MATCH ? AND metadata_words.rowid < ?
 ORDER BY metadata_words.rowid DESC LIMIT ?
 """
 
+_SEARCHES: Final = 2
+"""Connections for searches: one that takes its time does not hold up the next."""
+_SEARCHED_WITHIN: Final = 2.0
+"""Seconds that a search may take, and wait for others."""
+
 _FIRST: Final = 2**53
 """More than any row's number."""
 
@@ -100,10 +107,16 @@ class _Record(msgspec.Struct, frozen=True):
 class SqliteMetadata:
     """The adapter for one machine."""
 
-    def __init__(self, file: SqliteFile, durable: SqliteFile, searched: SqliteFile) -> None:
+    def __init__(
+        self, file: SqliteFile, durable: SqliteFile, searched: Sequence[SqliteFile]
+    ) -> None:
         self._file = file
         self._durable = durable
-        self._searched = searched
+        self._searched = tuple(searched)
+        # The one that was used last knows most of the file.
+        self._idle: asyncio.LifoQueue[SqliteFile] = asyncio.LifoQueue()
+        for each in searched:
+            self._idle.put_nowait(each)
 
     @classmethod
     async def open(cls, path: Path) -> "SqliteMetadata":
@@ -112,14 +125,16 @@ class SqliteMetadata:
         Raises:
             Unavailable: the file cannot be opened or is no SQLite database.
         """
-        both = await SqliteFile.open_both(path, _SCHEMA)
+        opened = [*await SqliteFile.open_both(path, _SCHEMA)]
         # A search for words that half of all assets have takes its time: nobody else waits for it.
         try:
-            return cls(*both, await SqliteFile.open(path, _SCHEMA, synchronous="NORMAL"))
+            while len(opened) < 2 + _SEARCHES:
+                opened.append(await SqliteFile.open(path, _SCHEMA, synchronous="NORMAL"))
         except BaseException:
-            for file in both:
+            for file in opened:
                 await file.close()
             raise
+        return cls(opened[0], opened[1], opened[2:])
 
     async def note(self, told: Sequence[Told]) -> None:
         """See the port."""
@@ -182,15 +197,26 @@ class SqliteMetadata:
             if tier < start.tier or len(rows) > limit:
                 continue
             below = int(start.at) if tier == start.tier else _FIRST
-            found = await self._searched.read(_SEARCH, (match, below, limit + 1 - len(rows)))
+            found = await self._found(match, below, limit + 1 - len(rows))
             rows += [(tier, number, asset_id) for number, asset_id in found]
         page = rows[:limit]
         more = After(*page[-1]) if len(rows) > limit and page else None
         return Found(tuple(asset_id for _, _, asset_id in page), more)
 
+    async def _found(self, match: str, below: int, limit: int) -> list[tuple[int, str]]:
+        try:
+            async with asyncio.timeout(_SEARCHED_WITHIN):
+                file = await self._idle.get()
+        except TimeoutError:
+            raise Unavailable(what="search", reason="too many look for something") from None
+        try:
+            return await file.read(_SEARCH, (match, below, limit), within=_SEARCHED_WITHIN)
+        finally:
+            self._idle.put_nowait(file)
+
     async def close(self) -> None:
         """See the port."""
-        for file in (self._file, self._durable, self._searched):
+        for file in (self._file, self._durable, *self._searched):
             await file.close()
 
 

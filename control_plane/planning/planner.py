@@ -22,6 +22,7 @@ from control_plane.fleet import Fleet
 from control_plane.library import Library
 from control_plane.placement import Placed, PlacementAsset, PlacementEdge, PlacementRules, Plan
 from control_plane.placement.popularity import DAY, blended, expected
+from control_plane.placement.telling import Told
 from control_plane.planning.demand import DemandCounts
 from control_plane.planning.placements import Placements, follows
 from control_plane.planning.port import LeaseLost, PlanRow, PlanStore
@@ -42,8 +43,8 @@ NEW_FOR: Final = 7 * DAY
 """Seconds for which what is watched of a creator's other assets says something of one."""
 MOST_OTHERS: Final = 100
 """Of a creator's assets, how many are looked at."""
-AT_ONCE: Final = 5000
-"""Rows of one commit."""
+AT_ONCE: Final = 1000
+"""Rows of one commit: viewers are routed in between, and each takes a few milliseconds."""
 
 _log = logs.get(__name__)
 
@@ -216,20 +217,37 @@ class Planner:
         self._edges = self._placeable()
         self._traffic = await self._demand.traffic()
         self._drift_at = self._clock.monotonic() + DRIFT_EVERY
-        for asset in self._library.history.assets.values():
-            self._note_creator(asset)
-        assets = [self._asset(asset) for asset in self._library.history.assets.values()]
-        rows = self._placements.rows().values()
-        placed = [Placed(row.asset_id, row.edges, row.priority, row.urgent) for row in rows]
         plan = Plan(self._rules)
         # A minute for a million assets: viewers are routed meanwhile.
-        changed = await asyncio.to_thread(plan.load, list(self._edges.values()), assets, placed)
-        _log.info("planning", assets=len(assets), edges=len(self._edges), changes=len(changed))
+        changed, told = await asyncio.to_thread(self._load, plan)
+        _log.info(
+            "planning",
+            assets=len(self._library.history.assets),
+            edges=len(self._edges),
+            changes=len(changed),
+        )
         await self._take(changed)
-        # What came while nobody planned changes no edges, but they are to be told of it.
-        history = self._library.history
-        self._dirty |= {row.asset_id for row in rows if row.told != history.told_of(row.asset_id)}
+        self._dirty |= told
         return plan
+
+    def _load(self, plan: Plan) -> tuple[Told, set[str]]:
+        """Has ``plan`` begin with all assets where they are; what it changes, and of which assets
+        edges are to be told.
+
+        For a thread: what the loop may change meanwhile is copied, each in one step.
+        """
+        history = self._library.history
+        assets, rows = list(history.assets.values()), list(self._placements.rows().values())
+        for asset in assets:
+            self._note_creator(asset)
+        changed = plan.load(
+            list(self._edges.values()),
+            [self._asset(asset) for asset in assets],
+            [Placed(row.asset_id, row.edges, row.priority, row.urgent) for row in rows],
+        )
+        # What came while nobody planned changes no edges, but they are to be told of it.
+        told = {row.asset_id for row in rows if row.told != history.told_of(row.asset_id)}
+        return changed, told
 
     def _placeable(self) -> dict[str, PlacementEdge]:
         """The edges that assets may be placed on; none in a region that the settings lost."""
@@ -273,13 +291,19 @@ class Planner:
         """Has the plan follow what viewers watch."""
         began = self._clock.monotonic()
         before, self._traffic = self._traffic, await self._demand.traffic()
-        assets = self._library.history.assets
-        named = before.keys() | self._traffic.keys()
-        now = {name: self._expected(assets[name]) for name in named if name in assets}
         # Seconds for millions of assets: viewers are routed meanwhile.
-        await self._take(await asyncio.to_thread(plan.drift, now))
+        await self._take(await asyncio.to_thread(self._drift, plan, before))
         took = self._clock.monotonic() - began
         self._drift_at = self._clock.monotonic() + max(DRIFT_EVERY, DRIFT_SHARE * took)
+
+    def _drift(self, plan: Plan, before: dict[str, dict[str, float]]) -> Told:
+        """Has the plan follow what is watched now, and was ``before``. For a thread."""
+        assets = self._library.history.assets
+        named = before.keys() | self._traffic.keys()
+        found = ((name, assets.get(name)) for name in named)
+        return plan.drift(
+            {name: self._expected(asset) for name, asset in found if asset is not None}
+        )
 
     async def _follow_edges(self, plan: Plan) -> None:
         """Has the plan follow the edges that came, went or changed."""

@@ -3,6 +3,7 @@
 Each write is one statement, and so all or nothing; it looks itself whether its token is in force.
 """
 
+import asyncio
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -148,7 +149,7 @@ class SqlitePlanStore:
     async def demand(self) -> tuple[Demand, ...]:
         """See the port."""
         found = await self._file.read("SELECT asset_id, region, era, total FROM demand")
-        return tuple(Demand(*row) for row in found)
+        return await asyncio.to_thread(lambda: tuple(Demand(*row) for row in found))
 
     async def most_demanded(self, limit: int) -> tuple[Demand, ...]:
         """See the port."""

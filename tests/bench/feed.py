@@ -5,7 +5,8 @@
 A control plane in a process of its own, on one core, over a SQLite catalog that is made first (with
 --folder it is kept for the next time): creators have published by Zipf's law, half of the assets
 are described, edges in four regions hold some of them, and what is watched follows Zipf's law too.
-Each user follows other channels. Their pages are asked for over HTTP one after another: the first
+Each user follows other channels. How late the process's event loop is, is looked at every two
+milliseconds, and told beside. Their pages are asked for over HTTP one after another: the first
 three of each, cold, as nobody has read their metadata before, and once more, warm. A newer control
 plane plans; this one answers.
 """
@@ -16,6 +17,7 @@ import contextlib
 import functools
 import os
 import random
+import signal
 import sqlite3
 import statistics
 import sys
@@ -38,6 +40,7 @@ from common.service import (
     ListenSettings,
     Role,
 )
+from common.service.run import ProcessStop
 from control_plane.app import main as control_plane
 from control_plane.app import watching
 from control_plane.catalog import Package, open_catalog
@@ -56,6 +59,10 @@ HELD = 5000
 """Packages that each edge holds."""
 WORDS = 20_000
 PAGES = 3
+LOOKED_EVERY = 0.002
+"""Seconds."""
+LATE = 0.01
+"""Seconds."""
 LIMIT = 20
 
 
@@ -139,7 +146,7 @@ def served(database: DatabaseSettings, port: int, folder: Path) -> Settings:
         folder,
         database=database,
         listen=ListenSettings(port=port),
-        geoip=folder / "geoip.mmdb",
+        geoip=(folder / "geoip.mmdb",),
         credentials=tuple(
             CredentialSettings(
                 name=name,
@@ -166,18 +173,46 @@ def serve(path: Path, port: int, follows: int, creators: int) -> None:
         return request.query.get("user")
 
     vars(watching).update(_no_follows=followed, _user=user)
-    settings = served(DatabaseSettings(sqlite=path), port, path.parent)
-    uvloop.run(control_plane(settings, asyncio.Event()))
+
+    async def served_and_watched() -> None:
+        settings = served(DatabaseSettings(sqlite=path), port, path.parent)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(Lateness().watch())
+            group.create_task(control_plane(settings, ProcessStop()))
+
+    uvloop.run(served_and_watched())
+
+
+class Lateness:
+    """How late a loop is for what is due, in the process that is measured."""
+
+    def __init__(self) -> None:
+        self._late: list[float] = []
+
+    async def watch(self) -> None:
+        """Looks, for ever; SIGUSR1 has it print a line about what it saw since the last."""
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, self._say)
+        while True:
+            due = time.perf_counter() + LOOKED_EVERY
+            await asyncio.sleep(LOOKED_EVERY)
+            self._late.append(time.perf_counter() - due)
+
+    def _say(self) -> None:
+        over = sum(late > LATE for late in self._late)
+        print(f"{cuts(self._late)}, {over} times more than {1000 * LATE:.0f}", flush=True)
+        self._late = []
 
 
 @contextlib.asynccontextmanager
-async def process(path: Path, given: argparse.Namespace) -> AsyncIterator[tuple[Talk, int]]:
+async def process(
+    path: Path, given: argparse.Namespace
+) -> AsyncIterator[tuple[Talk, asyncio.subprocess.Process]]:
     (port,) = free_ports(1)
     began = time.monotonic()
     child = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tests.bench.feed", "--serve", str(path), str(port)),
         *("--follows", str(given.follows), "--creators", str(given.creators)),
-        stdout=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
     )
     os.sched_setaffinity(child.pid, {0})
     try:
@@ -186,7 +221,7 @@ async def process(path: Path, given: argparse.Namespace) -> AsyncIterator[tuple[
             await asyncio.sleep(0.1)
         print(f"it listens after {time.monotonic() - began:.1f} s", flush=True)
         async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
-            yield Talk(session), child.pid
+            yield Talk(session), child
     finally:
         child.kill()
         await child.wait()
@@ -202,9 +237,10 @@ class Asker:
     """Asks the process. Others use this machine, too: what both sides waited for a processor (the
     second number of Linux' schedstat) is told apart."""
 
-    def __init__(self, talk: Talk, pid: int) -> None:
+    def __init__(self, talk: Talk, child: asyncio.subprocess.Process) -> None:
         self._talk = talk
-        self._files = [Path(f"/proc/{one}/schedstat") for one in (pid, os.getpid())]
+        self._child = child
+        self._files = [Path(f"/proc/{one}/schedstat") for one in (child.pid, os.getpid())]
         self._took: list[float] = []
         self._net: list[float] = []
 
@@ -223,13 +259,22 @@ class Asker:
         self._net.append(took - (self._waited() - waited))
         return body
 
-    def say(self, what: str) -> None:
-        """Tells how long all took since it was told last."""
+    async def say(self, what: str) -> None:
+        """Tells how long all took since it was told last, and how late the loop was."""
         took, net = cuts(self._took), cuts(self._net)
         print(
             f"{what:<38}{len(self._took):5}  {took}  with a processor of its own {net}", flush=True
         )
+        print(f"{'':<38}the loop was late by {await self.late()}", flush=True)
         self._took, self._net = [], []
+
+    async def late(self) -> str:
+        """How late the process's loop was since this was asked last."""
+        assert self._child.stdout is not None
+        self._child.send_signal(signal.SIGUSR1)
+        while not (line := await self._child.stdout.readline()).startswith(b"p50"):
+            assert line
+        return line.decode().strip()
 
 
 def cuts(seconds: list[float]) -> str:
@@ -242,12 +287,12 @@ async def feeds(asker: Asker, what: str, users: Sequence[str | None]) -> None:
     for state in ("cold", "warm"):
         queries = [f"/v1/feed?limit={LIMIT}" + (f"&user={user}" if user else "") for user in users]
         pages = {query: await asker.ask(query) for query in queries}
-        asker.say(f"{what}, first pages, {state}")
+        await asker.say(f"{what}, first pages, {state}")
         for _ in range(PAGES - 1):
             for query in queries:
                 pages[query] = await asker.ask(f"{query}&cursor={pages[query]['next']}")
                 assert len(pages[query]["entries"]) == LIMIT
-        asker.say(f"{what}, later pages, {state}")
+        await asker.say(f"{what}, later pages, {state}")
 
 
 async def searches(asker: Asker) -> None:
@@ -261,7 +306,7 @@ async def searches(asker: Asker) -> None:
     for what, queries in kinds.items():
         for query in queries:
             await asker.ask(f"/v1/assets?limit={LIMIT}&q={query}", "operator")
-        asker.say(f"search, {what}")
+        await asker.say(f"search, {what}")
 
 
 async def measure(folder: Path, given: argparse.Namespace) -> None:
@@ -272,19 +317,23 @@ async def measure(folder: Path, given: argparse.Namespace) -> None:
     # Another control plane plans.
     assert await store.acquire("bench", 36_000) is not None
     TOKENS.update({edge: f"{edge}-token-for-tests" for edge in EDGES})
-    async with process(database.sqlite, given) as (talk, pid):
+    async with process(database.sqlite, given) as (talk, child):
         chance = random.Random(1)
         for edge in EDGES:
-            await talk.beat(edge)
+            # With --folder, the edges of the run before are known.
+            await talk.beat(edge, started_at=time.time())
             held = [(f"asset-{chance.randrange(given.assets):08}", "1") for _ in range(HELD)]
             await talk.hold(edge, *dict.fromkeys(held))
         await asyncio.sleep(6)
-        print(f"it has {memory(pid)} MiB", flush=True)
-        asker = Asker(talk, pid)
+        print(f"it has {memory(child.pid)} MiB", flush=True)
+        asker = Asker(talk, child)
+        await asker.late()
+        await asyncio.sleep(20)
+        print(f"asked by nobody for 20 s, its loop was late by {await asker.late()}", flush=True)
         await feeds(asker, "everybody's", [None] * given.users)
         await feeds(asker, f"{given.follows} follows", [f"u{n}" for n in range(given.users)])
         await searches(asker)
-        print(f"it has {memory(pid)} MiB", flush=True)
+        print(f"it has {memory(child.pid)} MiB", flush=True)
     await store.close()
 
 

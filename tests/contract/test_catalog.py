@@ -1,6 +1,7 @@
 """What every adapter of the catalog promises, on SQLite and on a real MongoDB."""
 
 import asyncio
+import contextlib
 import gc
 import os
 import signal
@@ -250,7 +251,7 @@ async def test_holdings_stay_through_heartbeats(catalog: Catalog) -> None:
     await catalog.record_holdings(holdings("eu-1", ("a", "1")))
     await catalog.record_heartbeat(heartbeat(sequence=2), 2.0)
 
-    assert await catalog.holdings(["eu-1"]) == (holdings("eu-1", ("a", "1")),)
+    assert await catalog.holdings({"eu-1": None}) == (holdings("eu-1", ("a", "1")),)
 
 
 async def test_holdings_take_the_place_of_the_last(catalog: Catalog) -> None:
@@ -258,16 +259,25 @@ async def test_holdings_take_the_place_of_the_last(catalog: Catalog) -> None:
     await catalog.record_holdings(holdings("eu-1", ("a", "1")))
     await catalog.record_holdings(holdings("eu-1", ("b", "1"), held=1))
 
-    assert await catalog.holdings(["eu-1"]) == (holdings("eu-1", ("b", "1"), held=1),)
+    assert await catalog.holdings({"eu-1": None}) == (holdings("eu-1", ("b", "1"), held=1),)
 
 
 async def test_holdings_are_read_of_the_edges_that_are_asked_for(catalog: Catalog) -> None:
     for edge in ("eu-1", "eu-2", "eu-3"):
         await catalog.record_holdings(holdings(edge, ("a", "1")))
 
-    found = await catalog.holdings(["eu-1", "eu-3", "eu-4"])
+    found = await catalog.holdings({"eu-1": None, "eu-3": "another", "eu-4": None})
     assert {told.edge_id for told in found} == {"eu-1", "eu-3"}
-    assert await catalog.holdings([]) == ()
+    assert await catalog.holdings({}) == ()
+
+
+async def test_holdings_that_are_known_are_not_read_again(catalog: Catalog) -> None:
+    told = holdings("eu-1", ("a", "1"))
+    await catalog.record_holdings(told)
+    await catalog.record_holdings(holdings("eu-2", ("a", "1")))
+
+    found = await catalog.holdings({"eu-1": told.revision, "eu-2": "another"})
+    assert [each.edge_id for each in found] == ["eu-2"]
 
 
 async def test_what_was_written_is_there_after_opening_again(
@@ -361,7 +371,7 @@ async def everything(catalog: Catalog) -> None:
     await catalog.pins()
     await catalog.open_removals()
     await catalog.edges()
-    await catalog.holdings(["eu-1"])
+    await catalog.holdings({"eu-1": None})
 
 
 @pytest.mark.parametrize("table", ["packages", "pins", "removals", "edges", "holdings"])
@@ -396,6 +406,22 @@ async def test_a_program_that_reads_the_file_does_not_hold_up_a_publish(tmp_path
     finally:
         other.close()
     assert (await catalog.counts()).packages == 2
+    await catalog.close()
+
+
+async def test_packages_of_a_file_that_counted_none_are_counted(tmp_path: Path) -> None:
+    settings = DatabaseSettings(sqlite=tmp_path / "control.sqlite")
+    catalog = await open_catalog(settings)
+    for asset in ("a", "b", "b"):
+        await catalog.publish(announcement(asset), 1.0)
+    await catalog.close()
+    with contextlib.closing(sqlite3.connect(tmp_path / "control.sqlite")) as other:
+        other.executescript("DROP TRIGGER packages_counted; DROP TABLE counted;")
+
+    catalog = await open_catalog(settings)
+    assert (await catalog.counts()).packages == 2
+    await catalog.publish(announcement("c"), 1.0)
+    assert (await catalog.counts()).packages == 3
     await catalog.close()
 
 

@@ -227,6 +227,23 @@ async def test_a_publisher_has_channels_and_viewers_follow_them(place: Town) -> 
     assert (await place.ask(viewer, "PUT", "/v1/me/follows/nothing"))[0] == 404
 
 
+async def test_viewers_list_and_look_for_assets_and_see_no_copies(place: Town) -> None:
+    _, studio = await place.new_user("ann", "publisher")
+    _, viewer = await place.new_user("bob", "viewer")
+    await place.talk.beat("eu-1")
+    await place.talk.publish()
+    await place.talk.until_placed(1)
+
+    _, known = await place.ask(studio, "GET", "/v1/assets/a")
+    assert known["copies"]
+    shown = {**known, "copies": [], "state": "published"}
+    assert await place.ask(viewer, "GET", "/v1/assets/a") == (200, shown)
+    assert await place.ask(viewer, "GET", "/v1/assets") == (200, [shown])
+    assert (await place.ask(viewer, "GET", "/v1/assets?q=nothing")) == (200, [])
+    assert (await place.ask(viewer, "PATCH", "/v1/assets/a", {"title": "x"}))[0] == 403
+    assert (await place.ask(viewer, "GET", "/v1/assets/a/versions"))[0] == 403
+
+
 async def test_a_channel_is_its_owners_and_operators(place: Town) -> None:
     ann, studio = await place.new_user("ann", "publisher")
     bob, rival = await place.new_user("bob", "publisher")

@@ -6,7 +6,11 @@ import socket
 import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from deploy.upload import upload_command
 from tests.integration.accounts_service import Town, town
 from tests.integration.control_service import TOKENS
 from tests.integration.ingest_service import TOKEN, Answer, Service, running
@@ -77,6 +81,32 @@ async def test_an_upload_is_a_channels_of_the_account(tmp_path: Path) -> None:
             assert seen.status == status
         seen = await asyncio.to_thread(service.ask, "GET", job, None, TOKEN)
         assert seen.status == 404
+
+
+async def test_the_command_uploads_for_the_channel_that_it_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    film = tmp_path / "film.mp4"
+    film.write_bytes(b"no video")
+    async with town(tmp_path / "control") as place, ingest(tmp_path / "ingest", place) as service:
+        _, secret = await place.new_user("ann", "publisher")
+        _, second = [await place.new_channel(secret) for _ in range(2)]
+
+        async def upload(channel: str | None) -> int:
+            url = f"http://127.0.0.1:{service.port}"
+            where: dict[str, Any] = {"home": tmp_path, "url": url, "token": secret, "ca": None}
+            return await upload_command(film, title=None, wait=False, channel=channel, **where)
+
+        for channel, reason in (
+            (None, "has 2 channels"),
+            ("another", "not one of the account's"),
+            ("a\r\nb", "identifier of no channel"),
+        ):
+            assert await upload(channel) == 1
+            assert reason in capsys.readouterr().err
+        assert await upload(second) == 0
+        assert list(owners(service).values()) == [second]
 
 
 async def test_without_the_control_plane_the_settings_credentials_go_on(tmp_path: Path) -> None:

@@ -9,7 +9,13 @@ from pathlib import Path
 import pytest
 
 from common.errors import Unavailable
-from common.messages import HeldPackage, HoldingsChange, NetworkSeen, PackageName
+from common.messages import (
+    HeldPackage,
+    HoldingsChange,
+    NetworkSeen,
+    PackageName,
+    Watched,
+)
 from control_plane.catalog.sqlite import SqliteCatalog
 from control_plane.fleet import EdgeUnknown, Fleet, HoldingsNotKnown, RegionUnknown, Rules
 from control_plane.routing import Region
@@ -55,16 +61,45 @@ async def test_a_silent_edge_keeps_its_packages_for_a_while(fleet: Fleet, clock:
     assert [record.edge_id for record in fleet.placeable()] == ["eu-1", "eu-2"]
 
 
-async def test_what_networks_carry_is_heard_and_not_written_down(
+async def test_what_is_counted_where_it_is_heard_is_not_written_down(
     fleet: Fleet, catalog: SqliteCatalog
 ) -> None:
     told: list[int] = []
     fleet.on_heard(lambda record: told.append(len(record.heartbeat.networks)))
-    fleet.hear(heartbeat(networks=(NetworkSeen(1, 1, 1, 1e6, 0),)))
+    fleet.on_heard(lambda record: told.append(len(record.heartbeat.watched)))
+    watched = (Watched("a", 1, 5),)
+    fleet.hear(heartbeat(networks=(NetworkSeen(1, 1, 1, 1e6, 0),), watched=watched))
     await fleet.save()
 
-    assert told == [1]
+    assert told == [1, 1]
     assert [record.heartbeat for record in await catalog.edges()] == [heartbeat()]
+
+
+async def test_what_is_told_while_the_catalog_is_read_counts(
+    fleet: Fleet, catalog: SqliteCatalog, clock: Clock
+) -> None:
+    many = [(f"a{number}", "1") for number in range(3000)]
+    await catalog.record_heartbeat(heartbeat("eu-1", holdings_revision="3000-3"), 1.0)
+    await catalog.record_holdings(holdings("eu-1", *many))
+    await fleet.refresh()
+    last = PackageName("a2999", "1")
+    assert fleet.holders(last) == ("eu-1",)
+
+    # Another control plane wrote that it holds less; between two steps of learning it, this one is
+    # told that it holds something else.
+    await catalog.record_heartbeat(heartbeat("eu-1", 2, holdings_revision="0-3"), 2.0)
+    await catalog.record_holdings(holdings("eu-1"))
+    learning = asyncio.create_task(fleet.refresh())
+    async with asyncio.timeout(30):
+        while fleet.holders(PackageName("a0", "1")):  # noqa: ASYNC110 - between two of its steps
+            await asyncio.sleep(0)
+    assert fleet.holders(last) == ("eu-1",)
+    fleet.take_holdings(holdings("eu-1", ("a2999", "1"), ("b", "1")))
+    await learning
+
+    assert fleet.holders(last) == fleet.holders(PackageName("b", "1")) == ("eu-1",)
+    assert not fleet.holders(PackageName("a2998", "1"))
+    assert {each.asset_id for each in fleet.listed("eu-1")} == {"a2999", "b"}
 
 
 class TwoClocks:
@@ -240,7 +275,7 @@ async def test_what_edges_told_is_written_when_the_catalog_is_back(
     await fleet.save()
     await fleet.refresh()
 
-    assert await catalog.holdings(["eu-1"]) == (holdings("eu-1", ("a", "1")),)
+    assert await catalog.holdings({"eu-1": None}) == (holdings("eu-1", ("a", "1")),)
 
 
 async def test_a_look_that_failed_is_told(fleet: Fleet, catalog: SqliteCatalog) -> None:
@@ -303,11 +338,11 @@ async def test_long_holdings_are_written_down_only_every_so_often(
     fleet.take_holdings(holdings("eu-1", *many, ("a", "1")))
     clock.time += 4
     await fleet.save()
-    assert [len(told.packages) for told in await catalog.holdings(["eu-1"])] == [1000]
+    assert [len(told.packages) for told in await catalog.holdings({"eu-1": None})] == [1000]
     clock.time += 1
     await fleet.save()
 
-    assert [len(told.packages) for told in await catalog.holdings(["eu-1"])] == [1001]
+    assert [len(told.packages) for told in await catalog.holdings({"eu-1": None})] == [1001]
 
 
 @pytest.mark.parametrize("wrong", [-7200.0, 7200.0])

@@ -100,3 +100,10 @@ async def test_a_closed_file_is_unavailable(file: SqliteFile) -> None:
         await file.write(ADD, ("a", 1))
     with pytest.raises(Unavailable):
         await file.read("SELECT 1")
+
+
+async def test_what_takes_too_long_is_ended_and_the_next_is_answered(file: SqliteFile) -> None:
+    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT sum(i) FROM n"
+    with pytest.raises(Unavailable, match=r"it was asked for what takes it more than 0\.1 s"):
+        await file.read(endless, within=0.1)
+    assert await file.read("SELECT 1") == [(1,)]

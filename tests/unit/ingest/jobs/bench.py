@@ -73,9 +73,11 @@ class CutFile(SqliteFile):
 
     away = False
 
-    async def read(self, statement: str, values: Values = ()) -> list[Any]:
+    async def read(
+        self, statement: str, values: Values = (), *, within: float | None = None
+    ) -> list[Any]:
         self._reach()
-        return await super().read(statement, values)
+        return await super().read(statement, values, within=within)
 
     async def write(self, statement: str, values: Values = ()) -> int:
         self._reach()
