@@ -1,6 +1,7 @@
 """The chassis every role stands on: uvloop, signals, drain, health, TLS, credentials, problems."""
 
 from common.service.client import new_client_session
+from common.service.connection import Connection
 from common.service.credentials import Credential, CredentialSettings, Gatekeeper, Role
 from common.service.fields import Authority, DatabaseSettings, LogLevel, PeerSettings
 from common.service.files import write_atomically
@@ -12,6 +13,7 @@ from common.service.token_keys import TokenKeySettings, secrets_of
 
 __all__ = [
     "Authority",
+    "Connection",
     "Credential",
     "CredentialSettings",
     "DatabaseSettings",

@@ -16,6 +16,7 @@ import msgspec
 from aiohttp import web
 
 from common.errors import NearcastError, PortTaken, SettingsInvalid
+from common.service.connection import Connection
 from common.service.tls import CertificateSettings, ServerCertificates, reloading
 from common.service.tls_connections import ProtocolFactory, TlsProtocols
 
@@ -82,7 +83,7 @@ class Listener:
     """What processes share that resume each other's TLS sessions, as ``ServerCertificates`` say."""
     connection: Callable[..., asyncio.Protocol] | None = None
     """Makes a TCP connection's protocol, out of what aiohttp's ``RequestHandler`` takes; None for
-    that one."""
+    ``Connection``, or for what a bare server makes."""
 
 
 def bound(settings: ListenSettings, *, shared: bool = False) -> tuple[socket.socket, ...]:
@@ -191,9 +192,10 @@ def _protocols(
 ) -> ProtocolFactory:
     assert runner.server is not None
     protocols: ProtocolFactory = runner.server
-    if listener.connection is not None:
+    if not isinstance(listener.application, web.Server):
+        made: Callable[..., asyncio.Protocol] = listener.connection or Connection
         loop = asyncio.get_running_loop()
-        protocols = partial(listener.connection, runner.server, loop=loop, access_log=None)
+        protocols = partial(made, runner.server, loop=loop, access_log=None)
     return protocols if context is None else TlsProtocols(context, protocols)
 
 

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from aiohttp import hdrs, web
-from aiohttp.web_protocol import RequestHandler
 
 from common.clock import Clock
 from common.http.dates import format_http_date
+from common.service import Connection
 from control_plane.api.asking import DEPENDS, NOBODY_ELSES
 from control_plane.api.floods import Floods
 from control_plane.metrics import ControlMetrics
@@ -108,7 +108,7 @@ class ExpressLane:
         return self._end
 
 
-class ExpressConnection(RequestHandler):
+class ExpressConnection(Connection):
     """A connection whose requests the express lane sees before aiohttp does."""
 
     __slots__ = ("_clean", "_lane", "_peer")

@@ -8,12 +8,12 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import msgspec
 from aiohttp import web
 from aiohttp.http_parser import HttpRequestParserPy
-from aiohttp.web_protocol import RequestHandler, RequestPayloadError
+from aiohttp.web_protocol import RequestPayloadError
 
 from common.clock import Clock
+from common.service import Connection
 from edge.fetch.begun import Begun
 from edge.limit_settings import LimitSettings
 from edge.policy.limits import ConnectionCounts
@@ -45,7 +45,7 @@ DRAIN_LOOK = 0.02
 """Seconds between looks whether what is under way has ended."""
 
 
-class ViewerHandler(RequestHandler):
+class ViewerHandler(Connection):
     """What answers a connection's requests that are no plain hits."""
 
     __slots__ = ("_answered", "_begun", "_ends", "begun", "limits")
@@ -136,27 +136,6 @@ class ViewerHandler(RequestHandler):
             auto_decompress=False,
             max_msg_queue_size=self._max_msg_queue_size,
         )
-
-    def handle_error(
-        self,
-        request: web.BaseRequest,  # noqa: ARG002 - aiohttp's signature
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,  # noqa: ARG002 - it quotes what the client sent
-    ) -> web.StreamResponse:
-        """The answer to what is no HTTP request: a problem document, then the connection ends."""
-        title = "Malformed request" if status == 400 else "Internal error"
-        problem = {"type": "about:blank", "title": title, "status": status}
-        response = web.Response(
-            status=status,
-            body=msgspec.json.encode(problem),
-            content_type="application/problem+json",
-            headers={"Server": "nearcast", "Cache-Control": "no-store"},
-        )
-        if status >= 500:
-            self.log_exception("request failed unexpectedly", exc_info=exc)
-        response.force_close()
-        return response
 
 
 class ViewerServer(web.Server):

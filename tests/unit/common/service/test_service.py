@@ -296,3 +296,18 @@ async def test_a_crowd_is_let_in_within_a_few_turns_of_the_event_loop() -> None:
             viewer.close()
 
     assert turns < 40
+
+
+async def test_what_is_no_request_is_refused_without_its_words_or_the_librarys_name() -> None:
+    (port,) = free_ports(1)
+    async with listening([Listener(application(), ListenSettings(port=port))]):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET /secret of mine\r\n\r\n")
+        answer = await asyncio.wait_for(reader.read(), 10)
+        writer.close()
+
+    assert b" 400 " in answer.splitlines()[0]
+    assert b"\r\nContent-Type: application/problem+json" in answer
+    assert b"\r\nServer: nearcast\r\n" in answer
+    assert b"aiohttp" not in answer
+    assert b"mine" not in answer
