@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+import msgspec
+
 EARTH_RADIUS = 6371.0
 """Kilometres, on average."""
 
@@ -40,8 +42,7 @@ class Turn(StrEnum):
     """Its whole region does so."""
 
 
-@dataclass(frozen=True, slots=True)
-class EdgeFacts:
+class EdgeFacts(msgspec.Struct, frozen=True):
     """What routing tells of an edge that takes viewers."""
 
     edge_id: str

@@ -1,10 +1,12 @@
 """Who asks, and where they are sent."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from string import Formatter
 from typing import overload
+
+import msgspec
 
 from common.messages import PackageAnnouncement
 from control_plane.routing.bandwidth import UNKNOWN_BANDWIDTH, Bandwidth
@@ -17,24 +19,22 @@ from control_plane.routing.profile import WHATEVER, Chosen
 from control_plane.routing.rank import EdgeFacts
 
 
-@dataclass(frozen=True)
-class Viewer:
+class Viewer(msgspec.Struct, frozen=True):
     """A client, as far as it is known."""
 
     address: Address
     place: Place = NOWHERE
     estimate: Estimate | None = None
     """What its network carries; None when nobody has told."""
-    fields: Mapping[str, str] = field(default_factory=dict)
+    fields: Mapping[str, str] = msgspec.field(default_factory=dict)
     """What of its request's fields counts, with names in lower case."""
-    query: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = msgspec.field(default_factory=dict)
     """The parameters of its request."""
     session: str = ""
     """The playback that it asks for, where it names one."""
 
 
-@dataclass(frozen=True)
-class Route:
+class Route(msgspec.Struct, frozen=True, dict=True):
     """Where one viewer of one asset is sent."""
 
     package: PackageAnnouncement

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from common.hls import HERE
 from control_plane.routing import EdgeFacts, Estimate
@@ -131,7 +132,7 @@ def test_a_session_stays_on_an_edge_that_is_not_among_the_best_few() -> None:
 
 
 def test_a_session_leaves_an_edge_that_can_be_no_pathway() -> None:
-    fleet = [*FLEET[1:], replace(edge("eu-1"), url="https://eu-1.example.org:8443")]
+    fleet = [*FLEET[1:], structs.replace(edge("eu-1"), url="https://eu-1.example.org:8443")]
 
     assert told(on("eu-1"), fleet, Words("eu-1")).why is Why.GONE
 

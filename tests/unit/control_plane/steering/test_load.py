@@ -1,11 +1,11 @@
 """Sessions and the load of edges: who has too much to do gives up some, slowly, to who has room."""
 
 from collections import Counter, deque
-from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from control_plane.routing import EdgeFacts, Turn
 from control_plane.routing.load import BEGINS, LIMITS, limit
