@@ -144,7 +144,8 @@ def _read(file: BinaryIO) -> list[tuple[Any, ...]]:
         head = _exactly(file, _HEAD.size)
         number, length = _HEAD.unpack(head)
         if number == _END:
-            if _exactly(file, digest.digest_size) != digest.digest() or file.read(1):
+            told = _exactly(file, digest.digest_size)
+            if length != digest.digest_size or told != digest.digest() or file.read(1):
                 raise _Broken("it was changed or damaged")
             return [tuple(records) for records in found]
         if number >= len(_READERS) or length > PART_AT_MOST:

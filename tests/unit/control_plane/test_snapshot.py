@@ -96,6 +96,13 @@ def refused(tmp_path: Path, content: bytes) -> None:
         Snapshot.load(path)
 
 
+def test_a_snapshot_whose_end_was_damaged_is_refused(tmp_path: Path, written: bytes) -> None:
+    for place in range(len(written) - 37, len(written)):
+        damaged = bytearray(written)
+        damaged[place] ^= 1
+        refused(tmp_path, bytes(damaged))
+
+
 @given(data=st.data())
 def test_a_snapshot_that_was_damaged_anywhere_is_refused(
     tmp_path_factory: pytest.TempPathFactory, written: bytes, data: st.DataObject
