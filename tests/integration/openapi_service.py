@@ -70,12 +70,14 @@ def everything(folder: Path) -> Settings:
 
 @contextlib.asynccontextmanager
 async def asked_plane(folder: Path) -> AsyncIterator[tuple[Talk, str]]:
-    """A control plane with an asset and an edge; and its URL."""
+    """A control plane with an asset, the edge that is asked about, and another one that takes
+    viewers whatever becomes of that; and its URL."""
     settings = everything(folder)
     async with control_plane(settings) as talk:
         await talk.publish("a")
         await talk.publish("gone")
         await talk.beat("eu-1")
+        await talk.beat("us-1")
         yield talk, f"http://127.0.0.1:{settings.listen.port}"
 
 
