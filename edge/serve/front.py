@@ -172,8 +172,10 @@ class Front:
             raise TooManyRequests
 
     def _opener(self, raw: web.BaseRequest, client: str, now: float) -> Callable[[str], str] | None:
-        """What takes the token out of a target, where tokens are asked for."""
-        if self._tokens is None:
+        """What takes the token out of a target, where tokens are asked for: not of preflights,
+        which browsers send without what tells a session, and whose answer is always the same."""
+        preflight = self._rules.objects_only and raw.method == "OPTIONS"
+        if self._tokens is None or preflight:
             return None
         session = ", ".join(raw.headers.getall("CMCD-Session", ()))
         return functools.partial(self._tokens.opened, client=client, now=now, session=session)

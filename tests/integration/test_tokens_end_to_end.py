@@ -233,8 +233,12 @@ async def test_what_is_bound_to_a_session_is_played_in_it_and_in_no_other(
             for sid, in_fields in (("", False), ("other", False), ("other", True))
         }
         steering, _, _ = await Player(session).get(one.play.replace("/play/", "/steer/"))
+        async with session.options(named[0]) as preflight:
+            allowed = preflight.headers["Access-Control-Allow-Headers"]
 
     assert [each.partition("?")[0] for each in named] == bare
+    # Browsers ask without what they want to send, and are to be allowed to send it.
+    assert (preflight.status, "CMCD-Session" in allowed) == (204, True)
     assert (without, "session" in why, unfit) == (400, True, 400)
     assert others == {403}
     assert steering == 200

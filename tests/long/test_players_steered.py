@@ -143,6 +143,12 @@ async def test_a_player_goes_on_when_its_edge_is_killed_at_the_start_and_the_nex
         ("Hls", SMALL["Hls"] | {"cmcd": {"sessionId": SESSION}}, "session"),
         ("Hls", SMALL["Hls"], "none"),
         ("Shaka", SMALL["Shaka"], "none"),
+        # In URLs, CMCD makes Shaka Player give up pathways that are well.
+        (
+            "Shaka",
+            SMALL["Shaka"] | {"cmcd": {"enabled": True, "sessionId": SESSION, "useHeaders": True}},
+            "session",
+        ),
     ],
 )
 async def test_a_player_keeps_its_token_when_its_edge_is_killed(
