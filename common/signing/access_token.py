@@ -218,8 +218,9 @@ def _token(key_id: str, claims: Mapping[Any, Any]) -> AccessToken:
 
 def _is_time(told: object) -> TypeGuard[float]:
     # True is an integer in Python, and what is no number is neither below nor above one.
-    number = isinstance(told, int | float) and not isinstance(told, bool)
-    return number and 0 <= told < _LATEST  # type: ignore[operator]  # mypy does not follow ``number``
+    if isinstance(told, bool) or not isinstance(told, int | float):
+        return False
+    return 0 <= told < _LATEST
 
 
 def _path(catu: object) -> tuple[tuple[int, str], ...]:

@@ -52,14 +52,13 @@ class Zone:
     """The best first."""
 
 
+NO_ZONES: Final = CoverageZones()
+
+
 class ZoneTable:
     """The zones that there are."""
 
-    def __init__(
-        self,
-        told: CoverageZones = CoverageZones(),  # noqa: B008 - it is frozen
-        regions: Collection[str] = (),
-    ) -> None:
+    def __init__(self, told: CoverageZones = NO_ZONES, regions: Collection[str] = ()) -> None:
         """Takes what an operator told; to be called in a thread when that is much.
 
         Args:
