@@ -61,8 +61,8 @@ class SteerApi:
         """From which edge a session plays, and where it goes on when that one fails.
 
         Without an edge that takes viewers it is a 503: a player then keeps what it has, and asks
-        again (rfc8216bis §7.2). 410, which ends steering for
-        the whole session, is for those alone whom a policy sends elsewhere.
+        again (rfc8216bis §7.2). 410, which ends steering for the whole session, is for those alone
+        whom a policy sends elsewhere.
         """
         route, now, query = self._route(request), self._clock.now(), request.query
         address = route.viewer.address
