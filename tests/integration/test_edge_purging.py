@@ -126,12 +126,14 @@ async def test_the_bytes_of_what_a_hard_purge_took_are_deleted(
         await fill(purged.viewer)
         assert len(files(tmp_path)) == (len(PATHS) if filling else 0)
 
-        await purged.purge(prefix="http://cdn.test/a/")
-
-        async with asyncio.timeout(30):
-            while await purged.metric("nearcast_edge_objects") != 2:
-                pass
-    assert len(files(tmp_path)) + len(rows(tmp_path)) == 2
+        # Objects are uncounted before the index is rid of them, and a stop may come between; sweeps
+        # follow one another, so that the first is at its end when the second has taken something.
+        for left, prefix in ((2, "/a/"), (1, "/b/")):
+            await purged.purge(prefix=f"http://cdn.test{prefix}")
+            async with asyncio.timeout(30):
+                while await purged.metric("nearcast_edge_objects") != left:
+                    pass
+    assert 1 <= len(files(tmp_path)) + len(rows(tmp_path)) <= 2
 
 
 def files(folder: Path) -> list[Path]:
