@@ -100,15 +100,23 @@ def cancel(service: Service, job_id: str, token: str = TOKEN) -> Answer:
 def test_the_same_file_is_encoded_once_and_published_twice(
     tmp_path: Path, ear: ControlEar, clip: bytes
 ) -> None:
-    service = Service(tmp_path, ear)
+    service = Service(tmp_path, ear, credentials=CREDENTIALS)
+
+    def job(job_id: str) -> Any:
+        return service.ask("GET", f"/v1/jobs/{job_id}", token=OPERATOR).json
+
     with running(service):
-        ids = [service.upload(clip, title=title).json["job_id"] for title in ("One", "Two")]
-        jobs = [service.finished(job_id) for job_id in ids]
-        assert [job["state"] for job in jobs] == ["done", "done"]
+        sent = (("One", TOKEN), ("Two", OTHER))
+        ids = [service.upload(clip, title=title, token=of).json["job_id"] for title, of in sent]
+        service.until(lambda: all(job(each)["state"] == "done" for each in ids), "both are done")
         one, two = (
-            next(each for each in ear.heard if each["asset_id"] == job["asset_id"]) for job in jobs
+            next(each for each in ear.heard if each["asset_id"] == job(job_id)["asset_id"])
+            for job_id in ids
         )
-        assert (one["title"], two["title"]) == ("One", "Two")
+        assert [(each["title"], each["creator"]) for each in (one, two)] == [
+            ("One", "test"),
+            ("Two", "other"),
+        ]
         first, second = objects_of(service, one), objects_of(service, two)
         assert first.keys() == second.keys()
         own = {name for name, digest in first.items() if second[name] != digest}

@@ -121,6 +121,7 @@ async def _copied(
         storyboard=_own(made.storyboard, manifest, job) if made.storyboard else None,
         manifest_key=written.key,
         manifest_sha256=written.sha256,
+        creator=job.owner,
     )
 
 
