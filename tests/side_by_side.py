@@ -53,6 +53,7 @@ PORTS: Final = ("tests/contract",)
 LONG: Final = (
     "tests/long",
     "tests/contract/test_replica*.py",
+    "tests/e2e/test_upload_page_channels.py",
     "tests/integration/test_first_version_delivered.py",
     "tests/integration/test_origin_failover.py",
     "tests/integration/test_origin_regions.py",

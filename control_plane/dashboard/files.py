@@ -19,6 +19,7 @@ OWN = (
     "page.css",
     "upload.css",
     "card.js",
+    "channel.js",
     "format.js",
     "ingest.js",
     "page.js",

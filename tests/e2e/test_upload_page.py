@@ -370,7 +370,7 @@ async def test_an_upload_whose_end_nobody_heard_of_is_followed_without_its_file(
         "metadata": {"title": "Unheard", "filename": "small.mp4"},
         "uploadUrl": f"{system.ready['ingest']}/v1/uploads/{job['job_id']}",
     }
-    await page.evaluate("sessionStorage.removeItem('nearcast-jobs')")
+    await page.evaluate("sessionStorage.removeItem('nearcast-followed')")
     await page.evaluate("kept => localStorage.setItem('tus::print::1', JSON.stringify(kept))", kept)
     await page.reload()
 

@@ -9,19 +9,22 @@ export const ingest = new Service(
   `Does it run at ${address}, and does this browser trust its certificate?`,
 );
 
+// The fields that say for which channel of an account a request is made.
+export const about = (channel) => (channel ? { "Nearcast-Channel": channel } : {});
+
 // Whether the token opens ingest; asks for another until it does or the user has none.
-export async function admitted() {
-  await ingest.call("GET", "/v1/jobs?limit=1");
+export async function admitted(channel) {
+  await ingest.call("GET", "/v1/jobs?limit=1", undefined, about(channel));
 }
 
 const pause = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 
 // Calls `see` with the job now and at each change until it is final, whatever breaks meanwhile, and
 // `lost` when something does.
-export async function follow(jobId, see, lost, signal) {
+export async function follow({ jobId, channel }, see, lost, signal) {
   for (let wait = 1; ; wait = Math.min(wait * 2, 10)) {
     try {
-      const answer = await ingest.ask("GET", `/v1/jobs/${jobId}/events`, { signal });
+      const answer = await ingest.ask("GET", `/v1/jobs/${jobId}/events`, { signal, headers: about(channel) });
       for await (const job of events(answer.body)) {
         wait = 1;
         see(job);

@@ -55,11 +55,11 @@ export class Service {
     throw new Refused("Nothing was done: it needs a token.", 401);
   }
 
-  async call(method, path, body) {
-    const options = { signal: AbortSignal.timeout(20000) };
+  async call(method, path, body, headers = {}) {
+    const options = { signal: AbortSignal.timeout(20000), headers };
     if (body !== undefined) {
       options.body = JSON.stringify(body);
-      options.headers = { "Content-Type": "application/json" };
+      options.headers = { ...headers, "Content-Type": "application/json" };
     }
     return (await this.ask(method, path, options)).json();
   }

@@ -1,6 +1,6 @@
 // One file on its way to ingest: tus, with pauses, retries, and one tab at a time.
 
-import { address, ingest } from "./ingest.js";
+import { about, address, ingest } from "./ingest.js";
 import { Refused } from "./service.js";
 import * as token from "./token.js";
 
@@ -32,12 +32,14 @@ export class Transfer {
   #samples = [];
   #watch = null;
   #file;
+  #channel;
   #givenUp = false;
 
-  // `hears` has the functions moved({sent, total, rate, left}), lost(), ended(job), failed(error).
+  // `metadata` names the channel, if any; only the browser reads it there. `hears` has the functions moved({sent, total, rate, left}), lost(), ended(job), failed(error).
   constructor(file, metadata, hears) {
     this.#hears = hears;
     this.#file = file;
+    this.#channel = metadata.channel ?? "";
     this.#print = fingerprint(file);
     this.#upload = new tus.Upload(file, {
       endpoint,
@@ -46,7 +48,10 @@ export class Transfer {
       retryDelays: RETRY_AFTER,
       removeFingerprintOnSuccess: true,
       fingerprint: async () => this.#print,
-      onBeforeRequest: (request) => request.setHeader("Authorization", `Bearer ${token.known()}`),
+      onBeforeRequest: (request) => {
+        const fields = { Authorization: `Bearer ${token.known()}`, ...about(this.#channel) };
+        for (const [name, value] of Object.entries(fields)) request.setHeader(name, value);
+      },
       onAfterResponse: checkAdmission,
       onShouldRetry: (error) => this.#mayRetry(error),
       onProgress: (sent, total) => this.#moved(sent, total),
@@ -61,7 +66,8 @@ export class Transfer {
       throw new Error("This file is being uploaded already, here or in another tab.");
     }
     if (!this.#upload.url) {
-      const [previous] = await this.#upload.findPreviousUploads();
+      const all = await this.#upload.findPreviousUploads();
+      const previous = all.find(({ metadata }) => (metadata?.channel ?? "") === this.#channel);
       if (previous) this.#upload.resumeFromPreviousUpload(previous);
     }
     this.#go();

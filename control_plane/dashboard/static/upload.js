@@ -1,14 +1,15 @@
 // The page that uploads: files in, cards down, and each card from the file to the published video.
 
 import { Card, draw } from "./card.js";
+import { chosen } from "./channel.js";
 import { plain, size, titleOf } from "./format.js";
-import { admitted, follow, ingest } from "./ingest.js";
+import { about, admitted, follow, ingest } from "./ingest.js";
 import { play } from "./player.js";
 import { fingerprint, Transfer } from "./transfer.js";
 import { discard, forget, safeBytes, unfinished } from "./unfinished.js";
 
 const AT_ONCE = 3;
-const JOBS = "nearcast-jobs";
+const JOBS = "nearcast-followed";
 const items = new Set();
 const startAll = document.getElementById("start");
 const said = document.getElementById("said");
@@ -19,6 +20,7 @@ class Item {
   broken = null; // The upload that this browser remembers, until its file is chosen again.
   transfer = null;
   job = null;
+  channel = ""; // That of the upload and its job, where the account has several.
   #sent = null;
   #pictured = false;
   #following = new AbortController();
@@ -59,6 +61,14 @@ class Item {
     if (profile.value.trim()) metadata.profile = plain(profile.value, 64);
     if (!metadata.filename) delete metadata.filename;
     this.card.name(metadata.title, this.file.name, this.file.size);
+    try {
+      this.channel = this.broken ? this.broken.channel : await chosen();
+    } catch (error) {
+      this.failed(error);
+      return;
+    }
+    if (this.card.state !== "ready") return;
+    if (this.channel) metadata.channel = this.channel;
     this.transfer = new Transfer(this.file, metadata, {
       moved: (how) => {
         if (this.card.state !== "sending") this.show("sending");
@@ -83,13 +93,16 @@ class Item {
   retry() {
     if (this.transfer) this.resume();
     else if (this.broken) this.show("broken");
-    else this.show("ready");
+    else {
+      this.show("ready");
+      this.act("start");
+    }
   }
 
   async send() {
     this.show("sending");
     try {
-      await admitted();
+      await admitted(this.channel);
       if (this.card.state === "sending") await this.transfer.start();
     } catch (error) {
       this.failed(error);
@@ -100,7 +113,7 @@ class Item {
   failed(error) {
     const wrong = error.status >= 400 && error.status < 500 && ![401, 403, 409, 423, 429].includes(error.status);
     if (wrong) {
-      this.transfer.drop();
+      this.transfer?.drop();
       this.transfer = null;
     }
     this.show(wrong ? "ready" : "failed", { error: error.message });
@@ -121,6 +134,7 @@ class Item {
     this.card.moved({ sent, total: this.broken.size });
     if (sent < this.broken.size) return;
     await forget(this.broken);
+    this.channel = this.broken.channel;
     await this.follow(this.broken.path.split("/").pop());
   }
 
@@ -137,7 +151,8 @@ class Item {
   async cancel() {
     if (this.job) {
       try {
-        this.see(await ingest.call("POST", `/v1/jobs/${this.job.job_id}/cancel`));
+        const path = `/v1/jobs/${this.job.job_id}/cancel`;
+        this.see(await ingest.call("POST", path, undefined, about(this.channel)));
       } catch (error) {
         this.show(this.job.state, { error: error.message });
       }
@@ -151,7 +166,7 @@ class Item {
 
   remove() {
     this.#following.abort();
-    if (this.job) remember(remembered().filter((id) => id !== this.job.job_id));
+    if (this.job) remember(remembered().filter(({ jobId }) => jobId !== this.job.job_id));
     items.delete(this);
     this.card.remove();
     this.transfer?.drop();
@@ -163,12 +178,13 @@ class Item {
 
   async follow(jobId) {
     this.transfer = null;
-    remember([...new Set([...remembered(), jobId])].slice(-50));
+    const { channel } = this;
+    remember([...remembered().filter((one) => one.jobId !== jobId), { jobId, channel }].slice(-50));
     if (this.card.state !== "sent") this.show("sent");
     next();
     try {
       const lost = () => this.show(this.card.state, { facts: "Connection lost, trying again" });
-      await follow(jobId, (job) => this.see(job), lost, this.#following.signal);
+      await follow({ jobId, channel }, (job) => this.see(job), lost, this.#following.signal);
     } catch (error) {
       this.show("refused", { error: error.message });
     }
@@ -235,8 +251,9 @@ async function listBroken() {
 }
 
 function listJobs() {
-  for (const jobId of remembered()) {
+  for (const { jobId, channel } of remembered()) {
     const item = new Item();
+    item.channel = channel;
     item.card.name(jobId);
     item.follow(jobId);
   }
