@@ -14,8 +14,10 @@ from control_plane.accounts.database import Database, Duplicate
 from control_plane.accounts.errors import (
     ChannelTaken,
     ChannelUnknown,
+    OwnerUnknown,
     TooManyChannels,
     TooManyFollows,
+    UserUnknown,
 )
 from control_plane.accounts.people import locked
 from control_plane.accounts.records import Channel
@@ -41,7 +43,7 @@ class Channels:
         Raises:
             ChannelTaken: there is one of that identifier, or one is being deleted.
             TooManyChannels: the owner has ``limit`` already.
-            UserUnknown: there is no such owner.
+            OwnerUnknown: there is no such owner.
         """
         values = {name: getattr(channel, name) for name in channel.__struct_fields__}
 
@@ -95,7 +97,7 @@ class Channels:
 
         Raises:
             ChannelUnknown: there is no such channel.
-            UserUnknown: there is no such owner.
+            OwnerUnknown: there is no such owner.
             TooManyChannels: the new owner has ``limit`` already.
         """
         told = {"title": title, "description": description, "owner": owner}
@@ -231,10 +233,13 @@ async def _has_room(
     """Keeps an owner's channels as they are until the transaction ends.
 
     Raises:
-        UserUnknown: there is no such user.
+        OwnerUnknown: there is no such user.
         TooManyChannels: they have ``limit`` others.
     """
-    await locked(connection, owner)
+    try:
+        await locked(connection, owner)
+    except UserUnknown as error:
+        raise OwnerUnknown(user_id=owner) from error
     others = await connection.scalar(
         select(func.count())
         .select_from(channels)

@@ -9,6 +9,12 @@ class UserUnknown(NearcastError):
     status = 404
 
 
+class OwnerUnknown(NearcastError):
+    """There is no user {user_id!r}, who is to own the channel."""
+
+    status = 422
+
+
 class UserNameTaken(NearcastError):
     """Another user is called {name!r}."""
 

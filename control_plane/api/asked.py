@@ -1,7 +1,8 @@
 """What requests about accounts have in common: who asks, pages, and identifiers in paths."""
 
-from typing import Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
+import msgspec
 from aiohttp import web
 
 from common.errors import BadRequest
@@ -9,7 +10,8 @@ from common.messages.packages import IDENTIFIER_PATTERN
 from common.service import Credential, Gatekeeper, Role
 from control_plane.accounts import NoAccount
 from control_plane.api.bodies import KIBIBYTE, read_message
-from control_plane.api.describing import Number
+from control_plane.api.describing import up_to
+from control_plane.api.paging import limit_of
 from control_plane.api.versions import NotJson
 
 T = TypeVar("T")
@@ -21,7 +23,12 @@ CHANNEL: Final = f"{{channel_id:{IDENTIFIER_PATTERN}}}"
 LARGEST_BODY: Final = 32 * KIBIBYTE
 LISTED: Final = 50
 MOST_LISTED: Final = 200
-PAGED: Final[dict[str, Any]] = {"after": str, "limit": Number}
+LONGEST_PLACE: Final = 64
+"""Characters of what a page begins after."""
+PAGED: Final[dict[str, Any]] = {
+    "after": Annotated[str, msgspec.Meta(max_length=LONGEST_PLACE)],
+    "limit": up_to(MOST_LISTED),
+}
 """What queries of pages take."""
 
 
@@ -57,12 +64,11 @@ def page_of(request: web.Request) -> tuple[str, int]:
     Raises:
         BadRequest: one of them makes no sense.
     """
-    after, limit = request.query.get("after", ""), request.query.get("limit", str(LISTED))
-    if not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:9]) <= MOST_LISTED):
-        raise BadRequest(detail=f"The limit must be a number from 1 to {MOST_LISTED}.")
-    if len(after) > 64 or not after.isprintable():
+    limit = limit_of(request, LISTED, MOST_LISTED)
+    after = request.query.get("after", "")
+    if len(after) > LONGEST_PLACE or not after.isprintable():
         raise BadRequest(detail="What a page begins after is what the page before it ended with.")
-    return after, int(limit)
+    return after, limit
 
 
 def cut(found: list[T], limit: int) -> tuple[tuple[T, ...], bool]:

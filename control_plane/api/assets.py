@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import Final
+from typing import Annotated, Any, Final, Literal
 
+import msgspec
 from aiohttp import hdrs, web
 
 from common.errors import BadRequest, CredentialForbidden
@@ -11,7 +12,7 @@ from common.http import Conditions, EntityTag, Verdict, judge
 from common.messages import AssetView
 from common.service import Credential, Gatekeeper, Role
 from control_plane.api.bodies import KIBIBYTE, read_message
-from control_plane.api.describing import Number, described
+from control_plane.api.describing import described, up_to
 from control_plane.api.fleet import json_answer
 from control_plane.api.paging import limit_of, next_link
 from control_plane.api.versions import ASSET
@@ -33,6 +34,16 @@ LARGEST_EDIT: Final = 64 * KIBIBYTE
 """Bytes: in JSON a character of a description may take six."""
 MERGE_PATCH: Final = "application/merge-patch+json"
 LONGEST_TAG: Final = 64
+_TAG: Final = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_TAG)]
+LISTING: Final[dict[str, Any]] = {
+    "q": str,
+    "tag": _TAG,
+    "creator": _TAG,
+    "sort": Literal["newest", "popular"],
+    "cursor": str,
+    "limit": up_to(MOST_ASSETS),
+}
+"""What queries of lists take."""
 
 MayEdit = Callable[[Credential, Asset], bool]
 """Whether a publisher may edit an asset; operators may edit all."""
@@ -83,7 +94,7 @@ class AssetsApi:
         Role.VIEWER,
         Role.PUBLISHER,
         answer=list[AssetView],
-        query={"q": str, "tag": str, "creator": str, "sort": str, "cursor": str, "limit": Number},
+        query=LISTING,
         refuses=[CursorInvalid],
     )
     async def assets(self, request: web.Request) -> web.Response:

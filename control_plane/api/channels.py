@@ -10,6 +10,7 @@ from control_plane.accounts import (
     ChannelTaken,
     ChannelUnknown,
     NoAccount,
+    OwnerUnknown,
     TooManyChannels,
     TooManyFollows,
     UserUnknown,
@@ -49,7 +50,7 @@ class ChannelsApi:
         body=ChannelRequest,
         answer=ChannelView,
         status=201,
-        refuses=[NotJson, NoAccount, ChannelTaken, TooManyChannels, UserUnknown],
+        refuses=[NotJson, NoAccount, ChannelTaken, TooManyChannels, OwnerUnknown],
     )
     async def add(self, request: web.Request) -> web.Response:
         """A new channel of who asks, or as an operator says."""
@@ -90,7 +91,7 @@ class ChannelsApi:
         Role.PUBLISHER,
         body=ChannelChange,
         answer=ChannelView,
-        refuses=[NotJson, ChannelUnknown, TooManyChannels, UserUnknown],
+        refuses=[NotJson, ChannelUnknown, TooManyChannels, OwnerUnknown],
     )
     async def change(self, request: web.Request) -> web.Response:
         """Another title or description, or, by an operator, owner."""

@@ -22,8 +22,17 @@ Handler = TypeVar("Handler", bound=Callable[..., Awaitable[web.StreamResponse]])
 
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
 """How long a query says that an answer may wait."""
-Number = Annotated[int, msgspec.Meta(ge=0)]
+Number = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 """A number in a query."""
+IpAddress = Annotated[
+    str, msgspec.Meta(extra_json_schema={"anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]})
+]
+"""An address in a query."""
+
+
+def up_to(most: int) -> Any:
+    """The type of a number in a query, from 1 to ``most``."""
+    return Annotated[int, msgspec.Meta(ge=1, le=most)]
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
-from typing import Final
+from typing import Annotated, Any, Final
 
+import msgspec
 from aiohttp import web
 
 from common.errors import NearcastError
 from common.messages import ExplainedStep, ExplanationView
 from common.service import Gatekeeper, Role
-from control_plane.api.describing import described
+from control_plane.api.describing import IpAddress, described
 from control_plane.api.fleet import json_answer
 from control_plane.api.play import ranked_edges
 from control_plane.library import AssetUnknown
@@ -24,9 +25,11 @@ ALSO_CALLED: Final = {"ua": "user-agent", "cmcd": "CMCD"}
 """Short names of parameters."""
 
 
-ASKED: Final[Mapping[str, type]] = dict.fromkeys(
-    ("ip", "asset", "ua", "cmcd", "profile", "max_height", "codecs", *FIELDS), str
-)
+ASKED: Final[Mapping[str, Any]] = {
+    "ip": IpAddress,
+    "asset": Annotated[str, msgspec.Meta(min_length=1)],
+    **dict.fromkeys(("ua", "cmcd", "profile", "max_height", "codecs", *FIELDS), str),
+}
 """The parameters of a query."""
 
 

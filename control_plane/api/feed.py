@@ -9,7 +9,7 @@ from common.errors import CredentialExpired, CredentialUnknown
 from common.messages import encode
 from common.messages.feed import FeedView
 from control_plane.api.asking import NOBODY_ELSES, SESSION
-from control_plane.api.describing import Number, described
+from control_plane.api.describing import described, up_to
 from control_plane.api.paging import limit_of
 from control_plane.feed.cursors import CursorInvalid, position_at
 from control_plane.feed.feed import Feed
@@ -53,7 +53,7 @@ class FeedApi:
 
     @described(
         answer=FeedView,
-        query={"limit": Number, "cursor": str, **SESSION},
+        query={"limit": up_to(MOST), "cursor": str, **SESSION},
         refuses=[CredentialUnknown, CredentialExpired, CursorInvalid, SessionMissing],
     )
     async def page(self, request: web.Request) -> web.Response:

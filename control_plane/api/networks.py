@@ -5,7 +5,7 @@ from aiohttp import web
 from common.errors import NearcastError
 from common.messages.networks import NetworkView
 from common.service import Gatekeeper, Role
-from control_plane.api.describing import described
+from control_plane.api.describing import IpAddress, described
 from control_plane.api.fleet import json_answer
 from control_plane.networks import Networks
 from control_plane.routing import client_address
@@ -29,7 +29,11 @@ class NetworksApi:
         return [web.get("/v1/networks", self.network)]
 
     @described(
-        Role.OPERATOR, answer=NetworkView, query={"ip": str}, needs=["ip"], refuses=[AddressInvalid]
+        Role.OPERATOR,
+        answer=NetworkView,
+        query={"ip": IpAddress},
+        needs=["ip"],
+        refuses=[AddressInvalid],
     )
     async def network(self, request: web.Request) -> web.Response:
         """What is known of the network of the address ``ip``.

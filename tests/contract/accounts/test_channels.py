@@ -10,6 +10,7 @@ from control_plane.accounts import (
     Accounts,
     ChannelTaken,
     ChannelUnknown,
+    OwnerUnknown,
     TooManyChannels,
     TooManyFollows,
     UserUnknown,
@@ -30,9 +31,9 @@ async def test_a_channel_is_read_as_it_was_made_and_changed(accounts: Accounts) 
     assert await accounts.channels.page("", 9, owner=ann) == []
     assert await accounts.channels.page("", 9, owner=bob) == [changed]
     assert await accounts.change_channel(changed, ChannelChange()) == changed
-    with pytest.raises(UserUnknown):
+    with pytest.raises(OwnerUnknown):
         await accounts.change_channel(changed, ChannelChange(owner="nobody"))
-    with pytest.raises(UserUnknown):
+    with pytest.raises(OwnerUnknown):
         await new_channel(accounts, owner="nobody")
 
 
