@@ -1,10 +1,12 @@
 """How long the feed and searches take at a million assets.
 
     python -m tests.bench.feed [--assets N] [--creators N] [--follows N] [--users N] [--folder F]
+                               [--mongodb]
 
-A control plane in a process of its own, on one core, over a SQLite catalog that is made first (with
---folder it is kept for the next time): creators have published by Zipf's law, half of the assets
-are described, edges in four regions hold some of them, and what is watched follows Zipf's law too.
+A control plane in a process of its own, on one core, over a catalog that is made first, in SQLite
+(with --folder it is kept for the next time) or in a MongoDB server of its own: creators have
+published by Zipf's law, half of the assets are described, edges in four regions hold some of them,
+and what is watched follows Zipf's law too.
 Each user follows other channels. How late the process's event loop is, is looked at every two
 milliseconds, and told beside. Their pages are asked for over HTTP one after another: the first
 three of each, cold, as nobody has read their metadata before, and once more, warm. A newer control
@@ -18,12 +20,11 @@ import functools
 import os
 import random
 import signal
-import sqlite3
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,6 @@ import numpy as np
 import uvloop
 from aiohttp import web
 
-from common.messages import encode_text
 from common.service import (
     CredentialSettings,
     DatabaseSettings,
@@ -43,102 +43,23 @@ from common.service import (
 from common.service.run import ProcessStop
 from control_plane.app import main as control_plane
 from control_plane.app import watching
-from control_plane.catalog import Package, open_catalog
-from control_plane.metadata import open_metadata
-from control_plane.metadata.words import key_of, keys_of, unique_words
 from control_plane.planning import open_plan_store
 from control_plane.settings import Settings
 from deploy.up.geography import PLACES, ensure_database
+from tests.bench.feed_catalog import made, words
 from tests.integration.control_service import TOKENS, Talk, control_settings, listens
+from tests.servers.databases import mongodb
 from tests.servers.processes import free_ports
-from tests.unit.control_plane.records import announcement
 
-FIRST = 1_700_000_000.0
 EDGES = tuple(f"{place.region}-{number}" for place in PLACES for number in (1, 2))
 HELD = 5000
 """Packages that each edge holds."""
-WORDS = 20_000
 PAGES = 3
 LOOKED_EVERY = 0.002
 """Seconds."""
 LATE = 0.01
 """Seconds."""
 LIMIT = 20
-
-
-def words(generator: np.random.Generator, count: int) -> list[str]:
-    """Words as often as words are."""
-    numbers = np.minimum(generator.zipf(1.2, count), WORDS) - 1
-    return [f"{'abcdefghijklmnopqrst'[n % 20]}{n:x}{'aeiou'[n % 5]}n" for n in numbers.tolist()]
-
-
-def creators_of(assets: int, creators: int) -> list[str]:
-    generator = np.random.default_rng(1)
-    numbers = (generator.zipf(1.3, assets) - 1) % creators
-    return [f"creator-{number}" for number in numbers.tolist()]
-
-
-def packages(
-    assets: int, creators: Sequence[str], texts: Sequence[str]
-) -> Iterator[tuple[str, ...]]:
-    for number in range(assets):
-        told = announcement(
-            f"asset-{number:08}",
-            title=" ".join(texts[number * 5 : number * 5 + 5]),
-            poster=f"v/asset-{number:08}/1/poster.jpg",
-            creator=creators[number],
-        )
-        yield told.asset_id, "1", encode_text(Package(told, FIRST + number * 30.0)), told.title
-
-
-async def prepared(folder: Path, assets: int, creators: int) -> DatabaseSettings:
-    """A database with all of it; made unless it is there."""
-    settings = DatabaseSettings(sqlite=folder / f"feed-{assets}.sqlite")
-    assert settings.sqlite is not None
-    if settings.sqlite.exists():
-        return settings
-    for opened in (await open_catalog(settings), await open_metadata(settings)):
-        await opened.close()
-    store = await open_plan_store(settings)
-    began = time.monotonic()
-    await asyncio.to_thread(fill, settings.sqlite, assets, creators)
-    watched = np.random.default_rng(3).permutation(assets)[:100_000].tolist()
-    await store.add_demand(
-        [(f"asset-{n:08}", "eu", 1e12 / (rank + 1)) for rank, n in enumerate(watched)],
-        int(time.time() // (128 * 86400)),
-    )
-    await store.close()
-    print(f"the catalog was made in {time.monotonic() - began:.0f} s", flush=True)
-    return settings
-
-
-def fill(path: Path, assets: int, creators: int) -> None:
-    generator = np.random.default_rng(2)
-    whose, texts = creators_of(assets, creators), words(generator, assets * 5)
-    more = words(generator, 200_000)
-
-    def described() -> Iterator[tuple[Any, ...]]:
-        for number, (asset_id, _, _, title) in enumerate(packages(assets, whose, texts)):
-            start = random.Random(number).randrange(len(more) - 40)
-            edited = number % 2 == 0
-            text = " ".join(more[start : start + 40]) if edited else ""
-            tags = [more[start]] if edited else []
-            record = encode_text({"description": text, "tags": tags}) if edited else "{}"
-            folded = " ".join(unique_words(title))
-            rest = " ".join(unique_words(text, *tags))
-            key = key_of(whose[number])
-            yield asset_id, int(edited), record, folded, folded, rest, keys_of(tags), key
-
-    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as file:
-        file.execute("BEGIN")
-        told = (row[:3] for row in packages(assets, whose, texts))
-        file.executemany("INSERT INTO packages VALUES (?, ?, ?)", told)
-        file.executemany(
-            "INSERT INTO metadata (asset_id, known, revision, record, told, title, more, tags,"
-            " creator) VALUES (?, 1, ?, ?, ?, ?, ?, ?, ?)",
-            ((*row[:6], " ".join(row[6]), row[7]) for row in described()),
-        )
-        file.execute("COMMIT")
 
 
 def served(database: DatabaseSettings, port: int, folder: Path) -> Settings:
@@ -158,13 +79,13 @@ def served(database: DatabaseSettings, port: int, folder: Path) -> Settings:
     )
 
 
-def serve(path: Path, port: int, follows: int, creators: int) -> None:
+def serve(database: DatabaseSettings, port: int, folder: Path, given: argparse.Namespace) -> None:
     """Is the control plane."""
 
     @functools.cache
     def channels(user_id: str) -> tuple[str, ...]:
         chance = random.Random(user_id)
-        return tuple(f"creator-{chance.randrange(creators)}" for _ in range(follows))
+        return tuple(f"creator-{chance.randrange(given.creators)}" for _ in range(given.follows))
 
     async def followed(user_id: str) -> tuple[str, ...]:
         return channels(user_id)
@@ -175,7 +96,7 @@ def serve(path: Path, port: int, follows: int, creators: int) -> None:
     vars(watching).update(_no_follows=followed, _user=user)
 
     async def served_and_watched() -> None:
-        settings = served(DatabaseSettings(sqlite=path), port, path.parent)
+        settings = served(database, port, folder)
         async with asyncio.TaskGroup() as group:
             group.create_task(Lateness().watch())
             group.create_task(control_plane(settings, ProcessStop()))
@@ -205,12 +126,13 @@ class Lateness:
 
 @contextlib.asynccontextmanager
 async def process(
-    path: Path, given: argparse.Namespace
+    database: DatabaseSettings, folder: Path, given: argparse.Namespace
 ) -> AsyncIterator[tuple[Talk, asyncio.subprocess.Process]]:
     (port,) = free_ports(1)
     began = time.monotonic()
     child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.bench.feed", "--serve", str(path), str(port)),
+        *(sys.executable, "-m", "tests.bench.feed", "--serve"),
+        *(database.mongodb or str(database.sqlite), str(port), "--folder", str(folder)),
         *("--follows", str(given.follows), "--creators", str(given.creators)),
         stdout=asyncio.subprocess.PIPE,
     )
@@ -310,14 +232,23 @@ async def searches(asker: Asker) -> None:
 
 
 async def measure(folder: Path, given: argparse.Namespace) -> None:
+    with contextlib.ExitStack() as stack:
+        if given.mongodb:
+            server = stack.enter_context(mongodb(folder))
+            database = DatabaseSettings(mongodb=server.url)
+        else:
+            database = DatabaseSettings(sqlite=folder / f"feed-{given.assets}.sqlite")
+        await measured(database, folder, given)
+
+
+async def measured(database: DatabaseSettings, folder: Path, given: argparse.Namespace) -> None:
     ensure_database(folder / "geoip.mmdb")
-    database = await prepared(folder, given.assets, given.creators)
-    assert database.sqlite is not None
+    await made(database, given.assets, given.creators)
     store = await open_plan_store(database)
     # Another control plane plans.
     assert await store.acquire("bench", 36_000) is not None
     TOKENS.update({edge: f"{edge}-token-for-tests" for edge in EDGES})
-    async with process(database.sqlite, given) as (talk, child):
+    async with process(database, folder, given) as (talk, child):
         chance = random.Random(1)
         for edge in EDGES:
             # With --folder, the edges of the run before are known.
@@ -345,10 +276,16 @@ def main() -> None:
     parser.add_argument("--follows", type=int, default=1000)
     parser.add_argument("--users", type=int, default=200)
     parser.add_argument("--folder", type=Path)
-    parser.add_argument("--serve", nargs=2, metavar=("FILE", "PORT"))
+    parser.add_argument("--mongodb", action="store_true")
+    parser.add_argument("--serve", nargs=2, metavar=("DATABASE", "PORT"))
     given = parser.parse_args()
     if given.serve:
-        serve(Path(given.serve[0]), int(given.serve[1]), given.follows, given.creators)
+        where, port = given.serve
+        is_url = where.startswith("mongodb:")
+        database = (
+            DatabaseSettings(mongodb=where) if is_url else DatabaseSettings(sqlite=Path(where))
+        )
+        serve(database, int(port), given.folder, given)
         return
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(measure(given.folder or Path(folder), given))
