@@ -5,6 +5,8 @@ another have one token where it is bound to nothing, whichever control plane the
 knows it already.
 """
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -38,10 +40,17 @@ class TokenSettings(msgspec.Struct, frozen=True, kw_only=True):
         msgspec.Meta(
             description="Keys that edges know too, as their token_keys. The first one signs; the "
             "others are those that it replaces, or that will replace it.",
-            min_length=1,
             max_length=16,
         ),
-    ]
+    ] = ()
+    keys_file: Annotated[
+        Path | None,
+        msgspec.Meta(
+            description="TOML file of [[token_keys]] that come before `keys`; the edges' "
+            "token_keys_file may be the same. A changed one is taken within seconds.",
+            extra={"example": "token-keys.toml"},
+        ),
+    ] = None
     lifetime: Annotated[
         int,
         msgspec.Meta(
@@ -78,19 +87,17 @@ class TokenSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Minter:
-    """Mints with the first of its keys."""
+    """Mints with the key of the moment."""
 
-    def __init__(self, settings: TokenSettings, clock: Clock) -> None:
-        """Mints as ``settings`` say, good from now on by ``clock``.
+    def __init__(
+        self, settings: TokenSettings, clock: Clock, signing: Callable[[], TokenKeySettings]
+    ) -> None:
+        """Mints as ``settings`` say, good from now on by ``clock``, with the key that ``signing``
+        answers.
 
         Raises:
             SettingsInvalid: there is no such token.
         """
-        names = [key.key_id for key in settings.keys]
-        if len(set(names)) < len(names):
-            raise SettingsInvalid(
-                file="control", key="tokens.keys", expected="every key needs a name of its own"
-            )
         if (settings.format, settings.bind) == ("cat", "session"):
             raise SettingsInvalid(
                 file="control",
@@ -103,8 +110,12 @@ class Minter:
             )
         self._settings = settings
         self._clock = clock
-        self._key = settings.keys[0]
-        self._access = AccessTokens(secrets_of(settings.keys[:1]))
+        self._signing = signing
+        self._use(signing())
+
+    def _use(self, key: TokenKeySettings) -> None:
+        self._key = key
+        self._access = AccessTokens(secrets_of((key,)))
         self._shared: dict[tuple[str, str], tuple[int, str]] = {}
         """Tokens that are bound to nothing, with their expiry, by asset and version."""
 
@@ -114,6 +125,9 @@ class Minter:
         Raises:
             SessionMissing: it would be bound to a session, and the viewer tells none.
         """
+        key = self._signing()
+        if key is not self._key:
+            self._use(key)
         expires = self._expiry(package.duration)
         if self._settings.bind == "session":
             if not viewer.session:

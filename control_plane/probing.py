@@ -151,6 +151,7 @@ class Prober:
         clock: Clock,
         settings: ProbeSettings,
         *,
+        signing: Callable[[], TokenKeySettings | None],
         subjects: Callable[[], Iterable[Subject]],
         announced: Callable[[str, str], PackageAnnouncement | None],
         noted: Callable[[str, Probed], None],
@@ -162,6 +163,7 @@ class Prober:
             session: without a credential: what is asked for is public, and edges get none.
             clock: its monotonic time is that of what was found.
             settings: how often, and how long answers may take.
+            signing: the key that viewers' tokens are signed with; None for none.
             subjects: the edges.
             announced: the package of an asset's version; None when it is removed or not known.
             noted: is told how an edge was found.
@@ -170,6 +172,7 @@ class Prober:
         self._session = session
         self._clock = clock
         self._settings = settings
+        self._signing = signing
         self._subjects = subjects
         self._announced = announced
         self._noted = noted
@@ -310,7 +313,7 @@ class Prober:
             return _Outcome.SILENT, b""
 
     def _path(self, wanted: _Wanted) -> str:
-        key = self._settings.key
+        key = self._settings.key or self._signing()
         if key is None:
             return f"/{wanted.key}"
         token = PathToken(key.key_id, f"/{wanted.key}", int(self._clock.now()) + TOKEN_FOR)

@@ -11,6 +11,7 @@ import click
 from common import settings
 from common.messages.packages import IDENTIFIER_PATTERN
 from common.service import TokenKeySettings
+from common.service.token_keys import keys_of
 from common.signing import SESSION, AccessTokens, PathToken, mint
 from deploy.roles import ROLES
 
@@ -83,7 +84,7 @@ def first_key(config: Path) -> TokenKeySettings:
     """The key that signs.
 
     Raises:
-        SettingsInvalid: the settings cannot be read or do not fit.
+        SettingsInvalid: the settings, or their file of keys, cannot be read or do not fit.
         UsageError: they have no key.
     """
     try:
@@ -92,10 +93,13 @@ def first_key(config: Path) -> TokenKeySettings:
         # The other reader tells what is wrong.
         is_edge = False
     loaded: Any = settings.load(config, ROLES["edge" if is_edge else "control"].settings_type())
-    tokens = None if is_edge else loaded.tokens
-    keys: tuple[TokenKeySettings, ...] = (
-        loaded.token_keys if is_edge else tokens.keys if tokens is not None else ()
-    )
+    file: Path | None = None
+    own: tuple[TokenKeySettings, ...] = ()
+    if is_edge:
+        file, own = loaded.token_keys_file, loaded.token_keys
+    elif loaded.tokens is not None:
+        file, own = loaded.tokens.keys_file, loaded.tokens.keys
+    keys = keys_of(file, own, role=str(config), key="token_keys" if is_edge else "tokens.keys")
     if not keys:
         raise click.UsageError(
             f"{config} has no keys: give [[tokens.keys]] of a control plane, or [[token_keys]] of "

@@ -23,7 +23,7 @@ from control_plane.app.people import add_people
 from control_plane.app.running import kept, peer_of, planning, running, stay
 from control_plane.app.steered import steer_api
 from control_plane.app.talking import talk
-from control_plane.app.viewers import express, open_router, viewer_apis
+from control_plane.app.viewers import express, open_keys, open_router, viewer_apis
 from control_plane.app.watching import Watching, watching
 from control_plane.dashboard.jobs import IngestJobs
 from control_plane.dashboard.page import Page
@@ -47,7 +47,8 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
         known = await know(settings, stack)
         origin = await peer_of(settings, settings.origin, stack)
         remover = Remover(known.catalog, known.library, known.fleet, known.clock, origin)
-        router = await open_router(settings, known, stack)
+        keys = await open_keys(settings, known, stack)
+        router = await open_router(settings, known, keys, stack)
         assets = await watching(settings, known, stack)
         floods = Floods(settings.play, known.clock)
         application = await _application(settings, known, remover, router, floods, assets, stack)
@@ -55,7 +56,7 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
         await stack.enter_async_context(assets.running())
         for work in (remover.run, known.purges.run, known.watch.run):
             await stack.enter_async_context(running(work))
-        await talk(settings, known, stack)
+        await talk(settings, known, keys, stack)
         if known.snapshots is not None:
             await stack.enter_async_context(running(partial(known.snapshots.run, known.keeper)))
         await stack.enter_async_context(planning(known.planner))

@@ -5,20 +5,20 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from functools import partial
 
-import msgspec
-
 from common.service import new_client_session
 from control_plane.app.known import Known
 from control_plane.app.running import running
 from control_plane.bus import Hint, HintKind, open_bus
 from control_plane.health import Probed
-from control_plane.minting import TokenSettings
-from control_plane.probing import Prober, ProbeSettings, Subject
+from control_plane.probing import Prober, Subject
 from control_plane.settings import Settings
 from control_plane.sharing import Sharing
+from control_plane.token_keys import TokenKeys
 
 
-async def talk(settings: Settings, known: Known, stack: AsyncExitStack) -> None:
+async def talk(
+    settings: Settings, known: Known, keys: TokenKeys | None, stack: AsyncExitStack
+) -> None:
     """Tells other control planes what is new here, hears them, and asks the edges."""
     monitor, fleet = secrets.token_hex(8), known.fleet
     bus = open_bus(settings.redis)
@@ -59,7 +59,8 @@ async def talk(settings: Settings, known: Known, stack: AsyncExitStack) -> None:
     prober = Prober(
         session,
         known.clock,
-        probes_of(settings.probes, settings.tokens),
+        settings.probes,
+        signing=lambda: keys.signing() if keys is not None else None,
         subjects=lambda: [
             Subject(record.edge_id, record.heartbeat.url, fleet.listed(record.edge_id))
             for record in fleet.edges()
@@ -69,10 +70,3 @@ async def talk(settings: Settings, known: Known, stack: AsyncExitStack) -> None:
         caught=lambda edge_id, _: fleet.disbelieve(edge_id),
     )
     await stack.enter_async_context(running(prober.run))
-
-
-def probes_of(probes: ProbeSettings, tokens: TokenSettings | None) -> ProbeSettings:
-    """How edges are asked: with the key that viewers' tokens are signed with, if with no other."""
-    if probes.key is not None or tokens is None:
-        return probes
-    return msgspec.structs.replace(probes, key=tokens.keys[0])

@@ -21,9 +21,26 @@ from control_plane.places import Places
 from control_plane.router import Router
 from control_plane.routing import Network, parse_networks
 from control_plane.settings import Settings
+from control_plane.token_keys import TokenKeys
 
 
-async def open_router(settings: Settings, known: Known, stack: AsyncExitStack) -> Router:
+async def open_keys(settings: Settings, known: Known, stack: AsyncExitStack) -> TokenKeys | None:
+    """The keys of viewers' tokens, until ``stack`` ends; None where they get none.
+
+    Raises:
+        SettingsInvalid: they are none.
+    """
+    if settings.tokens is None:
+        return None
+    keys = await asyncio.to_thread(TokenKeys, settings.tokens)
+    known.away_besides.append(keys.away)
+    await stack.enter_async_context(running(keys.run))
+    return keys
+
+
+async def open_router(
+    settings: Settings, known: Known, keys: TokenKeys | None, stack: AsyncExitStack
+) -> Router:
     """What decides where viewers go, until ``stack`` ends.
 
     Raises:
@@ -35,7 +52,9 @@ async def open_router(settings: Settings, known: Known, stack: AsyncExitStack) -
         Places, settings.geoip, settings.geoip_asn, lambda: coverage.table
     )
     devices = await asyncio.to_thread(Devices)
-    minter = Minter(settings.tokens, known.clock) if settings.tokens is not None else None
+    minter = None
+    if settings.tokens is not None and keys is not None:
+        minter = Minter(settings.tokens, known.clock, keys.signing)
     coverage.folder.on_change(places.forget)
     known.away_besides.append(places.away)
     await stack.enter_async_context(running(places.run))

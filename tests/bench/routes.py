@@ -221,7 +221,7 @@ async def decisions(path: Path, assets: int) -> list[str]:
     await coverage.folder.refresh()
     await policies.folder.refresh()
     places = Places([installed(GEOIP_CITIES[0])], zones=lambda: coverage.table)
-    minter = Minter(TOKENS, clock)
+    minter = Minter(TOKENS, clock, lambda: TOKENS.keys[0])
     router = Router(library, fleet, watch, clock, Devices(), places, policies, (), minter)
     viewers = []
     for asset, fields, query in asked(assets):

@@ -38,7 +38,7 @@ async def edges(talk: Talk) -> None:
 async def test_a_database_that_changes_moves_viewers_and_a_broken_one_moves_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("control_plane.places.LOOK_EVERY", 0.02)
+    monkeypatch.setattr("control_plane.watched_file.LOOK_EVERY", 0.02)
     path = write_database(tmp_path / "city.mmdb", BERLIN)
     settings = control_settings(tmp_path, geoip=(path,))
     async with control_plane(settings) as talk, asyncio.timeout(30):

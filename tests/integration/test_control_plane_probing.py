@@ -55,6 +55,7 @@ class Probing:
     caught: list[tuple[str, Fault]] = field(default_factory=list)
     noted: list[str] = field(default_factory=list)
     prober: Prober | None = None
+    signing: TokenKeySettings | None = None
 
     def know(self, origin: Origin, asset: str = "a") -> None:
         """Knows the package of version 1 that ``origin`` has."""
@@ -85,6 +86,7 @@ class Probing:
             session,
             SystemClock(),
             ProbeSettings(**{**FAST, **changes}),
+            signing=lambda: self.signing,
             subjects=lambda: list(self.subjects.values()),
             announced=lambda asset, version: self.announced.get((asset, version)),
             noted=lambda edge_id, _: self.noted.append(edge_id),
@@ -243,20 +245,22 @@ async def test_an_edge_that_tells_meanwhile_that_it_has_let_go_is_not_caught(
 
 
 async def test_edges_behind_path_tokens_are_asked_with_one(tmp_path: Path, origin: Origin) -> None:
-    with_key, without = Probing(), Probing()
-    keys = (TokenKeySettings(key_id="k", secret=SECRET),)
-    key = TokenKeySettings(key_id="k", secret=SECRET)
+    signed, with_key, without = Probing(), Probing(), Probing()
+    key, other = (TokenKeySettings(key_id=name, secret=SECRET) for name in ("k", "other"))
+    signed.signing, with_key.signing = key, other
     async with (
-        filled_edge(tmp_path, origin, token_keys=keys) as settings,
+        filled_edge(tmp_path, origin, token_keys=(key,)) as settings,
+        signed.run(),
         with_key.run(key=key),
         without.run(),
     ):
-        for probing in (with_key, without):
+        for probing in (signed, with_key, without):
             probing.know(origin)
             probing.probe(settings.url)
-        await until(lambda: "eu-1" in with_key.running.found and without.failures() > 1)
+        found = (signed.running.found, with_key.running.found)
+        await until(lambda: all("eu-1" in one for one in found) and without.failures() > 1)
 
-    assert with_key.found().failures == 0
+    assert signed.found().failures == with_key.found().failures == 0
     assert without.found().reached_at == without.found().at
     assert with_key.caught == without.caught == []
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from common.messages.zones import CoverageZone, CoverageZones
-from control_plane import places as module
+from control_plane import watched_file as module
 from control_plane.geoip import GeoDatabaseUnusable
 from control_plane.places import Places
 from control_plane.routing import NOWHERE, Location, Place
@@ -135,7 +135,7 @@ async def test_what_cannot_be_used_leaves_what_is_in_use_and_is_told_once(
 
     assert name(places) == "Berlin, DE"
     assert places.away()["geoip"].startswith(f"The GeoIP database {path} cannot be used: ")
-    assert capsys.readouterr().out.count("going on with the GeoIP database as it was") == 1
+    assert capsys.readouterr().out.count("going on with a file as it was") == 1
 
 
 async def test_what_comes_right_again_is_named_no_more(path: Path) -> None:

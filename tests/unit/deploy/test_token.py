@@ -47,6 +47,23 @@ def test_what_it_prints_opens_the_asset_with_the_first_key(
     assert before + 60 <= token.expires <= time.time() + 60
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {**EDGE, "token_keys": KEYS[1:], "token_keys_file": "keys.toml"},
+        {**CONTROL, "tokens": {"keys_file": "keys.toml"}},
+    ],
+)
+def test_keys_in_a_file_beside_the_settings_come_first(
+    tmp_path: Path, settings: Mapping[str, object]
+) -> None:
+    (tmp_path / "keys.toml").write_text(tomli_w.dumps({"token_keys": KEYS[:1]}))
+    token = VERIFIER.verify(run(tmp_path, settings, "film").output.strip()[3:])
+
+    assert isinstance(token, PathToken)
+    assert token.key_id == "2026-11"
+
+
 def test_everything_that_a_token_says_can_be_said(tmp_path: Path) -> None:
     words = ("film", "--version", "1", "--address", "2001:DB8::0:7", "--session", "a-1")
     token = VERIFIER.verify(run(tmp_path, EDGE, *words).output.strip()[3:])
