@@ -1,7 +1,6 @@
 """``/v1/explain``: tells an operator where a client would be sent, step by step why."""
 
 from collections.abc import Mapping, Sequence
-from ipaddress import ip_address
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -13,14 +12,12 @@ from common.service import Gatekeeper, Role
 from control_plane.api.describing import IpAddress, described
 from control_plane.api.fleet import json_answer
 from control_plane.api.play import ranked_edges
+from control_plane.api.queries import AddressInvalid, address_asked
 from control_plane.library import AssetUnknown
 from control_plane.router import NoEdgeLeft, Router
 from control_plane.routing import Region, Viewer
 from control_plane.routing.asked import FIELDS, PARAMETERS, bounded
-from control_plane.routing.clients import Address
 
-LONGEST_ADDRESS: Final = 64
-"""Characters that an address has at most, and more."""
 ALSO_CALLED: Final = {"ua": "user-agent", "cmcd": "CMCD"}
 """Short names of parameters."""
 
@@ -31,12 +28,6 @@ ASKED: Final[Mapping[str, Any]] = {
     **dict.fromkeys(("ua", "cmcd", "profile", "max_height", "codecs", *FIELDS), str),
 }
 """The parameters of a query."""
-
-
-class NoAddress(NearcastError):
-    """`ip` has to be an IPv4 or IPv6 address, not {given!r}."""
-
-    status = 400
 
 
 class NoAsset(NearcastError):
@@ -62,7 +53,7 @@ class ExplainApi:
         answer=ExplanationView,
         query=ASKED,
         needs=["ip", "asset"],
-        refuses=[NoAddress, NoAsset, AssetUnknown, NoEdgeLeft],
+        refuses=[AddressInvalid, NoAsset, AssetUnknown, NoEdgeLeft],
     )
     async def explain(self, request: web.Request) -> web.Response:
         """Where a client would be sent; of whom a policy keeps from the asset, or has get it from
@@ -73,7 +64,7 @@ class ExplainApi:
         parameter of ``/play``.
 
         Raises:
-            NoAddress: ``ip`` is none.
+            AddressInvalid: ``ip`` is none.
             NoAsset: there is no ``asset``.
         """
         self._gatekeeper.require(request, Role.OPERATOR)
@@ -95,7 +86,7 @@ class ExplainApi:
     def _viewer(self, request: web.Request) -> Viewer:
         given = {ALSO_CALLED.get(name, name): text for name, text in request.query.items()}
         fields = {name.lower().replace("_", "-"): text for name, text in given.items()}
-        known = self._router.viewer_at(_address(given.get("ip", "")))
+        known = self._router.viewer_at(address_asked(request))
         return Viewer(
             address=known.address,
             place=known.place,
@@ -103,12 +94,3 @@ class ExplainApi:
             fields=bounded(fields, FIELDS),
             query=bounded(given, PARAMETERS),
         )
-
-
-def _address(text: str) -> Address:
-    try:
-        address = ip_address(text[:LONGEST_ADDRESS].strip())
-    except ValueError as error:
-        raise NoAddress(given=text[:LONGEST_ADDRESS]) from error
-    mapped = address.ipv4_mapped if address.version == 6 else None
-    return mapped or address

@@ -2,19 +2,12 @@
 
 from aiohttp import web
 
-from common.errors import NearcastError
 from common.messages.networks import NetworkView
 from common.service import Gatekeeper, Role
 from control_plane.api.describing import IpAddress, described
 from control_plane.api.fleet import json_answer
+from control_plane.api.queries import AddressInvalid, address_asked
 from control_plane.networks import Networks
-from control_plane.routing import client_address
-
-
-class AddressInvalid(NearcastError):
-    """The parameter ip has to be one IPv4 or IPv6 address."""
-
-    status = 400
 
 
 class NetworksApi:
@@ -42,9 +35,4 @@ class NetworksApi:
             AddressInvalid: it is none.
         """
         self._gatekeeper.require(request, Role.OPERATOR)
-        try:
-            (told,) = request.query.getall("ip", [])
-            address = client_address(told, (), ())
-        except ValueError as error:
-            raise AddressInvalid from error
-        return json_answer(self._networks.view(address))
+        return json_answer(self._networks.view(address_asked(request)))

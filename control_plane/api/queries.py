@@ -1,15 +1,36 @@
-"""Reading numbers from queries."""
+"""Reading numbers and addresses from queries."""
 
 import re
 from typing import Final
 
 from aiohttp import web
 
-from common.errors import BadRequest
+from common.errors import BadRequest, NearcastError
+from control_plane.routing import client_address
+from control_plane.routing.clients import Address
 
 WHOLE: Final = re.compile(r"[0-9]{1,19}")
 NUMBER: Final = re.compile(r"[0-9]{1,19}(?:\.[0-9]{0,30})?(?:[eE][+-]?[0-9]{1,3})?")
 """As JSON writes one (RFC 8259 §6), though zeros may lead."""
+
+
+class AddressInvalid(NearcastError):
+    """The parameter ip has to be one IPv4 or IPv6 address."""
+
+    status = 400
+
+
+def address_asked(request: web.Request) -> Address:
+    """The address that the query has as ``ip``.
+
+    Raises:
+        AddressInvalid: it has none, or several.
+    """
+    try:
+        (told,) = request.query.getall("ip", [])
+        return client_address(told, (), ())
+    except ValueError as error:
+        raise AddressInvalid from error
 
 
 def whole_number(request: web.Request, name: str, otherwise: int = 0) -> int:
