@@ -5,13 +5,11 @@ The file is a line that names its form, parts and their hash. A part is one kind
 a thousand of them, as MessagePack (msgpack.org), deflated. It is read whole or not at all.
 """
 
-import gc
 import hashlib
 import os
 import struct
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, BinaryIO, Final, get_type_hints
@@ -79,7 +77,7 @@ class Snapshot:
             SnapshotUnusable: there is none, or none that this release wrote whole.
         """
         try:
-            with path.open("rb") as file, collecting_nothing():
+            with path.open("rb") as file:
                 return cls(*_read(file))
         except (OSError, zlib.error, msgspec.MsgspecError, UnicodeDecodeError, _Broken) as error:
             raise SnapshotUnusable(file=path, reason=str(error)) from error
@@ -103,18 +101,6 @@ def _unchecked(kind: type[msgspec.Struct], **others: Any) -> Any:
         told = [member.name, plain[member.name]]
         members.append(tuple(told) if member.required else (*told, member.default))
     return msgspec.defstruct(f"Unchecked{kind.__name__}", members)
-
-
-@contextmanager
-def collecting_nothing() -> Iterator[None]:
-    """Looks for no garbage while millions of records are made, none of which is."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 class _Broken(Exception):

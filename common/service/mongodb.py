@@ -1,11 +1,14 @@
 """MongoDB behind asyncio: opened, and its errors told as ours."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
+import pymongo
 from pymongo import AsyncMongoClient, ReadPreference
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.asynchronous.cursor import AsyncCursor
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
@@ -15,9 +18,16 @@ from common import logs
 from common.errors import NearcastError, StorageFull, Unavailable
 
 Document = dict[str, Any]
+T = TypeVar("T", bound=Mapping[str, Any])
 
 ANSWER_WITHIN: Final = 5000
 """Milliseconds that one operation may take, finding a server included."""
+
+INDEXED_WITHIN: Final = 3600.0
+"""Seconds that a server which answers may take to make an index of what there is."""
+
+AT_ONCE: Final = 500
+"""Documents that the driver decodes before anything else runs: a few milliseconds."""
 
 PREPARE_AGAIN: Final = 2.0
 """Seconds between attempts to prepare a database that is away."""
@@ -83,22 +93,26 @@ class MongoAdapter:
             adapter._preparing = asyncio.create_task(adapter._prepare_later())
             return adapter
         try:
-            async with translating():
-                await adapter._prepare()
+            await adapter._begin()
         except BaseException:
             await adapter._client.close()
             raise
         return adapter
 
+    async def _begin(self) -> None:
+        """Finds out that a server answers, and prepares it."""
+        async with translating():
+            await self._kept.command("ping")
+            with pymongo.timeout(INDEXED_WITHIN):
+                await self._prepare()
+
     async def _prepare(self) -> None:
-        """Makes the indexes, where there are any; and finds out that a server answers."""
-        await self._kept.command("ping")
+        """Makes the indexes, where there are any."""
 
     async def _prepare_later(self) -> None:
         while True:
             try:
-                async with translating():
-                    await self._prepare()
+                await self._begin()
                 return
             except NearcastError as error:
                 _log.debug("the database cannot be prepared yet", reason=str(error))
@@ -136,6 +150,46 @@ async def translating() -> AsyncIterator[None]:
         raise _translated(error) from error
     if task is not None and task.cancelling() > before:
         raise asyncio.CancelledError
+
+
+async def read(cursor: AsyncCursor[T]) -> list[T]:
+    """All that ``cursor`` finds, of which there are not too many for one cursor.
+
+    Each batch may take as long as an operation: the driver's ``to_list`` gives that to all of them
+    together. Raises as ``translating``.
+    """
+    async with translating():
+        return [each async for each in cursor.batch_size(AT_ONCE)]
+
+
+async def pages(
+    collection: AsyncCollection[Document], wanted: Document, by: str = "_id"
+) -> AsyncIterator[list[Document]]:
+    """What ``wanted`` finds, however much, in portions that each are a request of its own: both the
+    driver and the server end a cursor that takes longer than an operation may, all its batches
+    together.
+
+    Args:
+        collection: where to look.
+        wanted: what to look for.
+        by: a member that all have; the order is by it and by ``_id``, of which there is an index.
+
+    Raises:
+        Unavailable: the server does not answer, or with another error.
+    """
+    which, order = wanted, dict.fromkeys((by, "_id"), 1)
+    while True:
+        async with translating():
+            found = collection.find(which, batch_size=AT_ONCE).sort(order).limit(AT_ONCE)
+            page = await found.to_list()
+        yield page
+        if len(page) < AT_ONCE:
+            return
+        last = page[-1]
+        later: list[Document] = [{by: {"$gt": last[by]}}]
+        if by != "_id":
+            later.append({by: last[by], "_id": {"$gt": last["_id"]}})
+        which = {"$and": [wanted, {"$or": later}]} if wanted else {"$or": later}
 
 
 def _translated(error: Exception) -> Unavailable | StorageFull:

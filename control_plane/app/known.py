@@ -28,7 +28,6 @@ from control_plane.planning.demand import DemandCounts
 from control_plane.purge import KnownEdge, PurgeDesk, open_purge_log
 from control_plane.routing import Region
 from control_plane.settings import Settings
-from control_plane.snapshot import collecting_nothing
 from control_plane.snapshots import Snapshots
 from control_plane.standing import Standings, open_standings
 from control_plane.views import Views
@@ -119,9 +118,8 @@ async def know(settings: Settings, stack: AsyncExitStack) -> Known:
         parts = (library, fleet, standings, placements, clock, told.folders)
         snapshots = Snapshots(settings.snapshot, *parts)
     if snapshots is None or not await _restored(catalog, snapshots):
-        with collecting_nothing():
-            for part in (keeper, purges, told):
-                await part.refresh()
+        for part in (keeper, purges, told):
+            await part.refresh()
     registry = new_registry()
     return Known(
         clock=clock,

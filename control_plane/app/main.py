@@ -20,7 +20,7 @@ from control_plane.api.versions import VersionsApi
 from control_plane.app.known import Known, know
 from control_plane.app.naming import name
 from control_plane.app.people import add_people
-from control_plane.app.running import kept, peer_of, planning, running, stay
+from control_plane.app.running import begin, kept, peer_of, planning, running, stay
 from control_plane.app.steered import steer_api
 from control_plane.app.talking import talk
 from control_plane.app.viewers import express, open_keys, open_router, viewer_apis
@@ -43,6 +43,7 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
         Unavailable: the catalog's database does not answer, and there is no snapshot.
         PortTaken: the port is another program's.
     """
+    begin(stop)
     async with AsyncExitStack() as stack:
         known = await know(settings, stack)
         origin = await peer_of(settings, settings.origin, stack)

@@ -20,9 +20,15 @@ GARBAGE_AT = 20_000
 """Objects that may be made until the youngest are looked through for garbage."""
 
 
+def begin(stop: asyncio.Event) -> None:
+    """Looks for no garbage while millions of records are read, none of which is; where the process,
+    which ``stop`` ends, is this role's alone."""
+    if isinstance(stop, ProcessStop):
+        gc.disable()
+
+
 def stay(stop: asyncio.Event) -> None:
-    """Has no garbage looked for among what there is now, where the process, which ``stop`` ends, is
-    this role's alone.
+    """Ends what ``begin`` began, and has no garbage looked for among what there is now.
 
     Catalog and fleet are the most of it, and stay: looking through a million assets keeps viewers
     waiting for a second, each time.
@@ -31,6 +37,7 @@ def stay(stop: asyncio.Event) -> None:
         gc.collect()
         gc.freeze()
         gc.set_threshold(GARBAGE_AT)
+        gc.enable()
 
 
 async def peer_of(

@@ -6,7 +6,7 @@ kept as documents, not as text, so that an operator can query them.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from typing import Final, TypeVar
+from typing import TypeVar
 
 import msgspec
 from bson.codec_options import CodecOptions
@@ -23,7 +23,7 @@ from common.messages import (
     MessageInvalid,
     PackageAnnouncement,
 )
-from common.service.mongodb import Document, MongoAdapter, translating
+from common.service.mongodb import Document, MongoAdapter, pages, read, translating
 from control_plane.catalog.port import PackageConflict
 from control_plane.catalog.records import (
     Counts,
@@ -35,9 +35,6 @@ from control_plane.catalog.records import (
 )
 
 T = TypeVar("T")
-
-AT_ONCE: Final = 500
-"""Packages that the driver decodes before anything else runs: a few milliseconds."""
 
 
 class MongoCatalog(MongoAdapter):
@@ -57,7 +54,7 @@ class MongoCatalog(MongoAdapter):
     async def _prepare(self) -> None:
         for keys in (["done_at"], ["at"], ["asset_id", "at"]):
             await self._removals.create_index(keys)
-        await self._packages.create_index("published_at")
+        await self._packages.create_index({"published_at": 1, "_id": 1})
 
     async def publish(self, announcement: PackageAnnouncement, now: float) -> Package:
         """See the port."""
@@ -79,9 +76,10 @@ class MongoCatalog(MongoAdapter):
         """See the port."""
         # Those that have no such time are none of this release, which reading them tells.
         wanted = {"published_at": {"$gte": since}} if since > 0 else {}
-        found = await _asked(lambda: self._packages.find(wanted, batch_size=AT_ONCE).to_list())
-        # Seconds for a million: viewers are routed meanwhile.
-        return await asyncio.to_thread(lambda: tuple(_record(each, Package) for each in found))
+        found: list[Package] = []
+        async for page in pages(self._packages, wanted, "published_at"):
+            found += [_record(each, Package) for each in page]
+        return tuple(found)
 
     async def counts(self) -> Counts:
         """See the port."""
@@ -113,7 +111,7 @@ class MongoCatalog(MongoAdapter):
 
     async def pins(self) -> tuple[Pin, ...]:
         """See the port."""
-        found = await _asked(lambda: self._pins.find().to_list())
+        found = await read(self._pins.find())
         return tuple(_record(document, Pin) for document in found)
 
     async def add_removal(self, removal: Removal) -> None:
@@ -125,7 +123,7 @@ class MongoCatalog(MongoAdapter):
     async def tombstones(self) -> tuple[Tombstone, ...]:
         """See the port."""
         shown = ["removal_id", "asset_id", "versions"]
-        found = await _asked(lambda: self._removals.find({}, shown).to_list())
+        found = await read(self._removals.find({}, shown))
         return tuple(_record(document, Tombstone) for document in found)
 
     async def open_removals(self) -> tuple[Removal, ...]:
@@ -184,7 +182,7 @@ class MongoCatalog(MongoAdapter):
 
     async def edges(self) -> tuple[EdgeRecord, ...]:
         """See the port."""
-        beats = await _asked(lambda: self._edges.find().to_list())
+        beats = await read(self._edges.find())
         return tuple(
             EdgeRecord(_record(document.get("heartbeat"), Heartbeat), document.get("heard_at", 0.0))
             for document in beats
@@ -195,7 +193,7 @@ class MongoCatalog(MongoAdapter):
         if not known:
             return ()
         wanted = {"$or": [{"_id": name, "revision": {"$ne": told}} for name, told in known.items()]}
-        found = await _asked(lambda: self._undecoded_holdings.find(wanted).to_list())
+        found = await read(self._undecoded_holdings.find(wanted))
         return await asyncio.to_thread(lambda: tuple(map(_holdings, found)))
 
 

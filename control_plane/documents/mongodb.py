@@ -6,7 +6,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 
 from common.messages import MessageInvalid
 from common.service.mongodb import Document as Record
-from common.service.mongodb import MongoAdapter, translating
+from common.service.mongodb import MongoAdapter, read, translating
 from control_plane.documents.port import Document
 
 
@@ -48,8 +48,7 @@ class MongoDocuments(MongoAdapter):
 
     async def all(self, family: str) -> tuple[Document, ...]:
         """See the port."""
-        async with translating():
-            found = await self._documents.find({"family": family}).to_list()
+        found = await read(self._documents.find({"family": family}))
         try:
             return tuple(msgspec.convert(record, Document) for record in found)
         except msgspec.ValidationError as error:

@@ -17,7 +17,7 @@ from pymongo import AsyncMongoClient, ReturnDocument, UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
 
 from common.errors import Unavailable
-from common.service.mongodb import Document, MongoAdapter, translating
+from common.service.mongodb import Document, MongoAdapter, pages, read, translating
 from control_plane.planning.port import Decided, Demand, LeaseLost, PlanRow
 
 _THE = {"_id": "planner"}
@@ -38,7 +38,7 @@ class MongoPlanStore(MongoAdapter):
         self._demand: AsyncCollection[Document] = self._passing["demand"]
 
     async def _prepare(self) -> None:
-        await self._plan.create_index("revision")
+        await self._plan.create_index({"revision": 1, "_id": 1})
         await self._plan.create_index("asset_id")
         await self._demand.create_index({"_id.era": -1, "total": -1})
 
@@ -123,9 +123,8 @@ class MongoPlanStore(MongoAdapter):
         # While rows are read, a commit may delete some of them: then its own are read too.
         while since < head:
             wanted = {"revision": {"$gt": since, "$lte": head}}
-            async with translating():
-                async for document in self._plan.find(wanted, batch_size=_AT_ONCE):
-                    row = _row(document, edges)
+            async for page in pages(self._plan, wanted, "revision"):
+                for row in (_row(document, edges) for document in page):
                     known = found.get(row.asset_id)
                     if (known is None or known.revision < row.revision) and not any(
                         first <= row.revision <= last for first, last in gaps
@@ -160,14 +159,12 @@ class MongoPlanStore(MongoAdapter):
 
     async def demand(self) -> tuple[Demand, ...]:
         """See the port."""
-        async with translating():
-            return tuple([_sum(each) async for each in self._demand.find(batch_size=_AT_ONCE)])
+        return tuple([_sum(each) async for page in pages(self._demand, {}) for each in page])
 
     async def most_demanded(self, limit: int) -> tuple[Demand, ...]:
         """See the port."""
-        async with translating():
-            found = self._demand.find().sort({"_id.era": -1, "total": -1}).limit(limit)
-            return tuple([_sum(each) async for each in found])
+        found = self._demand.find().sort({"_id.era": -1, "total": -1}).limit(limit)
+        return tuple(map(_sum, await read(found)))
 
     async def forget_demand(self, before: int) -> None:
         """See the port."""

@@ -5,7 +5,7 @@ from pymongo import AsyncMongoClient
 from pymongo.asynchronous.collection import AsyncCollection
 
 from common.messages import MessageInvalid
-from common.service.mongodb import Document, MongoAdapter, translating
+from common.service.mongodb import Document, MongoAdapter, read, translating
 from control_plane.standing.port import Standing
 
 
@@ -25,8 +25,7 @@ class MongoStandings(MongoAdapter):
 
     async def all(self) -> tuple[Standing, ...]:
         """See the port."""
-        async with translating():
-            found = await self._standings.find().to_list()
+        found = await read(self._standings.find())
         try:
             return tuple(msgspec.convert(document, Standing) for document in found)
         except msgspec.ValidationError as error:

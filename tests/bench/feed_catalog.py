@@ -53,8 +53,8 @@ def creators_of(assets: int, creators: int) -> list[str]:
 
 
 async def made(settings: DatabaseSettings, assets: int, creators: int) -> None:
-    """Fills a database, unless it is a file that is there."""
-    if settings.sqlite is not None and settings.sqlite.exists():
+    """Fills a database, unless that was done before."""
+    if _is_made(settings):
         return
     for opened in (await open_catalog(settings), await open_metadata(settings)):
         await opened.close()
@@ -71,6 +71,14 @@ async def made(settings: DatabaseSettings, assets: int, creators: int) -> None:
     )
     await store.close()
     print(f"the catalog was made in {time.monotonic() - began:.0f} s", flush=True)
+
+
+def _is_made(settings: DatabaseSettings) -> bool:
+    if settings.sqlite is not None:
+        return settings.sqlite.exists()
+    client: pymongo.MongoClient[dict[str, Any]] = pymongo.MongoClient(settings.mongodb)
+    with client:
+        return client[settings.name]["demand"].find_one() is not None
 
 
 def _all(assets: int, creators: int) -> Iterator[Made]:
