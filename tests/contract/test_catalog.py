@@ -79,6 +79,23 @@ async def test_packages_are_read_from_a_time_on(catalog: Catalog) -> None:
     assert sorted(package.published_at for package in found) == [6.5, 7]
 
 
+@pytest.mark.parametrize("at_once", [1, 3])
+async def test_more_packages_than_one_portion_are_each_read_once(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    # Of a million, MongoDB tells no more at once, and many were published at the same time.
+    monkeypatch.setattr("common.service.mongodb.AT_ONCE", at_once)
+    told = {f"p{number}": float(number // 4 + 1) for number in range(12)}
+    for name, at in told.items():
+        await catalog.publish(announcement(name), at)
+
+    for since in (0.0, 2.0):
+        found = await catalog.packages(since=since)
+        assert sorted((each.announcement.asset_id, each.published_at) for each in found) == sorted(
+            (name, at) for name, at in told.items() if at >= since
+        )
+
+
 LATER = ("profiles", "preview", "storyboard", "objects_of")
 """What packages had not when the first were published."""
 

@@ -258,6 +258,27 @@ async def test_demand_of_many_at_once_is_not_lost(store: PlanStore, other: PlanS
     assert found == {"a": 40.0, **{f"a{number}": 2.0 for number in range(20)}}
 
 
+@pytest.mark.parametrize("at_once", [1, 3])
+async def test_more_rows_and_sums_than_one_portion_are_each_read_once(
+    store: PlanStore, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr("common.service.mongodb.AT_ONCE", at_once)
+    names = [f"a{number}" for number in range(7)]
+    token = await taken(store, "one")
+    await store.commit(token, decided(*names))
+    await store.commit(token, decided(*names[:3]))
+    await store.add_demand([(name, region, 1.0) for name in names for region in ("eu", "us")])
+
+    rows = await store.rows(0)
+    assert sorted((row.asset_id, row.revision) for row in rows) == [
+        *((name, 2) for name in names[:3]),
+        *((name, 1) for name in names[3:]),
+    ]
+    found = [(demand.asset_id, demand.region) for demand in await store.demand()]
+    assert sorted(found) == [(name, region) for name in names for region in ("eu", "us")]
+    assert len(await store.most_demanded(9)) == 9
+
+
 async def test_demand_of_old_eras_is_forgotten(store: PlanStore) -> None:
     for era in (3, 4, 5):
         await store.add_demand([("a", "eu", 1.0)], era)
