@@ -94,8 +94,8 @@ class Timelines:
 
     def of(self, creators: frozenset[str], before: Entry = NEWEST) -> Iterator[Entry]:
         """Those that ``creators`` have published, in the same order."""
-        theirs = [self._creators[name] for name in self.publishing(creators)]
-        return _merged(theirs, _bare(before))
+        known = self._creators
+        return _merged([known[name] for name in creators if name in known], _bare(before))
 
 
 def _bare(before: Entry) -> Entry:
@@ -108,12 +108,16 @@ def _merged(lists: Sequence[list[Entry]], before: Entry) -> Iterator[Entry]:
 
     Of each list only what is asked for is touched: who follows a thousand channels wants a page.
     """
-    ends = [bisect_left(entries, before) for entries in lists]
-    heads = [(lists[at][end - 1], at) for at, end in enumerate(ends) if end]
+    # Most have nothing that is newer.
+    ends = [
+        len(entries) if entries[-1] < before else bisect_left(entries, before) for entries in lists
+    ]
+    # Of plain tuples that begin with a float, sorting takes a third of the time.
+    heads = [(*lists[at][end - 1][:2], at) for at, end in enumerate(ends) if end]
     heads.sort()
     while heads:
-        entry, at = heads.pop()
-        yield entry
+        at = heads.pop()[2]
         ends[at] -= 1
+        yield lists[at][ends[at]]
         if ends[at]:
-            insort(heads, (lists[at][ends[at] - 1], at))
+            insort(heads, (*lists[at][ends[at] - 1][:2], at))
