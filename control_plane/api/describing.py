@@ -22,7 +22,7 @@ Handler = TypeVar("Handler", bound=Callable[..., Awaitable[web.StreamResponse]])
 
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
 """How long a query says that an answer may wait."""
-Number = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+Number = Annotated[int, msgspec.Meta(ge=0, le=10**18 - 1)]
 """A number in a query."""
 IpAddress = Annotated[
     str, msgspec.Meta(extra_json_schema={"anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]})

@@ -9,7 +9,7 @@ from common.errors import BadRequest, NearcastError
 from control_plane.routing import client_address
 from control_plane.routing.clients import Address
 
-WHOLE: Final = re.compile(r"[0-9]{1,19}")
+WHOLE: Final = re.compile(r"[0-9]{1,18}")
 NUMBER: Final = re.compile(r"[0-9]{1,19}(?:\.[0-9]{0,30})?(?:[eE][+-]?[0-9]{1,3})?")
 """As JSON writes one (RFC 8259 §6), though zeros may lead."""
 

@@ -77,7 +77,7 @@ def test_what_is_said_of_a_handler_is_told() -> None:
             "name": "limit",
             "in": "query",
             "required": False,
-            "schema": {"type": "integer", "minimum": 0, "maximum": 2**63 - 1},
+            "schema": {"type": "integer", "minimum": 0, "maximum": 10**18 - 1},
         },
         {"name": "q", "in": "query", "required": True, "schema": {"type": "string"}},
     ]
