@@ -6,7 +6,6 @@ what this one is told it knows at once.
 """
 
 import asyncio
-import itertools
 from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
 from typing import Final
@@ -29,8 +28,6 @@ from control_plane.removal.orders import ordered
 READ_AGAIN: Final = 300.0
 """Seconds before the newest known package from which packages are read anew: by as much may the
 clocks of control planes differ."""
-AT_ONCE: Final = 500
-"""Packages that are taken in before viewers are routed again: a few milliseconds."""
 
 
 class AssetUnknown(NearcastError):
@@ -89,14 +86,13 @@ class Library:
         since = self._newest - READ_AGAIN if self._counted is not None else 0.0
         # Before the packages that they take away.
         self._take((), pins, tombstones)
-        await self._take_many(await self._catalog.packages(since=since))
+        await self._read(since)
         if self._history.counts.packages < counts.packages and since > 0.0:
-            await self._take_many(await self._catalog.packages())
+            await self._read(0.0)
         self._counted = counts
 
-    async def _take_many(self, packages: Iterable[Package]) -> None:
-        rest = iter(packages)
-        while portion := tuple(itertools.islice(rest, AT_ONCE)):
+    async def _read(self, since: float) -> None:
+        async for portion in self._catalog.packages(since=since):
             self._take(portion)
             await asyncio.sleep(0)
 

@@ -5,7 +5,7 @@ kept as documents, not as text, so that an operator can query them.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -72,14 +72,12 @@ class MongoCatalog(MongoAdapter):
         found = await _asked(lambda: self._packages.find_one({"_id": f"{asset_id}/{version}"}))
         return _record(found, Package) if found else None
 
-    async def packages(self, *, since: float = 0.0) -> tuple[Package, ...]:
+    async def packages(self, *, since: float = 0.0) -> AsyncIterator[Sequence[Package]]:
         """See the port."""
         # Those that have no such time are none of this release, which reading them tells.
         wanted = {"published_at": {"$gte": since}} if since > 0 else {}
-        found: list[Package] = []
         async for page in pages(self._packages, wanted, "published_at"):
-            found += [_record(each, Package) for each in page]
-        return tuple(found)
+            yield [_record(each, Package) for each in page]
 
     async def counts(self) -> Counts:
         """See the port."""

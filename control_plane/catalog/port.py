@@ -1,6 +1,6 @@
 """The port behind which the catalog lives."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Protocol
 
 from common.errors import NearcastError
@@ -36,8 +36,9 @@ class Catalog(Protocol):
         """
         ...
 
-    async def packages(self, *, since: float = 0.0) -> tuple[Package, ...]:
-        """Every package that was published at ``since`` or later, in no order."""
+    def packages(self, *, since: float = 0.0) -> AsyncIterator[Sequence[Package]]:
+        """Every package that was published at ``since`` or later, in no order and in portions, each
+        a few milliseconds' work: of a million, those that are known already need no room."""
         ...
 
     async def package(self, asset_id: str, version: str) -> Package | None:
