@@ -45,7 +45,7 @@ test: install $(VENV)/.tested
 	@$(MAKE) --no-print-directory --jobs=2 lint test-parts
 	@$(BIN)/python -m tests.side_by_side
 
-## Players, odd inputs, chunks against whole encodes, removals, edges, control planes and origins under faults; a quarter of an hour.
+## Players, odd inputs, chunks against whole encodes, removals, edges, control planes and origins under faults; half an hour.
 test-long: install test-parts
 	@$(BIN)/python -m tests.side_by_side long
 

@@ -59,6 +59,8 @@ LONG: Final = (
     "tests/integration/test_origin_regions.py",
     "tests/integration/test_fleet_purges_killed.py",
     "tests/integration/test_edge_fill_resumed.py",
+    "tests/integration/test_edge_with_control_plane.py",
+    "tests/integration/test_ingest_broken_files.py",
     "tests/faults/test_edge_kill.py",
     "tests/faults/test_fleet_health.py",
     "tests/faults/test_ingest_storm.py",

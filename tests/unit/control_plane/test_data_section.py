@@ -37,6 +37,8 @@ def wanted(value: Any) -> Any:
     return None if isinstance(value, list | bool | bytes) else value
 
 
+# A text whose size takes three bytes is worth an example that is long to print.
+@pytest.mark.filterwarnings("ignore:Generating overly large repr")
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.dictionaries(KEYS, VALUES, max_size=5), min_size=1, max_size=4))
 def test_what_is_wanted_is_read_as_the_library_reads_it(
