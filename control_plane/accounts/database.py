@@ -139,8 +139,9 @@ class Database:
             raise Unavailable(what=self._what, reason=self._trouble or "it is being prepared")
 
     async def _attempts(
-        self, work: Work[T], options: dict[str, Any], within: float = ANSWER_WITHIN
+        self, work: Work[T], options: dict[str, Any], within: float | None = None
     ) -> T:
+        within = ANSWER_WITHIN if within is None else within
         held: list[Any] = []
         task = asyncio.create_task(self._tried(work, options, held))
         try:
