@@ -61,6 +61,7 @@ LONG: Final = (
     "tests/integration/test_edge_fill_resumed.py",
     "tests/integration/test_edge_with_control_plane.py",
     "tests/integration/test_ingest_broken_files.py",
+    "tests/unit/ingest/filter/test_perceptual_hash.py",
     "tests/faults/test_edge_kill.py",
     "tests/faults/test_fleet_health.py",
     "tests/faults/test_ingest_storm.py",
