@@ -94,6 +94,7 @@ class Library:
     async def _read(self, since: float) -> None:
         async for portion in self._catalog.packages(since=since):
             self._take(portion)
+            # Seconds for a million: viewers are routed meanwhile.
             await asyncio.sleep(0)
 
     def restore(

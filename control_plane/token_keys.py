@@ -1,6 +1,8 @@
 """The keys that a control plane signs tokens with: those of its settings, and of a file beside them
 that is taken anew when it changes."""
 
+from pathlib import Path
+
 from common.errors import SettingsInvalid
 from common.service import TokenKeySettings
 from common.service.token_keys import keys_of
@@ -19,17 +21,16 @@ class TokenKeys:
                 not fit.
             FileChanging: somebody writes to it.
         """
-        own, path = settings.keys, settings.keys_file
-        self._own = keys_of(None, own, role="control", key="tokens.keys")
-        if not own and path is None:
+        path = settings.keys_file
+        self._own = settings.keys
+        if path is None and not self._read(None):
             raise SettingsInvalid(
                 file="control", key="tokens.keys", expected="a key, here or in keys_file"
             )
-        self._files = [
-            WatchedFile(file, lambda file: keys_of(file, own, role="control", key="tokens.keys"))
-            for file in (path,)
-            if file is not None
-        ]
+        self._files = [] if path is None else [WatchedFile(path, self._read)]
+
+    def _read(self, file: Path | None) -> tuple[TokenKeySettings, ...]:
+        return keys_of(file, self._own, role="control", key="tokens.keys")
 
     def signing(self) -> TokenKeySettings:
         """The key that signs."""

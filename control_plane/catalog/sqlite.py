@@ -146,8 +146,6 @@ class SqliteCatalog:
             rows = await self._file.read("SELECT record FROM packages")
         for start in range(0, len(rows), AT_ONCE):
             yield [decode(row[0], Package) for row in rows[start : start + AT_ONCE]]
-            # Seconds for a million: viewers are routed meanwhile.
-            await asyncio.sleep(0)
 
     async def counts(self) -> Counts:
         """See the port."""

@@ -1,6 +1,5 @@
 """Keys of tokens that change while a control plane runs."""
 
-import asyncio
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ import tomli_w
 from common.signing import PathToken, Verifier
 from control_plane.minting import TokenSettings
 from tests.integration.control_service import Talk, control_plane, control_settings
+from tests.integration.test_edge_workers import eventually
 from tests.unit.control_plane.databases import city, write_database
 
 SECRETS = {name: f"the {name} secret of enough characters" for name in ("old", "new")}
@@ -40,20 +40,21 @@ async def test_a_new_key_signs_without_a_restart_and_a_broken_file_changes_nothi
     places = write_database(tmp_path / "city.mmdb", {"192.0.2.0/24": city("DE", 52.5, 13.4)})
     tokens = TokenSettings(keys_file=file)
     settings = control_settings(tmp_path, geoip=(places,), tokens=tokens)
-    async with control_plane(settings) as talk, asyncio.timeout(30):
+    async with control_plane(settings) as talk:
         await talk.publish()
         await talk.beat("eu-1")
         await talk.hold("eu-1", ("a", "1"))
         assert await signing(talk) == "old"
 
-        write(file, "new", "old")
-        while await signing(talk) != "new":  # noqa: ASYNC110 - it looks by itself
-            await asyncio.sleep(0.02)
+        async def has_changed() -> bool:
+            return await signing(talk) == "new"
 
-        file.write_text("[[token_keys]]\nkey_id =")
-        while True:
+        async def is_told() -> bool:
             _, body, _ = await talk.call("GET", "/readyz")
-            if "token keys" in body.get("away", {}):
-                break
-            await asyncio.sleep(0.02)
+            return "token keys" in body.get("away", {})
+
+        write(file, "new", "old")
+        await eventually(has_changed)
+        file.write_text("[[token_keys]]\nkey_id =")
+        await eventually(is_told)
         assert await signing(talk) == "new"
